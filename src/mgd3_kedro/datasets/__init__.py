@@ -1,0 +1,1 @@
+"""Kedro datasets of the project: artefacts partitioned by class, embedded images, model folders."""

@@ -1,0 +1,40 @@
+"""A folder for work in progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class ScratchFolderDataset(AbstractDataset[None, Path]):
+    """A folder that a long computation keeps its checkpoints in; loading gives its path.
+
+    Args:
+        filepath: The folder, made when it is missing.
+        metadata: Ignored by Kedro; read by plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """Return the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def save(self, data: None) -> None:
+        """Refuse: whoever loads the folder writes into it.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._folder} is written by the computation itself")
+
+    def _exists(self) -> bool:
+        return self._folder.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}

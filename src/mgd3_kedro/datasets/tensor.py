@@ -1,0 +1,29 @@
+"""Tensors, one safetensors file per class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+
+
+class TensorPartitionsDataset(ClassPartitionsDataset):
+    """wnid -> dict of tensors, kept as `{wnid}.safetensors`."""
+
+    suffix = ".safetensors"
+
+    @staticmethod
+    def write(path: Path, value: Any) -> None:
+        """Write a dict of tensors."""
+        from safetensors.torch import save
+
+        contiguous = {name: tensor.contiguous() for name, tensor in value.items()}
+        path.write_bytes(save(contiguous))
+
+    @staticmethod
+    def read(path: Path) -> Any:
+        """Read a dict of tensors."""
+        from safetensors.torch import load_file
+
+        return load_file(path)

@@ -1,0 +1,185 @@
+"""Augmentation of whole batches: parameters are drawn first, one row a sample, then applied.
+
+Drawing takes an explicit CPU generator, so that a seed means the same on every device. Images
+are square, float, (B, 3, S, S) in [0, 1] until they are normalised.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""Per-channel statistics of ImageNet."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in a grey value; they sum to one."""
+
+EIGENVALUES = (0.2175, 0.0188, 0.0045)
+EIGENVECTORS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
+"""Principal components of ImageNet's colours, one per column."""
+
+CROP_ATTEMPTS = 10
+LOG_ASPECT_LIMIT = math.log(4 / 3)
+
+
+class Augmentation(NamedTuple):
+    """Parameters of N samples.
+
+    Args:
+        crops: (N, 4), float, top, left, height and width in pixels.
+        flips: (N,), bool, whether to mirror left and right.
+        jitter: (N, 3), factors of brightness, contrast and saturation; 1 changes nothing.
+        lighting: (N, 3), what is added to red, green and blue.
+    """
+
+    crops: torch.Tensor
+    flips: torch.Tensor
+    jitter: torch.Tensor
+    lighting: torch.Tensor
+
+    def rows(self, selected: slice, device: torch.device) -> Augmentation:
+        """Return the parameters of some samples, on a device."""
+        return Augmentation(*(values[selected].to(device) for values in self))
+
+
+def draw_crops(
+    count: int, image_size: int, min_scale: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw crops of random area and aspect ratio (3/4 to 4/3, log-uniform).
+
+    A crop that does not fit is drawn again; after ten attempts the whole image is taken.
+
+    Args:
+        count: Number of crops, N.
+        image_size: Side of the images in pixels.
+        min_scale: Smallest share of the area, in (0, 1]; the largest is 1.
+        generator: Source of randomness, on CPU.
+
+    Returns:
+        Top, left, height and width in whole pixels, (N, 4), float.
+
+    Source: Inception (arXiv 1409.4842), section 6, as torchvision's RandomResizedCrop.
+    """
+    uniform = torch.rand(count, CROP_ATTEMPTS, 2, generator=generator)
+    corner = torch.rand(count, 2, generator=generator)
+    area = image_size**2 * (min_scale + (1 - min_scale) * uniform[..., 0])
+    aspect = torch.exp(LOG_ASPECT_LIMIT * (2 * uniform[..., 1] - 1))
+    sides = torch.stack((area / aspect, area * aspect), -1).sqrt().round()
+    fits = ((sides >= 1) & (sides <= image_size)).all(-1)
+    first = fits.int().argmax(1)
+    sides = sides[torch.arange(count), first]
+    sides[~fits.any(1)] = image_size
+    corner = (corner * (image_size - sides + 1)).floor()
+    return torch.cat((corner, sides), 1)
+
+
+def draw_augmentation(
+    count: int,
+    image_size: int,
+    *,
+    crop_min_scale: float,
+    flip_probability: float,
+    jitter_strength: float,
+    lighting_std: float,
+    generator: torch.Generator,
+) -> Augmentation:
+    """Draw the parameters of N samples.
+
+    Args:
+        count: Number of samples, N.
+        image_size: Side of the images in pixels.
+        crop_min_scale: Smallest share of the area a crop keeps, in (0, 1].
+        flip_probability: Of mirroring, in [0, 1].
+        jitter_strength: Brightness, contrast and saturation change by up to this factor.
+        lighting_std: Standard deviation of the shift along each principal colour.
+        generator: Source of randomness, on CPU.
+
+    Source: IDC (arXiv 2205.14959), released code.
+    """
+    crops = draw_crops(count, image_size, crop_min_scale, generator)
+    flips = torch.rand(count, generator=generator) < flip_probability
+    jitter = 1 + jitter_strength * (2 * torch.rand(count, 3, generator=generator) - 1)
+    shifts = lighting_std * torch.randn(count, 3, generator=generator)
+    lighting = (shifts * torch.tensor(EIGENVALUES)) @ torch.tensor(EIGENVECTORS).T
+    return Augmentation(crops, flips, jitter, lighting)
+
+
+def augment(images: torch.Tensor, parameters: Augmentation) -> torch.Tensor:
+    """Crop, flip, recolour and normalise a batch.
+
+    Args:
+        images: (B, 3, S, S) in [0, 1].
+        parameters: One row a sample, on the images' device.
+
+    Source: IDC (arXiv 2205.14959), released code.
+    """
+    cropped = resized_crop(images, parameters.crops, parameters.flips)
+    return recolour(cropped, parameters.jitter, parameters.lighting)
+
+
+def resized_crop(images: torch.Tensor, crops: torch.Tensor, flips: torch.Tensor) -> torch.Tensor:
+    """Cut one box out of each image, enlarge it to the image's size, and mirror some.
+
+    A box is never larger than the image, so bilinear sampling needs no antialiasing. Positions
+    are clamped to the centres of the box's outer pixels: nothing outside it is ever read.
+
+    Args:
+        images: (B, 3, S, S).
+        crops: (B, 4), top, left, height and width in pixels.
+        flips: (B,), bool.
+
+    Source: ours.
+    """
+    size = images.shape[-1]
+    centres = (torch.arange(size, device=images.device) + 0.5) / size
+    corner, sides = crops[:, :2, None], crops[:, 2:, None]
+    inside = torch.minimum((centres * sides - 0.5).clamp(min=0), sides - 1)
+    rows, columns = ((2 * (corner + inside) + 1) / size - 1).unbind(1)
+    columns = torch.where(flips[:, None], columns.flip(1), columns)
+    shape = (len(images), size, size)
+    grid = torch.stack((columns[:, None].expand(shape), rows[:, :, None].expand(shape)), -1)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def recolour(images: torch.Tensor, jitter: torch.Tensor, lighting: torch.Tensor) -> torch.Tensor:
+    """Change brightness, contrast, saturation and lighting, and normalise.
+
+    Each of the three interpolates between the image and a darker self: black, its mean grey,
+    its grey version. Nothing is clamped in between, and grey weights sum to one, so the three
+    commute: a random order would change nothing. All five steps are one affine map of colours.
+
+    Args:
+        images: (B, 3, S, S) in [0, 1].
+        jitter: (B, 3), factors of brightness, contrast and saturation.
+        lighting: (B, 3), what is added to red, green and blue.
+
+    Source: IDC (arXiv 2205.14959), released code; folded into one map by us.
+    """
+    mean, std, luma = (images.new_tensor(values) for values in (MEAN, STD, LUMA))
+    brightness, contrast, saturation = jitter[:, :, None, None].unbind(1)
+    grey = luma.expand(3, 3)
+    colour = torch.eye(3, device=images.device)
+    mixing = brightness * contrast * (saturation * colour + (1 - saturation) * grey)
+    mean_grey = images.mean((2, 3)) @ luma
+    offset = (brightness * (1 - contrast)).flatten() * mean_grey
+    mixing = mixing / std[:, None]
+    shift = (offset[:, None] + lighting - mean) / std
+    return torch.baddbmm(shift[:, :, None], mixing, images.flatten(2)).view_as(images)
+
+
+def normalize(images: torch.Tensor) -> torch.Tensor:
+    """Subtract the mean and divide by the deviation of ImageNet's colours, (B, 3, S, S).
+
+    Source: IDC (arXiv 2205.14959), released code.
+    """
+    mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+    return (images - mean) / std

@@ -1,0 +1,41 @@
+"""ConvNet-D: D blocks of convolution, instance norm, ReLU and average pooling."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mgd3_kedro.evaluation.networks.layers import Classifier, Halve, instance_norm
+
+WIDTH = 128
+"""Channels of every block."""
+
+
+def convnet(num_classes: int, image_size: int, *, depth: int) -> Classifier:
+    """Build a ConvNet.
+
+    Args:
+        num_classes: Number of logits.
+        image_size: Side of the images in pixels; each block halves it.
+        depth: Number of blocks.
+
+    Raises:
+        ValueError: If the images are too small to be halved so often.
+
+    Source: Dataset condensation (arXiv 2006.05929), appendix; 128 channels, instance norm.
+    """
+    side = image_size >> depth
+    if side < 1:
+        raise ValueError(
+            f"convnet{depth}: expected images of at least {2**depth} px to halve {depth} times, "
+            f"got {image_size} px; take a ConvNet of depth {max(image_size, 2).bit_length() - 1} "
+            "or less"
+        )
+    blocks: list[nn.Module] = []
+    for block in range(depth):
+        blocks += [
+            nn.Conv2d(WIDTH if block else 3, WIDTH, 3, padding=1),
+            instance_norm(WIDTH),
+            nn.ReLU(inplace=True),
+            Halve(),
+        ]
+    return Classifier(nn.Sequential(*blocks, nn.Flatten()), WIDTH * side * side, num_classes)

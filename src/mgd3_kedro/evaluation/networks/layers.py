@@ -1,0 +1,97 @@
+"""What the evaluated networks share: instance norm, halving, residual sum, head."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SMALLEST_RESNET_INPUT = 16
+"""Three halvings must leave more than one pixel, or instance norm erases it."""
+
+
+class Classifier(nn.Module):
+    """A feature extractor and the linear layer that reads it.
+
+    Args:
+        features: Maps images (B, 3, H, W) to features (B, D).
+        width: D.
+        num_classes: Number of logits.
+    """
+
+    def __init__(self, features: nn.Module, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.features = features
+        self.classifier = nn.Linear(width, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits, (B, num_classes), of normalised images (B, 3, H, W)."""
+        logits: torch.Tensor = self.classifier(self.features(images))
+        return logits
+
+
+class Residual(nn.Module):
+    """ReLU of the sum of two branches.
+
+    Args:
+        body: The branch that learns.
+        shortcut: The branch that carries the input on, to the body's shape.
+
+    Source: ResNet (arXiv 1512.03385), Eq. 2.
+    """
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (B, C', H', W') of (B, C, H, W)."""
+        return F.relu(self.body(x) + self.shortcut(x), inplace=True)
+
+
+class Halve(nn.Module):
+    """Average pooling of 2 x 2 pixels; an odd last row or column is left out."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (B, C, H // 2, W // 2) of (B, C, H, W)."""
+        if x.device.type != "cpu":
+            return F.avg_pool2d(x, 2)
+        # PyTorch's pooling is not vectorised on CPU: summing views halves its cost there.
+        height, width = x.shape[2] // 2, x.shape[3] // 2
+        upper, lower = x[:, :, : 2 * height].unflatten(2, (height, 2)).unbind(3)
+        rows = upper + lower
+        left, right = rows[..., : 2 * width].unflatten(3, (width, 2)).unbind(4)
+        return (left + right) * 0.25
+
+
+def instance_norm(channels: int) -> nn.GroupNorm:
+    """Return instance norm with weights, written as one group per channel.
+
+    Source: IDC (arXiv 2205.14959), released code.
+    """
+    return nn.GroupNorm(channels, channels)
+
+
+def reset_convolutions(network: nn.Module) -> None:
+    """Draw every convolution from N(0, sqrt(2 / (k * k * out))).
+
+    Source: He et al. (arXiv 1502.01852), Eq. 14.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def check_resnet_input(name: str, image_size: int) -> None:
+    """Refuse images that would leave a residual network's last block a single pixel.
+
+    Raises:
+        ValueError: If the images are smaller than `SMALLEST_RESNET_INPUT`.
+
+    Source: ours.
+    """
+    if image_size < SMALLEST_RESNET_INPUT:
+        raise ValueError(
+            f"{name}: expected images of at least {SMALLEST_RESNET_INPUT} px, got {image_size} px"
+        )

@@ -1,0 +1,145 @@
+"""Hooks at the edge: checks before a run, MLflow tracking of every node, a summary at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.preflight import check_inputs, check_known_parameters
+from mgd3_kedro.summary import summarise_run
+from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
+
+
+class PreflightHooks:
+    """Refuses bad input before any work, and before a run is recorded."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse parameters that no configuration file has."""
+        loader = context.config_loader
+        given = loader.runtime_params or {}
+        loader.runtime_params = {}
+        known = loader["parameters"]
+        loader.runtime_params = given
+        check_known_parameters(given, known)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Check what the run reads."""
+        check_inputs(_FreeInputs(pipeline, catalog))
+
+
+class TrackingHooks:
+    """Logs parameters, code version, and time, memory and metrics of every node."""
+
+    def __init__(self) -> None:
+        self._parameters: Mapping[str, Any] = {}
+        self._catalog: CatalogProtocol | None = None
+        self._tracker: RunTracker | None = None
+        self._meter = NodeMeter()
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the parameters as they are configured."""
+        # kedro-mlflow raises its own level when imported, over the logging configuration.
+        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+        self._parameters = context.config_loader["parameters"]
+
+    # kedro-mlflow opens the run in the same hook, and has to come first.
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, catalog: CatalogProtocol) -> None:
+        """Log what the run is made with."""
+        self._catalog = catalog
+        self._tracker = RunTracker.of_active_run()
+        if self._tracker:
+            self._tracker.start(flatten_parameters(self._parameters))
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Start the clock of loading."""
+        self._meter.start("load", node.name)
+
+    @hook_impl
+    def after_dataset_loaded(self) -> None:
+        """Stop the clock of loading."""
+        self._meter.stop()
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Start the clock of running."""
+        self._meter.start("run", node.name)
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Stop the clock of running."""
+        self._meter.stop()
+        if not node.outputs:
+            self._finish(node)
+
+    @hook_impl
+    def before_dataset_saved(self, node: Node) -> None:
+        """Start the clock of saving."""
+        self._meter.start("save", node.name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Stop the clock of saving; log what the dataset's metadata says is to be logged."""
+        self._meter.stop()
+        dataset = self._catalog.get(dataset_name) if self._catalog else None
+        if isinstance(dataset, ClassPartitionsDataset):
+            # A stage over classes is computed where it is kept.
+            self._meter.count_as_run(dataset.last_save.computing_seconds)
+        if self._tracker:
+            kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
+            self._tracker.log_output(kind, dataset_name, data, dataset)
+        if dataset_name == node.outputs[-1]:
+            self._finish(node)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Mark the run as ended by itself."""
+        if self._tracker:
+            self._tracker.end()
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Record why the run failed."""
+        if self._tracker:
+            self._tracker.fail(error)
+
+    def _finish(self, node: Node) -> None:
+        measured = self._meter.finish(node.name)
+        if self._tracker:
+            self._tracker.log_metrics(measured)
+
+
+class SummaryHooks:
+    """Prints what came out and where it is."""
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Print the result table, and where images, rows and the MLflow store are."""
+        for line in summarise_run(pipeline.all_outputs(), catalog):
+            print(line)
+
+
+class _FreeInputs:
+    """The values a run reads and does not make."""
+
+    def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._names = pipeline.inputs()
+        self._catalog = catalog
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> Any:
+        return self._catalog.load(name)

@@ -1,0 +1,44 @@
+"""How good the synthetic features of one class are, given the real ones.
+
+A metric maps real (N, D) and synthetic (M, D) features of a class to a number. Of the members of
+`METRICS`, representativeness is a distance and small is good; of all others large is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mgd3_kedro.metrics.coverage import (
+    Neighbourhoods,
+    measure_coverage,
+    measure_density,
+    measure_precision,
+    measure_recall,
+)
+from mgd3_kedro.metrics.distances import Features
+from mgd3_kedro.metrics.diversity import (
+    measure_diversity,
+    measure_representativeness,
+    normalise_jointly,
+    score_diversity,
+    score_representativeness,
+)
+from mgd3_kedro.metrics.projection import project_jointly
+
+__all__ = [
+    "METRICS",
+    "Neighbourhoods",
+    "normalise_jointly",
+    "project_jointly",
+    "score_diversity",
+    "score_representativeness",
+]
+
+METRICS: dict[str, Callable[[Features, Features], float]] = {
+    "coverage": measure_coverage,
+    "density": measure_density,
+    "diversity": measure_diversity,
+    "precision": measure_precision,
+    "recall": measure_recall,
+    "representativeness": measure_representativeness,
+}

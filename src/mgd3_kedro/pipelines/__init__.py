@@ -1,0 +1,1 @@
+"""The stages: each joins library functions to catalog entries."""

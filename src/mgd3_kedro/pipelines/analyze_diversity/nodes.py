@@ -1,0 +1,169 @@
+"""Nodes that analyse distilled images in latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
+from mgd3_kedro.metrics import METRICS, project_jointly
+from mgd3_kedro.records import (
+    Benchmark,
+    LoadedTask,
+    Made,
+    Partition,
+    Stage,
+    Task,
+    check_range,
+    neutral,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from matplotlib.figure import Figure
+
+SHOWN_CLASSES = 10
+PLANE_METRICS = ("diversity", "representativeness")
+
+
+@dataclass(frozen=True)
+class AnalysisConfig:
+    """How images are analysed.
+
+    Args:
+        perplexity: Of t-SNE; lowered for few samples.
+        random_state: Seed of t-SNE.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    perplexity: float
+    random_state: int
+
+    def __post_init__(self) -> None:
+        check_range("perplexity", self.perplexity, 1)
+        check_range("random_state", self.random_state, 0)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Settings of the stage."""
+
+    method: str
+    backbone: str
+    config: AnalysisConfig
+    device: str = neutral()
+
+
+def analyze_images(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    latents: Mapping[str, Partition],
+    prior: Partition,
+    method: str,
+    backbone: str,
+    config: AnalysisConfig,
+    device: str,
+) -> Stage:
+    """Plan the analysis of every class.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (ipc, 3, H, W), uint8.
+        latents: wnid -> latents of the real images (N, C, h, w), scaled.
+        prior: The weights, whose autoencoder gives the features.
+        method: What made the images.
+        backbone: A name of `BACKBONES`.
+        config: Settings of t-SNE.
+        device: Where to encode.
+
+    Returns:
+        wnid -> scores and the positions of real and synthetic samples in the plane.
+
+    Source: MGD3 (arXiv 2505.18963), section 4.3.
+    """
+    tasks = {
+        spec.wnid: Task((evaluated_images[spec.wnid], latents[spec.wnid], prior), asdict(spec))
+        for spec in benchmark.classes
+    }
+    return Stage(analyze_classes, tasks, Analysis(method, backbone, config, device))
+
+
+def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict[str, Made]:
+    """Score some classes in latent space and in the plane of t-SNE.
+
+    Source: MGD3 (arXiv 2505.18963), section 4.3.
+    """
+    made = {}
+    for wnid, task in batch.items():
+        images, stored, model = task.inputs
+        autoencoder = load_autoencoder(settings.backbone, model, settings.device)
+        real = stored["latents"].flatten(1).numpy()
+        synthetic = autoencoder.encode(images).flatten(1).numpy()
+        real_plane, planes = project_jointly(
+            real,
+            {settings.method: synthetic},
+            random_state=settings.config.random_state,
+            perplexity=settings.config.perplexity,
+        )
+        plane = planes[settings.method]
+        scores = {name: measure(real, synthetic) for name, measure in METRICS.items()}
+        for name in PLANE_METRICS:
+            scores[f"{name}_in_plane"] = METRICS[name](real_plane, plane)
+        value = {
+            "scores": {"wnid": wnid, "class_name": task.about["class_name"], **scores},
+            "real": real_plane.tolist(),
+            "synthetic": plane.tolist(),
+        }
+        made[wnid] = Made(value, len(images))
+    return made
+
+
+def collect_scores(analysis: Mapping[str, Partition], method: str) -> pd.DataFrame:
+    """Put the scores of all classes into one table.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    rows = [{"method": method, **partition.load()["scores"]} for partition in analysis.values()]
+    return pd.DataFrame(rows)
+
+
+def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
+    """Return every score per class, and its mean over classes where it is defined.
+
+    Source: MGD3 (arXiv 2505.18963), Table 9.
+    """
+    numbers = diversity_scores.set_index("wnid").select_dtypes("number")
+    measured = {f"mean/{name}": float(np.nanmean(numbers[name])) for name in _known(numbers)}
+    for wnid, row in numbers.iterrows():
+        measured |= {f"{wnid}/{name}": float(row[name]) for name in _known(numbers)}
+    return measured
+
+
+def draw_planes(analysis: Mapping[str, Partition], method: str) -> tuple[Figure, go.Figure]:
+    """Draw real and synthetic samples of the first classes in their planes.
+
+    Returns:
+        The picture, and its interactive form.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 3.
+    """
+    planes: dict[str, Any] = {}
+    for partition in list(analysis.values())[:SHOWN_CLASSES]:
+        value = partition.load()
+        shown = (np.asarray(value["real"]), {method: np.asarray(value["synthetic"])})
+        planes[value["scores"]["class_name"]] = shown
+    return draw_latent_plane(planes), draw_interactive_latent_plane(planes)
+
+
+def _known(numbers: pd.DataFrame) -> list[str]:
+    """Scores that are defined for every class; with one image per class, some are not."""
+    return [str(name) for name in numbers if numbers[name].notna().all()]

@@ -1,0 +1,5 @@
+"""Put the result rows of all runs side by side."""
+
+from mgd3_kedro.pipelines.compare.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,16 @@
+"""The discover_modes stage."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes, measure_modes
+
+
+def create_pipeline() -> Pipeline:
+    """Build the discover_modes stage."""
+    return pipeline(
+        [
+            node(discover_modes, ["latents", "params:modes"], "modes", name="discover_modes"),
+            node(measure_modes, "modes", "modes_metrics", name="measure_modes"),
+        ],
+        tags="discover_modes",
+    )

@@ -1,0 +1,51 @@
+"""The guided_generate stage."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from mgd3_kedro.pipelines.guided_generate.nodes import (
+    collect_provenance,
+    distill_images,
+    draw_distilled_images,
+    measure_generation,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Build the guided_generate stage."""
+    return pipeline(
+        [
+            node(
+                distill_images,
+                {
+                    "benchmark": "benchmark",
+                    "train_images": "train_images",
+                    "latents": "latents",
+                    "modes": "modes",
+                    "prior": "prior",
+                    "backbone": "params:backbone",
+                    "method": "params:method",
+                    "methods": "params:methods",
+                    "diffusion": "params:diffusion",
+                    "sampling": "params:sampling",
+                    "distillation": "params:distillation",
+                    "found_by": "params:modes",
+                },
+                "distilled_images",
+                name="distill_images",
+            ),
+            node(collect_provenance, "distilled_images", "provenance", name="collect_provenance"),
+            node(
+                measure_generation,
+                ["distilled_images", "provenance"],
+                "generate_metrics",
+                name="measure_generation",
+            ),
+            node(
+                draw_distilled_images,
+                ["benchmark", "distilled_images", "params:method"],
+                "contact_sheet",
+                name="draw_distilled_images",
+            ),
+        ],
+        tags="guided_generate",
+    )

@@ -1,0 +1,67 @@
+"""Where every distilled image comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from mgd3_kedro.records import ClassSpec
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the images of a class were made for and with.
+
+    Args:
+        spec: The class.
+        seed: Seed of the data set.
+        modes: (ipc,), the mode of each image.
+        knobs: Settings, the same for all images.
+    """
+
+    spec: ClassSpec
+    seed: int
+    modes: torch.Tensor
+    knobs: Mapping[str, Any]
+
+
+def describe_images(
+    origin: Origin, latents: torch.Tensor, real: torch.Tensor, found: Mapping[str, torch.Tensor]
+) -> tuple[dict[str, Any], ...]:
+    """Write one row per image: its class, its mode, and its place among the real images.
+
+    Args:
+        origin: What the images were made for and with.
+        latents: (ipc, C, H, W), of the images.
+        real: (N, C, H, W), of the class.
+        found: `modes` (K, C, H, W) and `assignment` (N,).
+
+    Returns:
+        One row per image; distances are Euclidean, in scaled latent space, and `mode_members`
+        lists positions within the class.
+
+    Source: ours.
+    """
+    to_mode = (latents - found["modes"][origin.modes]).flatten(1).norm(dim=1)
+    to_real, nearest = torch.cdist(latents.flatten(1), real.flatten(1)).min(1)
+    rows = []
+    for image, mode in enumerate(origin.modes.tolist()):
+        members = torch.nonzero(found["assignment"] == mode).flatten().tolist()
+        rows.append(
+            {
+                **asdict(origin.spec),
+                "image": f"{origin.spec.wnid}/{image}.png",
+                "seed": origin.seed,
+                "mode": mode,
+                "mode_member_count": len(members),
+                "mode_members": " ".join(map(str, members)),
+                "distance_to_mode": float(to_mode[image]),
+                "nearest_real": int(nearest[image]),
+                "distance_to_nearest_real": float(to_real[image]),
+                **origin.knobs,
+            }
+        )
+    return tuple(rows)

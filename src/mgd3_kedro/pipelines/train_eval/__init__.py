@@ -1,0 +1,5 @@
+"""Train networks on distilled images and test them on real ones."""
+
+from mgd3_kedro.pipelines.train_eval.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

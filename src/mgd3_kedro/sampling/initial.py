@@ -1,0 +1,47 @@
+"""Where the reverse process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from mgd3_kedro.backbones.base import Backbone
+
+
+def standard_noise(
+    backbone: Backbone, modes: torch.Tensor, noise: torch.Tensor, noise_strength: float
+) -> tuple[torch.Tensor, int]:
+    """Start from pure noise at the noisiest step.
+
+    Returns:
+        Latents (B, C, H, W) and the first step index.
+
+    Source: DDPM (arXiv 2006.11239).
+    """
+    return noise, backbone.num_inference_steps - 1
+
+
+def noised_modes(
+    backbone: Backbone, modes: torch.Tensor, noise: torch.Tensor, noise_strength: float
+) -> tuple[torch.Tensor, int]:
+    """Start from the modes, noised so far that only a share of the steps is left.
+
+    Args:
+        backbone: Knows the noise level of a step.
+        modes: The mode of each sample, (B, C, H, W).
+        noise: Standard normal, (B, C, H, W).
+        noise_strength: Share of the steps to run, 0.7 of 50 being the last 35.
+
+    Returns:
+        Latents (B, C, H, W) and the first step index.
+
+    Source: D4M (arXiv 2407.15138).
+    """
+    first = max(1, round(backbone.num_inference_steps * noise_strength)) - 1
+    return backbone.add_noise(modes, noise, first), first
+
+
+InitialLatents = Callable[[Backbone, torch.Tensor, torch.Tensor, float], tuple[torch.Tensor, int]]
+
+INITIAL_LATENTS: dict[str, InitialLatents] = {"noise": standard_noise, "noised_modes": noised_modes}

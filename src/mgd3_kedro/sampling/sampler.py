@@ -1,0 +1,73 @@
+"""The reverse process: one loop for every model and method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.records import seeded_generator
+from mgd3_kedro.sampling.guidance import pull_towards_modes
+from mgd3_kedro.sampling.initial import INITIAL_LATENTS
+from mgd3_kedro.sampling.settings import SamplingConfig
+
+
+def image_generator(seed: int, class_index: int, image: int) -> torch.Generator:
+    """Return the generator of one image, so that an image depends on nothing but its own key.
+
+    Args:
+        seed: Seed of the data set.
+        class_index: Class of the image, in the label space of the backbone.
+        image: Position within the class.
+
+    Source: ours.
+    """
+    return seeded_generator(seed, class_index, image)
+
+
+@torch.no_grad()
+def denoise(
+    backbone: Backbone,
+    modes: torch.Tensor,
+    classes: torch.Tensor,
+    config: SamplingConfig,
+    generators: Sequence[torch.Generator],
+) -> torch.Tensor:
+    """Draw one latent per mode.
+
+    Args:
+        backbone: The diffusion model.
+        modes: The mode of each sample, (B, C, H, W); its batch may mix classes.
+        classes: (B,), int64, in the label space of the backbone.
+        config: Where to start, how strongly to guide and when to stop guiding.
+        generators: One per sample.
+
+    Returns:
+        Scaled latents, (B, C, H, W).
+
+    Raises:
+        ValueError: If the modes do not have the backbone's latent shape.
+
+    Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
+    """
+    if tuple(modes.shape[1:]) != tuple(backbone.latent_shape):
+        raise ValueError(
+            f"modes: expected latents of shape {tuple(backbone.latent_shape)} as the backbone's, "
+            f"got {tuple(modes.shape[1:])}; encode the images with the backbone that samples"
+        )
+    start = INITIAL_LATENTS[config.initial_latents]
+    latents, first = start(backbone, modes, _noise(modes, generators), config.noise_strength)
+    for index in range(first, -1, -1):
+        step = backbone.step(index, latents, classes)
+        latents = step.prev_mean
+        if config.guides(index):
+            latents = latents + pull_towards_modes(step, modes, config.mode_guidance_scale)
+        if index > 0:
+            latents = latents + step.std * _noise(modes, generators)
+    return latents
+
+
+def _noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    shape = like.shape[1:]
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])

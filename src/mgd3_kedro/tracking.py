@@ -1,0 +1,239 @@
+"""What an MLflow run records beyond what kedro-mlflow does."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import platform
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mgd3_kedro.version import code_version
+
+PARAMETER_LENGTH = 6000
+HOST_TAG, PROCESS_TAG = "process.host", "process.id"
+KIBIBYTE = 1024
+
+
+class NodeMeter:
+    """Adds up what loading, running and saving of a node take, and its peak memory."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._phase = ""
+        self._begun = 0.0
+
+    def start(self, phase: str, node: str) -> None:
+        """Start a phase: "load", "run" or "save"."""
+        if not self._seconds:
+            reset_peak_memory()
+        self._phase = phase
+        self._begun = time.perf_counter()
+
+    def stop(self) -> None:
+        """End the phase that was started last."""
+        took = time.perf_counter() - self._begun
+        self._seconds[self._phase] = self._seconds.get(self._phase, 0.0) + took
+
+    def count_as_run(self, seconds: float) -> None:
+        """Move time from saving to running."""
+        moved = min(seconds, self._seconds.get("save", 0.0))
+        self._seconds["save"] = self._seconds.get("save", 0.0) - moved
+        self._seconds["run"] = self._seconds.get("run", 0.0) + moved
+
+    def finish(self, node: str) -> dict[str, float]:
+        """Return the node's metrics and forget them."""
+        measured = {
+            f"{node}/{phase}_seconds": self._seconds.get(phase, 0.0)
+            for phase in ("load", "run", "save")
+        }
+        measured[f"{node}/peak_memory_mb"] = peak_memory_mb()
+        self._seconds = {}
+        return measured
+
+
+def reset_peak_memory() -> None:
+    """Start a new peak, where the system can; elsewhere the peak is that of the process so far.
+
+    Source: proc(5), clear_refs.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory since the last reset, in MB.
+
+    Source: proc(5), VmHWM; getrusage(2) elsewhere.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / KIBIBYTE
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (KIBIBYTE**2 if sys.platform == "darwin" else KIBIBYTE)
+
+
+def flatten_parameters(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested parameters as "a.b" -> text.
+
+    Source: ours.
+    """
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten_parameters(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = str(value)[:PARAMETER_LENGTH]
+    return flat
+
+
+class RunTracker:
+    """Writes to one MLflow run, and sees to it that its end is recorded however it ends.
+
+    Args:
+        run_id: The run.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        from mlflow.tracking import MlflowClient
+
+        self._client = MlflowClient()
+        self._run_id = run_id
+        self._over = False
+        self._experiment = self._client.get_run(run_id).info.experiment_id
+
+    @classmethod
+    def of_active_run(cls) -> RunTracker | None:
+        """Return a tracker of the active run, or none if nothing is tracked."""
+        import mlflow
+
+        run = mlflow.active_run()
+        return cls(run.info.run_id) if run else None
+
+    def start(self, parameters: Mapping[str, str]) -> None:
+        """Log parameters and code version, and settle runs whose process has gone."""
+        from mlflow.entities import Param, RunTag
+
+        self._settle_dead_runs()
+        tags = {
+            "code_version": code_version(),
+            HOST_TAG: platform.node(),
+            PROCESS_TAG: str(os.getpid()),
+        }
+        self._client.log_batch(
+            self._run_id,
+            params=[Param(name, value) for name, value in parameters.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        # MLflow's own handler, registered before, would mark whatever is left as finished.
+        atexit.register(self._kill)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _exit_on_signal)
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log values at once, which is much faster than one by one."""
+        self.log_history([(name, value, step) for name, value in values.items()])
+
+    def log_history(self, points: list[tuple[str, float, int]]) -> None:
+        """Log (name, value, step) points at once."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, float(value), now, step) for name, value, step in points]
+        for start in range(0, len(metrics), 1000):
+            self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
+
+    def log_output(self, kind: str | None, name: str, data: Any, dataset: Any) -> None:
+        """Log an output as its catalog entry's metadata says, if it says anything.
+
+        Raises:
+            ValueError: If the metadata name no way of logging.
+        """
+        if kind is None:
+            return
+        if kind not in LOGGERS:
+            raise ValueError(f"metadata.mlflow of {name}: expected {sorted(LOGGERS)}, got {kind!r}")
+        LOGGERS[kind](self, name, data, dataset)
+
+    def log_file(self, path: Path) -> None:
+        """Keep a file with the run."""
+        self._client.log_artifact(self._run_id, str(path))
+
+    def end(self) -> None:
+        """Note that the run ended by itself."""
+        self._over = True
+
+    def fail(self, error: Exception) -> None:
+        """Note that the run failed, and why."""
+        self._over = True
+        self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+
+    def _kill(self) -> None:
+        import mlflow
+
+        if not self._over:
+            self._over = True
+            self._client.set_terminated(self._run_id, "KILLED")
+            with contextlib.suppress(Exception):
+                mlflow.end_run("KILLED")
+
+    def _settle_dead_runs(self) -> None:
+        """Mark runs of this machine that say they are running, but whose process has gone."""
+        host = platform.node()
+        running = self._client.search_runs(
+            [self._experiment],
+            filter_string=f"attributes.status = 'RUNNING' and tags.`{HOST_TAG}` = '{host}'",
+        )
+        for run in running:
+            if run.info.run_id != self._run_id and not _is_alive(int(run.data.tags[PROCESS_TAG])):
+                self._client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    stage = name.removesuffix("_metrics")
+    tracker.log_metrics({f"{stage}/{key}": value for key, value in data.items()})
+
+
+def _log_curve(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    # One history per numeric column, and per value of the others, e.g. per training.
+    values = [column for column in data.select_dtypes("number") if column != "step"]
+    words = list(data.select_dtypes(exclude="number"))
+    points = [
+        ("/".join([name, *(str(row[word]) for word in words), value]), row[value], int(row["step"]))
+        for row in data.to_dict("records")
+        for value in values
+    ]
+    tracker.log_history(points)
+
+
+def _log_artifact(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    tracker.log_file(Path(dataset._describe()["filepath"]))
+
+
+def _exit_on_signal(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+LOGGERS: dict[str, Callable[[RunTracker, str, Any, Any], None]] = {
+    "metrics": _log_metrics,
+    "curve": _log_curve,
+    "artifact": _log_artifact,
+}

@@ -1,0 +1,1 @@
+"""Training of a prior: an autoencoder and a class-conditional denoiser in its latent space."""
