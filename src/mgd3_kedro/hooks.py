@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -11,11 +12,28 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from omegaconf import OmegaConf
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
-from mgd3_kedro.preflight import check_inputs, check_known_parameters
+from mgd3_kedro.preflight import (
+    check_inputs,
+    check_known_parameters,
+    check_run_keys,
+    check_types,
+)
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
+
+
+class ProjectPathHooks:
+    """Makes `${project:...}` in the configuration an absolute path within the project that runs."""
+
+    # kedro-mlflow reads its configuration in the same hook, and has to come later.
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Resolve from the project of this session, wherever it was started."""
+        root = context.project_path
+        OmegaConf.register_new_resolver("project", lambda path: str(root / path), replace=True)
 
 
 class PreflightHooks:
@@ -23,17 +41,21 @@ class PreflightHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse parameters that no configuration file has."""
+        """Refuse parameters that no configuration file has, or that name no folder."""
         loader = context.config_loader
         given = loader.runtime_params or {}
         loader.runtime_params = {}
         known = loader["parameters"]
         loader.runtime_params = given
         check_known_parameters(given, known)
+        check_run_keys(loader["parameters"], loader["globals"].get("splits", ()))
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check what the run reads."""
+        for name in sorted(pipeline.inputs()):
+            if name.startswith("params:") and is_dataclass(settings := catalog.load(name)):
+                check_types(name.removeprefix("params:"), settings)
         check_inputs(_FreeInputs(pipeline, catalog))
 
 
@@ -52,6 +74,9 @@ class TrackingHooks:
         # kedro-mlflow raises its own level when imported, over the logging configuration.
         logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
         self._parameters = context.config_loader["parameters"]
+        if self._tracker:
+            # Interrupted in a notebook, a run would still be active and take over this one's.
+            self._tracker.kill()
 
     # kedro-mlflow opens the run in the same hook, and has to come first.
     @hook_impl(trylast=True)

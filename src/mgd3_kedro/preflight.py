@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 from mgd3_kedro.records import Benchmark, Partition, unknown_name
 
@@ -18,12 +22,15 @@ class Inputs(Protocol):
         """Return the value of an entry."""
 
 
-def check_known_parameters(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def check_known_parameters(
+    given: Mapping[str, Any], known: Mapping[str, Any], group: str = ""
+) -> None:
     """Refuse a parameter on the command line that no configuration file has.
 
     Args:
         given: Parameters of the command line, nested.
         known: Parameters of the configuration files, nested.
+        group: What they are nested in, with a full stop.
 
     Raises:
         ValueError: Naming the parameter and its nearest neighbour.
@@ -32,9 +39,56 @@ def check_known_parameters(given: Mapping[str, Any], known: Mapping[str, Any]) -
     """
     for name, value in given.items():
         if name not in known:
-            raise ValueError(unknown_name(name, known, "parameter"))
-        if isinstance(value, Mapping) and isinstance(known[name], Mapping):
-            check_known_parameters(value, known[name])
+            family = f"parameter of {group[:-1]}" if group else "parameter"
+            raise ValueError(unknown_name(name, known, family))
+        if isinstance(value, Mapping):
+            if not isinstance(known[name], Mapping):
+                raise ValueError(
+                    f"{group}{name}: expected one value, got the settings {', '.join(value)}"
+                )
+            check_known_parameters(value, known[name], f"{group}{name}.")
+
+
+def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None:
+    """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
+
+    Args:
+        parameters: All parameters.
+        splits: Names of the environment's splits; none if it has no choice.
+
+    Raises:
+        ValueError: Naming the parameter.
+
+    Source: ours.
+    """
+    for name in ("method", "variant"):
+        if not re.fullmatch(r"[\w.+=-]*", str(value := parameters[name])):
+            raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
+    if (names := list(splits)) and parameters["split"] not in names:
+        raise ValueError(unknown_name(parameters["split"], names, "split"))
+    jobs = parameters["jobs"]
+    if not _is_a(jobs, int) or not jobs:
+        raise ValueError(f"jobs: expected a whole number, -1 for one per core, got {jobs!r}")
+
+
+def check_types(group: str, settings: object) -> None:
+    """Refuse a setting of another type than its dataclass says.
+
+    Args:
+        group: The parameter that holds the settings.
+        settings: A dataclass.
+
+    Raises:
+        ValueError: Naming the setting.
+
+    Source: ours.
+    """
+    hints = get_type_hints(type(settings))
+    for setting in fields(settings):  # type: ignore[arg-type]
+        value = getattr(settings, setting.name)
+        if not _is_a(value, hints[setting.name]):
+            words = _describe_type(hints[setting.name])
+            raise ValueError(f"{group}.{setting.name}: expected {words}, got {value!r}")
 
 
 def check_method(inputs: Inputs) -> None:
@@ -46,8 +100,22 @@ def check_method(inputs: Inputs) -> None:
 
     names = ("backbone", "diffusion", "sampling", "distillation")
     shared = {name: inputs[f"params:{name}"] for name in names}
+    for name in ("modes", "distillation"):
+        if (ipc := inputs[f"params:{name}"].ipc) != inputs["params:ipc"]:
+            raise ValueError(f"{name}.ipc: expected {inputs['params:ipc']} as ipc, got {ipc}")
     common = Common(**shared, mode_finder=inputs["params:modes"].mode_finder)
     plan_method(inputs["params:method"], inputs["params:methods"], common)
+
+
+def check_device(inputs: Inputs, name: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Source: ours.
+    """
+    from mgd3_kedro.devices import resolve_device
+
+    value = inputs[name]
+    resolve_device(value if isinstance(value, str) else value.device)
 
 
 def check_prior(inputs: Inputs) -> None:
@@ -119,14 +187,13 @@ def check_readable(inputs: Inputs) -> None:
 
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
-    (
-        frozenset({"train_images", "benchmark"}),
-        lambda inputs: check_classes(inputs, "train_images"),
+    *(
+        (frozenset({name}), partial(check_device, name=name))
+        for name in ("params:device", "params:diffusion", "params:evaluation")
     ),
-    (frozenset({"test_images", "benchmark"}), lambda inputs: check_classes(inputs, "test_images")),
-    (
-        frozenset({"evaluated_images", "benchmark"}),
-        lambda inputs: check_classes(inputs, "evaluated_images"),
+    *(
+        (frozenset({name, "benchmark"}), partial(check_classes, images=name))
+        for name in ("train_images", "test_images", "evaluated_images")
     ),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"params:methods"}), check_method),
@@ -134,6 +201,37 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
 )
 """What a run must read for a check to apply, and the check."""
+
+
+def _is_a(value: object, hint: Any) -> bool:
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        return any(_is_a(value, part) for part in parts)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and all(_is_a(item, parts[1]) for item in value.values())
+    if kind in (Sequence, tuple):
+        return isinstance(value, (list, tuple)) and all(_is_a(item, parts[0]) for item in value)
+    # YAML's 1 is a number where a fraction is expected; its true is none.
+    accepted = (int, float) if kind is float else kind
+    return isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
+
+
+def _describe_type(hint: Any) -> str:
+    words = [_describe_type(part) for part in get_args(hint)]
+    if get_origin(hint) is Mapping:
+        return f"{words[1]} for each name"
+    if get_origin(hint) in (Sequence, tuple):
+        return f"a list, each {words[0]}"
+    return " or ".join(words) or TYPE_WORDS.get(hint, str(hint))
+
+
+TYPE_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    NoneType: "null",
+}
 
 
 def check_inputs(inputs: Inputs) -> None:

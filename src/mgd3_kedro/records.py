@@ -117,7 +117,10 @@ def seeded_generator(*key: int) -> torch.Generator:
 
     Source: numpy's SeedSequence.
     """
-    seed = np.random.SeedSequence(key).generate_state(1)[0]
+    # SeedSequence takes a number as so many 32-bit words as it needs: (2**32, 0) would be (0, 1).
+    high = [number >> 32 for number in key]
+    words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
+    seed = np.random.SeedSequence(words).generate_state(1)[0]
     return torch.Generator().manual_seed(int(seed))
 
 

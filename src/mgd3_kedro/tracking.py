@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import platform
 import resource
@@ -17,9 +18,13 @@ from typing import Any
 
 from mgd3_kedro.version import code_version
 
+logger = logging.getLogger(__name__)
+
 PARAMETER_LENGTH = 6000
 HOST_TAG, PROCESS_TAG = "process.host", "process.id"
 KIBIBYTE = 1024
+BEGUN = time.time() * 1000
+"""When this process began, at the latest, in MLflow's milliseconds."""
 
 
 class NodeMeter:
@@ -134,7 +139,7 @@ class RunTracker:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         # MLflow's own handler, registered before, would mark whatever is left as finished.
-        atexit.register(self._kill)
+        atexit.register(self.kill)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit_on_signal)
 
@@ -174,14 +179,21 @@ class RunTracker:
     def fail(self, error: Exception) -> None:
         """Note that the run failed, and why."""
         self._over = True
-        self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+        try:
+            self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+        except Exception as failure:  # a full disk fails both; the first error is the one to show
+            reason = str(failure).partition("\n")[0]
+            logger.warning("the error is not in the MLflow store: %s", reason)
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """Mark the run as killed, unless it has ended."""
         import mlflow
 
         if not self._over:
             self._over = True
-            self._client.set_terminated(self._run_id, "KILLED")
+            # Where the store cannot be written, the next start marks the run.
+            with contextlib.suppress(Exception):
+                self._client.set_terminated(self._run_id, "KILLED")
             with contextlib.suppress(Exception):
                 mlflow.end_run("KILLED")
 
@@ -193,7 +205,10 @@ class RunTracker:
             filter_string=f"attributes.status = 'RUNNING' and tags.`{HOST_TAG}` = '{host}'",
         )
         for run in running:
-            if run.info.run_id != self._run_id and not _is_alive(int(run.data.tags[PROCESS_TAG])):
+            process = int(run.data.tags[PROCESS_TAG])
+            # In containers the process that has gone often had the number that this one has.
+            is_older = process == os.getpid() and run.info.start_time < BEGUN
+            if run.info.run_id != self._run_id and (is_older or not _is_alive(process)):
                 self._client.set_terminated(run.info.run_id, "KILLED")
 
 

@@ -10,6 +10,8 @@ import torch
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 CONFIG_FILE = "config.json"
+FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""Layers of attention in autoencoders saved by early diffusers; loading renames them."""
 
 
 def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
@@ -36,15 +38,22 @@ def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
             raise FileNotFoundError(f"expected {folder / name}, found no such file")
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text())
+        if not isinstance(config, dict):  # diffusers would take a text for a name on the hub
+            raise ValueError(f"expected settings by name, got {config!r}")
         with torch.device("meta"):
             expected = model_class.from_config(config).state_dict()
-    except (ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # a constructor may fail in any way at settings it does not expect
         raise ValueError(
             f"{folder / CONFIG_FILE}: not a {model_class.__name__}: {error}"
         ) from error
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            found = {
+                name if name in expected else _present_name(name): tuple(
+                    file.get_slice(name).get_shape()
+                )
+                for name in file.keys()  # noqa: SIM118
+            }
     except SafetensorError as error:
         raise ValueError(f"{folder / WEIGHTS_FILE}: not a safetensors file: {error}") from error
     for name, tensor in expected.items():
@@ -79,3 +88,9 @@ def load_component(model_class: type[Any], folder: Path, device: torch.device) -
         low_cpu_mem_usage=False,
     )
     return model.to(device).eval().requires_grad_(False)
+
+
+def _present_name(name: str) -> str:
+    for former, present in FORMER_NAMES.items():
+        name = name.replace(f".{former}.", f".{present}.")
+    return name

@@ -25,6 +25,14 @@ logger = logging.getLogger(__name__)
 INDEX = "complete"
 
 
+def manifest_of(folder: Path) -> Path:
+    """Return the folder of what is written down about partitions.
+
+    Source: ours.
+    """
+    return folder.with_name(f"{folder.name}.manifest")
+
+
 @dataclass
 class SaveReport:
     """What the last save did.
@@ -64,7 +72,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._folder = Path(filepath)
-        self._manifest = self._folder.with_name(f"{self._folder.name}.manifest")
+        self._manifest = manifest_of(self._folder)
         self._executor = {"n_jobs": 1, **(executor or {})}
         self.metadata = metadata
         self.last_save = SaveReport()
@@ -108,7 +116,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             logger.info(
                 "%s: %d of %d (%s)", self._folder.name, done, len(data.tasks), ", ".join(group)
             )
-        self._write_json(self._manifest / INDEX, list(data.tasks))
+        try:
+            self._write_json(self._manifest / INDEX, list(data.tasks))
+        except OSError as error:
+            raise _unwritable(self._manifest / INDEX, error) from error
 
     def load(self) -> dict[str, Partition]:
         """Return wnid -> partition, nothing read yet.
@@ -224,11 +235,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         except OSError as error:
             with contextlib.suppress(OSError):
                 _remove(fresh)
-            cure = "free some space" if error.errno == errno.ENOSPC else "see to it"
-            raise DatasetError(
-                f"{path} could not be written: {error.strerror or error}; {cure} and run again "
-                "(finished partitions are kept)"
-            ) from error
+            raise _unwritable(path, error) from error
 
     @staticmethod
     def _write_json(path: Path, content: Any) -> None:
@@ -238,8 +245,20 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         fresh.replace(path)
 
 
+def _unwritable(path: Path, error: OSError) -> DatasetError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return DatasetError(
+        f"{path} could not be written: {error.strerror or error}; "
+        f"{'free some space' if full else 'see to it'} and run again "
+        "(finished partitions are kept)"
+    )
+
+
 def _files(path: Path) -> list[Path]:
-    return sorted(path.iterdir()) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    # File managers leave hidden files of their own.
+    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
 
 
 def _remove(path: Path) -> None:

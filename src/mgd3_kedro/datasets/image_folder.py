@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, manifest_of
 from mgd3_kedro.datasets.fingerprint import file_digest
 from mgd3_kedro.records import Partition
 
@@ -24,7 +26,7 @@ def image_files(folder: Path) -> list[Path]:
     def order(path: Path) -> tuple[int, str]:
         return (int(path.stem) if path.stem.isdecimal() else -1, path.name)
 
-    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    files = (path for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
     return sorted(files, key=order)
 
 
@@ -93,7 +95,7 @@ class ImageFolderDataset(AbstractDataset[None, dict[str, Partition]]):
         """
         if not self._folder.is_dir():
             raise DatasetError(f"expected a folder of class folders, found none at {self._folder}")
-        folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
+        folders = sorted(path for path in _visible(self._folder) if path.is_dir())
         if not folders:
             raise DatasetError(f"expected one folder per class in {self._folder}, found none")
         return {folder.name: _partition(folder) for folder in folders}
@@ -113,6 +115,20 @@ class ImageFolderDataset(AbstractDataset[None, dict[str, Partition]]):
         return {"filepath": str(self._folder)}
 
 
+def _visible(folder: Path) -> Iterator[Path]:
+    """Leave out what file managers and notebooks hide among images."""
+    return (path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _partition(folder: Path) -> Partition:
     files = image_files(folder)
-    return Partition(partial(read_images, folder), file_digest(files), count=len(files))
+    content = file_digest(sorted(files))
+    rows = _recorded_rows(folder, content)
+    return Partition(partial(read_images, folder), content, count=len(files), rows=rows)
+
+
+def _recorded_rows(folder: Path, content: str) -> tuple[dict[str, Any], ...]:
+    """Return what `ImagePartitionsDataset` wrote down, if these are still the same images."""
+    record = manifest_of(folder.parent) / f"{folder.name}.json"
+    kept = json.loads(record.read_text()) if record.is_file() else {}
+    return tuple(kept["rows"]) if kept.get("content") == content else ()

@@ -21,5 +21,12 @@ class JSONPartitionsDataset(ClassPartitionsDataset):
 
     @staticmethod
     def read(path: Path) -> Any:
-        """Read a plain value."""
-        return json.loads(path.read_text())
+        """Read a plain value.
+
+        Raises:
+            ValueError: Naming the file, if it cannot be read.
+        """
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path}: not a readable JSON file ({error})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -37,9 +38,10 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
             DatasetError: If there are no weights.
         """
         weights = sorted(self._folder.rglob("*.safetensors"))
-        if not weights:
+        missing = self._models_without_weights()
+        if missing or not weights:
             raise DatasetError(
-                f"expected model weights in {self._folder}, found none; "
+                f"expected model weights in {self._folder.joinpath(*missing[:1])}, found none; "
                 f"make them with: {self._made_by}"
             )
         configs = sorted(self._folder.rglob("*.json"))
@@ -55,7 +57,10 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         Raises:
             DatasetError: If the folder cannot be written.
         """
+        from safetensors import SafetensorError
+
         fresh = self._folder.with_name(f"{self._folder.name}.partial")
+        old = self._folder.with_name(f"{self._folder.name}.old")
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
@@ -66,11 +71,28 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                     (fresh / name).write_bytes(content)
                 else:
                     content.save_pretrained(fresh, safe_serialization=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            # The old weights are never gone before the new ones are complete.
+            if self._folder.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                self._folder.replace(old)
             fresh.replace(self._folder)
-        except OSError as error:
+            shutil.rmtree(old, ignore_errors=True)
+        except (OSError, SafetensorError) as error:
             shutil.rmtree(fresh, ignore_errors=True)
             raise DatasetError(f"{self._folder} could not be written: {error}") from error
+
+    def _models_without_weights(self) -> list[str]:
+        """Name the parts of the pipeline that are missing, or are a model without its weights."""
+        index = self._folder / "model_index.json"
+        parts = json.loads(index.read_text()) if index.is_file() else {}
+        # A part is [library, class]; both are null where a pipeline does without it.
+        named = [name for name, made in parts.items() if isinstance(made, list) and made[0]]
+        return [
+            name
+            for name in named
+            if not (folder := self._folder / name).is_dir()
+            or ((folder / "config.json").is_file() and not any(folder.glob("*.safetensors")))
+        ]
 
     def _exists(self) -> bool:
         return any(self._folder.rglob("*.safetensors"))

@@ -23,7 +23,15 @@ class TensorPartitionsDataset(ClassPartitionsDataset):
 
     @staticmethod
     def read(path: Path) -> Any:
-        """Read a dict of tensors."""
+        """Read a dict of tensors.
+
+        Raises:
+            ValueError: Naming the file, if it cannot be read.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a readable safetensors file ({error})") from error

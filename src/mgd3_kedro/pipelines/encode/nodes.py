@@ -64,7 +64,10 @@ def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[
     for wnid, task in batch.items():
         images, model = task.inputs
         autoencoder = load_autoencoder(settings.backbone, model, settings.device)
-        latents = LatentSet(autoencoder.encode(images)).latents
+        try:
+            latents = LatentSet(autoencoder.encode(images)).latents
+        except ValueError as error:
+            raise ValueError(f"class {wnid}: {error}") from error
         probe = slice(0, PSNR_IMAGES)
         psnr = peak_signal_to_noise(images[probe], autoencoder.decode(latents[probe]))
         made[wnid] = Made({"latents": latents}, len(latents), {"reconstruction_psnr": psnr})

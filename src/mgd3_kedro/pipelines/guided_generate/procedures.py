@@ -148,6 +148,11 @@ def denoise_classes(batch: Mapping[str, LoadedTask], settings: Denoising) -> dic
             for part in _parts(len(modes), settings.distillation.max_batch)
         ]
     )
+    if not torch.isfinite(latents).all():
+        raise FloatingPointError(
+            f"class {', '.join(batch)}: expected finite samples, got NaN or infinity; lower the "
+            "guidance scales or check the weights"
+        )
     images = backbone.autoencoder.decode(latents)
     steps = settings.sampling.guided_steps(backbone.num_inference_steps)
     knobs = {

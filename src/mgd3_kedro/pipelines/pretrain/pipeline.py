@@ -2,10 +2,9 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from mgd3_kedro.pipelines.pretrain.judging import draw_samples, judge_samples
 from mgd3_kedro.pipelines.pretrain.nodes import (
     assemble_prior,
-    draw_samples,
-    judge_samples,
     measure_reconstruction,
     train_autoencoder,
     train_denoiser,

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from mgd3_kedro.backbones.autoencoder import (
+    SLICE,
+    LatentAutoencoder,
+    peak_signal_to_noise,
+    pixels_to_unit,
+    unit_to_pixels,
+)
+
+
+def make_vae(scaling_factor=0.5, seed=0):
+    torch.manual_seed(seed)
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 16),
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=16,
+        scaling_factor=scaling_factor,
+    ).eval()
+
+
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (2 * SLICE + 7, 3, 16, 16)).to(torch.uint8)
+
+
+def test_every_byte_survives_the_way_to_floats_and_back():
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    unit = pixels_to_unit(pixels)
+    assert unit.min() == -1
+    assert unit.max() == 1
+    assert torch.equal(unit_to_pixels(unit), pixels)
+
+
+def test_floats_are_rounded_to_the_nearest_byte_and_clipped():
+    values = torch.tensor([-7.0, -1.0, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 1.0, 1.3])
+    assert unit_to_pixels(values).tolist() == [0, 0, 0, 1, 255, 255]
+
+
+def test_latents_are_the_scaled_mean_of_the_posterior(images):
+    vae = make_vae(0.25)
+    latents = LatentAutoencoder(vae).encode(images)
+    with torch.no_grad():
+        posterior = vae.encode(images[:5].float() / 127.5 - 1).latent_dist
+    assert latents.shape == (2 * SLICE + 7, 4, 8, 8)
+    assert latents.dtype == torch.float32
+    assert torch.allclose(latents[:5], 0.25 * posterior.mean, atol=1e-5)
+    assert posterior.std.min() > 0
+
+
+def test_decoding_undoes_the_scale(images):
+    half, double = LatentAutoencoder(make_vae(0.5)), LatentAutoencoder(make_vae(2.0))
+    latents = half.encode(images)
+    assert torch.allclose(double.encode(images), 4 * latents, atol=1e-5)
+    decoded = half.decode(latents)
+    assert decoded.shape == images.shape
+    assert decoded.dtype == torch.uint8
+    assert torch.equal(double.decode(4 * latents), decoded)
+    with torch.no_grad():
+        expected = make_vae().decode(latents[:5] / 0.5).sample
+    difference = decoded[:5].float() - (expected.clamp(-1, 1) + 1) * 127.5
+    assert difference.abs().max() < 0.51
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, SLICE])
+def test_an_image_does_not_depend_on_those_it_is_encoded_and_decoded_with(images, size):
+    autoencoder = LatentAutoencoder(make_vae())
+    latents = autoencoder.encode(images)
+    parts = [autoencoder.encode(part) for part in images.split(size)]
+    assert torch.equal(torch.cat(parts), latents)
+    decoded = [autoencoder.decode(part) for part in latents.split(size)]
+    assert torch.equal(torch.cat(decoded), autoencoder.decode(latents))
+
+
+def test_an_image_does_not_depend_on_the_order_of_its_values_in_memory(images):
+    autoencoder = LatentAutoencoder(make_vae())
+    latents = autoencoder.encode(images).contiguous()
+    channels_last = {"memory_format": torch.channels_last}
+    assert torch.equal(autoencoder.encode(images.contiguous(**channels_last)), latents)
+    decoded = autoencoder.decode(latents)
+    assert torch.equal(autoencoder.decode(latents.contiguous(**channels_last)), decoded)
+
+
+def test_identical_images_have_no_noise_to_speak_of(images):
+    assert peak_signal_to_noise(images, images) > 100
+
+
+def test_the_signal_to_noise_ratio_is_the_mean_over_images_in_decibels():
+    zeros = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    other = zeros.clone()
+    other[0] = 255
+    other[1, :, :2] = 51
+    # 10 log10(255^2 / 255^2) and 10 log10(255^2 / (51^2 / 2)).
+    expected = (0 + 20 * math.log10(5) + 10 * math.log10(2)) / 2
+    assert peak_signal_to_noise(zeros, other) == pytest.approx(expected)
+    assert peak_signal_to_noise(other, zeros) == pytest.approx(expected)

@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from mgd3_kedro.backbones.conditioning import classifier_free
+from mgd3_kedro.backbones.samplers import SAMPLERS
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.5, 4.0])
+def test_guidance_extrapolates_from_the_unconditional_prediction(scale):
+    conditional, unconditional = torch.randn(2, 3, 4, 8, 8)
+    combined = classifier_free(conditional, unconditional, scale, None)
+    # The released DiT sampler's other way to write it: (1 - s) uncond + s cond.
+    expected = (1 - scale) * unconditional.double() + scale * conditional.double()
+    assert torch.allclose(combined.double(), expected, atol=1e-5)
+
+
+def test_guidance_stops_after_the_asked_for_channels():
+    conditional, unconditional = torch.randn(2, 3, 4, 8, 8)
+    everywhere = classifier_free(conditional, unconditional, 4.0, None)
+    for channels in range(1, 5):
+        combined = classifier_free(conditional, unconditional, 4.0, channels)
+        assert torch.equal(combined[:, :channels], everywhere[:, :channels])
+        assert torch.equal(combined[:, channels:], conditional[:, channels:])
+
+
+def predict(dit, index, latents, labels):
+    timesteps = dit.schedule.timesteps[index].expand(len(latents))
+    with torch.no_grad():
+        return dit.transformer(latents, timestep=timesteps, class_labels=labels).sample
+
+
+@pytest.fixture
+def count_rows():
+    """Record how many rows every call of a model sees."""
+    handles = []
+
+    def count(model):
+        rows = []
+        hook = model.register_forward_hook(lambda module, inputs, output: rows.append(len(*inputs)))
+        handles.append(hook)
+        return rows
+
+    yield count
+    for handle in handles:
+        handle.remove()
+
+
+def test_without_guidance_the_step_is_the_conditional_one_at_half_the_cost(make_dit, count_rows):
+    dit = make_dit(guidance_scale=1.0)
+    latents, labels = torch.randn(4, 4, 8, 8), torch.tensor([0, 3, 6, 3])
+    output = predict(dit, 35, latents, labels)
+    expected = SAMPLERS["ddpm"](dit.schedule, 35, latents, output[:, :4], output[:, 4:])
+    rows = count_rows(dit.transformer)
+    step = dit.step(35, latents, labels)
+    assert rows == [4]
+    assert torch.equal(step.prev_mean, expected.prev_mean)
+    assert torch.equal(step.pred_original_sample, expected.pred_original_sample)
+    assert torch.equal(step.std, expected.std)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 4.0])
+def test_with_guidance_one_call_sees_every_row_twice(scale, make_dit, count_rows):
+    dit = make_dit(guidance_scale=scale)
+    rows = count_rows(dit.transformer)
+    dit.step(35, torch.randn(4, 4, 8, 8), torch.tensor([0, 3, 6, 3]))
+    assert rows == [8]
+
+
+@pytest.mark.parametrize("cfg_channels", [None, 3, 1])
+def test_a_step_combines_the_predictions_with_and_without_class(cfg_channels, make_dit):
+    dit = make_dit(guidance_scale=4.0, cfg_channels=cfg_channels)
+    latents, labels = torch.randn(4, 4, 8, 8), torch.tensor([0, 3, 6, 3])
+    conditional = predict(dit, 35, latents, labels)
+    unconditional = predict(dit, 35, latents, torch.full((4,), 7))
+    noise_pred = conditional[:, :4].clone()
+    guided = slice(cfg_channels)
+    noise_pred[:, guided] = (unconditional[:, :4] + 4.0 * (conditional - unconditional)[:, :4])[
+        :, guided
+    ]
+    # The variance is that of the conditional prediction, as in the official sampler.
+    expected = SAMPLERS["ddpm"](dit.schedule, 35, latents, noise_pred, conditional[:, 4:])
+    step = dit.step(35, latents, labels)
+    assert torch.allclose(step.prev_mean, expected.prev_mean, atol=1e-5)
+    assert torch.allclose(step.std, expected.std, atol=1e-6)
+    plain = SAMPLERS["ddpm"](dit.schedule, 35, latents, conditional[:, :4], conditional[:, 4:])
+    assert not torch.allclose(step.prev_mean, plain.prev_mean, atol=1e-3)

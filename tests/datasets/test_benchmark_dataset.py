@@ -1,0 +1,66 @@
+import pytest
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.benchmark import BenchmarkDataset
+from mgd3_kedro.records import Benchmark, ClassSpec
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return a function that writes a class table and gives its dataset."""
+
+    def write(text):
+        path = tmp_path / "birds.tsv"
+        path.write_text(text, encoding="utf-8")
+        return BenchmarkDataset(filepath=str(path), name="birds", image_size=64)
+
+    return write
+
+
+def test_the_line_is_the_label_and_names_may_hold_anything_but_a_tab(table):
+    loaded = table('n02\t7\tgreat grey owl, Strix nebulosa\nn01\t3\t"hen" – Île\n').load()
+    assert loaded == Benchmark(
+        "birds",
+        64,
+        (
+            ClassSpec(0, "n02", 7, "great grey owl, Strix nebulosa"),
+            ClassSpec(1, "n01", 3, '"hen" – Île'),
+        ),
+    )
+
+
+def test_the_embedded_benchmark_is_the_ten_digits(request):
+    path = request.config.rootpath / "data/01_raw/classes/mnist.tsv"
+    loaded = BenchmarkDataset(filepath=str(path), name="mnist", image_size=32).load()
+    assert loaded.wnids == tuple("0123456789")
+    assert [spec.class_index for spec in loaded.classes] == list(range(10))
+    assert loaded.classes[7].class_name == "seven"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("n1\t1\n", "not enough values"),
+        ("n1\t1\tone\textra\n", "too many values"),
+        ("n1\tx\tone\n", "invalid literal for int"),
+        ("n1\t1\tone\n\nn2\t2\ttwo\n", "not enough values"),
+        ("n1\t1\tone\nn1\t2\ttwo\n", "expected each folder once"),
+        ("", "at least one class"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named_with_the_reason(text, reason, table):
+    dataset = table(text)
+    with pytest.raises(DatasetError, match=rf"birds\.tsv: .*{reason}"):
+        dataset.load()
+
+
+def test_a_missing_table_is_named(tmp_path):
+    dataset = BenchmarkDataset(filepath=str(tmp_path / "no.tsv"), name="no", image_size=8)
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match=rf"expected the class table {tmp_path / 'no.tsv'}"):
+        dataset.load()
+
+
+def test_a_table_is_read_only(table):
+    with pytest.raises(DatasetError, match="read only"):
+        table("n1\t1\tone\n").save({})

@@ -1,0 +1,381 @@
+import errno
+import functools
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
+from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
+from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
+from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.records import Made, Partition, Stage, Task, neutral
+
+WNIDS = ["n3", "n1", "n2", "n10"]
+BIG = 400_000
+
+
+@dataclass(frozen=True)
+class Scaling:
+    factor: int
+    workers: int = neutral()
+
+
+def scale(batch, settings):
+    return {
+        wnid: Made(
+            {"scaled": task.inputs[0] * settings.factor + task.about["shift"]},
+            count=task.about["shift"],
+            metrics={"share": 0.5},
+            rows=({"image": f"{wnid}/0.png", "classes_at_once": len(batch)},),
+        )
+        for wnid, task in batch.items()
+    }
+
+
+def scale_and_negate(batch, settings):
+    made = scale(batch, settings)
+    return {
+        wnid: replace(one, value={"scaled": -one.value["scaled"]}) for wnid, one in made.items()
+    }
+
+
+def break_at_n2(batch, settings):
+    if "n2" in batch:
+        raise ArithmeticError("n2 cannot be computed")
+    return scale(batch, settings)
+
+
+def paint(batch, settings):
+    images = torch.arange(12 * 3 * 8 * 8).view(12, 3, 8, 8) * settings.factor % 251
+    return {wnid: Made(images.to(torch.uint8), 12) for wnid in batch}
+
+
+def enlarge(batch, settings):
+    return {wnid: Made({"text": wnid * BIG}, 1) for wnid in batch}
+
+
+def give(value):
+    return value
+
+
+def make_stage(function=scale, *, factor=2, workers=1, wnids=WNIDS, changed=None, group_size=1):
+    """Return a stage of which one class may have another input or other facts."""
+    tasks = {}
+    for number, wnid in enumerate(sorted(wnids)):
+        version = "new" if changed == ("input", wnid) else "old"
+        source = Partition(functools.partial(give, number), f"{version} source {wnid}")
+        about = {"shift": 100 if changed == ("about", wnid) else 5}
+        tasks[wnid] = Task((source,), about)
+    ordered = {wnid: tasks[wnid] for wnid in wnids}
+    return Stage(function, ordered, Scaling(factor, workers), group_size)
+
+
+def times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def contents(folder):
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return JSONPartitionsDataset(filepath=str(tmp_path / "values"))
+
+
+@pytest.fixture
+def again(tmp_path):
+    """Return the dataset as the next run would have it."""
+    return lambda **settings: JSONPartitionsDataset(filepath=str(tmp_path / "values"), **settings)
+
+
+def test_loading_gives_the_classes_in_the_order_of_the_stage_with_all_that_was_written_down(
+    dataset,
+):
+    dataset.save(make_stage())
+    loaded = dataset.load()
+    assert list(loaded) == WNIDS
+    partition = loaded["n2"]
+    assert partition.load() == {"scaled": 2 * 2 + 5}
+    assert partition.count == 5
+    assert partition.metrics == {"share": 0.5}
+    assert partition.rows == ({"image": "n2/0.png", "classes_at_once": 1},)
+    assert 0 <= partition.seconds < 5
+    assert len({one.fingerprint for one in loaded.values()}) == 4
+
+
+def test_a_stage_is_computed_once(dataset, again, tmp_path):
+    dataset.save(make_stage())
+    assert dataset.last_save.computed == 4
+    before = times(tmp_path / "values") | times(tmp_path / "values.manifest")
+    next_run = again()
+    next_run.save(make_stage())
+    assert next_run.last_save == SaveReport(computed=0, skipped=4, computing_seconds=0.0)
+    assert times(tmp_path / "values") | times(tmp_path / "values.manifest") == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "redone"),
+    [
+        (make_stage(factor=3), WNIDS),
+        (make_stage(scale_and_negate), WNIDS),
+        (make_stage(changed=("input", "n1")), ["n1"]),
+        (make_stage(changed=("about", "n10")), ["n10"]),
+        (make_stage(workers=8), []),
+        (make_stage(group_size=3), []),
+        (make_stage(wnids=WNIDS[::-1]), []),
+    ],
+    ids=["settings", "code", "an input", "a class", "neutral", "grouping", "order"],
+)
+def test_what_changed_is_computed_again_and_nothing_else(stage, redone, dataset, again, tmp_path):
+    dataset.save(make_stage())
+    before = times(tmp_path / "values")
+    next_run = again()
+    next_run.save(stage)
+    after = times(tmp_path / "values")
+    assert {name for name in after if after[name] != before[name]} == {f"{w}.json" for w in redone}
+    assert next_run.last_save.computed == len(redone)
+    assert list(next_run.load()) == list(stage.tasks)
+    fresh = JSONPartitionsDataset(filepath=str(tmp_path / "elsewhere"))
+    fresh.save(stage)
+    assert contents(tmp_path / "values") == contents(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda root: (root / "values/n1.json").unlink(),
+        lambda root: (root / "values/n1.json").write_text('{"scaled": 999}'),
+        lambda root: (root / "values.manifest/n1.json").unlink(),
+        lambda root: (root / "values.manifest/n1.json").write_text('{"fingerpr'),
+        lambda root: (root / "values.manifest/n1.json").write_text("{}"),
+    ],
+    ids=["deleted", "tampered", "record deleted", "record cut off", "record empty"],
+)
+def test_a_damaged_class_is_computed_again(damage, dataset, again, tmp_path):
+    dataset.save(make_stage())
+    undamaged = contents(tmp_path / "values")
+    damage(tmp_path)
+    next_run = again()
+    next_run.save(make_stage())
+    assert next_run.last_save.computed == 1
+    assert next_run.last_save.skipped == 3
+    assert contents(tmp_path / "values") == undamaged
+
+
+def test_classes_that_a_stage_no_longer_has_are_removed(dataset, again, tmp_path):
+    dataset.save(make_stage())
+    next_run = again()
+    next_run.save(make_stage(wnids=["n2", "n1"]))
+    assert next_run.last_save.computed == 0
+    assert list(next_run.load()) == ["n2", "n1"]
+    assert set(contents(tmp_path / "values")) == {"n1.json", "n2.json"}
+
+
+def test_a_call_gets_as_many_classes_as_fit_a_group(dataset):
+    dataset.save(make_stage(group_size=3))
+    sizes = [partition.rows[0]["classes_at_once"] for partition in dataset.load().values()]
+    assert sizes == [3, 3, 3, 1]
+    assert dataset.last_save.computed == 4
+
+
+def test_an_artefact_that_was_never_made_is_refused_with_what_makes_it(dataset, tmp_path):
+    assert not dataset.exists()
+    with pytest.raises(
+        DatasetError, match=r"expected a complete .*values, found no finished"
+    ) as at:
+        dataset.load()
+    assert "run the stage that makes it" in str(at.value)
+
+
+def test_an_exception_keeps_what_was_finished_and_the_rest_follows(dataset, again, tmp_path):
+    with pytest.raises(DatasetError, match="n2 cannot be computed"):
+        dataset.save(make_stage(break_at_n2))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="found 2 finished partitions; run the stage"):
+        dataset.load()
+    before = times(tmp_path / "values")
+    assert set(before) == {"n3.json", "n1.json"}
+    next_run = again()
+    with pytest.raises(DatasetError, match="n2 cannot be computed"):
+        next_run.save(make_stage(break_at_n2))
+    assert next_run.last_save.skipped == 2
+    assert times(tmp_path / "values") == before
+
+
+def test_an_artefact_that_changes_is_not_complete_meanwhile(dataset, again):
+    dataset.save(make_stage())
+    next_run = again()
+    with pytest.raises(DatasetError, match="n2 cannot be computed"):
+        next_run.save(make_stage(break_at_n2, factor=9))
+    assert not next_run.exists()
+
+
+class KilledWhileWriting(JSONPartitionsDataset):
+    @staticmethod
+    def write(path, value):
+        if path.name.startswith("n2"):
+            path.write_text(json.dumps(value)[:5])
+            os.kill(os.getpid(), signal.SIGKILL)
+        JSONPartitionsDataset.write(path, value)
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_nothing_half_done(again, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_class_partitions as here\n"
+        f"here.KilledWhileWriting(filepath={str(tmp_path / 'values')!r}).save(here.make_stage())\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert set(contents(tmp_path / "values")) == {"n3.json", "n1.json"}
+    assert "n2.partial.json" in contents(tmp_path / "values.manifest")
+    resumed = again()
+    with pytest.raises(DatasetError, match="expected a complete"):
+        resumed.load()
+    before = times(tmp_path / "values")
+    resumed.save(make_stage())
+    assert resumed.last_save.computed == 2
+    after = times(tmp_path / "values")
+    assert {name: after[name] for name in before} == before
+    uninterrupted = JSONPartitionsDataset(filepath=str(tmp_path / "uninterrupted"))
+    uninterrupted.save(make_stage())
+    assert contents(tmp_path / "values") == contents(tmp_path / "uninterrupted")
+    assert {name: one.fingerprint for name, one in resumed.load().items()} == {
+        name: one.fingerprint for name, one in uninterrupted.load().items()
+    }
+
+
+@contextmanager
+def files_of_at_most(size):
+    """Have the system refuse to make a file larger, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_partition_that_cannot_be_written_is_named_and_does_not_count(again, tmp_path):
+    dataset = again()
+    stage = make_stage(enlarge, wnids=["n", "nnn"])
+    message = f"{tmp_path}/values/nnn.json could not be written: File too large"
+    with files_of_at_most(2 * BIG), pytest.raises(DatasetError, match=message) as at:
+        dataset.save(stage)
+    assert "finished partitions are kept" in str(at.value)
+    assert isinstance(at.value.__cause__, OSError)
+    assert at.value.__cause__.errno == errno.EFBIG
+    assert set(contents(tmp_path / "values")) == {"n.json"}
+    assert set(contents(tmp_path / "values.manifest")) == {"n.json"}
+    assert not dataset.exists()
+    next_run = again()
+    next_run.save(stage)
+    assert next_run.last_save.computed == 1
+    assert next_run.load()["nnn"].load() == {"text": "nnn" * BIG}
+
+
+def test_a_value_that_got_too_large_does_not_replace_the_old_one_by_half(again, tmp_path):
+    again().save(make_stage(wnids=["nnn"]))
+    before = contents(tmp_path / "values")
+    with files_of_at_most(BIG), pytest.raises(DatasetError, match="could not be written"):
+        again().save(make_stage(enlarge, wnids=["nnn"]))
+    assert contents(tmp_path / "values") == before
+    resumed = again()
+    resumed.save(make_stage(wnids=["nnn"]))
+    assert resumed.last_save.skipped == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of two megabytes, where that is allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    tried = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
+    if not tried or tried.returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(path):
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"), [(JSONPartitionsDataset, enlarge), (ImagePartitionsDataset, paint)]
+)
+def test_a_full_disk_is_called_so_and_what_fits_is_kept(kind, function, small_disk):
+    stage = make_stage(function, wnids=["n", "nn"])
+    dataset = kind(filepath=str(small_disk / "values"))
+    dataset.save(replace(stage, tasks={"n": stage.tasks["n"]}))
+    kept = contents(small_disk / "values")
+    filler = small_disk / "filler"
+    fill(filler)
+    message = f"{small_disk}/values/nn.* could not be written: No space left on device; free some"
+    with pytest.raises(DatasetError, match=message):
+        dataset.save(stage)
+    assert not dataset.exists()
+    assert contents(small_disk / "values") == kept
+    filler.unlink()
+    dataset.save(stage)
+    assert dataset.last_save.skipped == 1
+    assert list(dataset.load()) == ["n", "nn"]
+
+
+@pytest.mark.parametrize("kind", [JSONPartitionsDataset, TensorPartitionsDataset])
+def test_an_unreadable_partition_is_named(kind, tmp_path):
+    path = tmp_path / f"n1{kind.suffix}"
+    path.write_bytes(b'{"cut o')
+    with pytest.raises(ValueError, match=f"{path}: not a readable"):
+        kind.read(path)
+
+
+def test_workers_in_other_processes_make_the_same_files(dataset, tmp_path):
+    dataset.save(make_stage())
+    executor = {"n_jobs": 2, "backend": "loky"}
+    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "parallel"), executor=executor)
+    parallel.save(make_stage())
+    assert parallel.last_save.computed == 4
+    assert contents(tmp_path / "parallel") == contents(tmp_path / "values")
+    assert list(parallel.load()) == WNIDS
+    resumed = JSONPartitionsDataset(filepath=str(tmp_path / "parallel"))
+    resumed.save(make_stage())
+    assert resumed.last_save.computed == 0
+    with pytest.raises(DatasetError, match="n2 cannot be computed"):
+        parallel.save(make_stage(break_at_n2, factor=9))
+    assert not parallel.exists()
+
+
+def test_a_hidden_file_beside_images_invalidates_nothing(tmp_path):
+    dataset = ImagePartitionsDataset(filepath=str(tmp_path / "images"))
+    stage = make_stage(paint, wnids=["n1"])
+    dataset.save(stage)
+    (tmp_path / "images/n1/.DS_Store").write_bytes(b"finder")
+    dataset.save(stage)
+    assert dataset.last_save.computed == 0
+    (tmp_path / "images/n1/12.png").write_bytes(b"one too many")
+    dataset.save(stage)
+    assert dataset.last_save.computed == 1
+    assert len(dataset.load()["n1"].load()) == 12
+
+
+def test_only_kinds_that_write_and_read_can_be_datasets(tmp_path):
+    with pytest.raises(TypeError, match="abstract"):
+        ClassPartitionsDataset(filepath=str(tmp_path))

@@ -1,0 +1,67 @@
+import json
+
+import pandas as pd
+import pytest
+from tiny_project import PRIOR, make_project, run, runs_of
+
+from mgd3_kedro.backbones import check_backbone
+
+LOOP = {"batch_size": 8, "warmup_steps": 1}
+PRETRAIN = {
+    "autoencoder": {**LOOP, "block_channels": [8, 8, 8], "steps": 6, "precision": "fp32"},
+    "denoiser": {**LOOP, "layers": 1, "heads": 1, "head_dim": 16, "steps": 6},
+    "judge": {"samples_per_class": 2, "network": "convnet1", "epoch_scale": 0.002},
+}
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    project = make_project(tmp_path_factory.mktemp("pretrain"))
+    run(project, "pretrain", pretrain=PRETRAIN)
+    return project
+
+
+def test_a_prior_is_trained_into_a_folder_that_the_dit_backbone_accepts(pretrained):
+    check_backbone("dit", pretrained / PRIOR)
+    config = json.loads((pretrained / PRIOR / "transformer/config.json").read_text())
+    assert config["num_embeds_ada_norm"] == 10
+    assert (config["sample_size"], config["in_channels"]) == (8, 4)
+
+
+def test_the_card_states_data_steps_time_curves_and_findings(pretrained):
+    card = (pretrained / PRIOR / "README.md").read_text()
+    for words in (
+        "train split of `mnist`",
+        "6 updates",
+        "dB PSNR",
+        "% of 2 samples",
+        "| steps | 6 |",
+    ):
+        assert words in card
+    for part in ("autoencoder", "denoiser"):
+        curve = pd.read_csv(pretrained / PRIOR / f"{part}_curve.csv")
+        assert curve["step"].tolist() == [1, 2, 3, 4, 5, 6]
+        assert (pretrained / PRIOR / f"{part}_curve.png").stat().st_size > 1000
+
+
+def test_training_logs_its_loss_curve_and_its_findings(pretrained):
+    (tracked,) = runs_of(pretrained)
+    assert tracked.info.status == "FINISHED"
+    assert {"autoencoder_curve/loss", "denoiser_curve/loss"} <= set(tracked.data.metrics)
+    assert tracked.data.metrics["reconstruction/psnr"] > 0
+    assert 0 <= tracked.data.metrics["judge/samples_recognised"] <= 100
+
+
+def test_a_second_run_goes_on_from_the_finished_checkpoints_to_the_same_weights(pretrained):
+    weights = pretrained / PRIOR / "transformer/diffusion_pytorch_model.safetensors"
+    checkpoint = pretrained / "data/06_models/checkpoints/mnist/denoiser.ckpt"
+    before, trained = weights.read_bytes(), checkpoint.stat().st_mtime_ns
+    run(pretrained, "pretrain", pretrain=PRETRAIN)
+    assert weights.read_bytes() == before
+    assert checkpoint.stat().st_mtime_ns == trained
+
+
+def test_the_trained_prior_distils(pretrained):
+    run(pretrained, "encode", "discover_modes", "guided_generate")
+    folder = pretrained / "data/07_model_output/mnist/test/dit/ipc2/mgd3/seed0/images"
+    assert len(list(folder.rglob("*.png"))) == 20

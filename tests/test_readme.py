@@ -1,0 +1,35 @@
+"""The README's figures are those of the committed rows."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mgd3_kedro.pipelines.compare.nodes import tabulate_rows
+from mgd3_kedro.records import ROW_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = sorted((ROOT / "docs/results").glob("*_ipc[0-9]*.csv"))
+TABLES = [path for path in ROWS if not path.stem.endswith("_table")]
+
+
+def line_of(row):
+    last = f"{row.top1_last_mean:.1f} ± {row.top1_last_std:.1f}"
+    best = f"{row.top1_best_mean:.1f} ± {row.top1_best_std:.1f}"
+    return f"| `{row.method}` | {last} | {best} | {row.trainings} |"
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_every_line_of_the_table_is_the_mean_of_committed_rows(path):
+    text = (ROOT / "README.md").read_text()
+    for row in tabulate_rows(pd.read_csv(path)).itertuples():
+        assert line_of(row) in text
+
+
+def test_there_are_committed_rows_with_the_agreed_columns_one_training_each():
+    assert TABLES
+    for path in TABLES:
+        rows = pd.read_csv(path)
+        assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
+        assert not rows.duplicated(["method", "network", "seed", "training_seed"]).any()
+        assert rows["preset"].nunique() == 1

@@ -1,0 +1,150 @@
+"""A throw-away Kedro project: this one's configuration, a tiny random prior, few images."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+import yaml
+from diffusers import AutoencoderKL, DDPMScheduler, DiTPipeline, DiTTransformer2DModel
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow.tracking import MlflowClient
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PRIOR = Path("data/06_models/mnist")
+IPC = 2
+TRAIN, TEST, HELD_OUT = [0, 16], [400, 405], [12, 16]
+
+SMALL = {
+    "ipc": IPC,
+    "preset": "smoke",
+    "jobs": 1,
+    "device": "cpu",
+    "evaluation": {"presets": {"smoke": 0.001}, "validations": 2},
+    "trainings": {"networks": ["convnet1"], "repeats": 2},
+    "diffusion": {"num_inference_steps": 4, "guidance_scale": 2.0},
+    "sampling": {"stop_guidance_step": 1},
+}
+"""Parameters with which every stage takes moments."""
+
+
+def small(**changes):
+    """Return the small parameters with others over them; nested ones are merged."""
+    return {
+        **SMALL,
+        **{
+            name: {**SMALL.get(name, {}), **value} if isinstance(value, dict) else value
+            for name, value in changes.items()
+        },
+    }
+
+
+def as_options(parameters, prefix=""):
+    """Return nested parameters as the command line has them."""
+    options = []
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            options += as_options(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            options.append(f"{prefix}{name}=[{'; '.join(value)}]")
+        else:
+            options.append(f"{prefix}{name}={value}")
+    return options
+
+
+def save_prior(folder, scaling_factor=0.9):
+    """Write a random prior of the smallest size in the format of the shipped one."""
+    torch.manual_seed(0)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(4, 4, 4),
+        norm_num_groups=2,
+        latent_channels=4,
+        layers_per_block=1,
+        sample_size=32,
+        scaling_factor=scaling_factor,
+        mid_block_add_attention=False,
+    )
+    transformer = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=4,
+        num_layers=1,
+        sample_size=8,
+        patch_size=2,
+        num_embeds_ada_norm=10,
+    )
+    for weights in transformer.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    scheduler = DDPMScheduler(beta_schedule="linear", clip_sample=False)
+    DiTPipeline(transformer=transformer, vae=vae, scheduler=scheduler).save_pretrained(folder)
+
+
+def make_project(folder):
+    """Make a project that differs from the repository in its prior and number of images alone."""
+    shutil.copytree(REPOSITORY / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    shutil.copytree(REPOSITORY / "data/01_raw/classes", folder / "data/01_raw/classes")
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    (folder / "src").mkdir()
+    path = folder / "conf/mnist/globals.yml"
+    values = yaml.safe_load(path.read_text())
+    values["splits"] = {
+        "test": {"train": TRAIN, "test": TEST},
+        "holdout": {"train": [TRAIN[0], HELD_OUT[0]], "test": HELD_OUT},
+    }
+    path.write_text(yaml.safe_dump(values))
+    save_prior(folder / PRIOR)
+    return folder
+
+
+def run(project, *pipelines, **changes):
+    """Run pipelines of a project in a session of this process, with small parameters."""
+    bootstrap_project(project)
+    with KedroSession.create(project, runtime_params=small(**changes)) as session:
+        session.run(pipeline_names=list(pipelines))
+
+
+def command(project, *arguments, **changes):
+    """Return the arguments and the environment of a `kedro run` in a process of its own."""
+    options = ",".join(as_options(small(**changes)))
+    line = [sys.executable, "-m", "kedro", "run", "--params", options, *arguments]
+    variables = {"DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return line, {"cwd": project, "env": {**os.environ, **variables}}
+
+
+def run_command(project, *arguments, **changes):
+    """Run `kedro run` in a process of its own and return what it printed and how it ended."""
+    line, where = command(project, *arguments, **changes)
+    return subprocess.run(line, capture_output=True, text=True, check=False, **where)
+
+
+def output(project, stage, method="mgd3", *, ipc=IPC, seed=0, split="test"):
+    """Return the folder a run keeps its results in."""
+    return project / "data" / stage / "mnist" / split / "dit" / f"ipc{ipc}" / method / f"seed{seed}"
+
+
+def images_of(project, method="mgd3", **keys):
+    """Return the bytes of every distilled image by its path."""
+    folder = output(project, "07_model_output", method, **keys) / "images"
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.png"))}
+
+
+def times_of(folder):
+    """Return when every file below a folder was written."""
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def runs_of(project):
+    """Return the MLflow runs of a project, newest first."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("mgd3_kedro")
+    return client.search_runs([experiment.experiment_id]) if experiment else []

@@ -1,0 +1,152 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise, pixels_to_unit
+from mgd3_kedro.training.autoencoder import (
+    AutoencoderConfig,
+    autoencoder_loss,
+    build_autoencoder,
+)
+from mgd3_kedro.training.loop import Batch, train
+
+SETTINGS = {
+    "steps": 40,
+    "batch_size": 8,
+    "learning_rate": 5e-3,
+    "warmup_steps": 2,
+    "weight_decay": 0.0,
+    "ema_decay": 0.9,
+    "precision": "fp32",
+    "seed": 0,
+    "block_channels": (8, 16),
+    "latent_channels": 4,
+    "kl_weight": 1e-3,
+}
+
+
+@pytest.fixture
+def make_config():
+    return lambda **changes: AutoencoderConfig(**(SETTINGS | changes))
+
+
+@pytest.fixture
+def images():
+    """Return images of one colour above another."""
+    colours = torch.randint(0, 256, (24, 3, 2, 1), generator=torch.Generator().manual_seed(0))
+    return colours.repeat_interleave(4, dim=2).expand(-1, -1, -1, 8).to(torch.uint8)
+
+
+def test_each_further_resolution_halves_the_side(make_config, images):
+    for channels, side in [((8,), 8), ((8, 16), 4), ((8, 8, 16), 2)]:
+        vae = build_autoencoder(make_config(block_channels=channels, latent_channels=5), 8)
+        assert LatentAutoencoder(vae).encode(images).shape == (24, 5, side, side)
+
+
+def test_weights_are_drawn_from_the_seed_alone(make_config):
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = build_autoencoder(make_config(), 8).state_dict()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(9)
+    again = build_autoencoder(make_config(), 8).state_dict()
+    other = build_autoencoder(make_config(seed=1), 8).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["encoder.conv_in.weight"], other["encoder.conv_in.weight"])
+
+
+@pytest.mark.parametrize("kl_weight", [0.0, 0.5])
+def test_the_loss_is_the_pixel_error_and_the_divergence_written_out(kl_weight, make_config, images):
+    config = make_config(kl_weight=kl_weight)
+    pixels = pixels_to_unit(images)
+    vae = build_autoencoder(config, 8)
+    rows = torch.tensor([3, 0, 17])
+    batch = Batch(rows, torch.Generator().manual_seed(5))
+    loss = autoencoder_loss(pixels, config)(vae, batch).item()
+    with torch.no_grad():
+        moments = vae.quant_conv(vae.encoder(pixels[rows])).double()
+        mean, log_variance = moments[:, :4], moments[:, 4:]
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5)).double()
+        sample = mean + (log_variance / 2).exp() * noise
+        decoded = vae.decode(sample.float()).sample.double()
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
+    error = F.mse_loss(decoded, pixels[rows].double())
+    expected = error + kl_weight * divergence / pixels[rows].numel()
+    assert loss == pytest.approx(expected.item(), rel=1e-4)
+    assert divergence > 0
+
+
+def test_a_short_training_reconstructs_better_than_none(make_config, images, tmp_path):
+    config = make_config()
+    vae = build_autoencoder(config, 8)
+
+    def reconstruction(model):
+        autoencoder = LatentAutoencoder(model)
+        return peak_signal_to_noise(images, autoencoder.decode(autoencoder.encode(images)))
+
+    before = reconstruction(vae)
+    loss_of = autoencoder_loss(pixels_to_unit(images), config)
+    trained = train(
+        vae,
+        loss_of,
+        len(images),
+        config,
+        checkpoint=tmp_path / "c",
+        identity="",
+        device=torch.device("cpu"),
+    )
+    assert trained.curve[-1]["loss"] < 0.5 * trained.curve[0]["loss"]
+    assert reconstruction(trained.model) > before + 2
+
+
+def test_a_training_resumes_bit_for_bit(make_config, images, tmp_path):
+    config = make_config(steps=6)
+    loss_of = autoencoder_loss(pixels_to_unit(images), config)
+    calls = []
+
+    def interrupted(model, batch):
+        calls.append(batch)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return loss_of(model, batch)
+
+    def start(loss, file):
+        return train(
+            build_autoencoder(config, 8),
+            loss,
+            len(images),
+            config,
+            checkpoint=tmp_path / file,
+            identity="",
+            device=torch.device("cpu"),
+        )
+
+    whole = start(loss_of, "whole")
+    with pytest.raises(KeyboardInterrupt):
+        start(interrupted, "part")
+    resumed = start(loss_of, "part")
+    assert resumed.curve == whole.curve
+    weights = whole.model.state_dict()
+    assert all(
+        torch.equal(each, weights[name]) for name, each in resumed.model.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("block_channels", (12,)),
+        ("block_channels", (8, 0)),
+        ("latent_channels", 0),
+        ("kl_weight", -1e-6),
+        ("steps", 0),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named(field, value, make_config):
+    with pytest.raises(ValueError, match=field):
+        make_config(**{field: value})
+
+
+def test_a_side_that_cannot_be_halved_so_often_is_refused(make_config):
+    with pytest.raises(ValueError, match=r"3 resolutions need .* divisible by 4, got 10"):
+        build_autoencoder(make_config(block_channels=(8, 8, 8)), 10)
