@@ -22,9 +22,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The rows behind the README's tables. Each seed is one data set per method and one training on it;
-# seeds run side by side, each on one core.
-RUN := $(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params jobs=1,trainings.repeats=1
+# The rows behind the README's tables. Each seed is one data set per method and one training on it,
+# in bf16, which is twice as fast where the processor has it; seeds run side by side, one per core.
+RUN := $(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows \
+  --params jobs=1,trainings.repeats=1,evaluation.precision=bf16
 SIDE_BY_SIDE := xargs -P 2 -I{} env OMP_NUM_THREADS=1 sh -ec
 FIRST := $(BIN)/kedro run --pipelines=encode --params
 COMPARE := $(BIN)/kedro run --pipelines=compare --params
@@ -39,10 +40,10 @@ results: $(VENV)/installed
 # evaluation on the other 100. The guidance scale is chosen for the unguided samples.
 tune: $(VENV)/installed
 	$(FIRST) split=holdout
-	printf '%s\n' 0 1 | $(SIDE_BY_SIDE) 'for cfg in 1.0 2.0 4.0; do \
+	printf '%s\n' 0 1 | $(SIDE_BY_SIDE) 'for cfg in 1.0 2.0; do \
 	  $(RUN),split=holdout,seed={},method=unguided,diffusion.guidance_scale=$$cfg,variant=-cfg$$cfg; done; \
-	  for scale in 0.1 0.2 0.3; do for stop in 0 25; do \
-	  $(RUN),split=holdout,seed={},sampling.mode_guidance_scale=$$scale,sampling.stop_guidance_step=$$stop,variant=-$$scale-$$stop; done; done'
+	  for knobs in 0.2-0 0.2-25 0.3-0 0.1-25; do \
+	  $(RUN),split=holdout,seed={},sampling.mode_guidance_scale=$${knobs%-*},sampling.stop_guidance_step=$${knobs#*-},variant=-$$knobs; done'
 	$(COMPARE) split=holdout,results=docs/results/tuning
 
 viz: $(VENV)/installed

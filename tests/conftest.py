@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -5,14 +8,19 @@ from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.records import ModelFolder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """Keep small computations from contending for busy cores, and weights the same in every run."""
+    """Keep small computations from contending for busy cores; bits depend on it, so for all."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    """Give every test the same random weights and data in every run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +94,29 @@ def make_dit(dit_folder, make_diffusion):
 def model_folder(dit_folder):
     """Return the saved pipeline as pipelines pass it around."""
     return ModelFolder(dit_folder, "0")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Make a project that has not run yet."""
+    from tiny_project import make_project
+
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return make_project(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Make a project that `distill` has run in once; not to be changed."""
+    from tiny_project import make_project, run
+
+    folder = make_project(tmp_path_factory.mktemp("finished"))
+    run(folder, "distill")
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """Copy the finished project."""
+    return Path(shutil.copytree(finished, tmp_path / "copied"))

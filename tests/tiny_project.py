@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ SMALL = {
     "evaluation": {"presets": {"smoke": 0.001}, "validations": 2},
     "trainings": {"networks": ["convnet1"], "repeats": 2},
     "diffusion": {"num_inference_steps": 4, "guidance_scale": 2.0},
-    "sampling": {"stop_guidance_step": 1},
+    "sampling": {"mode_guidance_scale": 0.1, "stop_guidance_step": 1},
 }
 """Parameters with which every stage takes moments."""
 
@@ -105,22 +106,27 @@ def make_project(folder):
 def run(project, *pipelines, **changes):
     """Run pipelines of a project in a session of this process, with small parameters."""
     bootstrap_project(project)
-    with KedroSession.create(project, runtime_params=small(**changes)) as session:
+    # Kedro-Viz writes into the project of the working directory.
+    with (
+        chdir(project),
+        KedroSession.create(project, runtime_params=small(**changes)) as session,
+    ):
         session.run(pipeline_names=list(pipelines))
 
 
-def command(project, *arguments, **changes):
-    """Return the arguments and the environment of a `kedro run` in a process of its own."""
+def start_command(folder, *arguments, **changes):
+    """Start `kedro run` in a process of its own, in any folder of a project."""
     options = ",".join(as_options(small(**changes)))
     line = [sys.executable, "-m", "kedro", "run", "--params", options, *arguments]
-    variables = {"DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    return line, {"cwd": project, "env": {**os.environ, **variables}}
-
-
-def run_command(project, *arguments, **changes):
-    """Run `kedro run` in a process of its own and return what it printed and how it ended."""
-    line, where = command(project, *arguments, **changes)
-    return subprocess.run(line, capture_output=True, text=True, check=False, **where)
+    variables = {"DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        line,
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def output(project, stage, method="mgd3", *, ipc=IPC, seed=0, split="test"):

@@ -151,6 +151,14 @@ def check_classes(inputs: Inputs, images: str) -> None:
         )
 
 
+def check_finished(inputs: Inputs, name: str) -> None:
+    """Refuse to start from what an earlier stage has not finished.
+
+    Source: ours.
+    """
+    inputs[name]
+
+
 def check_images_per_class(inputs: Inputs) -> None:
     """Refuse more images to be made than a class has real ones.
 
@@ -194,6 +202,10 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))
         for name in ("train_images", "test_images", "evaluated_images")
+    ),
+    *(
+        (frozenset({name}), partial(check_finished, name=name))
+        for name in ("latents", "modes", "distilled_images", "trainings", "analysis")
     ),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"params:methods"}), check_method),

@@ -107,6 +107,19 @@ def check_range(
         )
 
 
+def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> None:
+    """Refuse what is not a whole number of [low, high].
+
+    Raises:
+        ValueError: Naming the setting.
+
+    Source: ours.
+    """
+    check_range(name, value, low, high)
+    if not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value!r}")
+
+
 def seeded_generator(*key: int) -> torch.Generator:
     """Return a generator that is a function of the whole key.
 

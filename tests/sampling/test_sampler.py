@@ -36,6 +36,16 @@ def test_as_many_steps_are_guided_as_lie_above_the_stop(
     assert torch.allclose(latents - start, torch.full((), float(guided)), atol=1e-4)
 
 
+def test_an_image_draws_its_start_and_one_noise_for_every_step_but_the_last(
+    standing_still, make_sampling
+):
+    generators, untouched = [[image_generator(0, 0, 5)] for _ in range(2)]
+    denoise(standing_still, torch.ones(1, 1, 2, 2), torch.zeros(1), make_sampling(), generators)
+    for _ in range(1 + 49):
+        torch.randn(1, 2, 2, generator=untouched[0])
+    assert torch.equal(generators[0].get_state(), untouched[0].get_state())
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_at_scale_zero_samples_are_the_unguided_ones_bit_for_bit(sampler, make_dit, make_sampling):
     dit = make_dit(sampler=sampler, num_inference_steps=12)

@@ -135,7 +135,7 @@ def test_a_broken_write_leaves_the_last_checkpoint(run, make_loop, tmp_path):
 def test_the_loop_is_adam_with_clipped_gradients_and_a_growing_average_written_out(
     make_loop, tmp_path
 ):
-    config = make_loop(steps=30, ema_decay=0.6, warmup_steps=5)
+    config = make_loop(steps=30, ema_decay=0.7, warmup_steps=5)
     torch.manual_seed(3)
     model = nn.Linear(3, 2)
     reference = copy.deepcopy(model)
@@ -163,7 +163,7 @@ def test_the_loop_is_adam_with_clipped_gradients_and_a_growing_average_written_o
         for each in reference.parameters():
             each.grad.mul_(1 / max(1.0, norm.sqrt().item()))
         optimizer.step()
-        decay = min(0.6, (1 + step) / (10 + step))
+        decay = min(0.7, (1 + step) / (10 + step))
         with torch.no_grad():
             for kept, each in zip(average.parameters(), reference.parameters(), strict=True):
                 kept.copy_(decay * kept + (1 - decay) * each)
@@ -251,11 +251,10 @@ def test_a_batch_is_a_function_of_seed_and_step(make_loop):
     torch.manual_seed(6)
     batch(12, 3)
     assert batch(70, 3) == first
-    batches = {batch(step, seed) for step in range(10) for seed in range(10)}
-    assert len(batches) == 100
-    # Order and noise each follow the seed on their own.
-    assert batch(70, 4)[:16] != first[:16]
-    assert batch(70, 4)[16:] != first[16:]
+    batches = [batch(step, seed) for step in range(10) for seed in range(10)]
+    # Order and noise each follow seed and step on their own.
+    assert len({each[:16] for each in batches}) == 100
+    assert len({each[16:] for each in batches}) == 100
 
 
 def test_another_seed_gives_another_training(run, make_loop):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.devices import DEVICES
-from mgd3_kedro.records import check_choice, check_range, lookup, neutral
+from mgd3_kedro.records import check_choice, check_count, check_range, lookup, neutral
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         lookup(SAMPLERS, self.sampler, "sampler")
-        check_range("num_inference_steps", self.num_inference_steps, 2, 1000)
+        check_count("num_inference_steps", self.num_inference_steps, 2, 1000)
         check_range("guidance_scale", self.guidance_scale, 0)
         if self.cfg_channels is not None:
-            check_range("cfg_channels", self.cfg_channels, 1)
+            check_count("cfg_channels", self.cfg_channels)
         check_choice("device", self.device, DEVICES)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mgd3_kedro.records import check_range
-
 if TYPE_CHECKING:
     from mgd3_kedro.evaluation.protocols import EvaluationConfig
 
@@ -46,16 +44,3 @@ class Recipe:
         Iterator[tuple[torch.Tensor, torch.Tensor]],
     ]
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def check_count(name: str, value: int) -> None:
-    """Refuse what is not a whole number of at least one.
-
-    Raises:
-        ValueError: Naming the setting.
-
-    Source: ours.
-    """
-    check_range(name, value, 1)
-    if not isinstance(value, int):
-        raise ValueError(f"{name}: expected a whole number, got {value!r}")

@@ -13,7 +13,7 @@ from mgd3_kedro.modes.clustering import (
     kmeans_modes,
     random_modes,
 )
-from mgd3_kedro.records import ModeSet, check_range, lookup
+from mgd3_kedro.records import ModeSet, check_count, lookup
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class ModesConfig:
 
     def __post_init__(self) -> None:
         lookup(MODE_FINDERS, self.mode_finder, "mode finder")
-        check_range("ipc", self.ipc, 1)
-        check_range("random_state", self.random_state, 0)
+        check_count("ipc", self.ipc)
+        check_count("random_state", self.random_state, 0)
 
 
 def find_modes(latents: torch.Tensor, config: ModesConfig) -> ModeSet:

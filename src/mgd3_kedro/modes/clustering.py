@@ -54,8 +54,9 @@ def dbscan_modes(latents: torch.Tensor, ipc: int, random_state: int) -> ModeSet:
     """Take the means of the largest density-connected clusters.
 
     The radius is searched between the smallest and the largest nearest-neighbour distance, for the
-    one with the most latents in its `ipc` largest clusters. Where density gives fewer clusters
-    than asked for, the largest are split by k-means, since every image needs a mode of its own.
+    most clusters, up to `ipc`, and among those for the most latents in them. Where density gives
+    fewer clusters than asked for, the largest are split by k-means, since every image needs a mode
+    of its own.
 
     Args:
         latents: (N, C, H, W), scaled.

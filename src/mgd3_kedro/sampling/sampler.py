@@ -47,7 +47,8 @@ def denoise(
         Scaled latents, (B, C, H, W).
 
     Raises:
-        ValueError: If the modes do not have the backbone's latent shape.
+        ValueError: If the modes do not have the backbone's latent shape, or there is not one class
+            and one generator for each.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -55,6 +56,11 @@ def denoise(
         raise ValueError(
             f"modes: expected latents of shape {tuple(backbone.latent_shape)} as the backbone's, "
             f"got {tuple(modes.shape[1:])}; encode the images with the backbone that samples"
+        )
+    if not len(modes) == len(classes) == len(generators):
+        raise ValueError(
+            f"expected a class and a generator for each of {len(modes)} modes, "
+            f"got {len(classes)} and {len(generators)}"
         )
     start = INITIAL_LATENTS[config.initial_latents]
     latents, first = start(backbone, modes, _noise(modes, generators), config.noise_strength)

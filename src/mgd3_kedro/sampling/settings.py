@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgd3_kedro.records import check_range, lookup
+from mgd3_kedro.records import check_count, check_range, lookup
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 
 
@@ -31,7 +31,7 @@ class SamplingConfig:
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
         check_range("noise_strength", self.noise_strength, 0, 1, low_open=True)
         check_range("mode_guidance_scale", self.mode_guidance_scale, 0)
-        check_range("stop_guidance_step", self.stop_guidance_step, 0)
+        check_count("stop_guidance_step", self.stop_guidance_step, 0)
 
     def guides(self, index: int) -> bool:
         """Tell whether a step is guided.

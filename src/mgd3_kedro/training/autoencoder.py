@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from mgd3_kedro.records import check_range
+from mgd3_kedro.records import check_count, check_range
 from mgd3_kedro.training.loop import Batch, LoopConfig
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ class AutoencoderConfig(LoopConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for channels in self.block_channels:
-            if channels < 8 or channels % 8:
-                raise ValueError(
-                    f"block_channels: expected multiples of 8, got {list(self.block_channels)}"
-                )
-        check_range("latent_channels", self.latent_channels, 1)
+        blocks = list(self.block_channels)
+        if not blocks or any(channels < 8 or channels % 8 for channels in blocks):
+            raise ValueError(f"block_channels: expected some multiples of 8, got {blocks}")
+        check_count("latent_channels", self.latent_channels)
         check_range("kl_weight", self.kl_weight, 0)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from mgd3_kedro.records import check_range
+from mgd3_kedro.records import check_count, check_range
 from mgd3_kedro.training.loop import Batch, LoopConfig
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class DenoiserConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("layers", "heads", "head_dim", "patch_size"):
-            check_range(name, getattr(self, name), 1)
+            check_count(name, getattr(self, name))
         check_range("class_dropout", self.class_dropout, 0, 1)
 
 

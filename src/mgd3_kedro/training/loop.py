@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.records import check_range, lookup, seeded_generator
+from mgd3_kedro.records import check_count, check_range, lookup, seeded_generator
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +52,13 @@ class LoopConfig:
     seed: int
 
     def __post_init__(self) -> None:
-        check_range("steps", self.steps, 1)
-        check_range("batch_size", self.batch_size, 1)
+        check_count("steps", self.steps)
+        check_count("batch_size", self.batch_size)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        check_range("warmup_steps", self.warmup_steps, 0, self.steps)
+        check_count("warmup_steps", self.warmup_steps, 0, self.steps)
         check_range("weight_decay", self.weight_decay, 0)
         check_range("ema_decay", self.ema_decay, 0, 1)
-        check_range("seed", self.seed, 0)
+        check_count("seed", self.seed, 0)
         lookup(PRECISIONS, self.precision, "precision")
 
     def learning_rate_at(self, step: int) -> float:

@@ -18,6 +18,7 @@ from mgd3_kedro.records import (
     Partition,
     Stage,
     Task,
+    check_count,
     check_range,
     neutral,
 )
@@ -48,7 +49,7 @@ class AnalysisConfig:
 
     def __post_init__(self) -> None:
         check_range("perplexity", self.perplexity, 1)
-        check_range("random_state", self.random_state, 0)
+        check_count("random_state", self.random_state, 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mgd3_kedro.records import (
     ClassSpec,
     LoadedTask,
     Made,
-    check_range,
+    check_count,
     lookup,
     neutral,
     unknown_name,
@@ -42,9 +42,9 @@ class DistillationConfig:
     max_batch: int = neutral()
 
     def __post_init__(self) -> None:
-        check_range("ipc", self.ipc, 1)
-        check_range("seed", self.seed, 0)
-        check_range("max_batch", self.max_batch, 1)
+        check_count("ipc", self.ipc, 1)
+        check_count("seed", self.seed, 0, 2**32 - 1)
+        check_count("max_batch", self.max_batch, 1)
 
 
 @dataclass(frozen=True)

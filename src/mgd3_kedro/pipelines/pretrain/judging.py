@@ -16,7 +16,7 @@ from mgd3_kedro.backbones.dit import DiTBackbone
 from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
 from mgd3_kedro.figures import draw_contact_sheet
-from mgd3_kedro.records import Benchmark, Partition, check_range, lookup
+from mgd3_kedro.records import Benchmark, Partition, check_count, check_range, lookup
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.training.loop import Trained
 
@@ -45,7 +45,7 @@ class JudgeConfig:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        check_range("samples_per_class", self.samples_per_class, 1)
+        check_count("samples_per_class", self.samples_per_class)
         check_range("guidance_scale", self.guidance_scale, 0)
         lookup(NETWORKS, self.network, "network")
         check_range("epoch_scale", self.epoch_scale, 0, low_open=True)

@@ -19,7 +19,7 @@ from mgd3_kedro.records import (
     Partition,
     Stage,
     Task,
-    check_range,
+    check_count,
     lookup,
 )
 from mgd3_kedro.version import code_version
@@ -49,7 +49,7 @@ class TrainingsConfig:
             raise ValueError(f"networks: expected a list of names, got {self.networks!r}")
         for name in self.networks:
             lookup(NETWORKS, name, "network")
-        check_range("repeats", self.repeats, 1)
+        check_count("repeats", self.repeats, 1)
 
 
 def train_networks(

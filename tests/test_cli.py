@@ -1,0 +1,451 @@
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import click
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from kedro.validation.exceptions import ParameterValidationError
+from mlflow.exceptions import MlflowException
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tiny_project import (
+    IPC,
+    PRIOR,
+    as_options,
+    make_project,
+    output,
+    runs_of,
+    small,
+    start_command,
+)
+
+from mgd3_kedro.__main__ import main
+from mgd3_kedro.cli import cli, describe_error, describe_store_error, plain_errors
+from mgd3_kedro.evaluation import NETWORKS
+from mgd3_kedro.modes import MODE_FINDERS
+
+DISTILL = ("--pipelines", "distill")
+
+
+def kedro_run(project, *arguments, **changes):
+    """Run `kedro run` in this process, with small parameters and others over them."""
+    options = ["--params", ",".join(as_options(small(**changes)))]
+    bootstrap_project(project)
+    with chdir(project):
+        return CliRunner().invoke(cli, ["run", *arguments, *options])
+
+
+def error_of(result):
+    """Return the one line that a refused run prints."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    return line.removeprefix("Error: ")
+
+
+def assert_untouched(project):
+    assert runs_of(project) == []
+    assert not list(project.glob("data/0[2-5]*"))
+    assert not list(project.glob("data/0[78]*"))
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """Make a project that every run is to be refused in."""
+    return make_project(tmp_path_factory.mktemp("untouched"))
+
+
+@pytest.fixture
+def broken(untouched, tmp_path):
+    """Copy that project, to be broken."""
+    return Path(shutil.copytree(untouched, tmp_path / "broken"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "family", "known"),
+    [
+        ({"method": "mgd4"}, "unknown method 'mgd4'", ["d4m", "mgd3", "random", "unguided"]),
+        ({"backbone": "dut"}, "unknown backbone 'dut'", ["dit"]),
+        ({"modes": {"mode_finder": "kmean"}}, "unknown mode finder 'kmean'", MODE_FINDERS),
+        ({"trainings": {"networks": ["convnet9"]}}, "unknown network 'convnet9'", NETWORKS),
+        ({"diffusion": {"sampler": "dpm"}}, "unknown sampler 'dpm'", ["ddim", "ddpm"]),
+        ({"sampling": {"initial_latents": "zero"}}, "initial latents 'zero'", ["noise"]),
+        ({"evaluation": {"protocol": "soft"}}, "unknown protocol 'soft'", ["hard"]),
+        ({"preset": "long"}, "unknown preset 'long'", ["paper", "short", "smoke"]),
+        ({"split": "validation"}, "unknown split 'validation'", ["holdout", "test"]),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(changes, family, known, untouched):
+    message = error_of(kedro_run(untouched, *DISTILL, **changes))
+    assert family in message
+    assert "expected one of" in message
+    listed = message.split("expected one of ")[1].split(";")[0].split(", ")
+    assert set(known) <= set(listed)
+    assert_untouched(untouched)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"methd": "mgd3"}, ["unknown parameter 'methd'", "did you mean 'method'?"]),
+        (
+            {"sampling": {"mode_guidance_scal": 0.1}},
+            ["unknown parameter of sampling 'mode_guidance_scal'", "'mode_guidance_scale'?"],
+        ),
+        (
+            {"evaluation": {"presets": {"smok": 0.1}}},
+            ["unknown parameter of evaluation.presets 'smok'", "did you mean 'smoke'?"],
+        ),
+        ({"split": {"test": "x"}}, ["split: expected one value, got the settings test"]),
+    ],
+)
+def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, untouched):
+    message = error_of(kedro_run(untouched, *DISTILL, **changes))
+    assert all(word in message for word in words), message
+    assert_untouched(untouched)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ipc": 0}, "ipc: expected a number in [1, inf), got 0"),
+        ({"ipc": "many"}, "ipc: expected a number in [1, inf), got 'many'"),
+        ({"ipc": 2.5}, "distillation.ipc: expected a whole number, got 2.5"),
+        ({"ipc": 17}, "ipc: expected at most 16, the images of class 0, got 17"),
+        ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC} as ipc, got 3"),
+        ({"seed": -1}, "distillation: seed: expected a number in [0, "),
+        ({"seed": 2**32}, "seed: expected a number in [0, 4294967295], got 4294967296"),
+        ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),
+        (
+            {"diffusion": {"num_inference_steps": 4.5}},
+            "diffusion.num_inference_steps: expected a whole number, got 4.5",
+        ),
+        ({"diffusion": {"guidance_scale": "high"}}, "guidance_scale: expected a number in"),
+        (
+            {"diffusion": {"cfg_channels": 1.5}},
+            "diffusion.cfg_channels: expected a whole number or null, got 1.5",
+        ),
+        ({"sampling": {"noise_strength": 2}}, "noise_strength: expected a number in (0, 1], got 2"),
+        ({"evaluation": {"cutmix": "maybe"}}, "cutmix: expected true or false, got 'maybe'"),
+        ({"evaluation": {"presets": {"smoke": 0}}}, "presets.smoke: expected a number in (0"),
+        ({"trainings": {"repeats": 0}}, "trainings: repeats: expected a number in [1"),
+        ({"analysis": {"perplexity": 0}}, "analysis: perplexity: expected a number in [1"),
+        ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, got 'tpu'"),
+        ({"jobs": 0}, "jobs: expected a whole number, -1 for one per core, got 0"),
+        ({"jobs": "all"}, "jobs: expected a whole number, -1 for one per core, got 'all'"),
+        ({"variant": "../.."}, "variant: expected letters, digits and any of . + = -, got '../..'"),
+        (
+            {"methods": {"mgd3": {"procedure": "dream"}}},
+            "unknown procedure of method mgd3 'dream': expected one of denoise, select",
+        ),
+    ],
+    ids=str,
+)
+def test_a_value_that_does_not_fit_is_refused_by_name(changes, message, untouched):
+    assert message in error_of(kedro_run(untouched, *DISTILL, **changes))
+    assert_untouched(untouched)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("changes", [{"device": "cuda"}, {"evaluation": {"device": "cuda"}}])
+def test_a_device_that_is_not_there_is_refused(changes, untouched):
+    message = error_of(kedro_run(untouched, *DISTILL, **changes))
+    assert message.startswith("device: expected one of auto,")
+    assert_untouched(untouched)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pipelines", "distil"), "Failed to find the pipeline named 'distil'"),
+        (("--pipeline", "distil"), "Did you mean one of these instead?; distill"),
+        (("--env", "minst"), "conf/minst"),
+        ((*DISTILL, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
+    ],
+)
+def test_an_unknown_pipeline_environment_or_node_is_refused(arguments, message, untouched):
+    assert message in error_of(kedro_run(untouched, *arguments))
+    assert_untouched(untouched)
+
+
+@pytest.mark.parametrize("lost", ["", "vae", "transformer/diffusion_pytorch_model.safetensors"])
+def test_missing_weights_are_refused_with_the_command_that_makes_them(lost, broken):
+    path = broken / PRIOR / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert f"expected model weights in {broken / PRIOR}" in message
+    assert message.endswith("make them with: kedro run --pipelines=pretrain --env mnist")
+    assert_untouched(broken)
+
+
+def test_weights_that_do_not_fit_their_configuration_are_refused(broken):
+    config = broken / PRIOR / "transformer/config.json"
+    config.write_text(config.read_text().replace('"num_layers": 1', '"num_layers": 2'))
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert (
+        "transformer/diffusion_pytorch_model.safetensors: expected transformer_blocks.1" in message
+    )
+    assert "as config.json says, got none" in message
+    assert_untouched(broken)
+
+
+def test_weights_cut_off_while_copied_are_refused(broken):
+    weights = broken / PRIOR / "vae/diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert f"{weights}: not a safetensors file" in message
+    assert_untouched(broken)
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """Return a folder of somebody's images, of every digit."""
+    for digit in range(10):
+        folder = tmp_path / "theirs" / str(digit)
+        folder.mkdir(parents=True)
+        for number in range(2):
+            Image.linear_gradient("L").resize((32, 32)).save(folder / f"{number}.png")
+    return tmp_path / "theirs"
+
+
+def cut_off(folder):
+    path = folder / "4/1.png"
+    path.write_bytes(path.read_bytes()[:60])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (cut_off, "theirs/4/1.png: not a readable image"),
+        (lambda folder: shutil.rmtree(folder / "4"), "images of class 4 (four), got none"),
+        (lambda folder: [p.unlink() for p in (folder / "4").iterdir()], "(four), got an empty one"),
+        (lambda folder: (folder / "n999").mkdir(), "got n999 and 0 more that it does not have"),
+        (
+            lambda folder: [Image.new("RGB", (28, 28)).save(p) for p in (folder / "4").iterdir()],
+            "expected 32 x 32 pixels, got 28 x 28 in class 4",
+        ),
+        (
+            lambda folder: Image.new("RGB", (28, 28)).save(folder / "4/1.png"),
+            "theirs/4/1.png: expected (32, 32) pixels as the other images of the class",
+        ),
+        (shutil.rmtree, "expected a folder of class folders, found none at"),
+        (
+            lambda folder: [shutil.rmtree(path) for path in folder.iterdir()],
+            "expected one folder per class in",
+        ),
+    ],
+    ids=["truncated", "missing", "empty", "surplus", "size", "one size", "no folder", "no class"],
+)
+def test_images_that_cannot_be_evaluated_are_refused(spoil, message, theirs, untouched):
+    spoil(theirs)
+    result = kedro_run(untouched, "--pipelines", "evaluate", images=str(theirs), method="theirs")
+    assert message in error_of(result)
+    assert_untouched(untouched)
+
+
+def train_on_folders(project, folder):
+    """Have a project take its train images from a folder."""
+    path = project / "conf/mnist/catalog.yml"
+    catalog = yaml.safe_load(path.read_text())
+    catalog["train_images"] = {
+        "type": "mgd3_kedro.datasets.image_folder.ImageFolderDataset",
+        "filepath": str(folder),
+    }
+    path.write_text(yaml.safe_dump(catalog))
+
+
+def test_a_benchmark_with_an_empty_class_is_refused(broken, theirs):
+    train_on_folders(broken, theirs)
+    for path in (theirs / "9").iterdir():
+        path.unlink()
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert message == "train_images: expected images of class 9 (nine), got an empty one"
+    assert_untouched(broken)
+
+
+def test_a_truncated_train_image_is_named_and_finished_classes_are_kept(broken, theirs):
+    train_on_folders(broken, theirs)
+    cut_off(theirs)
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert message.startswith(f"{theirs}/4/1.png: not a readable image")
+    kept = broken / "data/02_intermediate/mnist/test/dit/latents"
+    assert sorted(path.stem for path in kept.iterdir()) == ["0", "1", "2", "3"]
+    Image.linear_gradient("L").resize((32, 32)).save(theirs / "4/1.png")
+    before = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert kedro_run(broken, "--pipelines", "encode").exit_code == 0
+    after = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(after) == 10
+    assert {name: after[name] for name in before} == before
+
+
+def spoil_weights(project, part, name, rows):
+    path = project / PRIOR / part / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    weights[name][rows] = torch.nan
+    save_file(weights, path)
+
+
+def test_latents_that_are_not_finite_are_refused_by_class(broken):
+    spoil_weights(broken, "vae", "quant_conv.bias", slice(None))
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert message.startswith("class 0: latents: expected finite values, got 16 of 16 samples")
+    assert [run.info.status for run in runs_of(broken)] == ["FAILED"]
+    assert "expected finite values" in runs_of(broken)[0].data.tags["error"]
+
+
+def test_samples_that_are_not_finite_are_refused_and_finished_classes_are_kept(broken):
+    table = "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight"
+    spoil_weights(broken, "transformer", table, 7)
+    message = error_of(kedro_run(broken, *DISTILL, distillation={"max_batch": 1}))
+    assert message.startswith("class 7: expected finite samples, got NaN or infinity")
+    folder = output(broken, "07_model_output")
+    assert sorted(path.name for path in (folder / "images").iterdir()) == list("0123456")
+    assert not (folder / "images.manifest/complete").exists()
+    assert [run.info.status for run in runs_of(broken)] == ["FAILED"]
+
+
+def test_a_stage_whose_input_was_never_made_says_which_one_makes_it(broken):
+    message = error_of(kedro_run(broken, "--pipelines", "guided_generate"))
+    assert message.startswith(f"expected a complete {broken}/data/02_intermediate")
+    assert "latents, found no finished partitions; run the stage that makes it" in message
+    assert_untouched(broken)
+
+
+def test_comparing_without_rows_says_what_makes_them(broken):
+    message = error_of(kedro_run(broken, "--pipelines", "compare"))
+    assert "run distill first" in message or "No partitions found" in message
+
+
+@pytest.mark.parametrize("option", ["--pipeline", "--pipelines"])
+@pytest.mark.filterwarnings("ignore:Option '--pipeline' is deprecated")
+def test_both_ways_to_name_a_pipeline_work(option, broken):
+    result = kedro_run(broken, option, "encode")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (only,) = runs_of(broken)
+    assert only.data.tags["mlflow.runName"] == "encode"
+    assert "encode_images/run_seconds" in only.data.metrics
+    assert "discover_modes/run_seconds" not in only.data.metrics
+
+
+def test_a_real_process_prints_one_error_and_no_traceback(untouched):
+    process = start_command(untouched, *DISTILL, method="mgd4")
+    printed, errors = process.communicate()
+    assert process.returncode == 1
+    assert printed == ""
+    lines = errors.splitlines()
+    assert lines[-1].startswith("Error: unknown method 'mgd4': expected one of")
+    assert sum(line.startswith("Error:") for line in lines) == 1
+    assert "Traceback" not in errors
+    assert_untouched(untouched)
+
+
+def test_the_installed_command_runs_the_project_it_is_called_in(broken):
+    with chdir(broken / "data"):
+        main(["--pipelines=encode", "--params", "ipc=2"], standalone_mode=False)
+    assert [run.info.status for run in runs_of(broken)] == ["FINISHED"]
+    assert not (broken / "data/mlflow.db").exists()
+
+
+def wrapped(inner, *texts):
+    """Wrap an error as Kedro's datasets and catalog do."""
+    for text in texts:
+        outer = DatasetError(text)
+        outer.__cause__ = inner
+        inner = outer
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\n  two\n\n"), "one; two"),
+        (ValueError(""), "ValueError"),
+        (
+            wrapped(
+                ValueError("bad"), "Failed while saving data to X().\nbad", "modes: Failed while"
+            ),
+            "bad",
+        ),
+        (wrapped(DatasetError("n1 is gone"), "latents: n1 is gone"), "n1 is gone"),
+        (
+            wrapped(OSError(28, "No space left on device"), "/d/n1.png could not be written"),
+            "/d/n1.png could not be written",
+        ),
+        (
+            wrapped(
+                OSError(28, "No space left"), "Failed while saving", "rows: Failed while saving"
+            ),
+            "rows: No space left",
+        ),
+        (
+            FileNotFoundError(2, "No such file or directory", "/d/x"),
+            "/d/x: No such file or directory",
+        ),
+        (
+            FileNotFoundError("expected /d/x, found no such file"),
+            "expected /d/x, found no such file",
+        ),
+        (
+            ParameterValidationError(
+                "Parameter validation failed:\n- Parameter 'a.b': Failed to instantiate C for "
+                "parameter 'a.b': d: expected 1\n- Parameter 'e': Expected dict"
+            ),
+            "a.b: d: expected 1; e: Expected dict",
+        ),
+    ],
+)
+def test_an_error_is_told_in_one_line_without_its_wrapping(error, line):
+    assert describe_error(error) == line
+
+
+def test_an_expected_error_is_shown_and_any_other_keeps_its_traceback():
+    with pytest.raises(click.ClickException, match="bad"), plain_errors():
+        raise ValueError("bad")
+    with pytest.raises(KeyError), plain_errors():
+        raise KeyError("bug")
+    bug = wrapped(KeyError("bug"), "Failed while saving data to X().\n'bug'", "modes: Failed while")
+    with pytest.raises(DatasetError), plain_errors():
+        raise bug
+
+
+def test_an_interrupt_says_that_nothing_is_lost(capsys):
+    with pytest.raises(SystemExit) as at, plain_errors():
+        raise KeyboardInterrupt
+    assert at.value.code == 130
+    assert "what was finished is kept" in capsys.readouterr().err
+
+
+def fail_to_record(first):
+    try:
+        raise first
+    except Exception:
+        raise MlflowException("INSERT\n[SQL: ...]") from OSError("database or disk is full")
+
+
+def test_an_error_is_not_hidden_by_a_store_that_cannot_record_it():
+    full = DatasetError("/d/n1.png could not be written: No space left on device")
+    with (
+        pytest.raises(click.ClickException, match=r"/d/n1\.png could not be written"),
+        plain_errors(),
+    ):
+        fail_to_record(full)
+    with pytest.raises(click.ClickException, match="the MLflow store: bug"), plain_errors():
+        raise MlflowException("bug\n[SQL: ...]")
+    assert "database or disk is full" in describe_store_error(
+        wrapped_store_error("database or disk is full")
+    )
+
+
+def wrapped_store_error(reason):
+    try:
+        raise MlflowException(f"({reason})\n[SQL: ...]")
+    except MlflowException as error:
+        return error

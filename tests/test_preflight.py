@@ -1,0 +1,238 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import torch
+
+from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.guided_generate.procedures import DistillationConfig
+from mgd3_kedro.preflight import (
+    check_inputs,
+    check_known_parameters,
+    check_run_keys,
+    check_types,
+)
+from mgd3_kedro.records import Benchmark, ClassSpec, Partition
+from mgd3_kedro.sampling import SamplingConfig
+
+KNOWN = {"ipc": 10, "sampling": {"scale": 0.1, "inner": {"step": 1}}, "images": None}
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"ipc": 3}, {"sampling": {"inner": {"step": 2}}}, {"images": "x", "sampling": 5}]
+)
+def test_parameters_that_are_configured_may_be_given(given):
+    check_known_parameters(given, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"icp": 3}, r"unknown parameter 'icp': .* did you mean 'ipc'\?"),
+        (
+            {"sampling": {"scales": 1}},
+            "unknown parameter of sampling 'scales': expected one of inner",
+        ),
+        ({"sampling": {"inner": {"stop": 1}}}, "unknown parameter of sampling.inner 'stop'"),
+        ({"ipc": {"x": 1, "y": 2}}, "ipc: expected one value, got the settings x, y"),
+    ],
+)
+def test_parameters_that_nothing_has_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        check_known_parameters(given, KNOWN)
+
+
+KEYS = {"method": "mgd3", "variant": "", "split": "test", "jobs": -1}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"method": "my-method_2"}, {"variant": "-0.1+25"}, {"jobs": 4}]
+)
+def test_keys_that_name_folders_may_hold_what_folders_hold(changes):
+    check_run_keys({**KEYS, **changes}, ["holdout", "test"])
+
+
+def test_an_environment_without_splits_takes_any():
+    check_run_keys({**KEYS, "split": "whatever"}, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "a/b"}, "method: expected letters, digits"),
+        ({"variant": ".. /x"}, "variant: expected letters, digits"),
+        ({"split": "hold"}, "unknown split 'hold': expected one of holdout, test"),
+        ({"jobs": 0}, "jobs: expected a whole number, -1 for one per core, got 0"),
+        ({"jobs": True}, "jobs: expected a whole number"),
+        ({"jobs": 1.5}, "jobs: expected a whole number"),
+    ],
+)
+def test_keys_that_would_lead_elsewhere_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_run_keys({**KEYS, **changes}, ["holdout", "test"])
+
+
+@dataclass(frozen=True)
+class Every:
+    count: int = 1
+    share: float = 0.5
+    flag: bool = True
+    name: str = "x"
+    maybe: float | None = None
+    names: Sequence[str] = ()
+    widths: tuple[int, ...] = ()
+    shares: Mapping[str, float] = ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"share": 1},
+        {"maybe": 2},
+        {"names": ["a", "b"]},
+        {"widths": [8, 16]},
+        {"widths": (8, 16)},
+        {"shares": {"short": 1, "long": 2.5}},
+    ],
+    ids=str,
+)
+def test_settings_of_the_right_type_pass(changes):
+    check_types("every", Every(**{"shares": {}, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"count": 1.0}, "every.count: expected a whole number, got 1.0"),
+        ({"count": True}, "every.count: expected a whole number, got True"),
+        ({"count": None}, "every.count: expected a whole number, got None"),
+        ({"share": "0.5"}, "every.share: expected a number, got '0.5'"),
+        ({"share": True}, "every.share: expected a number, got True"),
+        ({"flag": 1}, "every.flag: expected true or false, got 1"),
+        ({"name": 5}, "every.name: expected a text, got 5"),
+        ({"maybe": "none"}, "every.maybe: expected a number or null, got 'none'"),
+        ({"names": "ab"}, "every.names: expected a list, each a text, got 'ab'"),
+        ({"names": ["a", 1]}, r"every.names: expected a list, each a text, got \['a', 1\]"),
+        ({"widths": [8, 8.5]}, "every.widths: expected a list, each a whole number"),
+        ({"shares": {"short": "x"}}, "every.shares: expected a number for each name"),
+        ({"shares": 5}, "every.shares: expected a number for each name, got 5"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_type_is_refused_in_words(changes, expected):
+    with pytest.raises(ValueError, match=expected):
+        check_types("every", Every(**{"shares": {}, **changes}))
+
+
+def make_images(count, size=8):
+    return torch.zeros(count, 3, size, size, dtype=torch.uint8)
+
+
+def partitions(counts, size=8):
+    return {
+        wnid: Partition(partial(make_images, count, size), wnid, count)
+        for wnid, count in counts.items()
+    }
+
+
+def make_inputs(**changes):
+    """Return what `distill` reads, for two classes, with other values for some of it."""
+    classes = (ClassSpec(0, "n1", 4, "hen"), ClassSpec(1, "n2", 7, "owl"))
+    inputs = {
+        "benchmark": Benchmark("birds", 8, classes),
+        "train_images": partitions({"n1": 5, "n2": 4}),
+        "test_images": partitions({"n1": 1, "n2": 1}),
+        "evaluated_images": partitions({"n2": 2, "n1": 2}),
+        "params:device": "cpu",
+        "params:ipc": 4,
+        "params:backbone": "dit",
+        "params:method": "mgd3",
+        "params:methods": {"mgd3": {"procedure": "denoise"}},
+        "params:modes": ModesConfig("kmeans", 4, 0),
+        "params:distillation": DistillationConfig(4, 0, 256),
+        "params:diffusion": BackboneConfig("ddpm", 4, 1.0, None, "cpu"),
+        "params:sampling": SamplingConfig("noise", 0.7, 0.1, 2),
+    }
+    return {**inputs, **changes}
+
+
+def test_inputs_that_fit_pass():
+    check_inputs(make_inputs())
+
+
+@pytest.mark.parametrize("absent", ["benchmark", "evaluated_images", "params:methods"])
+def test_what_a_run_does_not_read_is_not_checked(absent):
+    broken = make_inputs(
+        test_images=partitions({"n1": 1, "n2": 1}), evaluated_images=partitions({"n1": 1, "n2": 0})
+    )
+    del broken[absent]
+    if absent == "params:methods":
+        with pytest.raises(ValueError, match="evaluated_images"):
+            check_inputs(broken)
+    else:
+        check_inputs(broken)
+
+
+@pytest.mark.parametrize("images", ["train_images", "test_images", "evaluated_images"])
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"n1": 4}, r"expected images of class n2 \(owl\), got none"),
+        ({"n1": 4, "n2": 0}, r"expected images of class n2 \(owl\), got an empty one"),
+        ({"n1": 4, "n2": 4, "n3": 4, "n4": 4}, "expected the classes of birds, got n3 and 1 more"),
+    ],
+)
+def test_images_have_the_classes_of_the_benchmark(images, counts, found):
+    with pytest.raises(ValueError, match=f"{images}: {found}"):
+        check_inputs(make_inputs(**{images: partitions(counts)}))
+
+
+def test_no_more_images_are_made_than_the_smallest_class_has():
+    inputs = make_inputs(
+        **{
+            "params:ipc": 5,
+            "params:modes": ModesConfig("kmeans", 5, 0),
+            "params:distillation": DistillationConfig(5, 0, 256),
+        }
+    )
+    with pytest.raises(ValueError, match="ipc: expected at most 4, the images of class n2, got 5"):
+        check_inputs(inputs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"params:modes": ModesConfig("kmeans", 3, 0)}, "modes.ipc: expected 4 as ipc, got 3"),
+        (
+            {"params:distillation": DistillationConfig(2, 0, 256)},
+            "distillation.ipc: expected 4 as ipc, got 2",
+        ),
+        ({"params:method": "mgd"}, "unknown method 'mgd': expected one of mgd3"),
+        (
+            {"params:methods": {"mgd3": {"procedure": "denoise", "scale": 1}}},
+            "unknown setting of a method 'scale'",
+        ),
+        (
+            {"evaluated_images": partitions({"n1": 2, "n2": 2}, size=9)},
+            "evaluated_images: expected 8 x 8 pixels, got 9 x 9 in class n1; resize the images",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(**changes))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"params:device": "cuda"},
+        {"params:diffusion": BackboneConfig("ddpm", 4, 1.0, None, "cuda")},
+    ],
+)
+def test_a_device_that_this_machine_lacks_is_refused(changes):
+    with pytest.raises(ValueError, match="device: expected one of auto, .*cpu here, got 'cuda'"):
+        check_inputs(make_inputs(**changes))

@@ -1,0 +1,293 @@
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import AbstractDataset
+from kedro_datasets.json import JSONDataset
+from mlflow.tracking import MlflowClient
+from tiny_project import run, runs_of
+
+from mgd3_kedro import tracking
+from mgd3_kedro.tracking import (
+    HOST_TAG,
+    PROCESS_TAG,
+    NodeMeter,
+    RunTracker,
+    flatten_parameters,
+    peak_memory_mb,
+    reset_peak_memory,
+)
+from mgd3_kedro.version import code_version
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Make an empty MLflow store with an experiment."""
+    folder = tmp_path_factory.mktemp("store")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.create_experiment("units", artifact_location=str(folder / "artifacts"))
+    mlflow.set_experiment("units")
+    yield folder
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def active(store):
+    """Start a run and give its tracker."""
+    mlflow.set_experiment("units")
+    handler = signal.getsignal(signal.SIGTERM)
+    mlflow.start_run()
+    tracker = RunTracker.of_active_run()
+    yield tracker
+    tracker.end()
+    mlflow.end_run()
+    signal.signal(signal.SIGTERM, handler)
+
+
+def active_run():
+    """Return what the store knows of the active run."""
+    return MlflowClient().get_run(mlflow.active_run().info.run_id)
+
+
+def test_a_node_has_the_time_of_every_phase_once(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 12.0, 20.0, 24.0, 30.0, 38.0])
+    monkeypatch.setattr(tracking.time, "perf_counter", lambda: next(clock))
+    meter = NodeMeter()
+    for phase in ("load", "load", "run", "save"):
+        meter.start(phase, "encode")
+        meter.stop()
+    measured = meter.finish("encode")
+    assert measured["encode/load_seconds"] == 1 + 2
+    assert measured["encode/run_seconds"] == 4
+    assert measured["encode/save_seconds"] == 8
+    assert measured["encode/peak_memory_mb"] > 10
+    after = meter.finish("next")
+    assert [after[f"next/{phase}_seconds"] for phase in ("load", "run", "save")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("computing", "running"), [(3.0, 3.0), (50.0, 8.0)])
+def test_what_a_dataset_computes_counts_as_running_up_to_all_of_it(computing, running, monkeypatch):
+    clock = iter([0.0, 8.0])
+    monkeypatch.setattr(tracking.time, "perf_counter", lambda: next(clock))
+    meter = NodeMeter()
+    meter.start("save", "encode")
+    meter.stop()
+    meter.count_as_run(computing)
+    measured = meter.finish("encode")
+    assert measured["encode/run_seconds"] == running
+    assert measured["encode/save_seconds"] == 8.0 - running
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="no such reset here")
+def test_the_peak_of_memory_is_that_since_the_last_reset():
+    reset_peak_memory()
+    before = peak_memory_mb()
+    large = np.ones(200 * 2**20, dtype=np.uint8)
+    assert large[-1] == 1
+    del large
+    assert peak_memory_mb() - before == pytest.approx(200, abs=20)
+    reset_peak_memory()
+    assert peak_memory_mb() - before < 50
+
+
+def test_parameters_are_flat_texts_of_bounded_length():
+    nested = {"a": {"b": {"c": 1.5}, "d": None}, "e": [1, 2], "f": "x" * 10_000, "g": {}}
+    flat = flatten_parameters(nested)
+    assert flat.pop("f") == "x" * 6000
+    assert flat == {"a.b.c": "1.5", "a.d": "None", "e": "[1, 2]"}
+
+
+def test_there_is_nothing_to_track_without_a_run():
+    assert mlflow.active_run() is None
+    assert RunTracker.of_active_run() is None
+
+
+def test_a_run_starts_with_its_parameters_and_what_made_it(active):
+    active.start({"ipc": "10", "sampling.mode_guidance_scale": "0.1"})
+    data = active_run().data
+    assert data.params == {"ipc": "10", "sampling.mode_guidance_scale": "0.1"}
+    assert data.tags["code_version"] == code_version()
+    assert data.tags[PROCESS_TAG] == str(os.getpid())
+
+
+def test_histories_longer_than_a_batch_of_mlflow_are_kept_whole(active):
+    active.log_history([("loss", 1 / step, step) for step in range(1, 2502)])
+    client = MlflowClient()
+    history = client.get_metric_history(mlflow.active_run().info.run_id, "loss")
+    assert sorted(point.step for point in history) == list(range(1, 2502))
+    assert active_run().data.metrics["loss"] == 1 / 2501
+
+
+def test_outputs_are_logged_as_their_metadata_says(active, tmp_path):
+    curve = pd.DataFrame(
+        {
+            "training": ["a", "a", "b"],
+            "step": [1, 5, 1],
+            "loss": [3.0, 2.0, 4.0],
+            "top1": [10, 20, 30],
+        }
+    )
+    (tmp_path / "rows.csv").write_text("1,2")
+    active.log_output("metrics", "modes_metrics", {"inertia": 2.5}, None)
+    active.log_output("curve", "curves", curve, None)
+    active.log_output("artifact", "rows", None, JSONDataset(filepath=str(tmp_path / "rows.csv")))
+    active.log_output(None, "anything", object(), None)
+    metrics = active_run().data.metrics
+    assert metrics["modes/inertia"] == 2.5
+    assert {name: metrics[name] for name in metrics if name.startswith("curves/")} == {
+        "curves/a/loss": 2.0,
+        "curves/a/top1": 20.0,
+        "curves/b/loss": 4.0,
+        "curves/b/top1": 30.0,
+    }
+    history = MlflowClient().get_metric_history(mlflow.active_run().info.run_id, "curves/a/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 3.0), (5, 2.0)]
+    assert Path(mlflow.active_run().info.artifact_uri, "rows.csv").read_text() == "1,2"
+
+
+def test_metadata_that_name_no_way_of_logging_are_refused(active):
+    message = r"metadata\.mlflow of rows: expected \['artifact', 'curve', 'metrics'\], got 'table'"
+    with pytest.raises(ValueError, match=message):
+        active.log_output("table", "rows", None, None)
+
+
+def test_a_failed_run_says_why(active):
+    active.fail(ValueError("ipc: expected 1"))
+    assert active_run().data.tags["error"] == "ValueError: ipc: expected 1"
+
+
+def test_a_store_that_cannot_be_written_does_not_hide_the_error(active, caplog):
+    run_id = mlflow.active_run().info.run_id
+    MlflowClient().delete_run(run_id)
+    active.fail(ValueError("ipc: expected 1"))
+    assert "the error is not in the MLflow store" in caplog.text
+    assert len(caplog.messages[-1].splitlines()) == 1
+    MlflowClient().restore_run(run_id)
+
+
+def test_a_run_that_ended_is_not_killed_later(active):
+    active.end()
+    active.kill()
+    assert active_run().info.status == "RUNNING"
+
+
+def finished_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("host", "process", "age", "status"),
+    [
+        (platform.node(), finished_process, 0, "KILLED"),
+        (platform.node(), os.getpid, 10**9, "KILLED"),
+        (platform.node(), os.getpid, 0, "RUNNING"),
+        (platform.node(), os.getppid, 10**9, "RUNNING"),
+        ("another machine", finished_process, 0, "RUNNING"),
+    ],
+    ids=["gone", "number taken again", "this process", "alive", "elsewhere"],
+)
+def test_runs_whose_process_has_gone_are_marked_at_the_next_start(
+    host, process, age, status, active
+):
+    client = MlflowClient()
+    other = client.create_run(
+        active_run().info.experiment_id,
+        start_time=int(time.time() * 1000) - age,
+        tags={HOST_TAG: host, PROCESS_TAG: str(process())},
+    )
+    active.start({})
+    assert client.get_run(other.info.run_id).info.status == status
+    assert active_run().info.status == "RUNNING"
+
+
+TRACKED_SLEEP = """
+import sys, time, mlflow
+from mgd3_kedro.tracking import RunTracker
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("units")
+mlflow.start_run(run_name=sys.argv[2])
+RunTracker.of_active_run().start({})
+print("ready", flush=True)
+time.sleep(100)
+"""
+
+
+def test_an_interrupted_and_a_terminated_run_are_marked_killed(store):
+    uri = f"sqlite:///{store / 'mlflow.db'}"
+    numbers = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", TRACKED_SLEEP, uri, name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for name in numbers
+    }
+    for name, process in processes.items():
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(numbers[name])
+    for process in processes.values():
+        process.communicate(timeout=60)
+    assert processes["SIGTERM"].returncode == 128 + signal.SIGTERM
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("units").experiment_id
+    names = " or ".join(numbers)
+    found = {
+        run.info.run_name: run.info.status
+        for run in client.search_runs([experiment])
+        if run.info.run_name in numbers
+    }
+    assert found == dict.fromkeys(numbers, "KILLED"), names
+
+
+def test_signals_are_left_alone_outside_the_main_thread(active):
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=active.start, args=({},))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert active_run().data.tags["code_version"] == code_version()
+
+
+class InterruptedDataset(AbstractDataset):
+    """Somebody presses Ctrl-C while this is saved."""
+
+    def save(self, data):
+        raise KeyboardInterrupt
+
+    def load(self):
+        raise NotImplementedError
+
+    def _describe(self):
+        return {}
+
+
+def test_after_an_interrupt_the_next_session_of_a_process_has_a_run_of_its_own(project):
+    path = project / "conf/mnist/catalog.yml"
+    usual = path.read_text()
+    interrupted = {"encode_metrics": {"type": f"{__name__}.InterruptedDataset"}}
+    path.write_text(usual + yaml.safe_dump(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        run(project, "encode")
+    path.write_text(usual)
+    run(project, "encode")
+    runs = runs_of(project)
+    assert [one.info.status for one in runs] == ["FINISHED", "KILLED"]
+    assert mlflow.active_run() is None
+    assert "encode_images/run_seconds" in runs[1].data.metrics
+    assert runs[0].data.metrics["encode/images"] == 160
+    assert "encode/images" not in runs[1].data.metrics
