@@ -6,8 +6,6 @@ METHODS := random kmeans_closest unguided d4m mgd3
 SEEDS := 0 1 2 3 4
 
 export DO_NOT_TRACK := true
-# A plug-in's own import triggers this one; it concerns nobody here.
-export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
 .PHONY: distill test lint results tune viz clean
 

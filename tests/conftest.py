@@ -1,4 +1,5 @@
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,17 @@ def finished(tmp_path_factory):
 def copied(finished, tmp_path):
     """Copy the finished project."""
     return Path(shutil.copytree(finished, tmp_path / "copied"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of a few megabytes, where that is allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    tried = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
+    if not tried or tried.returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    yield folder
+    # Lazily: MLflow keeps its store open as long as the process lives.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

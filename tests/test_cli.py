@@ -17,11 +17,13 @@ from tiny_project import (
     IPC,
     PRIOR,
     as_options,
+    fill,
     make_project,
     output,
     runs_of,
     small,
     start_command,
+    times_of,
 )
 
 from mgd3_kedro.__main__ import main
@@ -117,7 +119,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
     [
         ({"ipc": 0}, "ipc: expected a number in [1, inf), got 0"),
         ({"ipc": "many"}, "ipc: expected a number in [1, inf), got 'many'"),
-        ({"ipc": 2.5}, "distillation.ipc: expected a whole number, got 2.5"),
+        ({"ipc": 2.5}, "ipc: expected a whole number, got 2.5"),
         ({"ipc": 17}, "ipc: expected at most 16, the images of class 0, got 17"),
         ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC} as ipc, got 3"),
         ({"seed": -1}, "distillation: seed: expected a number in [0, "),
@@ -125,21 +127,21 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),
         (
             {"diffusion": {"num_inference_steps": 4.5}},
-            "diffusion.num_inference_steps: expected a whole number, got 4.5",
+            "num_inference_steps: expected a whole number, got 4.5",
         ),
         ({"diffusion": {"guidance_scale": "high"}}, "guidance_scale: expected a number in"),
-        (
-            {"diffusion": {"cfg_channels": 1.5}},
-            "diffusion.cfg_channels: expected a whole number or null, got 1.5",
-        ),
+        ({"diffusion": {"cfg_channels": 1.5}}, "cfg_channels: expected a whole number, got 1.5"),
+        ({"trainings": {"repeats": 1.5}}, "repeats: expected a whole number, got 1.5"),
+        ({"evaluation": {"threads": 1.5}}, "threads: expected a whole number"),
+        ({"jobs": 1.5}, "jobs: expected a whole number, got 1.5"),
         ({"sampling": {"noise_strength": 2}}, "noise_strength: expected a number in (0, 1], got 2"),
         ({"evaluation": {"cutmix": "maybe"}}, "cutmix: expected true or false, got 'maybe'"),
         ({"evaluation": {"presets": {"smoke": 0}}}, "presets.smoke: expected a number in (0"),
         ({"trainings": {"repeats": 0}}, "trainings: repeats: expected a number in [1"),
         ({"analysis": {"perplexity": 0}}, "analysis: perplexity: expected a number in [1"),
         ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, got 'tpu'"),
-        ({"jobs": 0}, "jobs: expected a whole number, -1 for one per core, got 0"),
-        ({"jobs": "all"}, "jobs: expected a whole number, -1 for one per core, got 'all'"),
+        ({"jobs": 0}, "jobs: expected a number in [1, inf), got 0"),
+        ({"jobs": "all"}, "jobs: expected a number in [1, inf), got 'all'"),
         ({"variant": "../.."}, "variant: expected letters, digits and any of . + = -, got '../..'"),
         (
             {"methods": {"mgd3": {"procedure": "dream"}}},
@@ -309,6 +311,21 @@ def test_samples_that_are_not_finite_are_refused_and_finished_classes_are_kept(b
     assert sorted(path.name for path in (folder / "images").iterdir()) == list("0123456")
     assert not (folder / "images.manifest/complete").exists()
     assert [run.info.status for run in runs_of(broken)] == ["FAILED"]
+
+
+def test_a_full_disk_loses_nothing_that_was_finished(small_disk):
+    project = small_disk / "project"
+    project.mkdir()
+    make_project(project)
+    assert kedro_run(project, "--pipelines", "encode").exit_code == 0
+    kept = times_of(project / "data/02_intermediate")
+    filler = fill(small_disk)
+    message = error_of(kedro_run(project, *DISTILL))
+    assert "No space left on device" in message or "database or disk is full" in message
+    filler.unlink()
+    assert kedro_run(project, *DISTILL).exit_code == 0
+    assert times_of(project / "data/02_intermediate") == kept
+    assert len(list((output(project, "07_model_output") / "images").rglob("*.png"))) == 10 * IPC
 
 
 def test_a_stage_whose_input_was_never_made_says_which_one_makes_it(broken):

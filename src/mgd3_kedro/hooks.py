@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -15,12 +14,7 @@ from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
-from mgd3_kedro.preflight import (
-    check_inputs,
-    check_known_parameters,
-    check_run_keys,
-    check_types,
-)
+from mgd3_kedro.preflight import check_inputs, check_known_parameters, check_run_keys
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
@@ -53,9 +47,6 @@ class PreflightHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check what the run reads."""
-        for name in sorted(pipeline.inputs()):
-            if name.startswith("params:") and is_dataclass(settings := catalog.load(name)):
-                check_types(name.removeprefix("params:"), settings)
         check_inputs(_FreeInputs(pipeline, catalog))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import NoneType, UnionType
-from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol
 
-from mgd3_kedro.records import Benchmark, Partition, unknown_name
+from mgd3_kedro.records import Benchmark, Partition, check_count, unknown_name
+
+ONE_PER_CORE = -1
 
 
 class Inputs(Protocol):
@@ -61,34 +61,14 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
 
     Source: ours.
     """
-    for name in ("method", "variant"):
-        if not re.fullmatch(r"[\w.+=-]*", str(value := parameters[name])):
+    # Together they name a folder: one that is not above the others.
+    for name, pattern in (("method", r"\w[\w.+=-]*"), ("variant", r"[\w.+=-]*")):
+        if not re.fullmatch(pattern, str(value := parameters[name])):
             raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
     if (names := list(splits)) and parameters["split"] not in names:
         raise ValueError(unknown_name(parameters["split"], names, "split"))
-    jobs = parameters["jobs"]
-    if not _is_a(jobs, int) or not jobs:
-        raise ValueError(f"jobs: expected a whole number, -1 for one per core, got {jobs!r}")
-
-
-def check_types(group: str, settings: object) -> None:
-    """Refuse a setting of another type than its dataclass says.
-
-    Args:
-        group: The parameter that holds the settings.
-        settings: A dataclass.
-
-    Raises:
-        ValueError: Naming the setting.
-
-    Source: ours.
-    """
-    hints = get_type_hints(type(settings))
-    for setting in fields(settings):  # type: ignore[arg-type]
-        value = getattr(settings, setting.name)
-        if not _is_a(value, hints[setting.name]):
-            words = _describe_type(hints[setting.name])
-            raise ValueError(f"{group}.{setting.name}: expected {words}, got {value!r}")
+    if parameters["jobs"] != ONE_PER_CORE:
+        check_count("jobs", parameters["jobs"])
 
 
 def check_method(inputs: Inputs) -> None:
@@ -213,37 +193,6 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
 )
 """What a run must read for a check to apply, and the check."""
-
-
-def _is_a(value: object, hint: Any) -> bool:
-    kind, parts = get_origin(hint) or hint, get_args(hint)
-    if kind in (Union, UnionType):
-        return any(_is_a(value, part) for part in parts)
-    if kind is Mapping:
-        return isinstance(value, Mapping) and all(_is_a(item, parts[1]) for item in value.values())
-    if kind in (Sequence, tuple):
-        return isinstance(value, (list, tuple)) and all(_is_a(item, parts[0]) for item in value)
-    # YAML's 1 is a number where a fraction is expected; its true is none.
-    accepted = (int, float) if kind is float else kind
-    return isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-
-
-def _describe_type(hint: Any) -> str:
-    words = [_describe_type(part) for part in get_args(hint)]
-    if get_origin(hint) is Mapping:
-        return f"{words[1]} for each name"
-    if get_origin(hint) in (Sequence, tuple):
-        return f"a list, each {words[0]}"
-    return " or ".join(words) or TYPE_WORDS.get(hint, str(hint))
-
-
-TYPE_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "a text",
-    NoneType: "null",
-}
 
 
 def check_inputs(inputs: Inputs) -> None:

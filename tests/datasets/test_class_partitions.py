@@ -3,17 +3,17 @@ import functools
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
 from kedro.io import DatasetError
+from tiny_project import fill
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
@@ -299,25 +299,6 @@ def test_a_value_that_got_too_large_does_not_replace_the_old_one_by_half(again, 
     assert resumed.last_save.skipped == 1
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Mount a disk of two megabytes, where that is allowed."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    tried = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
-    if not tried or tried.returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(path):
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
-
-
 @pytest.mark.parametrize(
     ("kind", "function"), [(JSONPartitionsDataset, enlarge), (ImagePartitionsDataset, paint)]
 )
@@ -326,8 +307,7 @@ def test_a_full_disk_is_called_so_and_what_fits_is_kept(kind, function, small_di
     dataset = kind(filepath=str(small_disk / "values"))
     dataset.save(replace(stage, tasks={"n": stage.tasks["n"]}))
     kept = contents(small_disk / "values")
-    filler = small_disk / "filler"
-    fill(filler)
+    filler = fill(small_disk)
     message = f"{small_disk}/values/nn.* could not be written: No space left on device; free some"
     with pytest.raises(DatasetError, match=message):
         dataset.save(stage)

@@ -314,7 +314,7 @@ def test_another_seed_makes_other_images_in_a_place_of_their_own(copied):
 
 def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, copied):
     # One class at a time and many steps, so that there is a middle to be killed in.
-    slow = {"distillation": {"max_batch": 1}, "diffusion": {"num_inference_steps": 100}}
+    slow = {"distillation": {"max_batch": 1}, "diffusion": {"num_inference_steps": 60}}
     manifest = output(project, "07_model_output") / "images.manifest"
     # Whatever the working directory, the project is the one it is in.
     process = start_command(project / "data", f"--pipelines={','.join(GENERATION)}", **slow)
