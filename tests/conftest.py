@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,17 @@ def small_disk(tmp_path):
     yield folder
     # Lazily: MLflow keeps its store open as long as the process lives.
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def fill():
+    """Fill a disk to the last block and give the file that does."""
+
+    def fill_up(disk):
+        filler = disk / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        return filler
+
+    return fill_up

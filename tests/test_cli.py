@@ -17,7 +17,6 @@ from tiny_project import (
     IPC,
     PRIOR,
     as_options,
-    fill,
     make_project,
     output,
     runs_of,
@@ -313,7 +312,7 @@ def test_samples_that_are_not_finite_are_refused_and_finished_classes_are_kept(b
     assert [run.info.status for run in runs_of(broken)] == ["FAILED"]
 
 
-def test_a_full_disk_loses_nothing_that_was_finished(small_disk):
+def test_a_full_disk_loses_nothing_that_was_finished(small_disk, fill):
     project = small_disk / "project"
     project.mkdir()
     make_project(project)

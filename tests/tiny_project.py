@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import chdir, suppress
+from contextlib import chdir
 from pathlib import Path
 
 import torch
@@ -127,15 +127,6 @@ def start_command(folder, *arguments, **changes):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def fill(disk):
-    """Fill a disk to the last byte; returns the file that does."""
-    filler = disk / "filler"
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
-    return filler
 
 
 def output(project, stage, method="mgd3", *, ipc=IPC, seed=0, split="test"):

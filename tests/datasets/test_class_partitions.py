@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 from kedro.io import DatasetError
-from tiny_project import fill
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
@@ -302,7 +301,7 @@ def test_a_value_that_got_too_large_does_not_replace_the_old_one_by_half(again, 
 @pytest.mark.parametrize(
     ("kind", "function"), [(JSONPartitionsDataset, enlarge), (ImagePartitionsDataset, paint)]
 )
-def test_a_full_disk_is_called_so_and_what_fits_is_kept(kind, function, small_disk):
+def test_a_full_disk_is_called_so_and_what_fits_is_kept(kind, function, small_disk, fill):
     stage = make_stage(function, wnids=["n", "nn"])
     dataset = kind(filepath=str(small_disk / "values"))
     dataset.save(replace(stage, tasks={"n": stage.tasks["n"]}))

@@ -36,7 +36,7 @@ class ModesConfig:
     def __post_init__(self) -> None:
         lookup(MODE_FINDERS, self.mode_finder, "mode finder")
         check_count("ipc", self.ipc)
-        check_count("random_state", self.random_state, 0)
+        check_count("random_state", self.random_state, 0, 2**32 - 1)
 
 
 def find_modes(latents: torch.Tensor, config: ModesConfig) -> ModeSet:
