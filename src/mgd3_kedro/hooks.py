@@ -25,7 +25,7 @@ class ProjectPathHooks:
     # kedro-mlflow reads its configuration in the same hook, and has to come later.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Resolve from the project of this session, wherever it was started."""
+        """Resolve from the project that runs, wherever it was started."""
         root = context.project_path
         OmegaConf.register_new_resolver("project", lambda path: str(root / path), replace=True)
 
