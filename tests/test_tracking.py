@@ -221,7 +221,9 @@ def test_runs_whose_process_has_gone_are_marked_at_the_next_start(
 
 
 TRACKED_SLEEP = """
-import sys, time, mlflow
+import signal, sys, time, mlflow
+# A shell has its background jobs ignore Ctrl-C, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from mgd3_kedro.tracking import RunTracker
 mlflow.set_tracking_uri(sys.argv[1])
 mlflow.set_experiment("units")
