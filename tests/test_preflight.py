@@ -11,8 +11,9 @@ from mgd3_kedro.preflight import (
     check_known_parameters,
     check_run_keys,
 )
-from mgd3_kedro.records import Benchmark, ClassSpec, Partition
+from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import Partition
 
 KNOWN = {"ipc": 10, "sampling": {"scale": 0.1, "inner": {"step": 1}}, "images": None}
 

@@ -7,19 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from mgd3_kedro.records import (
-    Benchmark,
-    ClassSpec,
-    LatentSet,
-    ModeSet,
-    check_choice,
-    check_latents,
-    check_range,
-    is_neutral,
-    lookup,
-    neutral,
-    seeded_generator,
-)
+from mgd3_kedro.checks import check_choice, check_latents, check_range, lookup
+from mgd3_kedro.randomness import seeded_generator
+from mgd3_kedro.records import Benchmark, ClassSpec, LatentSet, ModeSet
+from mgd3_kedro.stages import is_neutral, neutral
 
 
 def make_class(label, wnid, class_index=0, class_name="a thing"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from mgd3_kedro.records import check_latents
+from mgd3_kedro.checks import check_latents
 
 KMEANS_STARTS = 10
 

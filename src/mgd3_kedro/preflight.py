@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from mgd3_kedro.records import Benchmark, Partition, check_count, unknown_name
+from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
 
 ONE_PER_CORE = -1
 

@@ -6,20 +6,18 @@ D flattened latent size.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 
-Member = TypeVar("Member")
+from mgd3_kedro.checks import check_latents
 
 RUN_KEYS = ("benchmark", "ipc", "method", "backbone", "network", "protocol", "preset", "seed")
 """What identifies a training: the leading columns of every result row."""
+
 
 KNOBS = (
     "mode_finder",
@@ -33,124 +31,9 @@ KNOBS = (
 )
 """Settings of a method that result rows repeat, empty where a method does not have one."""
 
+
 ROW_COLUMNS = (*RUN_KEYS, "top1_last", "top1_best", "code_version")
 """Columns every table of results starts with; accuracies in percent."""
-
-
-def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
-    """Return a family's member by name.
-
-    Args:
-        table: The family, name -> member.
-        name: The name asked for.
-        family: What a member is called in the error message, e.g. "mode finder".
-
-    Raises:
-        ValueError: If the name is unknown; the message lists the known ones.
-
-    Source: ours.
-    """
-    if name in table:
-        return table[name]
-    raise ValueError(unknown_name(name, table, family))
-
-
-def unknown_name(name: str, known: Iterable[str], family: str) -> str:
-    """Word the message for a name that is not in a family, with the nearest one that is.
-
-    Source: ours.
-    """
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {family} {name!r}: expected one of {', '.join(names)}{hint}"
-
-
-def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Refuse what is not one of the choices.
-
-    Raises:
-        ValueError: Listing the choices.
-
-    Source: ours.
-    """
-    if value not in (known := tuple(choices)):
-        raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
-
-
-def check_range(
-    name: str,
-    value: float,
-    low: float = -math.inf,
-    high: float = math.inf,
-    *,
-    low_open: bool = False,
-) -> None:
-    """Refuse a number outside [low, high], or (low, high] with `low_open`.
-
-    Raises:
-        ValueError: If the value is no finite number of the interval.
-
-    Source: ours.
-    """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if (
-        not is_number
-        or not math.isfinite(value)
-        or not low <= value <= high
-        or (low_open and value == low)
-    ):
-        opening = "(" if low_open or low == -math.inf else "["
-        closing = ")" if high == math.inf else "]"
-        raise ValueError(
-            f"{name}: expected a number in {opening}{low}, {high}{closing}, got {value!r}"
-        )
-
-
-def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> None:
-    """Refuse what is not a whole number of [low, high].
-
-    Raises:
-        ValueError: Naming the setting.
-
-    Source: ours.
-    """
-    check_range(name, value, low, high)
-    if not isinstance(value, int):
-        raise ValueError(f"{name}: expected a whole number, got {value!r}")
-
-
-def seeded_generator(*key: int) -> torch.Generator:
-    """Return a generator that is a function of the whole key.
-
-    PyTorch keeps only the low 32 bits of a seed, so numbers cannot simply be shifted together.
-
-    Args:
-        key: Non-negative numbers.
-
-    Source: numpy's SeedSequence.
-    """
-    # SeedSequence takes a number as so many 32-bit words as it needs: (2**32, 0) would be (0, 1).
-    high = [number >> 32 for number in key]
-    words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
-    seed = np.random.SeedSequence(words).generate_state(1)[0]
-    return torch.Generator().manual_seed(int(seed))
-
-
-def neutral() -> Any:
-    """Mark a setting that changes speed or place but no result, so that it invalidates nothing.
-
-    Source: ours.
-    """
-    return field(metadata={"neutral": True})
-
-
-def is_neutral(setting: Field[Any]) -> bool:
-    """Tell whether a field was marked by `neutral`.
-
-    Source: ours.
-    """
-    return bool(setting.metadata.get("neutral", False))
 
 
 @dataclass(frozen=True)
@@ -283,102 +166,6 @@ class DenoisingStep:
     std: torch.Tensor
     pred_original_sample: torch.Tensor
     pull: torch.Tensor
-
-
-def check_latents(name: str, latents: torch.Tensor) -> None:
-    """Refuse what is not a non-empty, finite (N, C, H, W) tensor.
-
-    Raises:
-        ValueError: With the shape or the number of non-finite samples found.
-
-    Source: ours.
-    """
-    if latents.ndim != 4 or len(latents) == 0:
-        raise ValueError(
-            f"{name}: expected shape (N, C, H, W) with N > 0, got {tuple(latents.shape)}"
-        )
-    finite = torch.isfinite(latents).flatten(1).all(1)
-    if not finite.all():
-        raise ValueError(
-            f"{name}: expected finite values, got {int((~finite).sum())} of {len(latents)} samples "
-            "with NaN or infinity; check the images and the autoencoder's precision"
-        )
-
-
-@dataclass(frozen=True)
-class Partition:
-    """One class of an artefact, not loaded yet.
-
-    Args:
-        load: Reads the value; picklable.
-        fingerprint: Identity of the content.
-        count: Number of samples.
-        seconds: Time it took to make.
-        metrics: What was measured while it was made.
-        rows: Facts about each sample, written down while it was made.
-    """
-
-    load: Callable[[], Any]
-    fingerprint: str
-    count: int = 0
-    seconds: float = 0.0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Made:
-    """A value a stage has computed for one class.
-
-    Args:
-        value: What the dataset writes.
-        count: Number of samples in it.
-        metrics: What was measured, by name.
-        rows: Facts about each sample.
-    """
-
-    value: Any
-    count: int
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one class of a stage is computed from.
-
-    Args:
-        inputs: Partitions of other artefacts.
-        about: Plain facts of this class alone.
-    """
-
-    inputs: tuple[Partition, ...]
-    about: Any = None
-
-
-@dataclass(frozen=True)
-class LoadedTask:
-    """A task whose inputs are in memory."""
-
-    inputs: tuple[Any, ...]
-    about: Any
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A computation over classes that has not run yet; the dataset that keeps it runs it.
-
-    Args:
-        function: Computes some classes at once: (wnid -> loaded task, settings) -> wnid -> made.
-        tasks: wnid -> task.
-        settings: Plain facts or a dataclass, the same for all classes.
-        group_size: Classes that one call gets; a call's results are written together.
-    """
-
-    function: Callable[[Mapping[str, LoadedTask], Any], Mapping[str, Made]]
-    tasks: Mapping[str, Task]
-    settings: Any
-    group_size: int = 1
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveRep
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
-from mgd3_kedro.records import Made, Partition, Stage, Task, neutral
+from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 WNIDS = ["n3", "n1", "n2", "n10"]
 BIG = 400_000

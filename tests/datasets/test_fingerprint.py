@@ -12,7 +12,7 @@ from mgd3_kedro.datasets.fingerprint import (
     source_digest,
     task_fingerprint,
 )
-from mgd3_kedro.records import neutral
+from mgd3_kedro.stages import neutral
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mgd3_kedro.datasets.image_folder import (
     image_files,
     read_images,
 )
-from mgd3_kedro.records import Made, Partition, Stage, Task
+from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 
 def give(value):

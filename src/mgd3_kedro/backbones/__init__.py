@@ -10,7 +10,8 @@ from typing import NamedTuple
 from mgd3_kedro.backbones.base import Autoencoder, Backbone
 from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder
 from mgd3_kedro.backbones.settings import BackboneConfig
-from mgd3_kedro.records import ModelFolder, lookup
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.records import ModelFolder
 
 
 class BackboneFamily(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mgd3_kedro.records import check_range, lookup
+from mgd3_kedro.checks import check_range, lookup
 
 BETA_SCHEDULES = {
     "linear": lambda start, end, count: torch.linspace(start, end, count, dtype=torch.float64),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mgd3_kedro.backbones.samplers import SAMPLERS
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import DEVICES
-from mgd3_kedro.records import check_choice, check_count, check_range, lookup, neutral
+from mgd3_kedro.stages import neutral
 
 
 @dataclass(frozen=True)

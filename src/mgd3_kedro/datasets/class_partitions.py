@@ -18,7 +18,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import file_digest, task_fingerprint
-from mgd3_kedro.records import LoadedTask, Made, Partition, Stage
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import digest
-from mgd3_kedro.records import Partition
+from mgd3_kedro.stages import Partition
 
 PER_CLASS = 500
 PADDING = 2

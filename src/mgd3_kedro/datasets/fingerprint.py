@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.records import is_neutral
+from mgd3_kedro.stages import is_neutral
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 

@@ -12,7 +12,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, manifest_of
 from mgd3_kedro.datasets.fingerprint import file_digest
-from mgd3_kedro.records import Partition
+from mgd3_kedro.stages import Partition
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 

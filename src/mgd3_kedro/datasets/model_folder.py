@@ -12,7 +12,8 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import file_digest
-from mgd3_kedro.records import ModelFolder, Partition
+from mgd3_kedro.records import ModelFolder
+from mgd3_kedro.stages import Partition
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from mgd3_kedro.checks import check_count
 from mgd3_kedro.evaluation.augment import augment, draw_augmentation
 from mgd3_kedro.evaluation.cutmix import cut_mix, draw_cut
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-from mgd3_kedro.records import check_count
 
 if TYPE_CHECKING:
     from mgd3_kedro.evaluation.protocols import EvaluationConfig

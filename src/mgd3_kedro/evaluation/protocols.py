@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import DEVICES
 from mgd3_kedro.evaluation.hard_label import HARD_LABEL
 from mgd3_kedro.evaluation.recipe import Recipe
-from mgd3_kedro.records import check_choice, check_count, check_range, lookup, neutral
+from mgd3_kedro.stages import neutral
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

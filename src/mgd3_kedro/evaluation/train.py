@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from mgd3_kedro.checks import check_range, lookup
 from mgd3_kedro.devices import reproducible, resolve_device
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.protocols import PRECISIONS, PROTOCOLS, EvaluationConfig
-from mgd3_kedro.records import check_range, lookup
 
 Row = dict[str, float]
 """epoch, step, train_loss, learning_rate, top1."""

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mgd3_kedro.checks import check_range
 from mgd3_kedro.metrics.distances import (
     Features,
     check_features,
     iterate_distances,
     measure_radii,
 )
-from mgd3_kedro.records import check_range
 
 BALL_NEIGHBOURS = 5
 

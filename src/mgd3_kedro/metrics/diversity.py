@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgd3_kedro.checks import check_range
 from mgd3_kedro.metrics.distances import (
     Features,
     check_features,
     iterate_distances,
     measure_radii,
 )
-from mgd3_kedro.records import check_range
 
 REPRESENTATIVENESS_NEIGHBOURS = 50
 

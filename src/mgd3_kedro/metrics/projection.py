@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from mgd3_kedro.checks import check_range
 from mgd3_kedro.metrics.distances import Features, check_features
-from mgd3_kedro.records import check_range
 
 PERPLEXITY = 30.0
 

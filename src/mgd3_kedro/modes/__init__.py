@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
+from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.modes.clustering import (
     dbscan_modes,
     kmeans_closest_modes,
     kmeans_modes,
     random_modes,
 )
-from mgd3_kedro.records import ModeSet, check_count, lookup
+from mgd3_kedro.records import ModeSet
 
 
 @dataclass(frozen=True)

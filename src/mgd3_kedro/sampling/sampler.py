@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from mgd3_kedro.backbones.base import Backbone
-from mgd3_kedro.records import seeded_generator
+from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.sampling.guidance import pull_towards_modes
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.settings import SamplingConfig

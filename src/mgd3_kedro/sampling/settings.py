@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgd3_kedro.records import check_count, check_range, lookup
+from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 
 

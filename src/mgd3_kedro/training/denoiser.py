@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from mgd3_kedro.records import check_count, check_range
+from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.training.loop import Batch, LoopConfig
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.records import check_count, check_range, lookup, seeded_generator
+from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.randomness import seeded_generator
 
 logger = logging.getLogger(__name__)
 

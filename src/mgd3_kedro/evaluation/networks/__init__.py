@@ -7,10 +7,10 @@ from functools import partial
 
 from torch import nn
 
+from mgd3_kedro.checks import check_range, lookup
 from mgd3_kedro.evaluation.networks.convnet import convnet
 from mgd3_kedro.evaluation.networks.resnet import resnet18
 from mgd3_kedro.evaluation.networks.resnet_ap import resnet_ap10
-from mgd3_kedro.records import check_range, lookup
 
 
 def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:

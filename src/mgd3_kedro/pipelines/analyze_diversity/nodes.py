@@ -9,19 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.metrics import METRICS, project_jointly
-from mgd3_kedro.records import (
-    Benchmark,
-    LoadedTask,
-    Made,
-    Partition,
-    Stage,
-    Task,
-    check_count,
-    check_range,
-    neutral,
-)
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
 
 if TYPE_CHECKING:
     import pandas as pd

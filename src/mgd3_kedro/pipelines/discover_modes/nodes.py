@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mgd3_kedro.modes import ModesConfig, find_modes
-from mgd3_kedro.records import LoadedTask, Made, Partition, Stage, Task
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 
 
 def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Stage:

@@ -7,16 +7,8 @@ from dataclasses import dataclass
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.backbones.autoencoder import peak_signal_to_noise
-from mgd3_kedro.records import (
-    Benchmark,
-    LatentSet,
-    LoadedTask,
-    Made,
-    Partition,
-    Stage,
-    Task,
-    neutral,
-)
+from mgd3_kedro.records import Benchmark, LatentSet
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
 
 PSNR_IMAGES = 50
 """Images per class whose reconstruction is measured; decoding all would double the stage."""

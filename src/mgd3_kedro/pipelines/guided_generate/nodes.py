@@ -14,8 +14,9 @@ from mgd3_kedro.pipelines.guided_generate.procedures import (
     DistillationConfig,
     plan_method,
 )
-from mgd3_kedro.records import Benchmark, Partition, Stage, Task
+from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import Partition, Stage, Task
 
 if TYPE_CHECKING:
     import pandas as pd

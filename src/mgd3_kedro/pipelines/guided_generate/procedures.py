@@ -10,18 +10,12 @@ from typing import Any, NamedTuple
 import torch
 
 from mgd3_kedro.backbones import BackboneConfig, load_backbone
+from mgd3_kedro.checks import check_count, lookup, unknown_name
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images
-from mgd3_kedro.records import (
-    ClassSpec,
-    LoadedTask,
-    Made,
-    check_count,
-    lookup,
-    neutral,
-    unknown_name,
-)
+from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.stages import LoadedTask, Made, neutral
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.dit import DiTBackbone
 from mgd3_kedro.backbones.schedule import respaced_schedule
+from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
 from mgd3_kedro.figures import draw_contact_sheet
-from mgd3_kedro.records import Benchmark, Partition, check_count, check_range, lookup
+from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.loop import Trained
 
 SHEET_COLUMNS = 20

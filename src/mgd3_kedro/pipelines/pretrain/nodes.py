@@ -18,7 +18,8 @@ from mgd3_kedro.backbones.autoencoder import (
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, as_shipped, stack_classes
-from mgd3_kedro.records import Benchmark, Partition
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
     AutoencoderConfig,
     autoencoder_loss,

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
-from mgd3_kedro.records import (
-    KNOBS,
-    ROW_COLUMNS,
-    Benchmark,
-    LoadedTask,
-    Made,
-    Partition,
-    Stage,
-    Task,
-    check_count,
-    lookup,
-)
+from mgd3_kedro.records import KNOBS, ROW_COLUMNS, Benchmark
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:

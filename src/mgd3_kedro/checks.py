@@ -1,0 +1,115 @@
+"""Refusals in one wording: what was expected, and what came."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import torch
+
+Member = TypeVar("Member")
+
+
+def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
+    """Return a family's member by name.
+
+    Args:
+        table: The family, name -> member.
+        name: The name asked for.
+        family: What a member is called in the error message, e.g. "mode finder".
+
+    Raises:
+        ValueError: If the name is unknown; the message lists the known ones.
+
+    Source: ours.
+    """
+    if name in table:
+        return table[name]
+    raise ValueError(unknown_name(name, table, family))
+
+
+def unknown_name(name: str, known: Iterable[str], family: str) -> str:
+    """Word the message for a name that is not in a family, with the nearest one that is.
+
+    Source: ours.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {family} {name!r}: expected one of {', '.join(names)}{hint}"
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse what is not one of the choices.
+
+    Raises:
+        ValueError: Listing the choices.
+
+    Source: ours.
+    """
+    if value not in (known := tuple(choices)):
+        raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+
+
+def check_range(
+    name: str,
+    value: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    low_open: bool = False,
+) -> None:
+    """Refuse a number outside [low, high], or (low, high] with `low_open`.
+
+    Raises:
+        ValueError: If the value is no finite number of the interval.
+
+    Source: ours.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if (
+        not is_number
+        or not math.isfinite(value)
+        or not low <= value <= high
+        or (low_open and value == low)
+    ):
+        opening = "(" if low_open or low == -math.inf else "["
+        closing = ")" if high == math.inf else "]"
+        raise ValueError(
+            f"{name}: expected a number in {opening}{low}, {high}{closing}, got {value!r}"
+        )
+
+
+def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> None:
+    """Refuse what is not a whole number of [low, high].
+
+    Raises:
+        ValueError: Naming the setting.
+
+    Source: ours.
+    """
+    check_range(name, value, low, high)
+    if not isinstance(value, int):
+        raise ValueError(f"{name}: expected a whole number, got {value!r}")
+
+
+def check_latents(name: str, latents: torch.Tensor) -> None:
+    """Refuse what is not a non-empty, finite (N, C, H, W) tensor.
+
+    Raises:
+        ValueError: With the shape or the number of non-finite samples found.
+
+    Source: ours.
+    """
+    if latents.ndim != 4 or len(latents) == 0:
+        raise ValueError(
+            f"{name}: expected shape (N, C, H, W) with N > 0, got {tuple(latents.shape)}"
+        )
+    finite = torch.isfinite(latents).flatten(1).all(1)
+    if not finite.all():
+        raise ValueError(
+            f"{name}: expected finite values, got {int((~finite).sum())} of {len(latents)} samples "
+            "with NaN or infinity; check the images and the autoencoder's precision"
+        )

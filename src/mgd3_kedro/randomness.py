@@ -1,0 +1,23 @@
+"""Random numbers that are a function of a key."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def seeded_generator(*key: int) -> torch.Generator:
+    """Return a generator that is a function of the whole key.
+
+    PyTorch keeps only the low 32 bits of a seed, so numbers cannot simply be shifted together.
+
+    Args:
+        key: Non-negative numbers.
+
+    Source: numpy's SeedSequence.
+    """
+    # SeedSequence takes a number as so many 32-bit words as it needs: (2**32, 0) would be (0, 1).
+    high = [number >> 32 for number in key]
+    words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
+    seed = np.random.SeedSequence(words).generate_state(1)[0]
+    return torch.Generator().manual_seed(int(seed))

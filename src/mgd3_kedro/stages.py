@@ -1,0 +1,99 @@
+"""A computation over classes: what it is given, what it gives, and what invalidates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field
+from typing import Any
+
+
+def neutral() -> Any:
+    """Mark a setting that changes speed or place but no result, so that it invalidates nothing.
+
+    Source: ours.
+    """
+    return field(metadata={"neutral": True})
+
+
+def is_neutral(setting: Field[Any]) -> bool:
+    """Tell whether a field was marked by `neutral`.
+
+    Source: ours.
+    """
+    return bool(setting.metadata.get("neutral", False))
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One class of an artefact, not loaded yet.
+
+    Args:
+        load: Reads the value; picklable.
+        fingerprint: Identity of the content.
+        count: Number of samples.
+        seconds: Time it took to make.
+        metrics: What was measured while it was made.
+        rows: Facts about each sample, written down while it was made.
+    """
+
+    load: Callable[[], Any]
+    fingerprint: str
+    count: int = 0
+    seconds: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A value a stage has computed for one class.
+
+    Args:
+        value: What the dataset writes.
+        count: Number of samples in it.
+        metrics: What was measured, by name.
+        rows: Facts about each sample.
+    """
+
+    value: Any
+    count: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one class of a stage is computed from.
+
+    Args:
+        inputs: Partitions of other artefacts.
+        about: Plain facts of this class alone.
+    """
+
+    inputs: tuple[Partition, ...]
+    about: Any = None
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """A task whose inputs are in memory."""
+
+    inputs: tuple[Any, ...]
+    about: Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A computation over classes that has not run yet; the dataset that keeps it runs it.
+
+    Args:
+        function: Computes some classes at once: (wnid -> loaded task, settings) -> wnid -> made.
+        tasks: wnid -> task.
+        settings: Plain facts or a dataclass, the same for all classes.
+        group_size: Classes that one call gets; a call's results are written together.
+    """
+
+    function: Callable[[Mapping[str, LoadedTask], Any], Mapping[str, Made]]
+    tasks: Mapping[str, Task]
+    settings: Any
+    group_size: int = 1
