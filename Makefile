@@ -7,7 +7,7 @@ SEEDS := 0 1 2 3 4
 
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results tune viz clean
+.PHONY: distill test lint results tune bench viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -43,6 +43,11 @@ tune: $(VENV)/installed
 	  for knobs in 0.2-0 0.2-25 0.3-0 0.1-25; do \
 	  $(RUN),split=holdout,seed={},sampling.mode_guidance_scale=$${knobs%-*},sampling.stop_guidance_step=$${knobs#*-},variant=-$$knobs; done'
 	$(COMPARE) split=holdout,results=docs/results/tuning
+
+# Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.
+DEVICE ?= cpu
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks --device $(DEVICE)
 
 viz: $(VENV)/installed
 	$(BIN)/kedro viz run

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig
-from mgd3_kedro.records import ModelFolder
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.records import ClassSpec, ModelFolder
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,9 +28,20 @@ def fixed_seed():
 @pytest.fixture(scope="session")
 def save_dit(tmp_path_factory):
     """Save a tiny pipeline with random weights, as diffusers does."""
-    from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
+    from diffusers import AutoencoderKL, DDPMScheduler, DiTPipeline, DiTTransformer2DModel
 
-    def save(seed=0, *, latent_channels=4, out_channels=8, num_classes=7, vae=None, folder=None):
+    def save(
+        seed=0,
+        *,
+        latent_channels=4,
+        out_channels=8,
+        num_classes=7,
+        patch_size=2,
+        num_layers=2,
+        vae=None,
+        scheduler=None,
+        folder=None,
+    ):
         folder = folder or tmp_path_factory.mktemp("dit")
         torch.manual_seed(seed)
         transformer = DiTTransformer2DModel(
@@ -38,9 +49,9 @@ def save_dit(tmp_path_factory):
             attention_head_dim=16,
             in_channels=latent_channels,
             out_channels=out_channels,
-            num_layers=2,
+            num_layers=num_layers,
             sample_size=8,
-            patch_size=2,
+            patch_size=patch_size,
             num_embeds_ada_norm=num_classes,
         )
         settings = {
@@ -54,8 +65,9 @@ def save_dit(tmp_path_factory):
             "scaling_factor": 0.5,
         }
         autoencoder = AutoencoderKL(**(settings | (vae or {})))
-        # The scheduler of a pipeline is not what samples; this one would give other steps.
-        DiTPipeline(transformer, autoencoder, DDIMScheduler()).save_pretrained(folder)
+        # Betas are read from it; its spacing and clipping, which would give other steps, are not.
+        scheduler = scheduler or DDPMScheduler(timestep_spacing="leading", clip_sample=True)
+        DiTPipeline(transformer, autoencoder, scheduler).save_pretrained(folder)
         return folder
 
     return save
@@ -75,11 +87,43 @@ def make_diffusion():
         settings = {
             "sampler": "ddpm",
             "num_inference_steps": 50,
+            "timestep_spacing": "linspace",
+            "reference_steps": None,
             "guidance_scale": 4.0,
             "cfg_channels": 3,
+            "cfg_from_timestep": 0,
+            "cfg_to_timestep": 1000,
+            "prompt_template": "{class_name}",
+            "negative_prompt": "",
+            "precision": "fp32",
+            "compile": False,
+            "max_batch": 16,
             "device": "cpu",
         }
         return BackboneConfig(**(settings | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_autoencoding():
+    """Return an autoencoder's settings with some fields changed."""
+
+    def make(**changes):
+        return AutoencoderConfig(
+            **({"precision": "fp32", "compile": False, "device": "cpu"} | changes)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_classes():
+    """Return the classes with some indices in the label space of the backbone."""
+
+    def make(class_indices):
+        indices = map(int, class_indices)
+        return [ClassSpec(index, f"n{index:08d}", index, f"thing {index}") for index in indices]
 
     return make
 
@@ -93,9 +137,36 @@ def make_dit(dit_folder, make_diffusion):
 
 
 @pytest.fixture
+def tf32_flags():
+    """Return what reads the two flags of TF32; leave them as they were."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    yield lambda: (matmul.allow_tf32, cudnn.allow_tf32)
+    matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+@pytest.fixture
+def count_rows():
+    """Record how many rows every call of a model sees."""
+    handles = []
+
+    def count(model):
+        rows = []
+        hook = model.register_forward_hook(
+            lambda module, inputs, output: rows.append(len(inputs[0]))
+        )
+        handles.append(hook)
+        return rows
+
+    yield count
+    for handle in handles:
+        handle.remove()
+
+
+@pytest.fixture
 def model_folder(dit_folder):
     """Return the saved pipeline as pipelines pass it around."""
-    return ModelFolder(dit_folder, "0")
+    return ModelFolder(dit_folder, "0", "dit")
 
 
 @pytest.fixture

@@ -73,10 +73,18 @@ def broken(untouched, tmp_path):
     ("changes", "family", "known"),
     [
         ({"method": "mgd4"}, "unknown method 'mgd4'", ["d4m", "mgd3", "random", "unguided"]),
-        ({"backbone": "dut"}, "unknown backbone 'dut'", ["dit"]),
+        (
+            {"backbone": "dut"},
+            "unknown backbone 'dut'",
+            ["dit", "latent_diffusion", "stable_diffusion"],
+        ),
         ({"modes": {"mode_finder": "kmean"}}, "unknown mode finder 'kmean'", MODE_FINDERS),
         ({"trainings": {"networks": ["convnet9"]}}, "unknown network 'convnet9'", NETWORKS),
         ({"diffusion": {"sampler": "dpm"}}, "unknown sampler 'dpm'", ["ddim", "ddpm"]),
+        ({"diffusion": {"timestep_spacing": "even"}}, "timestep spacing 'even'", ["leading"]),
+        ({"diffusion": {"precision": "int8"}}, "unknown precision 'int8'", ["bf16", "fp32"]),
+        ({"autoencoder": {"precision": "fp8"}}, "unknown precision 'fp8'", ["bf16", "tf32"]),
+        ({"sampling": {"mode_guidance_schedule": "up"}}, "guidance schedule 'up'", ["linear"]),
         ({"sampling": {"initial_latents": "zero"}}, "initial latents 'zero'", ["noise"]),
         ({"evaluation": {"protocol": "soft"}}, "unknown protocol 'soft'", ["hard"]),
         ({"preset": "long"}, "unknown preset 'long'", ["paper", "short", "smoke"]),
@@ -130,6 +138,20 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ),
         ({"diffusion": {"guidance_scale": "high"}}, "guidance_scale: expected a number in"),
         ({"diffusion": {"cfg_channels": 1.5}}, "cfg_channels: expected a whole number, got 1.5"),
+        (
+            {"diffusion": {"cfg_from_timestep": 500, "cfg_to_timestep": 400}},
+            "cfg_to_timestep: expected a number in [500, inf), got 400",
+        ),
+        ({"diffusion": {"max_batch": 0}}, "max_batch: expected a number in [1, inf), got 0"),
+        (
+            {"diffusion": {"prompt_template": "a photo"}},
+            "prompt_template: expected {class_name} in it, got 'a photo'",
+        ),
+        (
+            {"sampling": {"stop_guidance_timestep": 500}},
+            "expected one of the two and null for the other, got 1 and 500",
+        ),
+        ({"encoding": {"posterior": "mode"}}, "posterior: expected one of mean, sample"),
         ({"trainings": {"repeats": 1.5}}, "repeats: expected a whole number, got 1.5"),
         ({"evaluation": {"threads": 1.5}}, "threads: expected a whole number"),
         ({"jobs": 1.5}, "jobs: expected a whole number, got 1.5"),
@@ -155,7 +177,15 @@ def test_a_value_that_does_not_fit_is_refused_by_name(changes, message, untouche
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("changes", [{"device": "cuda"}, {"evaluation": {"device": "cuda"}}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"device": "cuda"},
+        {"evaluation": {"device": "cuda"}},
+        {"autoencoder": {"device": "cuda"}},
+        {"diffusion": {"device": "cuda"}},
+    ],
+)
 def test_a_device_that_is_not_there_is_refused(changes, untouched):
     message = error_of(kedro_run(untouched, *DISTILL, **changes))
     assert message.startswith("device: expected one of auto,")
@@ -182,7 +212,34 @@ def test_missing_weights_are_refused_with_the_command_that_makes_them(lost, brok
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     message = error_of(kedro_run(broken, *DISTILL))
     assert f"expected model weights in {broken / PRIOR}" in message
-    assert message.endswith("make them with: kedro run --pipelines=pretrain --env mnist")
+    assert message.endswith("kedro run --pipelines=pretrain --env mnist trains it")
+    assert_untouched(broken)
+
+
+def test_a_backbone_whose_model_is_not_there_is_refused_with_how_to_get_it(untouched):
+    unset = {"sampling": {"stop_guidance_timestep": "null"}}
+    message = error_of(kedro_run(untouched, *DISTILL, backbone="stable_diffusion", **unset))
+    folder = "data/06_models/stable-diffusion-v1-5"
+    assert f"{folder}, found none; name another model with --params model=FOLDER" in message
+    assert "--params model=stable-diffusion-v1-5/stable-diffusion-v1-5 downloads it" in message
+    assert_untouched(untouched)
+
+
+def test_weights_that_are_a_pickle_are_refused_with_the_command_that_converts_them(broken):
+    weights = broken / PRIOR / "transformer/diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert f"{weights.with_suffix('.bin')}: expected safetensors, got a pickle" in message
+    assert f"kedro convert-model {broken / PRIOR} TARGET" in message
+    assert_untouched(broken)
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(broken):
+    table = broken / "data/01_raw/classes/mnist.tsv"
+    table.write_text(table.read_text().replace("4\t4\tfour", "4\t40\tfour"))
+    message = error_of(kedro_run(broken, *DISTILL))
+    assert message.startswith("class 4 (four): expected a class_index of 0..9")
+    assert message.endswith("the classes of the backbone, got 40")
     assert_untouched(broken)
 
 
@@ -304,7 +361,7 @@ def test_latents_that_are_not_finite_are_refused_by_class(broken):
 def test_samples_that_are_not_finite_are_refused_and_finished_classes_are_kept(broken):
     table = "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight"
     spoil_weights(broken, "transformer", table, 7)
-    message = error_of(kedro_run(broken, *DISTILL, distillation={"max_batch": 1}))
+    message = error_of(kedro_run(broken, *DISTILL, diffusion={"max_batch": 1}))
     assert message.startswith("class 7: expected finite samples, got NaN or infinity")
     folder = output(broken, "07_model_output")
     assert sorted(path.name for path in (folder / "images").iterdir()) == list("0123456")

@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from mgd3_kedro.devices import reproducible, resolve_device
+from mgd3_kedro.devices import (
+    PRECISIONS,
+    is_out_of_memory,
+    matmul_precision,
+    reproducible,
+    resolve_device,
+)
 
 
 def test_auto_prefers_an_accelerator_and_falls_back_to_the_cpu():
@@ -42,3 +48,57 @@ def test_threads_are_left_alone_unless_asked_for():
     before = torch.get_num_threads()
     with reproducible(None):
         assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+@pytest.mark.parametrize("before", [False, True])
+def test_tf32_is_allowed_for_one_precision_alone_and_restored_after_an_error(
+    name, before, tf32_flags
+):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = before
+    inside = []
+
+    def look_and_stop():
+        with matmul_precision(PRECISIONS[name]):
+            inside.append(tf32_flags())
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        look_and_stop()
+    assert inside == [(name == "tf32",) * 2]
+    assert tf32_flags() == (before, before)
+
+
+def test_each_of_the_two_flags_is_restored_to_its_own_value(tf32_flags):
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = False, True
+    with matmul_precision(PRECISIONS["fp32"]):
+        pass
+    assert tf32_flags() == (False, True)
+
+
+def test_what_the_allocators_say_is_out_of_memory():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+    for error in (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        MemoryError(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+    ):
+        assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ValueError("out of memory"),
+        OSError("out of memory"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_is_not_out_of_memory(error):
+    assert not is_out_of_memory(error)

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import DistillationConfig
 from mgd3_kedro.preflight import (
@@ -42,6 +43,22 @@ def test_parameters_that_nothing_has_are_refused(given, message):
         check_known_parameters(given, KNOWN)
 
 
+DIFFUSION = BackboneConfig(
+    sampler="ddpm",
+    num_inference_steps=4,
+    timestep_spacing="linspace",
+    reference_steps=None,
+    guidance_scale=1.0,
+    cfg_channels=None,
+    cfg_from_timestep=0,
+    cfg_to_timestep=1000,
+    prompt_template="{class_name}",
+    negative_prompt="",
+    precision="fp32",
+    compile=False,
+    max_batch=256,
+    device="cpu",
+)
 KEYS = {"method": "mgd3", "variant": "", "split": "test", "jobs": -1}
 
 
@@ -95,13 +112,13 @@ def make_inputs(**changes):
         "evaluated_images": partitions({"n2": 2, "n1": 2}),
         "params:device": "cpu",
         "params:ipc": 4,
-        "params:backbone": "dit",
+        "params:autoencoder": AutoencoderConfig("fp32", False, "cpu"),
         "params:method": "mgd3",
         "params:methods": {"mgd3": {"procedure": "denoise"}},
-        "params:modes": ModesConfig("kmeans", 4, 0),
-        "params:distillation": DistillationConfig(4, 0, 256),
-        "params:diffusion": BackboneConfig("ddpm", 4, 1.0, None, "cpu"),
-        "params:sampling": SamplingConfig("noise", 0.7, 0.1, 2),
+        "params:modes": ModesConfig("kmeans", 4, 0, 10, 8, 50),
+        "params:distillation": DistillationConfig(4, 0),
+        "params:diffusion": DIFFUSION,
+        "params:sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 2, None),
     }
     return {**inputs, **changes}
 
@@ -137,8 +154,8 @@ def test_no_more_images_are_made_than_the_smallest_class_has():
     inputs = make_inputs(
         **{
             "params:ipc": 5,
-            "params:modes": ModesConfig("kmeans", 5, 0),
-            "params:distillation": DistillationConfig(5, 0, 256),
+            "params:modes": ModesConfig("kmeans", 5, 0, 10, 8, 50),
+            "params:distillation": DistillationConfig(5, 0),
         }
     )
     with pytest.raises(ValueError, match="ipc: expected at most 4, the images of class n2, got 5"):
@@ -148,9 +165,12 @@ def test_no_more_images_are_made_than_the_smallest_class_has():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"params:modes": ModesConfig("kmeans", 3, 0)}, "modes.ipc: expected 4 as ipc, got 3"),
         (
-            {"params:distillation": DistillationConfig(2, 0, 256)},
+            {"params:modes": ModesConfig("kmeans", 3, 0, 10, 8, 50)},
+            "modes.ipc: expected 4 as ipc, got 3",
+        ),
+        (
+            {"params:distillation": DistillationConfig(2, 0)},
             "distillation.ipc: expected 4 as ipc, got 2",
         ),
         ({"params:method": "mgd"}, "unknown method 'mgd': expected one of mgd3"),
@@ -174,7 +194,8 @@ def test_what_does_not_fit_is_refused(changes, message):
     "changes",
     [
         {"params:device": "cuda"},
-        {"params:diffusion": BackboneConfig("ddpm", 4, 1.0, None, "cuda")},
+        {"params:diffusion": replace(DIFFUSION, device="cuda")},
+        {"params:autoencoder": AutoencoderConfig("fp32", False, "cuda")},
     ],
 )
 def test_a_device_that_this_machine_lacks_is_refused(changes):

@@ -95,8 +95,8 @@ def make_project(folder):
     path = folder / "conf/mnist/globals.yml"
     values = yaml.safe_load(path.read_text())
     values["splits"] = {
-        "test": {"train": TRAIN, "test": TEST},
-        "holdout": {"train": [TRAIN[0], HELD_OUT[0]], "test": HELD_OUT},
+        "test": {"train": {"rows": TRAIN}, "test": {"rows": TEST}},
+        "holdout": {"train": {"rows": [TRAIN[0], HELD_OUT[0]]}, "test": {"rows": HELD_OUT}},
     }
     path.write_text(yaml.safe_dump(values))
     save_prior(folder / PRIOR)

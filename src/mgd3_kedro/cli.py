@@ -1,4 +1,4 @@
-"""Commands of the project: `kedro run`, with errors in one line."""
+"""Commands of the project, with errors in one line: `run`, `fetch-data` and `convert-model`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ EXPECTED = (
     DatasetError,
     ValueError,
     FloatingPointError,
+    ModuleNotFoundError,
     OSError,
 )
 INTERRUPTED = 130
@@ -110,3 +112,43 @@ def _run(**options: Any) -> Any:
 
 
 cli.add_command(click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help))
+
+
+@cli.command("convert-model")
+@click.argument("source")
+@click.argument("target", type=click.Path(path_type=Path))
+def convert_model_command(source: str, target: Path) -> None:
+    """Turn a model with pickled weights into a folder that `kedro run` reads.
+
+    SOURCE is a folder in diffusers' format or its id on the Hugging Face hub, whose weights are
+    *.bin files, or a checkpoint of class-conditional latent diffusion (model.ckpt). TARGET is the
+    folder to make. No code from the pickles is run.
+    """
+    from mgd3_kedro.backbones.conversion import convert_model, refuse_existing
+    from mgd3_kedro.datasets.hub import PICKLED_FILES, find_model
+
+    with plain_errors():
+        refuse_existing(target)
+        convert_model(find_model(source, Path.cwd(), PICKLED_FILES), target)
+    click.echo(f"{target} is complete; sample from it with --params model={target}")
+
+
+@cli.command("fetch-data")
+@click.option("--env", required=True, help="The environment, which names the benchmark.")
+def fetch_data_command(env: str) -> None:
+    """Download the images of a benchmark, or say where to get them.
+
+    A download that was interrupted goes on where it stopped; what arrives is verified.
+    """
+    from kedro.framework.session import KedroSession
+
+    from mgd3_kedro.datasets.download import fetch_images
+
+    with plain_errors(), KedroSession.create(env=env) as session:
+        context = session.load_context()
+        shared = context.config_loader["globals"]
+        source, folder = shared["fetch"], context.project_path / "data/01_raw" / shared["benchmark"]
+        if source["url"]:
+            fetch_images(source["url"], source["md5"], folder)
+            click.echo(f"the images are in {folder}")
+        click.echo(source["note"])

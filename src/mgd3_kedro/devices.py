@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 
@@ -47,3 +48,51 @@ def reproducible(threads: int | None) -> Iterator[None]:
     finally:
         cudnn.deterministic, cudnn.benchmark = cudnn_before
         torch.set_num_threads(threads_before)
+
+
+class Precision(NamedTuple):
+    """Number format of weights and activations; latents and noise levels stay in float32.
+
+    Args:
+        dtype: Of the weights.
+        tf32: Whether matrix products of float32 may round their factors to 10 bits.
+    """
+
+    dtype: torch.dtype
+    tf32: bool = False
+
+
+PRECISIONS = {
+    "fp32": Precision(torch.float32),
+    "tf32": Precision(torch.float32, tf32=True),
+    "bf16": Precision(torch.bfloat16),
+    "fp16": Precision(torch.float16),
+}
+
+
+@contextmanager
+def matmul_precision(precision: Precision) -> Iterator[None]:
+    """Allow or forbid TF32 on CUDA while something is computed; restore it after.
+
+    Source: ours.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    try:
+        matmul.allow_tf32 = cudnn.allow_tf32 = precision.tf32
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that a device, or the machine, has no memory left.
+
+    Only CUDA has a type for it; the CPU and MPS say it in the text of a `RuntimeError`.
+
+    Source: ours.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    texts = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)

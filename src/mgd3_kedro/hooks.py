@@ -14,7 +14,12 @@ from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
-from mgd3_kedro.preflight import check_inputs, check_known_parameters, check_run_keys
+from mgd3_kedro.preflight import (
+    check_backbone_name,
+    check_inputs,
+    check_known_parameters,
+    check_run_keys,
+)
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
@@ -38,11 +43,14 @@ class PreflightHooks:
         """Refuse parameters that no configuration file has, or that name no folder."""
         loader = context.config_loader
         given = loader.runtime_params or {}
+        shared = loader["globals"]
+        # First: what else is configured is looked up under this name.
+        check_backbone_name(given.get("backbone", shared["backbone"]), shared["backbones"])
         loader.runtime_params = {}
         known = loader["parameters"]
         loader.runtime_params = given
         check_known_parameters(given, known)
-        check_run_keys(loader["parameters"], loader["globals"].get("splits", ()))
+        check_run_keys(loader["parameters"], shared.get("splits", ()))
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.checks import check_count, lookup, unknown_name
+from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
+logger = logging.getLogger(__name__)
+
 ONE_PER_CORE = -1
+SHOWN_SHARED = 5
 
 
 class Inputs(Protocol):
@@ -51,6 +56,17 @@ def check_known_parameters(
             check_known_parameters(value, known[name], f"{group}{name}.")
 
 
+def check_backbone_name(name: str, backbones: Mapping[str, Any]) -> None:
+    """Refuse a backbone that globals.yml does not have.
+
+    Raises:
+        ValueError: Listing those it has.
+
+    Source: ours.
+    """
+    lookup(backbones, name, "backbone")
+
+
 def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
 
@@ -80,12 +96,16 @@ def check_method(inputs: Inputs) -> None:
     """
     from mgd3_kedro.pipelines.guided_generate.procedures import Common, plan_method
 
-    names = ("backbone", "diffusion", "sampling", "distillation")
+    names = ("diffusion", "autoencoder", "sampling", "distillation")
     shared = {name: inputs[f"params:{name}"] for name in names}
     for name in ("modes", "distillation"):
         if (ipc := inputs[f"params:{name}"].ipc) != inputs["params:ipc"]:
             raise ValueError(f"{name}.ipc: expected {inputs['params:ipc']} as ipc, got {ipc}")
-    common = Common(**shared, mode_finder=inputs["params:modes"].mode_finder)
+    common = Common(
+        **shared,
+        image_size=inputs["benchmark"].image_size,
+        mode_finder=inputs["params:modes"].mode_finder,
+    )
     plan_method(inputs["params:method"], inputs["params:methods"], common)
 
 
@@ -101,13 +121,14 @@ def check_device(inputs: Inputs, name: str) -> None:
 
 
 def check_prior(inputs: Inputs) -> None:
-    """Refuse missing weights, and weights that do not fit their configuration.
+    """Refuse missing weights, weights that do not fit, and classes to draw that they do not know.
 
     Source: ours.
     """
     from mgd3_kedro.backbones import check_backbone
 
-    check_backbone(inputs["params:backbone"], inputs["prior"].load().path)
+    drawn = inputs["benchmark"].classes if "params:diffusion" in inputs else ()
+    check_backbone(inputs["prior"].load(), drawn)
 
 
 def check_classes(inputs: Inputs, images: str) -> None:
@@ -130,6 +151,22 @@ def check_classes(inputs: Inputs, images: str) -> None:
         raise ValueError(
             f"{images}: expected the classes of {benchmark.name}, "
             f"got {surplus[0]} and {len(surplus) - 1} more that it does not have"
+        )
+
+
+def warn_of_other_split(inputs: Inputs) -> None:
+    """Warn if the test images are not as many as those that published numbers are made with.
+
+    Source: ours.
+    """
+    benchmark: Benchmark = inputs["benchmark"]
+    expected = benchmark.test_images_per_class
+    counts = {partition.count for partition in inputs["test_images"].values()}
+    if expected is not None and counts != {expected}:
+        logger.warning(
+            "test_images: %s has %d test images of each class where numbers are published, here "
+            "are %d to %d; with fast.ai's splits of ImageNet results are 2 to 5 points lower",
+            *(benchmark.name, expected, min(counts), max(counts)),
         )
 
 
@@ -176,10 +213,28 @@ def check_readable(inputs: Inputs) -> None:
             )
 
 
+def check_disjoint(inputs: Inputs) -> None:
+    """Warn of test images that are train images too, byte for byte.
+
+    Published splits have some, so it is no reason to refuse.
+
+    Source: ours.
+    """
+    if shared := shared_images(inputs["train_images"], inputs["test_images"]):
+        first = "; ".join(" = ".join(pair) for pair in shared[:SHOWN_SHARED])
+        more = f" and {len(shared) - SHOWN_SHARED} more" if len(shared) > SHOWN_SHARED else ""
+        logger.warning(
+            "%d train images are test images too, which flatters accuracies: %s%s",
+            len(shared),
+            first,
+            more,
+        )
+
+
 CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     *(
         (frozenset({name}), partial(check_device, name=name))
-        for name in ("params:device", "params:diffusion", "params:evaluation")
+        for name in ("params:device", "params:autoencoder", "params:diffusion", "params:evaluation")
     ),
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))
@@ -189,9 +244,11 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
         (frozenset({name}), partial(check_finished, name=name))
         for name in ("latents", "modes", "distilled_images", "trainings", "analysis")
     ),
+    (frozenset({"train_images", "test_images"}), check_disjoint),
+    (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
-    (frozenset({"params:methods"}), check_method),
-    (frozenset({"prior", "params:backbone"}), check_prior),
+    (frozenset({"params:methods", "benchmark"}), check_method),
+    (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
 )
 """What a run must read for a check to apply, and the check."""

@@ -26,7 +26,9 @@ KNOBS = (
     "guidance_scale",
     "initial_latents",
     "mode_guidance_scale",
+    "mode_guidance_schedule",
     "stop_guidance_step",
+    "stop_guidance_timestep",
     "coreset",
 )
 """Settings of a method that result rows repeat, empty where a method does not have one."""
@@ -55,7 +57,13 @@ class ClassSpec:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A labelled image set: its name, image side in pixels, and classes in label order.
+    """A labelled image set.
+
+    Args:
+        name: Its name.
+        image_size: Side of its images in pixels.
+        classes: In label order.
+        test_images_per_class: What the published test set has, None if that is not known.
 
     Raises:
         ValueError: If there is no class, labels are not 0..n-1 in order, or a folder repeats.
@@ -64,6 +72,7 @@ class Benchmark:
     name: str
     image_size: int
     classes: tuple[ClassSpec, ...]
+    test_images_per_class: int | None = None
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -92,8 +101,7 @@ class Benchmark:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Benchmark:
         """Rebuild a benchmark from what `to_dict` gave."""
-        classes = tuple(ClassSpec(**spec) for spec in values["classes"])
-        return cls(name=values["name"], image_size=values["image_size"], classes=classes)
+        return cls(**{**values, "classes": tuple(ClassSpec(**spec) for spec in values["classes"])})
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,9 @@ class ModeSet:
         assignment: (N,), int64, the mode each real latent belongs to, -1 for none.
         nearest_real: (K,), int64, the real latent nearest to each mode.
         inertia: Sum of squared distances of the assigned latents to their modes.
+        degenerate_clusters: Number of modes that equal another or whose cluster was found empty.
+        parents: (K,), int64, the mode each was split off from, always an earlier one, -1 for the
+            first; None where clusters do not nest.
 
     Raises:
         ValueError: If shapes disagree or a mode is not finite.
@@ -131,6 +142,8 @@ class ModeSet:
     assignment: torch.Tensor
     nearest_real: torch.Tensor
     inertia: float
+    degenerate_clusters: int = 0
+    parents: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         check_latents("modes", self.modes)
@@ -141,6 +154,8 @@ class ModeSet:
             raise ValueError(
                 f"nearest_real: expected shape ({count},), got {tuple(self.nearest_real.shape)}"
             )
+        if self.parents is not None and self.parents.shape != (count,):
+            raise ValueError(f"parents: expected shape ({count},), got {tuple(self.parents.shape)}")
 
     @property
     def member_counts(self) -> torch.Tensor:
@@ -175,7 +190,9 @@ class ModelFolder:
     Args:
         path: Folder in diffusers' format.
         fingerprint: Identity of the content.
+        family: What kind of model it is: a name of `BACKBONES`.
     """
 
     path: Path
     fingerprint: str
+    family: str

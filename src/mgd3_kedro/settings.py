@@ -10,7 +10,8 @@ from mgd3_kedro.hooks import PreflightHooks, ProjectPathHooks, SummaryHooks, Tra
 for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(name, "true")
 
-HOOKS = (ProjectPathHooks(), PreflightHooks(), TrackingHooks(), SummaryHooks())
+# Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
+HOOKS = (TrackingHooks(), PreflightHooks(), SummaryHooks(), ProjectPathHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 
@@ -21,6 +21,15 @@ def is_neutral(setting: Field[Any]) -> bool:
     Source: ours.
     """
     return bool(setting.metadata.get("neutral", False))
+
+
+def plain_settings(settings: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that results depend on.
+
+    Source: ours.
+    """
+    kept = (field for field in fields(settings) if not is_neutral(field))
+    return {field.name: getattr(settings, field.name) for field in kept}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Partition:
     count: int = 0
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: tuple[Mapping[str, Any], ...] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

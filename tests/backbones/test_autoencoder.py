@@ -1,12 +1,15 @@
+import json
 import math
 
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from torch.nn import functional as F
 
 from mgd3_kedro.backbones.autoencoder import (
     SLICE,
     LatentAutoencoder,
+    image_side,
     peak_signal_to_noise,
     pixels_to_unit,
     unit_to_pixels,
@@ -46,7 +49,7 @@ def test_floats_are_rounded_to_the_nearest_byte_and_clipped():
 
 def test_latents_are_the_scaled_mean_of_the_posterior(images):
     vae = make_vae(0.25)
-    latents = LatentAutoencoder(vae).encode(images)
+    latents = LatentAutoencoder(vae, 16).encode(images)
     with torch.no_grad():
         posterior = vae.encode(images[:5].float() / 127.5 - 1).latent_dist
     assert latents.shape == (2 * SLICE + 7, 4, 8, 8)
@@ -56,7 +59,7 @@ def test_latents_are_the_scaled_mean_of_the_posterior(images):
 
 
 def test_decoding_undoes_the_scale(images):
-    half, double = LatentAutoencoder(make_vae(0.5)), LatentAutoencoder(make_vae(2.0))
+    half, double = LatentAutoencoder(make_vae(0.5), 16), LatentAutoencoder(make_vae(2.0), 16)
     latents = half.encode(images)
     assert torch.allclose(double.encode(images), 4 * latents, atol=1e-5)
     decoded = half.decode(latents)
@@ -71,7 +74,7 @@ def test_decoding_undoes_the_scale(images):
 
 @pytest.mark.parametrize("size", [1, 3, 5, SLICE])
 def test_an_image_does_not_depend_on_those_it_is_encoded_and_decoded_with(images, size):
-    autoencoder = LatentAutoencoder(make_vae())
+    autoencoder = LatentAutoencoder(make_vae(), 16)
     latents = autoencoder.encode(images)
     parts = [autoencoder.encode(part) for part in images.split(size)]
     assert torch.equal(torch.cat(parts), latents)
@@ -80,12 +83,87 @@ def test_an_image_does_not_depend_on_those_it_is_encoded_and_decoded_with(images
 
 
 def test_an_image_does_not_depend_on_the_order_of_its_values_in_memory(images):
-    autoencoder = LatentAutoencoder(make_vae())
+    autoencoder = LatentAutoencoder(make_vae(), 16)
     latents = autoencoder.encode(images).contiguous()
     channels_last = {"memory_format": torch.channels_last}
     assert torch.equal(autoencoder.encode(images.contiguous(**channels_last)), latents)
     decoded = autoencoder.decode(latents)
     assert torch.equal(autoencoder.decode(latents.contiguous(**channels_last)), decoded)
+
+
+def test_a_drawn_latent_is_that_of_the_posterior_with_noise_of_its_own(images):
+    vae = make_vae(0.25)
+    generators = [torch.Generator().manual_seed(number) for number in range(5)]
+    latents = LatentAutoencoder(vae, 16).encode(images[:5], generators)
+    with torch.no_grad():
+        posterior = vae.encode(images[:5].float() / 127.5 - 1).latent_dist
+    noise = torch.stack(
+        [torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(5)]
+    )
+    expected = 0.25 * (posterior.mean + posterior.std * noise)
+    assert torch.allclose(latents, expected, atol=1e-5)
+    alone = LatentAutoencoder(vae, 16).encode(images[3:4], [torch.Generator().manual_seed(3)])
+    assert torch.equal(alone, latents[3:4])
+
+
+def test_images_of_another_side_are_resized_on_the_way_in_and_out(images):
+    autoencoder = LatentAutoencoder(make_vae(), 16)
+    small = F.interpolate(images[:3].float(), size=(12, 12), mode="bicubic", antialias=True)
+    small = small.clamp(0, 255).round().to(torch.uint8)
+    unit = pixels_to_unit(small)
+    resized = F.interpolate(unit, size=(16, 16), mode="bicubic", antialias=True)
+    with torch.no_grad():
+        expected = 0.5 * autoencoder.vae.encode(resized).latent_dist.mean
+    latents = autoencoder.encode(small)
+    assert torch.allclose(latents, expected, atol=1e-5)
+    with torch.no_grad():
+        decoded = autoencoder.vae.decode(latents / 0.5).sample
+    decoded = F.interpolate(decoded, size=(12, 12), mode="bicubic", antialias=True)
+    difference = autoencoder.decode(latents, 12).float() - (decoded.clamp(-1, 1) + 1) * 127.5
+    assert difference.abs().max() < 0.51
+    assert autoencoder.decode(latents).shape == (3, 3, 16, 16)
+    assert torch.equal(autoencoder.decode(latents, 16), autoencoder.decode(latents))
+
+
+@pytest.mark.parametrize(
+    ("image_size", "expected"), [(16, 16), (256, 16), (300, 11), (512, 4), (1024, 1), (4096, 1)]
+)
+def test_fewer_large_images_go_through_at_once(image_size, expected):
+    assert LatentAutoencoder(make_vae(), image_size).slice_size == expected
+
+
+@pytest.mark.parametrize(("image_size", "rows"), [(16, [16]), (512, [4, 4])])
+def test_every_call_sees_as_many_images_as_a_slice_has(image_size, rows, count_rows):
+    autoencoder = LatentAutoencoder(make_vae(), image_size)
+    seen = count_rows(autoencoder.vae.decoder)
+    decoded = autoencoder.decode(torch.randn(5, 4, 8, 8), 16)
+    assert seen == rows
+    assert len(decoded) == 5
+
+
+@pytest.mark.parametrize(("levels", "latent_side", "side"), [(1, 8, 8), (2, 8, 16), (4, 32, 256)])
+def test_the_side_of_images_is_that_of_latents_doubled_between_levels(
+    levels, latent_side, side, tmp_path
+):
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=(8,) * levels,
+        norm_num_groups=8,
+    )
+    (tmp_path / "config.json").write_text(json.dumps({"sample_size": latent_side}))
+    assert image_side(vae, tmp_path) == side
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.1), (torch.float16, 0.01)])
+def test_half_precision_rounds_inside_and_gives_full_precision(dtype, tolerance, images):
+    full = LatentAutoencoder(make_vae(), 16)
+    half = LatentAutoencoder(make_vae().to(dtype), 16)
+    expected, latents = full.encode(images[:4]), half.encode(images[:4])
+    assert latents.dtype == torch.float32
+    assert 0 < (latents - expected).abs().max() < tolerance
+    apart = (half.decode(expected).float() - full.decode(expected).float()).abs()
+    assert apart.max() < 255 * tolerance
 
 
 def test_identical_images_have_no_noise_to_speak_of(images):

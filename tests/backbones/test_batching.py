@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mgd3_kedro.backbones.batching import pad_batch
+from mgd3_kedro.backbones.batching import pad_batch, row_tile
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ def test_a_batch_grows_to_the_next_multiple_with_copies_of_its_last_row(count, p
 def test_labels_are_padded_like_images():
     assert pad_batch(torch.tensor([5, 3, 9]), 4).tolist() == [5, 3, 9, 9]
     assert pad_batch(torch.tensor([5, 3, 9]), 1).tolist() == [5, 3, 9]
+
+
+def test_only_the_cpu_has_a_tile_of_rows():
+    assert row_tile(torch.device("cpu")) == 16
+    assert row_tile(torch.device("cuda")) == row_tile(torch.device("mps")) == 1

@@ -26,33 +26,35 @@ def test_guidance_stops_after_the_asked_for_channels():
 def predict(dit, index, latents, labels):
     timesteps = dit.schedule.timesteps[index].expand(len(latents))
     with torch.no_grad():
-        return dit.transformer(latents, timestep=timesteps, class_labels=labels).sample
+        return dit.denoiser.transformer(latents, timestep=timesteps, class_labels=labels).sample
 
 
-@pytest.fixture
-def count_rows():
-    """Record how many rows every call of a model sees."""
-    handles = []
-
-    def count(model):
-        rows = []
-        hook = model.register_forward_hook(lambda module, inputs, output: rows.append(len(*inputs)))
-        handles.append(hook)
-        return rows
-
-    yield count
-    for handle in handles:
-        handle.remove()
+@pytest.mark.parametrize(
+    ("index", "rows"), [(0, 16), (4, 16), (5, 32), (24, 32), (25, 32), (26, 16), (49, 16)]
+)
+def test_outside_of_its_interval_guidance_costs_and_changes_nothing(
+    index, rows, make_dit, count_rows
+):
+    # 5 of 50 visits timestep 102, 25 visits 510, 26 visits 530.
+    dit = make_dit(cfg_from_timestep=102, cfg_to_timestep=510)
+    latents, labels = torch.randn(16, 4, 8, 8), torch.arange(16) % 7
+    seen = count_rows(dit.denoiser.transformer)
+    step = dit.step(index, latents, labels)
+    assert seen == [rows]
+    plain = make_dit(guidance_scale=1.0).step(index, latents, labels)
+    guided = make_dit().step(index, latents, labels)
+    assert torch.equal(step.prev_mean, (guided if rows == 32 else plain).prev_mean)
+    assert not torch.allclose(guided.prev_mean, plain.prev_mean, atol=1e-4)
 
 
 def test_without_guidance_the_step_is_the_conditional_one_at_half_the_cost(make_dit, count_rows):
     dit = make_dit(guidance_scale=1.0)
-    latents, labels = torch.randn(4, 4, 8, 8), torch.tensor([0, 3, 6, 3])
+    latents, labels = torch.randn(16, 4, 8, 8), torch.arange(16) % 7
     output = predict(dit, 35, latents, labels)
     expected = SAMPLERS["ddpm"](dit.schedule, 35, latents, output[:, :4], output[:, 4:])
-    rows = count_rows(dit.transformer)
+    rows = count_rows(dit.denoiser.transformer)
     step = dit.step(35, latents, labels)
-    assert rows == [4]
+    assert rows == [16]
     assert torch.equal(step.prev_mean, expected.prev_mean)
     assert torch.equal(step.pred_original_sample, expected.pred_original_sample)
     assert torch.equal(step.std, expected.std)
@@ -61,9 +63,9 @@ def test_without_guidance_the_step_is_the_conditional_one_at_half_the_cost(make_
 @pytest.mark.parametrize("scale", [0.0, 0.5, 4.0])
 def test_with_guidance_one_call_sees_every_row_twice(scale, make_dit, count_rows):
     dit = make_dit(guidance_scale=scale)
-    rows = count_rows(dit.transformer)
-    dit.step(35, torch.randn(4, 4, 8, 8), torch.tensor([0, 3, 6, 3]))
-    assert rows == [8]
+    rows = count_rows(dit.denoiser.transformer)
+    dit.step(35, torch.randn(16, 4, 8, 8), torch.arange(16) % 7)
+    assert rows == [32]
 
 
 @pytest.mark.parametrize("cfg_channels", [None, 3, 1])

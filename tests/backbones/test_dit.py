@@ -2,11 +2,11 @@ import json
 
 import pytest
 import torch
-from diffusers import DiTTransformer2DModel
+from diffusers import DiTTransformer2DModel, PNDMScheduler
 from safetensors.torch import load_file, save_file
 
-from mgd3_kedro.backbones.dit import check_dit, load_dit
-from mgd3_kedro.backbones.schedule import respaced_schedule
+from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder
+from mgd3_kedro.backbones.schedule import TrainedSchedule, respaced_schedule
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -33,37 +33,54 @@ def watch():
 def test_the_saved_model_says_what_it_denoises(make_dit):
     dit = make_dit(num_inference_steps=20)
     assert dit.latent_shape == (4, 8, 8)
-    assert dit.num_classes == 7
-    assert dit.num_inference_steps == 20
-    assert not dit.transformer.training
-    assert not any(parameter.requires_grad for parameter in dit.transformer.parameters())
+    assert dit.denoiser.num_classes == 7
+    assert len(dit.timesteps) == 20
+    assert dit.timesteps[::19] == (0, 999)
+    assert dit.device == torch.device("cpu")
+    assert not dit.denoiser.transformer.training
+    parameters = dit.denoiser.transformer.parameters()
+    assert not any(parameter.requires_grad for parameter in parameters)
 
 
-def test_the_saved_scheduler_is_not_what_samples(make_dit):
-    assert torch.equal(make_dit().schedule.timesteps, respaced_schedule(50).timesteps)
+def test_the_saved_scheduler_says_how_the_model_was_trained_not_how_it_is_sampled(
+    save_dit, make_diffusion
+):
+    scheduler = PNDMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        timestep_spacing="trailing",
+        prediction_type="v_prediction",
+        steps_offset=1,
+    )
+    dit = load_dit(save_dit(scheduler=scheduler), make_diffusion())
+    trained = TrainedSchedule(1000, "scaled_linear", 0.00085, 0.012, "v_prediction", 1)
+    assert torch.equal(dit.schedule.timesteps, respaced_schedule(50).timesteps)
+    expected = respaced_schedule(50, trained).alphas_cumprod
+    assert torch.equal(dit.schedule.alphas_cumprod, expected)
+    assert dit.schedule.prediction_type == "v_prediction"
+    spaced = load_dit(save_dit(scheduler=scheduler), make_diffusion(timestep_spacing="leading"))
+    assert spaced.timesteps[:2] == (1, 21)
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+def test_conditions_are_the_class_indices(make_dit, make_classes):
+    conditions = make_dit().conditions(make_classes([6, 0, 0, 3]))
+    assert conditions.dtype == torch.int64
+    assert conditions.tolist() == [6, 0, 0, 3]
+
+
+@pytest.mark.parametrize("patch_size", [1, 2])
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-def test_seven_images_of_mixed_classes_step_as_each_would_alone(sampler, scale, make_dit):
-    dit = make_dit(sampler=sampler, guidance_scale=scale)
-    latents, labels = torch.randn(7, 4, 8, 8), torch.tensor([6, 0, 3, 3, 1, 5, 2])
+def test_a_sample_has_the_same_bits_in_every_batch(scale, patch_size, save_dit, make_diffusion):
+    folder = save_dit(patch_size=patch_size)
+    dit = load_dit(folder, make_diffusion(guidance_scale=scale))
+    latents, labels = torch.randn(40, 4, 8, 8), torch.arange(40) % 7
     together = dit.step(30, latents, labels)
-    assert together.prev_mean.shape == together.pred_original_sample.shape == latents.shape
-    for row in range(7):
-        one = slice(row, row + 1)
-        alone = dit.step(30, latents[one], labels[one])
-        assert torch.allclose(together.prev_mean[one], alone.prev_mean, atol=1e-5, rtol=0)
-        clean = together.pred_original_sample[one]
-        assert torch.allclose(clean, alone.pred_original_sample, atol=1e-5, rtol=1e-6)
-        std = together.std.expand(7, *together.std.shape[1:])[one]
-        assert torch.allclose(std, alone.std, atol=1e-5, rtol=0)
-
-
-def test_the_class_decides_the_step(make_dit):
-    latents = torch.randn(1, 4, 8, 8).expand(2, -1, -1, -1)
-    step = make_dit().step(30, latents, torch.tensor([1, 4]))
-    assert not torch.allclose(step.prev_mean[0], step.prev_mean[1], atol=1e-4)
+    for size in (1, 3, 8, 16, 17):
+        rows = range(0, 40, size)
+        parts = [dit.step(30, latents[i : i + size], labels[i : i + size]) for i in rows]
+        assert torch.equal(torch.cat([part.prev_mean for part in parts]), together.prev_mean)
+        assert torch.equal(torch.cat([part.std for part in parts]), together.std)
 
 
 def test_a_model_that_predicts_variances_has_a_deviation_for_every_value(make_dit):
@@ -94,21 +111,23 @@ def test_the_null_class_is_the_one_after_the_models_last(
     num_classes, save_dit, make_diffusion, watch
 ):
     dit = load_dit(save_dit(num_classes=num_classes), make_diffusion())
-    calls = watch(dit.transformer)
-    dit.step(12, torch.randn(4, 4, 8, 8), torch.zeros(4).long())
+    calls = watch(dit.denoiser.transformer)
+    dit.step(12, torch.randn(8, 4, 8, 8), torch.zeros(8).long())
     ((latents, asked),) = calls
-    assert asked["class_labels"].tolist() == [0] * 4 + [num_classes] * 4
-    assert asked["timestep"].tolist() == [int(respaced_schedule(50).timesteps[12])] * 8
-    assert torch.equal(latents[:4], latents[4:])
+    assert asked["class_labels"].tolist() == [0] * 8 + [num_classes] * 8
+    assert asked["timestep"].tolist() == [int(respaced_schedule(50).timesteps[12])] * 16
+    assert torch.equal(latents[:8], latents[8:])
 
 
-@pytest.mark.parametrize(("count", "rows"), [(1, 8), (4, 8), (5, 16)])
-def test_the_model_only_sees_whole_tiles_of_rows(count, rows, make_dit, watch):
-    dit = make_dit()
-    calls = watch(dit.transformer)
+@pytest.mark.parametrize(
+    ("scale", "count", "rows"),
+    [(4.0, 1, 16), (4.0, 8, 16), (4.0, 9, 32), (1.0, 1, 16), (1.0, 16, 16), (1.0, 17, 32)],
+)
+def test_the_model_only_sees_whole_tiles_of_rows(scale, count, rows, make_dit, count_rows):
+    dit = make_dit(guidance_scale=scale)
+    seen = count_rows(dit.denoiser.transformer)
     step = dit.step(12, torch.randn(count, 4, 8, 8), torch.zeros(count).long())
-    ((latents, _),) = calls
-    assert len(latents) == rows
+    assert seen == [rows]
     assert len(step.prev_mean) == len(step.std) == count
 
 
@@ -130,8 +149,11 @@ def test_noise_is_added_at_the_level_of_the_step(make_dit):
     assert torch.allclose(dit.add_noise(clean, noise, 34), expected, atol=1e-5)
 
 
-def test_a_pipeline_of_the_time_of_the_published_weights_loads(save_dit, make_diffusion, tmp_path):
+def test_a_pipeline_of_the_time_of_the_published_weights_loads(
+    save_dit, make_diffusion, make_autoencoding, make_classes, tmp_path
+):
     modern = load_dit(save_dit(folder=tmp_path), make_diffusion())
+    decoder = load_dit_autoencoder(tmp_path, make_autoencoding())
     config = json.loads((tmp_path / "transformer" / "config.json").read_text())
     config |= {"_class_name": "Transformer2DModel", "_diffusers_version": "0.12.0.dev0"}
     config |= {"cross_attention_dim": None, "num_vector_embeds": None, "attention_type": "default"}
@@ -145,11 +167,11 @@ def test_a_pipeline_of_the_time_of_the_published_weights_loads(save_dit, make_di
         weights[former] = tensor
     assert sum(".query." in name for name in weights) == 4
     save_file(weights, tmp_path / "vae" / WEIGHTS, metadata={"format": "pt"})
-    check_dit(tmp_path)
+    check_dit(tmp_path, make_classes([0, 6]))
     dit = load_dit(tmp_path, make_diffusion())
-    assert isinstance(dit.transformer, DiTTransformer2DModel)
+    assert isinstance(dit.denoiser.transformer, DiTTransformer2DModel)
     latents, labels = torch.randn(4, 4, 8, 8), torch.tensor([0, 1, 2, 3])
     expected = modern.step(30, latents, labels).prev_mean
     assert torch.equal(dit.step(30, latents, labels).prev_mean, expected)
-    decoded = modern.autoencoder.decode(latents)
-    assert torch.equal(dit.autoencoder.decode(latents), decoded)
+    decoded = load_dit_autoencoder(tmp_path, make_autoencoding()).decode(latents)
+    assert torch.equal(decoded, decoder.decode(latents))

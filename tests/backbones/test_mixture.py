@@ -28,13 +28,15 @@ def make_mixture(means):
 
 
 @pytest.fixture
-def draw(means, make_mixture):
+def draw(means, make_mixture, make_classes):
     """Draw the samples of the paper's Figure 1; return the nearest mode and spread of each."""
 
     def run(mode_guidance_scale, stop_guidance_step, sampler="ddpm"):
-        config = SamplingConfig("noise", 0.7, mode_guidance_scale, stop_guidance_step)
+        config = SamplingConfig(
+            "noise", 0.7, mode_guidance_scale, "constant", stop_guidance_step, None
+        )
         generators = [image_generator(0, 0, image) for image in range(SAMPLES)]
-        classes = torch.zeros(SAMPLES, dtype=torch.int64)
+        classes = make_classes([0] * SAMPLES)
         samples = denoise(make_mixture(sampler), means[OWNERS], classes, config, generators)
         nearest = torch.cdist(samples.flatten(1), means.flatten(1)).argmin(1)
         return nearest, (samples - means[nearest]).square().mean().sqrt().item()
@@ -96,13 +98,12 @@ def test_strong_guidance_that_never_stops_squeezes_deterministic_samples_too(dra
     assert guided[1] < 0.7 * unguided[1]
 
 
-def test_more_steps_bring_the_spread_to_that_of_the_data(means, make_mixture):
+def test_more_steps_bring_the_spread_to_that_of_the_data(means, make_mixture, make_classes):
     mixture = make_mixture(steps=1000)
-    config = SamplingConfig("noise", 0.7, 0.0, 0)
+    config = SamplingConfig("noise", 0.7, 0.0, "constant", 0, None)
     generators = [image_generator(1, 0, image) for image in range(40)]
-    samples = denoise(
-        mixture, means[:1].expand(40, -1, -1, -1), torch.zeros(40), config, generators
-    )
+    modes, classes = means[:1].expand(40, -1, -1, -1), make_classes([0] * 40)
+    samples = denoise(mixture, modes, classes, config, generators)
     nearest = torch.cdist(samples.flatten(1), means.flatten(1)).argmin(1)
     spread = (samples - means[nearest]).square().mean().sqrt().item()
     assert spread == pytest.approx(STD, rel=0.03)
@@ -114,10 +115,13 @@ def test_weights_that_do_not_share_out_the_means_are_refused(weights, means):
         GaussianMixtureBackbone(means, weights, STD, respaced_schedule(50), SAMPLERS["ddpm"])
 
 
-def test_data_of_a_mixture_is_its_own_latent(means, make_mixture):
-    mixture = make_mixture()
+def test_a_mixture_says_what_it_denoises_and_has_no_classes(make_mixture, make_classes):
+    mixture = make_mixture(steps=20)
     assert mixture.latent_shape == (4, 8, 8)
-    assert mixture.num_inference_steps == 50
-    assert mixture.num_classes == 1
-    assert torch.equal(mixture.autoencoder.encode(means), means)
-    assert torch.equal(mixture.autoencoder.decode(means), means)
+    assert mixture.timesteps == tuple(respaced_schedule(20).timesteps.tolist())
+    latents = torch.randn(2, 4, 8, 8)
+    steps = [
+        mixture.step(10, latents, mixture.conditions(make_classes([index, 1]))).prev_mean
+        for index in (0, 999)
+    ]
+    assert torch.equal(*steps)

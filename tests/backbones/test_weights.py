@@ -18,11 +18,14 @@ def folder(dit_folder, tmp_path):
 
 
 @pytest.fixture
-def assert_refused(folder, make_diffusion):
+def assert_refused(folder, make_diffusion, make_autoencoding):
     """Assert that neither checking nor loading accepts the copy."""
 
     def check(error, message):
-        for use in (check_dit, lambda path: load_dit(path, make_diffusion())):
+        for use in (
+            lambda path: check_dit(path, []),
+            lambda path: load_both(path, make_diffusion(), make_autoencoding()),
+        ):
             with pytest.raises(error, match=message) as caught:
                 use(folder)
             assert str(folder) in str(caught.value)
@@ -30,13 +33,17 @@ def assert_refused(folder, make_diffusion):
     return check
 
 
+def load_both(folder, diffusion, autoencoding):
+    return load_dit(folder, diffusion), load_dit_autoencoder(folder, autoencoding)
+
+
 def reconfigure(file, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_a_sound_pipeline_passes(folder, make_diffusion):
-    check_dit(folder)
-    load_dit(folder, make_diffusion())
+def test_a_sound_pipeline_passes(folder, make_diffusion, make_autoencoding, make_classes):
+    check_dit(folder, make_classes(range(7)))
+    load_both(folder, make_diffusion(), make_autoencoding())
 
 
 @pytest.mark.parametrize("component", ["vae", "transformer"])
@@ -113,13 +120,56 @@ def test_half_precision_weights_are_computed_with_in_full(folder, make_diffusion
     file = folder / "transformer" / WEIGHTS
     halves = {name: tensor.half() for name, tensor in load_file(file).items()}
     save_file(halves, file, metadata={"format": "pt"})
-    transformer = load_dit(folder, make_diffusion()).transformer
+    transformer = load_dit(folder, make_diffusion()).denoiser.transformer
     for name, tensor in transformer.state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, halves[name].float())
 
 
-def test_an_autoencoder_loads_without_its_transformer(folder):
-    shutil.rmtree(folder / "transformer")
+def test_a_part_loads_without_the_weights_of_the_other(folder, make_diffusion, make_autoencoding):
+    (folder / "transformer" / WEIGHTS).unlink()
     images = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
-    assert load_dit_autoencoder(folder, "cpu").encode(images).shape == (1, 4, 8, 8)
+    autoencoder = load_dit_autoencoder(folder, make_autoencoding())
+    assert autoencoder.encode(images).shape == (1, 4, 8, 8)
+    assert autoencoder.image_size == 16
+
+
+def test_a_denoiser_loads_without_its_autoencoder(folder, make_diffusion):
+    shutil.rmtree(folder / "vae")
+    assert load_dit(folder, make_diffusion()).latent_shape == (4, 8, 8)
+
+
+@pytest.mark.parametrize("component", ["vae", "transformer"])
+@pytest.mark.parametrize("name", ["diffusion_pytorch_model.bin", "model.ckpt", "weights.pt"])
+def test_weights_that_are_a_pickle_alone_are_refused_with_what_converts_them(
+    component, name, folder, assert_refused
+):
+    file = folder / component / WEIGHTS
+    torch.save(load_file(file), folder / component / name)
+    check_dit(folder, [])
+    file.unlink()
+    message = (
+        f"{folder / component / name}: expected safetensors, got a pickle, which can run any code "
+        f"when it is read; convert it with: kedro convert-model {folder} TARGET"
+    )
+    assert_refused(ValueError, f"^{re.escape(message)}$")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_weights_are_kept_in_the_configured_precision(
+    precision, folder, make_diffusion, make_autoencoding
+):
+    diffusion, autoencoding = (
+        make_diffusion(precision=precision),
+        make_autoencoding(precision=precision),
+    )
+    dit, autoencoder = load_both(folder, diffusion, autoencoding)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    for model, component in (
+        (dit.denoiser.transformer, "transformer"),
+        (autoencoder.vae, "vae"),
+    ):
+        saved = load_file(folder / component / WEIGHTS)
+        for name, tensor in model.state_dict().items():
+            assert tensor.dtype == dtype
+            assert torch.equal(tensor, saved[name].to(dtype))

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
+from mgd3_kedro.backbones import check_backbone
+from mgd3_kedro.datasets import model_folder
 from mgd3_kedro.datasets.model_folder import ModelFolderDataset
 from mgd3_kedro.records import ModelFolder
 
-COMMAND = "kedro run --pipelines=pretrain --env mnist"
+ADVICE = "kedro run --pipelines=pretrain --env mnist trains it"
 
 
 @pytest.fixture
@@ -17,13 +19,19 @@ def prior(dit_folder, tmp_path):
     return Path(shutil.copytree(dit_folder, tmp_path / "prior"))
 
 
+def dataset_of(folder, family="dit"):
+    return ModelFolderDataset(
+        model=folder.name, family=family, root=str(folder.parent), if_missing=ADVICE
+    )
+
+
 def load(folder):
-    return ModelFolderDataset(filepath=str(folder), made_by=COMMAND).load()
+    return dataset_of(folder).load()
 
 
 def test_loading_gives_the_folder_and_the_identity_of_its_weights(prior):
     partition = load(prior)
-    assert partition.load() == ModelFolder(prior, partition.fingerprint)
+    assert partition.load() == ModelFolder(prior, partition.fingerprint, "dit")
     assert load(prior).fingerprint == partition.fingerprint
 
 
@@ -50,12 +58,38 @@ def test_the_identity_is_that_of_weights_and_configurations(name, matters, prior
         ("vae/diffusion_pytorch_model.safetensors", "/vae"),
     ],
 )
-def test_missing_weights_are_named_with_the_command_that_makes_them(remove, named, prior):
+def test_missing_weights_are_named_with_what_to_do(remove, named, prior):
     path = prior / remove
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    message = f"expected model weights in {prior}{named}, found none; make them with: {COMMAND}"
+    message = (
+        f"expected model weights in {prior}{named}, found none; "
+        f"name another model with --params model=FOLDER; {ADVICE}"
+    )
     with pytest.raises(DatasetError, match=message):
         load(prior)
+
+
+def test_the_family_is_part_of_the_identity(prior):
+    assert dataset_of(prior).load().fingerprint != dataset_of(prior, "other").load().fingerprint
+
+
+def test_the_identity_is_read_once_as_long_as_no_file_changes(prior, monkeypatch):
+    read = []
+    digest = model_folder.file_digest
+    monkeypatch.setattr(model_folder, "file_digest", lambda paths: digest(read.append(1) or paths))
+    fingerprints = {load(prior).fingerprint for _ in range(3)}
+    assert len(read) == len(fingerprints) == 1
+    (prior / "vae/config.json").touch()
+    load(prior)
+    assert len(read) == 2
+
+
+def test_a_pickle_counts_as_weights_here_so_that_loading_can_say_why_it_is_refused(prior):
+    weights = prior / "transformer/diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    model = load(prior).load()
+    with pytest.raises(ValueError, match=r"\.bin: expected safetensors, got a pickle"):
+        check_backbone(model, [])
 
 
 def test_a_part_that_a_pipeline_does_without_is_not_missed(prior):
@@ -80,7 +114,7 @@ class Saved:
 
 
 def test_texts_bytes_and_models_are_put_in_place_together(tmp_path):
-    dataset = ModelFolderDataset(filepath=str(tmp_path / "prior"), made_by=COMMAND)
+    dataset = dataset_of(tmp_path / "prior")
     assert not dataset.exists()
     dataset.save({"README.md": "card", "samples.png": b"png", "pipeline": Saved(b"one")})
     assert dataset.exists()
@@ -94,10 +128,25 @@ def test_texts_bytes_and_models_are_put_in_place_together(tmp_path):
 
 
 def test_a_failed_save_leaves_the_old_weights_and_no_debris(tmp_path):
-    dataset = ModelFolderDataset(filepath=str(tmp_path / "prior"), made_by=COMMAND)
+    dataset = dataset_of(tmp_path / "prior")
     dataset.save({"pipeline": Saved(b"old")})
     full = Saved(b"ne", failure=OSError(28, "No space left on device"))
     with pytest.raises(DatasetError, match=r"prior could not be written: .*No space left"):
         dataset.save({"pipeline": full})
     assert (tmp_path / "prior/vae/weights.safetensors").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["prior"]
+
+
+def test_a_model_of_the_hub_without_safe_weights_is_refused_with_the_conversion(
+    dit_folder, tmp_path, monkeypatch
+):
+    import huggingface_hub
+
+    snapshot = Path(shutil.copytree(dit_folder, tmp_path / "snapshots/0123abc"))
+    (snapshot / "transformer/diffusion_pytorch_model.safetensors").unlink()
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(snapshot))
+    dataset = ModelFolderDataset(
+        model="facebook/some-model", family="dit", root=str(tmp_path), if_missing=ADVICE
+    )
+    with pytest.raises(DatasetError, match=r"kedro convert-model facebook/some-model TARGET$"):
+        dataset.load()

@@ -47,12 +47,22 @@ PROVENANCE = [
     "mode_finder",
     "sampler",
     "num_inference_steps",
+    "timestep_spacing",
+    "reference_steps",
     "guidance_scale",
     "cfg_channels",
+    "cfg_from_timestep",
+    "cfg_to_timestep",
+    "prompt_template",
+    "negative_prompt",
+    "precision",
+    "compile",
     "initial_latents",
     "noise_strength",
     "mode_guidance_scale",
+    "mode_guidance_schedule",
     "stop_guidance_step",
+    "stop_guidance_timestep",
 ]
 LATENTS = "data/02_intermediate/mnist/test/dit/latents"
 MODES = f"data/04_feature/mnist/test/dit/ipc{IPC}/seed0/modes"
@@ -292,13 +302,13 @@ def test_changing_lambda_makes_other_images_from_the_same_latents_and_modes(copi
 
 
 def test_images_depend_neither_on_the_batch_nor_on_the_order_of_classes(copied, project):
-    run(project, *GENERATION, distillation={"max_batch": 3})
+    run(project, *GENERATION, diffusion={"max_batch": 3})
     assert images_of(project) == images_of(copied)
     table = copied / "data/01_raw/classes/mnist.tsv"
     lines = table.read_text().splitlines()
     table.write_text("\n".join([*lines[5:], *lines[4::-1]]) + "\n")
     expected = images_of(copied)
-    run(copied, *GENERATION, distillation={"max_batch": 7})
+    run(copied, *GENERATION, diffusion={"max_batch": 7})
     rows = read_table(copied, "provenance")
     assert rows["wnid"].tolist()[::2] == list("5678943210")
     assert rows["label"].tolist()[::2] == list(range(10))
@@ -314,7 +324,7 @@ def test_another_seed_makes_other_images_in_a_place_of_their_own(copied):
 
 def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, copied):
     # One class at a time and many steps, so that there is a middle to be killed in.
-    slow = {"distillation": {"max_batch": 1}, "diffusion": {"num_inference_steps": 60}}
+    slow = {"diffusion": {"max_batch": 1, "num_inference_steps": 60}}
     manifest = output(project, "07_model_output") / "images.manifest"
     # Whatever the working directory, the project is the one it is in.
     process = start_command(project / "data", f"--pipelines={','.join(GENERATION)}", **slow)
@@ -407,10 +417,10 @@ def test_holding_out_tunes_on_train_rows_alone(project):
 def test_the_rows_held_out_in_the_repository_are_train_rows_that_modes_do_not_see():
     path = REPOSITORY / "conf/mnist/globals.yml"
     splits = yaml.safe_load(path.read_text())["splits"]
-    test = range(*splits["test"]["test"])
-    train = range(*splits["test"]["train"])
-    held_out = range(*splits["holdout"]["test"])
-    tuned = range(*splits["holdout"]["train"])
+    test = range(*splits["test"]["test"]["rows"])
+    train = range(*splits["test"]["train"]["rows"])
+    held_out = range(*splits["holdout"]["test"]["rows"])
+    tuned = range(*splits["holdout"]["train"]["rows"])
     assert (len(train), len(test)) == (400, 100)
     assert not set(train) & set(test)
     assert set(held_out) | set(tuned) <= set(train)

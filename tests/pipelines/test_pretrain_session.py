@@ -5,6 +5,7 @@ import pytest
 from tiny_project import PRIOR, make_project, run, runs_of
 
 from mgd3_kedro.backbones import check_backbone
+from mgd3_kedro.records import ClassSpec, ModelFolder
 
 LOOP = {"batch_size": 8, "warmup_steps": 1}
 PRETRAIN = {
@@ -22,7 +23,7 @@ def pretrained(tmp_path_factory):
 
 
 def test_a_prior_is_trained_into_a_folder_that_the_dit_backbone_accepts(pretrained):
-    check_backbone("dit", pretrained / PRIOR)
+    check_backbone(ModelFolder(pretrained / PRIOR, "", "dit"), [ClassSpec(0, "9", 9, "nine")])
     config = json.loads((pretrained / PRIOR / "transformer/config.json").read_text())
     assert config["num_embeds_ada_norm"] == 10
     assert (config["sample_size"], config["in_channels"]) == (8, 4)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling import SamplingConfig
 
@@ -9,13 +10,16 @@ class StandingStill:
     """A backbone whose steps leave a sample as it is, so that what else moves it can be counted."""
 
     latent_shape = (1, 2, 2)
-    num_classes = 3
-    num_inference_steps = 50
+    device = torch.device("cpu")
 
-    def __init__(self):
+    def __init__(self, timestep_spacing="linspace"):
+        self.timesteps = tuple(respaced_schedule(50, None, timestep_spacing).timesteps.tolist())
         self.visited = []
 
-    def step(self, index, latents, classes):
+    def conditions(self, classes):
+        return torch.zeros(len(classes))
+
+    def step(self, index, latents, conditions):
         self.visited.append(index)
         zeros = torch.zeros_like(latents)
         return DenoisingStep(latents, zeros, zeros, torch.ones_like(latents))
@@ -30,6 +34,11 @@ def standing_still():
 
 
 @pytest.fixture
+def make_standing_still():
+    return StandingStill
+
+
+@pytest.fixture
 def make_sampling():
     """Return a sampling configuration with some fields changed."""
 
@@ -38,7 +47,9 @@ def make_sampling():
             "initial_latents": "noise",
             "noise_strength": 0.7,
             "mode_guidance_scale": 0.1,
+            "mode_guidance_schedule": "constant",
             "stop_guidance_step": 25,
+            "stop_guidance_timestep": None,
         }
         return SamplingConfig(**(settings | changes))
 

@@ -40,11 +40,13 @@ def test_noised_modes_start_where_their_share_of_the_steps_is_left(strength, fir
     assert torch.allclose(latents, expected, atol=1e-5)
 
 
-def test_disentangled_diffusion_runs_the_last_35_of_50_steps(standing_still, make_sampling):
+def test_disentangled_diffusion_runs_the_last_35_of_50_steps(
+    standing_still, make_sampling, make_classes
+):
     config = make_sampling(initial_latents="noised_modes", mode_guidance_scale=0)
     modes = torch.full((2, 1, 2, 2), 7.0)
     generators = [image_generator(0, 0, image) for image in range(2)]
-    latents = denoise(standing_still, modes, torch.zeros(2).long(), config, generators)
+    latents = denoise(standing_still, modes, make_classes([0, 0]), config, generators)
     assert standing_still.visited == list(range(34, -1, -1))
     # This backbone marks what it noises with 1000 times the number of steps left.
     noise = latents - 35_000 - 7

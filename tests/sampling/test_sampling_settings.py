@@ -1,4 +1,11 @@
+import math
+
 import pytest
+
+from mgd3_kedro.backbones.schedule import TrainedSchedule, respaced_schedule
+from mgd3_kedro.sampling.settings import MODE_GUIDANCE_SCHEDULES
+
+TIMESTEPS = tuple(respaced_schedule(50).timesteps.tolist())
 
 
 @pytest.mark.parametrize(
@@ -12,7 +19,6 @@ import pytest
         ("mode_guidance_scale", float("inf")),
         ("mode_guidance_scale", "0.1"),
         ("stop_guidance_step", -1),
-        ("stop_guidance_step", None),
         ("stop_guidance_step", True),
     ],
 )
@@ -26,17 +32,94 @@ def test_an_unknown_start_is_answered_with_the_known_ones(make_sampling):
         make_sampling(initial_latents="noised_mode")
 
 
+def test_an_unknown_schedule_is_answered_with_the_known_ones(make_sampling):
+    message = r"unknown mode guidance schedule 'linaer': expected one of constant, cosine, linear;"
+    with pytest.raises(ValueError, match=message):
+        make_sampling(mode_guidance_schedule="linaer")
+
+
+@pytest.mark.parametrize(("step", "timestep"), [(None, None), (25, 500), (0, 0)])
+def test_guidance_stops_at_a_step_or_at_a_timestep_and_not_at_both(step, timestep, make_sampling):
+    message = (
+        "^stop_guidance_step and stop_guidance_timestep: expected one of the two and null for the "
+        f"other, got {step} and {timestep}$"
+    )
+    with pytest.raises(ValueError, match=message):
+        make_sampling(stop_guidance_step=step, stop_guidance_timestep=timestep)
+
+
+@pytest.mark.parametrize("value", [-1, 500.0, "500", True])
+def test_a_timestep_that_is_none_is_named(value, make_sampling):
+    with pytest.raises(ValueError, match=f"^stop_guidance_timestep: expected .* got {value!r}"):
+        make_sampling(stop_guidance_step=None, stop_guidance_timestep=value)
+
+
 @pytest.mark.parametrize(
     ("stop", "guided"), [(25, 24), (0, 49), (48, 1), (49, 0), (50, 0), (1000, 0)]
 )
 def test_guided_steps_are_those_strictly_above_the_stop(stop, guided, make_sampling):
     config = make_sampling(stop_guidance_step=stop)
-    assert config.guided_steps(50) == guided
-    assert not config.guides(stop)
-    assert config.guides(stop + 1)
+    assert config.guided_steps(TIMESTEPS) == guided
+    scales = [config.scale_at(index, TIMESTEPS) for index in range(50)]
+    assert scales == [0.0] * (50 - guided) + [0.1] * guided
+
+
+@pytest.mark.parametrize(
+    ("spacing", "offset", "stop", "guided"),
+    [
+        # The released code with text-to-image models: timesteps 0, 20, ... 980.
+        ("leading", 0, 500, 24),
+        ("leading", 1, 500, 25),
+        ("leading", 0, 499, 25),
+        ("leading", 0, 0, 49),
+        ("leading", 0, 980, 0),
+        ("leading", 1, 0, 50),
+        # 489 is the 25th of 0, 20, 41 ... 999, 510 the 26th.
+        ("linspace", 0, 500, 25),
+        ("linspace", 0, 510, 24),
+        ("trailing", 0, 499, 25),
+        ("trailing", 0, 5000, 0),
+    ],
+)
+def test_guided_steps_are_those_strictly_above_a_timestep(
+    spacing, offset, stop, guided, make_sampling
+):
+    trained = TrainedSchedule(steps_offset=offset)
+    timesteps = tuple(respaced_schedule(50, trained, spacing).timesteps.tolist())
+    config = make_sampling(stop_guidance_step=None, stop_guidance_timestep=stop)
+    assert config.guided_steps(timesteps) == guided
+    for index, timestep in enumerate(timesteps):
+        assert (config.scale_at(index, timesteps) > 0) is (timestep > stop)
 
 
 def test_at_scale_zero_no_step_is_guided(make_sampling):
-    config = make_sampling(mode_guidance_scale=0, stop_guidance_step=0)
-    assert config.guided_steps(50) == 0
-    assert not config.guides(49)
+    for stop in ({}, {"stop_guidance_step": None, "stop_guidance_timestep": 0}):
+        config = make_sampling(mode_guidance_scale=0, **({"stop_guidance_step": 0} | stop))
+        assert config.guided_steps(TIMESTEPS) == 0
+        assert config.scale_at(49, TIMESTEPS) == 0
+
+
+@pytest.mark.parametrize("name", MODE_GUIDANCE_SCHEDULES)
+@pytest.mark.parametrize("stop", [0, 25, 40, 48])
+def test_every_schedule_begins_at_lambda_and_never_rises_towards_the_stop(
+    name, stop, make_sampling
+):
+    config = make_sampling(mode_guidance_schedule=name, stop_guidance_step=stop)
+    scales = [config.scale_at(index, TIMESTEPS) for index in range(49, stop, -1)]
+    assert scales[0] == pytest.approx(0.1)
+    assert scales == sorted(scales, reverse=True)
+    assert scales[-1] > 0
+    assert config.scale_at(stop, TIMESTEPS) == 0
+
+
+def test_the_schedules_fall_as_their_names_say(make_sampling):
+    scales = {}
+    for name in MODE_GUIDANCE_SCHEDULES:
+        config = make_sampling(
+            mode_guidance_scale=1.0, mode_guidance_schedule=name, stop_guidance_step=45
+        )
+        scales[name] = [config.scale_at(index, TIMESTEPS) for index in range(45, 50)]
+    assert scales["constant"] == [0, 1, 1, 1, 1]
+    assert scales["linear"] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    quarter = 0.5 - math.sqrt(0.125)
+    assert scales["cosine"] == pytest.approx([0, quarter, 0.5, 1 - quarter, 1])

@@ -40,7 +40,7 @@ def images():
 def test_each_further_resolution_halves_the_side(make_config, images):
     for channels, side in [((8,), 8), ((8, 16), 4), ((8, 8, 16), 2)]:
         vae = build_autoencoder(make_config(block_channels=channels, latent_channels=5), 8)
-        assert LatentAutoencoder(vae).encode(images).shape == (24, 5, side, side)
+        assert LatentAutoencoder(vae, 8).encode(images).shape == (24, 5, side, side)
 
 
 def test_weights_are_drawn_from_the_seed_alone(make_config):
@@ -81,7 +81,7 @@ def test_a_short_training_reconstructs_better_than_none(make_config, images, tmp
     vae = build_autoencoder(config, 8)
 
     def reconstruction(model):
-        autoencoder = LatentAutoencoder(model)
+        autoencoder = LatentAutoencoder(model, 8)
         return peak_signal_to_noise(images, autoencoder.decode(autoencoder.encode(images)))
 
     before = reconstruction(vae)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional as F
 
 from mgd3_kedro.backbones.batching import pad_batch
+from mgd3_kedro.devices import PRECISIONS, Precision, matmul_precision
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers import AutoencoderKL, VQModel
 
 SLICE = 16
-"""Images that go through the autoencoder at once, never fewer."""
+"""Images of up to 256 px that go through the autoencoder at once, never fewer."""
+SLICE_PIXELS = SLICE * 256**2
 
 
 def pixels_to_unit(images: torch.Tensor) -> torch.Tensor:
@@ -33,46 +38,89 @@ def unit_to_pixels(images: torch.Tensor) -> torch.Tensor:
     return images.float().clamp(-1, 1).add(1.0).mul(127.5).round().to(torch.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LatentAutoencoder:
     """An autoencoder between images and scaled latents, which are unbounded and of unit variance.
 
     Args:
-        vae: A diffusers autoencoder with a scaling factor, in eval mode.
+        vae: A diffusers autoencoder with a scaling factor, in eval mode; its posterior is a
+            Gaussian or, with a codebook, a point.
+        image_size: Side of the images it works on; images of another are resized on the way.
+        precision: What its weights are in, and whether TF32 is allowed.
 
     Source: latent diffusion (arXiv 2112.10752).
     """
 
-    vae: AutoencoderKL
+    vae: AutoencoderKL | VQModel
+    image_size: int
+    precision: Precision = PRECISIONS["fp32"]
+
+    @property
+    def slice_size(self) -> int:
+        """Images that go through at once: a function of their size alone."""
+        return max(1, min(SLICE, SLICE_PIXELS // self.image_size**2))
 
     @torch.no_grad()
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Encode images (N, 3, H, W), uint8, to (N, C, h, w), float32, on the CPU.
+    def encode(
+        self, images: torch.Tensor, generators: Sequence[torch.Generator] | None = None
+    ) -> torch.Tensor:
+        """Encode images (N, 3, S, S), uint8, to (N, C, H, W), float32, on the CPU.
 
-        Source: MGD3 (arXiv 2505.18963), section 3.1; the posterior's mean, not a sample of it.
+        Args:
+            images: Images.
+            generators: One per image: latents are drawn from the posterior; None for its mean.
+
+        Source: MGD3 (arXiv 2505.18963), section 3.1.
         """
-
-        def encode_slice(batch: torch.Tensor) -> torch.Tensor:
-            pixels = pixels_to_unit(batch).to(self.vae.device, self.vae.dtype)
-            posterior = self.vae.encode(pixels).latent_dist
-            return (posterior.mode() * self.vae.config.scaling_factor).float().cpu()
-
-        return _by_slices(encode_slice, images)
+        with matmul_precision(self.precision):
+            mean, std = _by_slices(self._posterior, images, self.slice_size)
+        if generators is not None:
+            shape = mean.shape[1:]
+            noise = [torch.randn(shape, generator=generator) for generator in generators]
+            mean = mean + std * torch.stack(noise)
+        return mean * self.vae.config.scaling_factor
 
     @torch.no_grad()
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode scaled latents (N, C, h, w) to (N, 3, H, W), uint8, on the CPU.
+    def decode(self, latents: torch.Tensor, image_size: int | None = None) -> torch.Tensor:
+        """Decode scaled latents (N, C, H, W) to (N, 3, S, S), uint8, on the CPU.
+
+        Args:
+            latents: Scaled latents.
+            image_size: S; None for the side that the autoencoder works on.
 
         Source: MGD3 (arXiv 2505.18963), section 3.1.
         """
 
-        def decode_slice(batch: torch.Tensor) -> torch.Tensor:
+        def decode_slice(batch: torch.Tensor) -> tuple[torch.Tensor]:
             unscaled = batch / self.vae.config.scaling_factor
-            return unit_to_pixels(
-                self.vae.decode(unscaled.to(self.vae.device, self.vae.dtype)).sample
-            )
+            images = self.vae.decode(unscaled.to(self.vae.device, self.vae.dtype)).sample.float()
+            return (unit_to_pixels(_resized(images, image_size or self.image_size)).cpu(),)
 
-        return _by_slices(decode_slice, latents).cpu()
+        with matmul_precision(self.precision):
+            return _by_slices(decode_slice, latents, self.slice_size)[0]
+
+    def _posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = _resized(pixels_to_unit(images.to(self.vae.device)), self.image_size)
+        encoded = self.vae.encode(pixels.to(self.vae.dtype))
+        if "latents" in encoded:
+            mean = encoded.latents
+            std = torch.zeros_like(mean)
+        else:
+            mean, std = encoded.latent_dist.mode(), encoded.latent_dist.std
+        return mean.float().cpu(), std.float().cpu()
+
+
+def image_side(vae: Any, denoiser: Path) -> int:
+    """Return the side in pixels of the images that a denoiser's latents stand for.
+
+    Args:
+        vae: The autoencoder, which halves the side between any two of its levels.
+        denoiser: Folder of the denoiser, whose configuration has the side of its latents.
+
+    Source: ours.
+    """
+    latent_side = json.loads((denoiser / "config.json").read_text())["sample_size"]
+    return int(latent_side * 2 ** (len(vae.config.block_out_channels) - 1))
 
 
 def peak_signal_to_noise(images: torch.Tensor, reconstructed: torch.Tensor) -> float:
@@ -84,10 +132,19 @@ def peak_signal_to_noise(images: torch.Tensor, reconstructed: torch.Tensor) -> f
     return float((10 * torch.log10(255.0**2 / error.clamp_min(1e-10))).mean())
 
 
+def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    if images.shape[-2:] == (side, side):
+        return images
+    return F.interpolate(images, size=(side, side), mode="bicubic", antialias=True)
+
+
 def _by_slices(
-    function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor
-) -> torch.Tensor:
+    function: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], rows: torch.Tensor, size: int
+) -> tuple[torch.Tensor, ...]:
     # Convolutions choose their kernel by batch size and memory layout, which changes the last bits
     # and with them some bytes of an image; so both are always the same.
-    slices = rows.contiguous().split(SLICE)
-    return torch.cat([function(pad_batch(part, SLICE))[: len(part)] for part in slices])
+    parts = [
+        tuple(made[: len(part)] for made in function(pad_batch(part, size)))
+        for part in rows.contiguous().split(size)
+    ]
+    return tuple(torch.cat(made) for made in zip(*parts, strict=True))

@@ -1,22 +1,23 @@
-"""What sampling asks of a generative model."""
+"""What sampling asks of a generative model, and what a diffusion model asks of its network."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 
-from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.records import ClassSpec, DenoisingStep
 
 
 class Autoencoder(Protocol):
     """Images to latents and back."""
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn uint8 images (N, 3, H, W) into scaled latents (N, C, h, w)."""
+        """Turn uint8 images (N, 3, S, S) into scaled latents (N, C, H, W)."""
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Turn scaled latents (N, C, h, w) into uint8 images (N, 3, H, W)."""
+    def decode(self, latents: torch.Tensor, image_size: int | None = None) -> torch.Tensor:
+        """Turn scaled latents (N, C, H, W) into uint8 images (N, 3, S, S)."""
 
 
 class Backbone(Protocol):
@@ -26,23 +27,49 @@ class Backbone(Protocol):
     """
 
     @property
-    def autoencoder(self) -> Autoencoder:
-        """The autoencoder whose latents are denoised."""
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a latent."""
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """The T visited timesteps of training, ascending; step index i visits timesteps[i]."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where steps are computed."""
+
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return what tells the model the class of each sample, (B, ...), on its device."""
+
+    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
+        """Predict one reverse step for latents (B, C, H, W) under conditions (B, ...)."""
+
+    def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
+        """Bring clean latents (B, C, H, W) to the noise level of a step index."""
+
+
+class Denoiser(Protocol):
+    """The network of a diffusion model: one forward pass, and what it is conditioned on."""
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of a latent."""
 
     @property
-    def num_inference_steps(self) -> int:
-        """T, the number of reverse steps."""
+    def device(self) -> torch.device:
+        """Where the network is."""
 
-    @property
-    def num_classes(self) -> int:
-        """Size of the label space; class indices are below it."""
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return what stands for each sample's class, (B, ...).
 
-    def step(self, index: int, latents: torch.Tensor, classes: torch.Tensor) -> DenoisingStep:
-        """Predict one reverse step for latents (B, C, H, W) of classes (B,)."""
+        Raises:
+            ValueError: If the network does not know a class.
+        """
 
-    def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
-        """Bring clean latents (B, C, H, W) to the noise level of a step index."""
+    def null_condition(self) -> torch.Tensor:
+        """Return what stands for no class, (1, ...)."""
+
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the output (B, C, H, W), or (B, 2C, H, W) with a share of the log variance."""

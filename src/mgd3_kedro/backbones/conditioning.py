@@ -1,8 +1,12 @@
-"""Classifier-free guidance."""
+"""The class of a sample as a network is told it, and guidance towards it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+
+from mgd3_kedro.records import ClassSpec
 
 
 def classifier_free(
@@ -26,3 +30,20 @@ def classifier_free(
     if cfg_channels is None:
         return combined
     return torch.cat([combined[:, :cfg_channels], conditional[:, cfg_channels:]], dim=1)
+
+
+def class_labels(classes: Sequence[ClassSpec], num_classes: int) -> torch.Tensor:
+    """Return the class index of each sample, (B,), int64.
+
+    Raises:
+        ValueError: If a class index is not below the number of classes.
+
+    Source: ours.
+    """
+    for spec in classes:
+        if not 0 <= spec.class_index < num_classes:
+            raise ValueError(
+                f"class {spec.wnid} ({spec.class_name}): expected a class_index of "
+                f"0..{num_classes - 1}, the classes of the backbone, got {spec.class_index}"
+            )
+    return torch.tensor([spec.class_index for spec in classes])

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
-from mgd3_kedro.backbones.batching import ROW_TILE, pad_batch
-from mgd3_kedro.backbones.conditioning import classifier_free
-from mgd3_kedro.backbones.samplers import SAMPLERS
-from mgd3_kedro.backbones.schedule import NoiseSchedule, respaced_schedule
-from mgd3_kedro.backbones.settings import BackboneConfig
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
+from mgd3_kedro.backbones.conditioning import class_labels
+from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.weights import check_component, load_component
-from mgd3_kedro.devices import resolve_device
-from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.devices import PRECISIONS
+from mgd3_kedro.records import ClassSpec
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel
 
 
-@dataclass(frozen=True)
-class DiTBackbone:
-    """A DiT and its autoencoder, sampled with classifier-free guidance.
-
-    The null class is the index after the last real one, as the model's own configuration has it.
+@dataclass(frozen=True, eq=False)
+class DiTDenoiser:
+    """A diffusion transformer; its null class is the index after its last real one.
 
     Args:
-        transformer: Predicts the noise, and a share of the log variance if it has twice as many
-            output channels.
-        autoencoder: Between images and latents.
-        schedule: The respaced noise schedule.
-        config: Guidance scale, guided channels and sampler.
+        transformer: Has twice as many output channels as input channels if it predicts variances.
 
     Source: DiT (arXiv 2212.09748).
     """
 
     transformer: DiTTransformer2DModel
-    autoencoder: LatentAutoencoder
-    schedule: NoiseSchedule
-    config: BackboneConfig
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -50,70 +41,56 @@ class DiTBackbone:
         return self.transformer.config.in_channels, size, size
 
     @property
-    def num_inference_steps(self) -> int:
-        """T, the number of reverse steps."""
-        return len(self.schedule)
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.transformer.device
 
     @property
     def num_classes(self) -> int:
         """Size of the label space without the null class."""
         return int(self.transformer.config.num_embeds_ada_norm)
 
-    @torch.no_grad()
-    def step(self, index: int, latents: torch.Tensor, classes: torch.Tensor) -> DenoisingStep:
-        """Predict one reverse step for latents (B, C, H, W) of classes (B,)."""
-        count = len(latents)
-        rows, labels = pad_batch(latents, ROW_TILE), pad_batch(classes, ROW_TILE)
-        scale = self.config.guidance_scale
-        if scale == 1:
-            conditional, variance = self._predict(index, rows, labels)
-            combined = conditional
-        else:
-            null = torch.full_like(labels, self.num_classes)
-            both, variance = self._predict(
-                index, torch.cat([rows, rows]), torch.cat([labels, null])
-            )
-            conditional, unconditional = both.chunk(2)
-            combined = classifier_free(conditional, unconditional, scale, self.config.cfg_channels)
-        sampler = SAMPLERS[self.config.sampler]
-        variance = None if variance is None else variance[:count]
-        return sampler(self.schedule, index, latents, combined[:count], variance)
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return class indices (B,), int64.
 
-    def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
-        """Bring clean latents (B, C, H, W) to the noise level of a step index."""
-        return self.schedule.add_noise(latents, noise, index)
+        Raises:
+            ValueError: If a class index is not of the label space.
+        """
+        return class_labels(classes, self.num_classes).to(self.device)
 
-    def _predict(
-        self, index: int, latents: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        device = self.transformer.device
-        timesteps = self.schedule.timesteps[index].expand(len(latents)).to(device)
-        output = self.transformer(
-            latents.to(device), timestep=timesteps, class_labels=labels.to(device)
+    def null_condition(self) -> torch.Tensor:
+        """Return the index of the null class, (1,), int64."""
+        return torch.tensor([self.num_classes], device=self.device)
+
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the output (B, C, H, W) or (B, 2C, H, W)."""
+        output: torch.Tensor = self.transformer(
+            latents, timestep=timesteps, class_labels=conditions
         ).sample
-        output = output.float().to(latents.device)
-        channels = latents.shape[1]
-        if output.shape[1] == channels:
-            return output, None
-        return output[:, :channels], output[:, channels:]
+        return output
 
 
-def check_dit(folder: Path) -> None:
+def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> None:
     """Check a `DiTPipeline` folder without loading it.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If the weights do not fit the configuration.
+        ValueError: If the weights do not fit the configuration, or a class is not of the label
+            space.
 
     Source: ours.
     """
     from diffusers import AutoencoderKL, DiTTransformer2DModel
 
     check_component(AutoencoderKL, folder / "vae")
-    check_component(DiTTransformer2DModel, folder / "transformer")
+    config = check_component(DiTTransformer2DModel, folder / "transformer")
+    read_trained_schedule(folder / "scheduler")
+    class_labels(classes, config["num_embeds_ada_norm"])
 
 
-def load_dit_autoencoder(folder: Path, device: str) -> LatentAutoencoder:
+def load_dit_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoencoder:
     """Load the autoencoder of a `DiTPipeline` folder.
 
     Raises:
@@ -124,11 +101,13 @@ def load_dit_autoencoder(folder: Path, device: str) -> LatentAutoencoder:
     """
     from diffusers import AutoencoderKL
 
-    return LatentAutoencoder(load_component(AutoencoderKL, folder / "vae", resolve_device(device)))
+    vae = load_component(AutoencoderKL, folder / "vae", config)
+    side = image_side(vae, folder / "transformer")
+    return LatentAutoencoder(vae, side, PRECISIONS[config.precision])
 
 
-def load_dit(folder: Path, config: BackboneConfig) -> DiTBackbone:
-    """Load a `DiTPipeline` folder; its scheduler's settings are not used, those of `config` are.
+def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
+    """Load a `DiTPipeline` folder.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -138,10 +117,6 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiTBackbone:
     """
     from diffusers import DiTTransformer2DModel
 
-    device = resolve_device(config.device)
-    return DiTBackbone(
-        load_component(DiTTransformer2DModel, folder / "transformer", device),
-        load_dit_autoencoder(folder, config.device),
-        respaced_schedule(config.num_inference_steps),
-        config,
-    )
+    transformer = load_component(DiTTransformer2DModel, folder / "transformer", config)
+    trained = read_trained_schedule(folder / "scheduler")
+    return assemble_backbone(DiTDenoiser(transformer), trained, config)

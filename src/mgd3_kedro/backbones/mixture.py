@@ -8,19 +8,7 @@ import torch
 
 from mgd3_kedro.backbones.samplers import Sampler
 from mgd3_kedro.backbones.schedule import NoiseSchedule
-from mgd3_kedro.records import DenoisingStep
-
-
-class IdentityAutoencoder:
-    """For data that is its own latent."""
-
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the samples as they are."""
-        return images
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return the samples as they are."""
-        return latents
+from mgd3_kedro.records import ClassSpec, DenoisingStep
 
 
 class GaussianMixtureBackbone:
@@ -39,8 +27,7 @@ class GaussianMixtureBackbone:
     Source: Bayes' rule; the setting of MGD3 (arXiv 2505.18963), Figure 1.
     """
 
-    num_classes = 1
-    autoencoder = IdentityAutoencoder()
+    device = torch.device("cpu")
 
     def __init__(
         self,
@@ -67,11 +54,15 @@ class GaussianMixtureBackbone:
         return channels, height, width
 
     @property
-    def num_inference_steps(self) -> int:
-        """T, the number of reverse steps."""
-        return len(self.schedule)
+    def timesteps(self) -> tuple[int, ...]:
+        """The T visited timesteps of training, ascending."""
+        return tuple(self.schedule.timesteps.tolist())
 
-    def step(self, index: int, latents: torch.Tensor, classes: torch.Tensor) -> DenoisingStep:
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return zeros (B,): the mixture has no classes."""
+        return torch.zeros(len(classes))
+
+    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
         """Predict one reverse step from the exact posterior mean of the clean sample.
 
         Source: Bayes' rule.

@@ -1,13 +1,55 @@
-"""How a backbone is sampled."""
+"""How a diffusion model and its autoencoder are run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from mgd3_kedro.backbones.samplers import SAMPLERS
+from mgd3_kedro.backbones.schedule import TIMESTEP_SPACINGS
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
-from mgd3_kedro.devices import DEVICES
+from mgd3_kedro.devices import DEVICES, PRECISIONS
 from mgd3_kedro.stages import neutral
+
+CLASS_NAME = "{class_name}"
+
+
+class Placement(Protocol):
+    """Where a model is put, and in what form."""
+
+    @property
+    def precision(self) -> str:
+        """A name of `PRECISIONS`."""
+
+    @property
+    def compile(self) -> bool:
+        """Whether to compile it."""
+
+    @property
+    def device(self) -> str:
+        """One of `DEVICES`."""
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """How images are encoded and decoded.
+
+    Args:
+        precision: A name of `PRECISIONS`.
+        compile: Compile the model.
+        device: One of `DEVICES`.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    precision: str
+    compile: bool
+    device: str = neutral()
+
+    def __post_init__(self) -> None:
+        lookup(PRECISIONS, self.precision, "precision")
+        check_choice("device", self.device, DEVICES)
 
 
 @dataclass(frozen=True)
@@ -17,8 +59,18 @@ class BackboneConfig:
     Args:
         sampler: A name of `SAMPLERS`.
         num_inference_steps: T.
+        timestep_spacing: A name of `TIMESTEP_SPACINGS`.
+        reference_steps: T that lambda was tuned for: with another T the pull is rescaled so that
+            it adds up to the same; None to leave it.
         guidance_scale: Scale of classifier-free guidance; 1 switches it off.
         cfg_channels: Latent channels that guidance reaches, None for all.
+        cfg_from_timestep: Guide from this training timestep upwards.
+        cfg_to_timestep: Guide up to this one, included.
+        prompt_template: What text-to-image models are asked for, with `{class_name}` in it.
+        negative_prompt: What they are guided away from.
+        precision: A name of `PRECISIONS`.
+        compile: Compile the network.
+        max_batch: Images that are denoised at once.
         device: One of `DEVICES`.
 
     Raises:
@@ -27,14 +79,42 @@ class BackboneConfig:
 
     sampler: str
     num_inference_steps: int
+    timestep_spacing: str
+    reference_steps: int | None
     guidance_scale: float
     cfg_channels: int | None
+    cfg_from_timestep: int
+    cfg_to_timestep: int
+    prompt_template: str
+    negative_prompt: str
+    precision: str
+    compile: bool
+    max_batch: int = neutral()
     device: str = neutral()
 
     def __post_init__(self) -> None:
         lookup(SAMPLERS, self.sampler, "sampler")
         check_count("num_inference_steps", self.num_inference_steps, 2, 1000)
+        lookup(TIMESTEP_SPACINGS, self.timestep_spacing, "timestep spacing")
+        if self.reference_steps is not None:
+            check_count("reference_steps", self.reference_steps, 2, 1000)
         check_range("guidance_scale", self.guidance_scale, 0)
         if self.cfg_channels is not None:
             check_count("cfg_channels", self.cfg_channels)
+        check_count("cfg_from_timestep", self.cfg_from_timestep, 0)
+        check_count("cfg_to_timestep", self.cfg_to_timestep, self.cfg_from_timestep)
+        if CLASS_NAME not in self.prompt_template:
+            raise ValueError(
+                f"prompt_template: expected {CLASS_NAME} in it, got {self.prompt_template!r}"
+            )
+        lookup(PRECISIONS, self.precision, "precision")
+        check_count("max_batch", self.max_batch)
         check_choice("device", self.device, DEVICES)
+
+    def uses_null_class(self, timestep: int) -> bool:
+        """Tell whether classifier-free guidance acts at a training timestep.
+
+        Source: guidance in a limited interval (arXiv 2404.07724), section 3.
+        """
+        inside = self.cfg_from_timestep <= timestep <= self.cfg_to_timestep
+        return self.guidance_scale != 1 and inside

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mgd3_kedro.backbones.settings import Placement
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 CONFIG_FILE = "config.json"
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Layers of attention in autoencoders saved by early diffusers; loading renames them."""
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse weights that there are as a pickle alone.
+
+    Raises:
+        ValueError: Naming the file and the command that converts it.
+
+    Source: ours.
+    """
+    if any(folder.glob("*.safetensors")):
+        return
+    for path in sorted(folder.glob("*")):
+        if path.suffix in PICKLES:
+            raise ValueError(
+                f"{path}: expected safetensors, got a pickle, which can run any code when it is "
+                f"read; convert it with: kedro convert-model {folder.parent} TARGET"
+            )
 
 
 def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
@@ -26,14 +49,47 @@ def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If one of the two files is missing.
-        ValueError: If a file cannot be read, or a parameter is missing, unexpected or of another
-            shape.
+        ValueError: If a file cannot be read or is a pickle, or a parameter is missing, unexpected
+            or of another shape.
+
+    Source: ours.
+    """
+    return check_weights(
+        folder, WEIGHTS_FILE, model_class.__name__, model_class.from_config, _present_name
+    )
+
+
+def check_weights(
+    folder: Path,
+    weights_file: str,
+    kind: str,
+    build: Callable[[dict[str, Any]], torch.nn.Module],
+    present_name: Callable[[str], str | None],
+) -> dict[str, Any]:
+    """Compare the shapes in a weights file with those of the model that `config.json` describes.
+
+    Args:
+        folder: Holds the two files.
+        weights_file: Name of the weights file.
+        kind: What the model is called in messages.
+        build: Makes the model from its configuration.
+        present_name: Name of a parameter by today's names, from its name in the file; None for
+            what a model no longer keeps. Not asked about names that the model has.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        FileNotFoundError: If one of the two files is missing.
+        ValueError: If a file cannot be read or is a pickle, or a parameter is missing, unexpected
+            or of another shape.
 
     Source: ours.
     """
     from safetensors import SafetensorError, safe_open
 
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
+    refuse_pickles(folder)
+    for name in (CONFIG_FILE, weights_file):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"expected {folder / name}, found no such file")
     try:
@@ -41,53 +97,61 @@ def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
         if not isinstance(config, dict):  # diffusers would take a text for a name on the hub
             raise ValueError(f"expected settings by name, got {config!r}")
         with torch.device("meta"):
-            expected = model_class.from_config(config).state_dict()
+            expected = build(config).state_dict()
     except Exception as error:  # a constructor may fail in any way at settings it does not expect
-        raise ValueError(
-            f"{folder / CONFIG_FILE}: not a {model_class.__name__}: {error}"
-        ) from error
+        raise ValueError(f"{folder / CONFIG_FILE}: not a {kind}: {error}") from error
     try:
-        with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+        with safe_open(folder / weights_file, framework="pt") as file:
             found = {
-                name if name in expected else _present_name(name): tuple(
-                    file.get_slice(name).get_shape()
-                )
+                known: tuple(file.get_slice(name).get_shape())
                 for name in file.keys()  # noqa: SIM118
+                if (known := name if name in expected else present_name(name))
             }
     except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS_FILE}: not a safetensors file: {error}") from error
+        raise ValueError(f"{folder / weights_file}: not a safetensors file: {error}") from error
     for name, tensor in expected.items():
         if found.get(name) != tuple(tensor.shape):
             raise ValueError(
-                f"{folder / WEIGHTS_FILE}: expected {name} of shape {tuple(tensor.shape)} as "
+                f"{folder / weights_file}: expected {name} of shape {tuple(tensor.shape)} as "
                 f"{CONFIG_FILE} says, got {found.get(name, 'none')}"
             )
     if unexpected := sorted(found.keys() - expected.keys()):
         raise ValueError(
-            f"{folder / WEIGHTS_FILE}: expected no parameter beyond those of {CONFIG_FILE}, "
+            f"{folder / weights_file}: expected no parameter beyond those of {CONFIG_FILE}, "
             f"got {unexpected[0]} and {len(unexpected) - 1} more"
         )
     return config
 
 
-def load_component(model_class: type[Any], folder: Path, device: torch.device) -> Any:
-    """Load a checked component in float32, in eval mode, without gradients.
+def load_component(model_class: type[Any], folder: Path, placement: Placement) -> Any:
+    """Load a checked component in eval mode, without gradients.
+
+    Args:
+        model_class: A diffusers model class.
+        folder: Holds `config.json` and the weights.
+        placement: Precision, device, and whether to compile.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If the weights do not fit the configuration.
+        ValueError: If the weights do not fit the configuration, or are a pickle.
 
     Source: ours.
     """
     check_component(model_class, folder)
     model = model_class.from_pretrained(
         folder,
-        torch_dtype=torch.float32,
+        torch_dtype=PRECISIONS[placement.precision].dtype,
         use_safetensors=True,
         local_files_only=True,
         low_cpu_mem_usage=False,
     )
-    return model.to(device).eval().requires_grad_(False)
+    model.to(resolve_device(placement.device)).eval().requires_grad_(False)
+    if placement.compile:
+        # An autoencoder is never called itself, only its halves are.
+        halves = [half for name in ("encoder", "decoder") if (half := getattr(model, name, None))]
+        for part in halves or [model]:
+            part.compile()
+    return model
 
 
 def _present_name(name: str) -> str:

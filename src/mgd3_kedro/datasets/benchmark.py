@@ -14,43 +14,51 @@ from mgd3_kedro.records import Benchmark, ClassSpec
 class BenchmarkDataset(AbstractDataset[None, Benchmark]):
     """A table of classes, tab-separated without a header: folder, class index, class name.
 
-    A line's number is the label within the benchmark.
+    A line's number is the label within the benchmark. Without a table the classes are those of the
+    images, sorted: their number is also the class index, their name the class name.
 
     Args:
-        filepath: The table.
+        filepath: The table; None to take the classes of the images.
         name: Name of the benchmark.
         image_size: Side of its images in pixels.
+        test_images_per_class: What the published test set has, None if that is not known.
+        source: Where the images are.
+        root: What a relative source starts from.
         metadata: Ignored by Kedro; read by plugins.
     """
 
     def __init__(
-        self, *, filepath: str, name: str, image_size: int, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str | None,
+        name: str,
+        image_size: int,
+        test_images_per_class: int | None = None,
+        source: str | None = None,
+        root: str = ".",
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._path = Path(filepath)
+        if filepath is None and source is None:
+            raise DatasetError("benchmark: expected a class table or the source of the images")
+        self._path = Path(filepath) if filepath is not None else None
         self._name = name
         self._image_size = image_size
+        self._test_images = test_images_per_class
+        self._source = Path(root, source or "")
         self.metadata = metadata
 
     def load(self) -> Benchmark:
         """Read the table.
 
         Raises:
-            DatasetError: If the table is missing or a line does not have the three columns.
+            DatasetError: If the table or the source is missing, or a line does not have the three
+                columns.
         """
-        if not self._path.is_file():
-            raise DatasetError(f"expected the class table {self._path}, found no such file")
-        with self._path.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         try:
-            classes = tuple(
-                ClassSpec(label, wnid, int(index), name)
-                for label, (wnid, index, name) in enumerate(lines)
-            )
-            return Benchmark(self._name, self._image_size, classes)
+            specs = self._listed() if self._path is None else _read_table(self._path)
+            return Benchmark(self._name, self._image_size, specs, self._test_images)
         except ValueError as error:
-            raise DatasetError(
-                f"{self._path}: expected folder, class index and class name in every line ({error})"
-            ) from error
+            raise DatasetError(f"{self._path or self._source}: {error}") from error
 
     def save(self, data: None) -> None:
         """Refuse: class tables are source data.
@@ -58,10 +66,39 @@ class BenchmarkDataset(AbstractDataset[None, Benchmark]):
         Raises:
             DatasetError: Always.
         """
-        raise DatasetError(f"{self._path} is read only")
+        raise DatasetError(f"{self._path or self._source} is read only")
 
     def _exists(self) -> bool:
-        return self._path.is_file()
+        return self._path.is_file() if self._path else self._source.exists()
+
+    def _listed(self) -> tuple[ClassSpec, ...]:
+        from mgd3_kedro.datasets.sources import open_source
+
+        names = open_source(self._source).classes()
+        return tuple(
+            ClassSpec(label, name, label, name.replace("_", " "))
+            for label, name in enumerate(sorted(names))
+        )
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path), "name": self._name, "image_size": self._image_size}
+        return {
+            "filepath": str(self._path or self._source),
+            "name": self._name,
+            "image_size": self._image_size,
+        }
+
+
+def _read_table(path: Path) -> tuple[ClassSpec, ...]:
+    if not path.is_file():
+        raise DatasetError(f"expected the class table {path}, found no such file")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        return tuple(
+            ClassSpec(label, wnid, int(index), name)
+            for label, (wnid, index, name) in enumerate(lines)
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"expected folder, class index and class name in every line ({error})"
+        ) from error

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.stages import is_neutral
+from mgd3_kedro.stages import plain_settings
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
@@ -44,10 +44,7 @@ def plain_text(settings: Any) -> str:
     """
 
     def plain(value: Any) -> Any:
-        if not dataclasses.is_dataclass(value):
-            return str(value)
-        fields = (field for field in dataclasses.fields(value) if not is_neutral(field))
-        return {field.name: getattr(value, field.name) for field in fields}
+        return plain_settings(value) if dataclasses.is_dataclass(value) else str(value)
 
     return json.dumps(settings, sort_keys=True, default=plain)
 

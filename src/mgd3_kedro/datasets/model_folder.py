@@ -5,49 +5,62 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.fingerprint import file_digest
+from mgd3_kedro.datasets.fingerprint import digest, file_digest
+from mgd3_kedro.datasets.hub import UNUSED, find_model
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
+
+PICKLES = (".bin", ".ckpt")
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
     """A folder of weights, loaded as a handle: whoever samples loads the model once per process.
 
     Args:
-        filepath: The folder.
-        made_by: The command that makes the weights, named when they are missing.
+        model: The folder, or an id on the Hugging Face hub, which is downloaded when it is loaded.
+        family: What kind of model it is.
+        root: What a relative folder starts from.
+        if_missing: What to do if there are no weights, for the error that says so.
         metadata: Ignored by Kedro; read by plugins.
     """
 
     def __init__(
-        self, *, filepath: str, made_by: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        model: str,
+        family: str,
+        root: str,
+        if_missing: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._folder = Path(filepath)
-        self._made_by = made_by
+        self._model = model
+        self._family = family
+        self._root = Path(root)
+        self._if_missing = if_missing
         self.metadata = metadata
 
     def load(self) -> Partition:
         """Return what gives the folder and the identity of its weights.
 
         Raises:
-            DatasetError: If there are no weights.
+            DatasetError: If there are no weights, or an id is not on the hub.
         """
-        weights = sorted(self._folder.rglob("*.safetensors"))
-        missing = self._models_without_weights()
+        folder = find_model(self._model, self._root)
+        missing = _parts_without_weights(folder)
+        weights = _weights(folder)
         if missing or not weights:
             raise DatasetError(
-                f"expected model weights in {self._folder.joinpath(*missing[:1])}, found none; "
-                f"make them with: {self._made_by}"
+                f"expected model weights in {folder.joinpath(*missing[:1])}, found none; "
+                f"name another model with --params model=FOLDER; {self._advice(folder)}"
             )
-        configs = sorted(self._folder.rglob("*.json"))
-        fingerprint = file_digest([*weights, *configs])
-        return Partition(partial(ModelFolder, self._folder, fingerprint), fingerprint)
+        fingerprint = digest(self._family, _digest_of([*weights, *_texts(folder)]))
+        return Partition(partial(ModelFolder, folder, fingerprint, self._family), fingerprint)
 
     def save(self, data: Mapping[str, Any]) -> None:
         """Write a pipeline and files, then put the folder in place at once.
@@ -60,8 +73,9 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         """
         from safetensors import SafetensorError
 
-        fresh = self._folder.with_name(f"{self._folder.name}.partial")
-        old = self._folder.with_name(f"{self._folder.name}.old")
+        folder = self._root / self._model
+        fresh = folder.with_name(f"{folder.name}.partial")
+        old = folder.with_name(f"{folder.name}.old")
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
@@ -73,30 +87,62 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                 else:
                     content.save_pretrained(fresh, safe_serialization=True)
             # The old weights are never gone before the new ones are complete.
-            if self._folder.exists():
+            if folder.exists():
                 shutil.rmtree(old, ignore_errors=True)
-                self._folder.replace(old)
-            fresh.replace(self._folder)
+                folder.replace(old)
+            fresh.replace(folder)
             shutil.rmtree(old, ignore_errors=True)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise DatasetError(f"{self._folder} could not be written: {error}") from error
+            raise DatasetError(f"{folder} could not be written: {error}") from error
 
-    def _models_without_weights(self) -> list[str]:
-        """Name the parts of the pipeline that are missing, or are a model without its weights."""
-        index = self._folder / "model_index.json"
-        parts = json.loads(index.read_text()) if index.is_file() else {}
-        # A part is [library, class]; both are null where a pipeline does without it.
-        named = [name for name, made in parts.items() if isinstance(made, list) and made[0]]
-        return [
-            name
-            for name in named
-            if not (folder := self._folder / name).is_dir()
-            or ((folder / "config.json").is_file() and not any(folder.glob("*.safetensors")))
-        ]
+    def _advice(self, folder: Path) -> str:
+        from_hub = folder.name != Path(self._model).name
+        if from_hub:
+            return f"if it is published as pickles: kedro convert-model {self._model} TARGET"
+        return self._if_missing
 
     def _exists(self) -> bool:
-        return any(self._folder.rglob("*.safetensors"))
+        return bool(_weights(self._root / self._model))
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
+        return {"filepath": str(self._root / self._model), "family": self._family}
+
+
+def _weights(folder: Path) -> list[Path]:
+    """Return all weights, also those that are refused later, with a reason."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in (".safetensors", *PICKLES)]
+
+
+def _texts(folder: Path) -> list[Path]:
+    """Return configurations and vocabularies."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in (".json", ".txt")]
+
+
+def _parts_without_weights(folder: Path) -> list[str]:
+    """Name the parts of a pipeline that are missing, or are a model without its weights."""
+    index = folder / "model_index.json"
+    parts = json.loads(index.read_text()) if index.is_file() else {}
+    # A part is [library, class]; both are null where a pipeline does without it.
+    named = [name for name, made in parts.items() if isinstance(made, list) and made[0]]
+    return [
+        name
+        for name in named
+        if name not in UNUSED
+        and (
+            not (part := folder / name).is_dir()
+            or ((part / "config.json").is_file() and not _weights(part))
+        )
+    ]
+
+
+def _digest_of(paths: list[Path]) -> str:
+    return _digest_of_state(
+        tuple((str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in paths)
+    )
+
+
+@lru_cache(maxsize=8)
+def _digest_of_state(state: tuple[tuple[str, int, int], ...]) -> str:
+    """Read gigabytes once per process, as long as size and time of every file stay."""
+    return file_digest(Path(name) for name, _, _ in state)

@@ -19,7 +19,7 @@ def standard_noise(
 
     Source: DDPM (arXiv 2006.11239).
     """
-    return noise, backbone.num_inference_steps - 1
+    return noise, len(backbone.timesteps) - 1
 
 
 def noised_modes(
@@ -38,7 +38,7 @@ def noised_modes(
 
     Source: D4M (arXiv 2407.15138).
     """
-    first = max(1, round(backbone.num_inference_steps * noise_strength)) - 1
+    first = max(1, round(len(backbone.timesteps) * noise_strength)) - 1
     return backbone.add_noise(modes, noise, first), first
 
 

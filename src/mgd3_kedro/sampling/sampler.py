@@ -8,6 +8,7 @@ import torch
 
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.randomness import seeded_generator
+from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.guidance import pull_towards_modes
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.settings import SamplingConfig
@@ -30,7 +31,7 @@ def image_generator(seed: int, class_index: int, image: int) -> torch.Generator:
 def denoise(
     backbone: Backbone,
     modes: torch.Tensor,
-    classes: torch.Tensor,
+    classes: Sequence[ClassSpec],
     config: SamplingConfig,
     generators: Sequence[torch.Generator],
 ) -> torch.Tensor:
@@ -39,16 +40,16 @@ def denoise(
     Args:
         backbone: The diffusion model.
         modes: The mode of each sample, (B, C, H, W); its batch may mix classes.
-        classes: (B,), int64, in the label space of the backbone.
+        classes: The class of each sample.
         config: Where to start, how strongly to guide and when to stop guiding.
         generators: One per sample.
 
     Returns:
-        Scaled latents, (B, C, H, W).
+        Scaled latents, (B, C, H, W), on the CPU.
 
     Raises:
-        ValueError: If the modes do not have the backbone's latent shape, or there is not one class
-            and one generator for each.
+        ValueError: If the modes do not have the backbone's latent shape, there is not one class
+            and one generator for each, or the backbone does not know a class.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -62,18 +63,22 @@ def denoise(
             f"expected a class and a generator for each of {len(modes)} modes, "
             f"got {len(classes)} and {len(generators)}"
         )
+    conditions = backbone.conditions(classes)
+    modes = modes.to(backbone.device)
     start = INITIAL_LATENTS[config.initial_latents]
     latents, first = start(backbone, modes, _noise(modes, generators), config.noise_strength)
     for index in range(first, -1, -1):
-        step = backbone.step(index, latents, classes)
+        step = backbone.step(index, latents, conditions)
         latents = step.prev_mean
-        if config.guides(index):
-            latents = latents + pull_towards_modes(step, modes, config.mode_guidance_scale)
+        if scale := config.scale_at(index, backbone.timesteps):
+            latents = latents + pull_towards_modes(step, modes, scale)
         if index > 0:
             latents = latents + step.std * _noise(modes, generators)
-    return latents
+    return latents.cpu()
 
 
 def _noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    # Drawn on the CPU, whose generators give the same numbers on every machine.
     shape = like.shape[1:]
-    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    drawn = [torch.randn(shape, generator=generator) for generator in generators]
+    return torch.stack(drawn).to(like.device, non_blocking=True)

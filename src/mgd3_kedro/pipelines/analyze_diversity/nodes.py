@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.metrics import METRICS, project_jointly
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
+from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +49,8 @@ class Analysis:
     """Settings of the stage."""
 
     method: str
-    backbone: str
     config: AnalysisConfig
-    device: str = neutral()
+    autoencoder: AutoencoderConfig
 
 
 def analyze_images(
@@ -60,9 +59,8 @@ def analyze_images(
     latents: Mapping[str, Partition],
     prior: Partition,
     method: str,
-    backbone: str,
     config: AnalysisConfig,
-    device: str,
+    autoencoder: AutoencoderConfig,
 ) -> Stage:
     """Plan the analysis of every class.
 
@@ -72,9 +70,8 @@ def analyze_images(
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
         prior: The weights, whose autoencoder gives the features.
         method: What made the images.
-        backbone: A name of `BACKBONES`.
         config: Settings of t-SNE.
-        device: Where to encode.
+        autoencoder: How the images are encoded.
 
     Returns:
         wnid -> scores and the positions of real and synthetic samples in the plane.
@@ -85,7 +82,7 @@ def analyze_images(
         spec.wnid: Task((evaluated_images[spec.wnid], latents[spec.wnid], prior), asdict(spec))
         for spec in benchmark.classes
     }
-    return Stage(analyze_classes, tasks, Analysis(method, backbone, config, device))
+    return Stage(analyze_classes, tasks, Analysis(method, config, autoencoder))
 
 
 def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict[str, Made]:
@@ -96,9 +93,9 @@ def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict
     made = {}
     for wnid, task in batch.items():
         images, stored, model = task.inputs
-        autoencoder = load_autoencoder(settings.backbone, model, settings.device)
+        autoencoder = load_autoencoder(model, settings.autoencoder)
         real = stored["latents"].flatten(1).numpy()
-        synthetic = autoencoder.encode(images).flatten(1).numpy()
+        synthetic = autoencoder.encode(images[:]).flatten(1).numpy()
         real_plane, planes = project_jointly(
             real,
             {settings.method: synthetic},

@@ -38,6 +38,8 @@ def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
     """
     keys = [key for key in (*RUN_KEYS, *KNOBS) if key != "seed"]
+    # Rows of an older version lack the knobs that it did not have.
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *keys])))
     groups = rows.groupby(keys, sort=False, dropna=False)
     table = groups.size().rename("trainings").to_frame()
     for kind in ("top1_last", "top1_best"):

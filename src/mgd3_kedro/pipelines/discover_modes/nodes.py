@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
-from mgd3_kedro.modes import ModesConfig, find_modes
+from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
+
+logger = logging.getLogger(__name__)
+
+COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
+    "inertia": sum,
+    "smallest_cluster": min,
+    "largest_cluster": max,
+    "unassigned_latents": sum,
+    "within_spread": fmean,
+    "between_spread": fmean,
+    "silhouette": fmean,
+    "degenerate_clusters": sum,
+    "distinct_latents": sum,
+}
+"""How the measurements of classes become one."""
 
 
 def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Stage:
@@ -16,7 +33,8 @@ def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Sta
         config: Which mode finder, how many modes.
 
     Returns:
-        wnid -> modes (K, C, H, W) with their members and nearest real latents.
+        wnid -> modes (K, C, H, W) with their members and nearest real latents, and where clusters
+        nest, the mode each was split off from.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -40,25 +58,35 @@ def discover_modes_of_classes(
             "assignment": found.assignment,
             "nearest_real": found.nearest_real,
         }
-        counts = found.member_counts
-        metrics = {
-            "inertia": found.inertia,
-            "smallest_cluster": float(counts.min()),
-            "largest_cluster": float(counts.max()),
-        }
-        made[wnid] = Made(tensors, len(found.modes), metrics)
+        if found.parents is not None:
+            tensors["parents"] = found.parents
+        metrics = measure_class(stored["latents"], found)
+        if found.degenerate_clusters:
+            logger.warning(
+                "class %s: %d of %d modes repeat another or had no members; of %d latents, %d are "
+                "distinct; remove duplicates, or ask for fewer images per class",
+                wnid,
+                found.degenerate_clusters,
+                len(found.modes),
+                len(found.assignment),
+                metrics["distinct_latents"],
+            )
+        rows = tuple(
+            {"mode": mode, "members": members}
+            for mode, members in enumerate(found.member_counts.tolist())
+        )
+        made[wnid] = Made(tensors, len(found.modes), metrics, rows)
     return made
 
 
 def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
-    """Sum up what was measured while modes were found.
+    """Sum up what was measured while modes were found; spreads and silhouette as means of classes.
 
     Source: ours.
     """
-    metrics = [partition.metrics for partition in modes.values()]
-    return {
-        "modes": sum(partition.count for partition in modes.values()),
-        "inertia": sum(of_class["inertia"] for of_class in metrics),
-        "smallest_cluster": min(of_class["smallest_cluster"] for of_class in metrics),
-        "largest_cluster": max(of_class["largest_cluster"] for of_class in metrics),
+    measured = [partition.metrics for partition in modes.values()]
+    combined = {
+        name: combine([of_class[name] for of_class in measured])
+        for name, combine in COMBINED.items()
     }
+    return {"modes": sum(partition.count for partition in modes.values()), **combined}

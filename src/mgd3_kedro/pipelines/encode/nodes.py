@@ -2,79 +2,182 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from mgd3_kedro.backbones import load_autoencoder
+import torch
+
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import peak_signal_to_noise
+from mgd3_kedro.checks import check_choice, check_count
+from mgd3_kedro.images import chunks_of
+from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
 
-PSNR_IMAGES = 50
-"""Images per class whose reconstruction is measured; decoding all would double the stage."""
+logger = logging.getLogger(__name__)
+
+SHOWN_CLASSES = 10
+POSTERIORS = ("mean", "sample")
+POSTERIOR_DRAW = 1
+"""Last number of the key of a draw: no image that is made has one like it."""
+PROBED_CLASSES = 10
+PROBED_IMAGES = 16
+"""Of each probed class: what is decoded again to measure the autoencoder does not grow with the
+data set."""
+
+
+@dataclass(frozen=True)
+class EncodingConfig:
+    """Which latent stands for an image.
+
+    Args:
+        posterior: "mean", or "sample" for a draw, as the released code does with text-to-image
+            models.
+        seed: Of the draws.
+        workers: Processes that decode image files ahead; 0: none, they are decoded in between.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    posterior: str
+    seed: int
+    workers: int = neutral()
+
+    def __post_init__(self) -> None:
+        check_choice("posterior", self.posterior, POSTERIORS)
+        check_count("seed", self.seed, 0, 2**32 - 1)
+        check_count("workers", self.workers, 0)
 
 
 @dataclass(frozen=True)
 class Encoding:
     """Settings of the stage."""
 
-    backbone: str
-    device: str = neutral()
+    autoencoder: AutoencoderConfig
+    config: EncodingConfig
+
+
+def describe_benchmark(
+    benchmark: Benchmark, train_images: Mapping[str, Partition]
+) -> dict[str, Any]:
+    """Write down what a class is called where: label, folder, class index and name.
+
+    Args:
+        benchmark: The classes.
+        train_images: wnid -> images (N, 3, S, S), uint8.
+
+    Returns:
+        The benchmark, with the number of train images of each class.
+
+    Source: ours.
+    """
+    described = benchmark.to_dict()
+    for spec in described["classes"]:
+        spec["train_images"] = train_images[spec["wnid"]].count
+    for spec in described["classes"][:SHOWN_CLASSES]:
+        logger.info(
+            "label %(label)d is folder %(wnid)s, class index %(class_index)d, %(class_name)s: "
+            "%(train_images)d images",
+            spec,
+        )
+    if (more := len(described["classes"]) - SHOWN_CLASSES) > 0:
+        logger.info("and %d more classes, see benchmark.json", more)
+    return described
 
 
 def encode_images(
     benchmark: Benchmark,
     train_images: Mapping[str, Partition],
     prior: Partition,
-    backbone: str,
-    device: str,
+    autoencoder: AutoencoderConfig,
+    config: EncodingConfig,
 ) -> Stage:
     """Plan the encoding of every class.
 
     Args:
         benchmark: The classes.
-        train_images: wnid -> images (N, 3, H, W), uint8.
+        train_images: wnid -> images (N, 3, S, S), uint8.
         prior: The weights.
-        backbone: A name of `BACKBONES`.
-        device: Where to encode.
+        autoencoder: How the autoencoder is run.
+        config: Which latent stands for an image.
 
     Returns:
         wnid -> latents (N, C, H, W), scaled.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
-    tasks = {wnid: Task((train_images[wnid], prior)) for wnid in benchmark.wnids}
-    return Stage(encode_classes, tasks, Encoding(backbone, device))
+    tasks = {
+        spec.wnid: Task((train_images[spec.wnid], prior), asdict(spec))
+        for spec in benchmark.classes
+    }
+    return Stage(encode_classes, tasks, Encoding(autoencoder, config))
 
 
 def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[str, Made]:
-    """Encode some classes and measure how well their latents decode.
+    """Encode some classes.
+
+    Raises:
+        ValueError: If a latent is not finite.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     made = {}
     for wnid, task in batch.items():
         images, model = task.inputs
-        autoencoder = load_autoencoder(settings.backbone, model, settings.device)
+        autoencoder = load_autoencoder(model, settings.autoencoder)
+        drawn = settings.config.posterior == "sample"
+        key = (settings.config.seed, task.about["class_index"])
+        size = autoencoder.slice_size
+        parts = []
+        for first, chunk in zip(
+            range(0, len(images), size),
+            chunks_of(images, size, settings.config.workers),
+            strict=True,
+        ):
+            numbers = range(first, first + len(chunk))
+            generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
+            parts.append(autoencoder.encode(chunk, generators if drawn else None))
         try:
-            latents = LatentSet(autoencoder.encode(images)).latents
+            latents = LatentSet(torch.cat(parts)).latents
         except ValueError as error:
             raise ValueError(f"class {wnid}: {error}") from error
-        probe = slice(0, PSNR_IMAGES)
-        psnr = peak_signal_to_noise(images[probe], autoencoder.decode(latents[probe]))
-        made[wnid] = Made({"latents": latents}, len(latents), {"reconstruction_psnr": psnr})
+        made[wnid] = Made({"latents": latents}, len(latents))
     return made
 
 
-def measure_encoding(latents: Mapping[str, Partition]) -> dict[str, float]:
-    """Sum up what was measured while encoding.
+def measure_encoding(
+    benchmark: Benchmark,
+    train_images: Mapping[str, Partition],
+    latents: Mapping[str, Partition],
+    prior: Partition,
+    config: AutoencoderConfig,
+) -> dict[str, float]:
+    """Sum up the stage, and measure how well latents decode on some images of some classes.
+
+    Args:
+        benchmark: The classes.
+        train_images: wnid -> images (N, 3, S, S), uint8.
+        latents: wnid -> latents (N, C, H, W), scaled.
+        prior: The weights.
+        config: How the autoencoder is run.
 
     Source: ours.
     """
-    images = sum(partition.count for partition in latents.values())
-    psnr = [partition.metrics["reconstruction_psnr"] for partition in latents.values()]
+    autoencoder = load_autoencoder(prior.load(), config)
+    step = -(-len(benchmark.wnids) // PROBED_CLASSES)
+    psnr = []
+    for wnid in benchmark.wnids[::step]:
+        images = train_images[wnid].load()[:PROBED_IMAGES]
+        of_class = latents[wnid].load()["latents"][: len(images)]
+        decoded = autoencoder.decode(of_class, images.shape[-1])
+        psnr.append(peak_signal_to_noise(images, decoded))
+    count = sum(partition.count for partition in latents.values())
     return {
-        "images": images,
-        "images_per_second": images / sum(partition.seconds for partition in latents.values()),
+        "images": count,
+        "images_per_second": count / sum(partition.seconds for partition in latents.values()),
         "reconstruction_psnr": sum(psnr) / len(psnr),
     }

@@ -2,7 +2,11 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.encode.nodes import encode_images, measure_encoding
+from mgd3_kedro.pipelines.encode.nodes import (
+    describe_benchmark,
+    encode_images,
+    measure_encoding,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -10,12 +14,23 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(
+                describe_benchmark,
+                ["benchmark", "train_images"],
+                "benchmark_description",
+                name="describe_benchmark",
+            ),
+            node(
                 encode_images,
-                ["benchmark", "train_images", "prior", "params:backbone", "params:device"],
+                ["benchmark", "train_images", "prior", "params:autoencoder", "params:encoding"],
                 "latents",
                 name="encode_images",
             ),
-            node(measure_encoding, "latents", "encode_metrics", name="measure_encoding"),
+            node(
+                measure_encoding,
+                ["benchmark", "train_images", "latents", "prior", "params:autoencoder"],
+                "encode_metrics",
+                name="measure_encoding",
+            ),
         ],
         tags="encode",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import (
@@ -32,10 +32,10 @@ def distill_images(
     latents: Mapping[str, Partition],
     modes: Mapping[str, Partition],
     prior: Partition,
-    backbone: str,
     method: str,
     methods: dict[str, Any],
     diffusion: BackboneConfig,
+    autoencoder: AutoencoderConfig,
     sampling: SamplingConfig,
     distillation: DistillationConfig,
     found_by: ModesConfig,
@@ -48,10 +48,10 @@ def distill_images(
         latents: wnid -> latents (N, C, H, W), scaled.
         modes: wnid -> modes (K, C, H, W) and who belongs to them.
         prior: The weights.
-        backbone: A name of `BACKBONES`.
         method: A name of `methods`.
         methods: Name -> procedure and settings.
         diffusion: How the backbone is sampled.
+        autoencoder: How its samples are decoded.
         sampling: Where samples start and how they are guided.
         distillation: Images per class and seed.
         found_by: How the modes were found.
@@ -64,7 +64,9 @@ def distill_images(
 
     Source: MGD3 (arXiv 2505.18963), section 3.
     """
-    common = Common(backbone, diffusion, sampling, distillation, found_by.mode_finder)
+    common = Common(
+        benchmark.image_size, diffusion, autoencoder, sampling, distillation, found_by.mode_finder
+    )
     plan = plan_method(method, methods, common)
     tasks = {
         spec.wnid: Task(

@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig, load_backbone
+from mgd3_kedro.backbones import (
+    AutoencoderConfig,
+    BackboneConfig,
+    load_autoencoder,
+    load_backbone,
+)
 from mgd3_kedro.checks import check_count, lookup, unknown_name
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images
-from mgd3_kedro.records import ClassSpec
-from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
-from mgd3_kedro.stages import LoadedTask, Made, neutral
+from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.sampling import Batches, SamplingConfig, denoise, image_generator
+from mgd3_kedro.stages import LoadedTask, Made, plain_settings
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,6 @@ class DistillationConfig:
     Args:
         ipc: Images per class.
         seed: Seed of the data set.
-        max_batch: Images that are denoised at once.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -33,20 +38,19 @@ class DistillationConfig:
 
     ipc: int
     seed: int
-    max_batch: int = neutral()
 
     def __post_init__(self) -> None:
         check_count("ipc", self.ipc, 1)
         check_count("seed", self.seed, 0, 2**32 - 1)
-        check_count("max_batch", self.max_batch, 1)
 
 
 @dataclass(frozen=True)
 class Denoising:
     """Settings of images drawn from a backbone."""
 
-    backbone: str
+    image_size: int
     diffusion: BackboneConfig
+    autoencoder: AutoencoderConfig
     sampling: SamplingConfig
     distillation: DistillationConfig
     mode_finder: str
@@ -63,8 +67,9 @@ class Selection:
 class Common(NamedTuple):
     """What all methods share; a method overrides some of `sampling`."""
 
-    backbone: str
+    image_size: int
     diffusion: BackboneConfig
+    autoencoder: AutoencoderConfig
     sampling: SamplingConfig
     distillation: DistillationConfig
     mode_finder: str
@@ -104,7 +109,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     _check_known(settings, (field.name for field in fields(SamplingConfig)))
     sampling = SamplingConfig(**{**asdict(common.sampling), **settings})
     denoising = Denoising(**{**common._asdict(), "sampling": sampling})
-    classes = math.ceil(common.distillation.max_batch / common.distillation.ipc)
+    classes = math.ceil(common.diffusion.max_batch / common.distillation.ipc)
     return Plan(denoise_classes, denoising, classes)
 
 
@@ -126,35 +131,34 @@ def denoise_classes(batch: Mapping[str, LoadedTask], settings: Denoising) -> dic
     ipc, seed = settings.distillation.ipc, settings.distillation.seed
     specs = [ClassSpec(**task.about) for task in batch.values()]
     model = next(iter(batch.values())).inputs[-1]
-    backbone = load_backbone(settings.backbone, model, settings.diffusion)
+    backbone = load_backbone(model, settings.diffusion)
     modes = torch.cat([task.inputs[2]["modes"] for task in batch.values()])
-    indices = torch.tensor([spec.class_index for spec in specs])
-    if indices.max() >= backbone.num_classes:
-        raise ValueError(
-            f"class_index: expected below {backbone.num_classes}, the classes of the backbone, "
-            f"got {int(indices.max())}"
-        )
-    classes = indices.repeat_interleave(ipc)
-    generators = [image_generator(seed, spec.class_index, i) for spec in specs for i in range(ipc)]
-    latents = torch.cat(
-        [
-            denoise(backbone, modes[part], classes[part], settings.sampling, generators[part])
-            for part in _parts(len(modes), settings.distillation.max_batch)
+    classes = [spec for spec in specs for _ in range(ipc)]
+
+    def draw(part: slice) -> torch.Tensor:
+        asked = classes[part]
+        numbers = range(part.start, part.stop)
+        generators = [
+            image_generator(seed, spec.class_index, number % ipc)
+            for spec, number in zip(asked, numbers, strict=True)
         ]
-    )
+        return denoise(backbone, modes[part], asked, settings.sampling, generators)
+
+    latents = fitting_batches(model, settings.diffusion).run(draw, len(modes))
     if not torch.isfinite(latents).all():
         raise FloatingPointError(
             f"class {', '.join(batch)}: expected finite samples, got NaN or infinity; lower the "
-            "guidance scales or check the weights"
+            "guidance scales, check the weights, or use another precision than "
+            f"{settings.diffusion.precision}"
         )
-    images = backbone.autoencoder.decode(latents)
-    steps = settings.sampling.guided_steps(backbone.num_inference_steps)
+    autoencoder = load_autoencoder(model, settings.autoencoder)
+    images = autoencoder.decode(latents, settings.image_size)
+    steps = settings.sampling.guided_steps(backbone.timesteps)
     knobs = {
         "mode_finder": settings.mode_finder,
-        **asdict(settings.diffusion),
-        **asdict(settings.sampling),
+        **plain_settings(settings.diffusion),
+        **plain_settings(settings.sampling),
     }
-    del knobs["device"]
     made = {}
     rows = zip(specs, batch.items(), latents.split(ipc), images.split(ipc), strict=True)
     for spec, (wnid, task), of_class, pixels in rows:
@@ -184,8 +188,13 @@ def select_from_classes(batch: Mapping[str, LoadedTask], settings: Selection) ->
     return made
 
 
-def _parts(total: int, size: int) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, total, size)]
+@lru_cache(maxsize=2)
+def fitting_batches(model: ModelFolder, config: BackboneConfig) -> Batches:
+    """Return the batches of a model, which remember how many images fitted.
+
+    Source: ours.
+    """
+    return Batches(config.max_batch)
 
 
 def _check_known(settings: Mapping[str, Any], known: Any) -> None:

@@ -12,8 +12,9 @@ from PIL.Image import Image
 
 from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
-from mgd3_kedro.backbones.dit import DiTBackbone
-from mgd3_kedro.backbones.schedule import respaced_schedule
+from mgd3_kedro.backbones.diffusion import assemble_backbone
+from mgd3_kedro.backbones.dit import DiTDenoiser
+from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
 from mgd3_kedro.figures import draw_contact_sheet
@@ -79,21 +80,20 @@ def judge_samples(
 
     Source: ours.
     """
-    backbone = DiTBackbone(
-        as_shipped(denoiser.model),
-        LatentAutoencoder(as_shipped(autoencoder.model)),
-        respaced_schedule(diffusion.num_inference_steps),
+    backbone = assemble_backbone(
+        DiTDenoiser(as_shipped(denoiser.model)),
+        TrainedSchedule(),
         replace(diffusion, guidance_scale=config.guidance_scale),
     )
+    decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     count = config.samples_per_class
-    plain = SamplingConfig("noise", 1.0, 0.0, 0)
+    plain = SamplingConfig("noise", 1.0, 0.0, "constant", 0, None)
     samples = {}
     for spec in benchmark.classes:
         nowhere = torch.zeros(count, *backbone.latent_shape)
         generators = [image_generator(0, spec.class_index, image) for image in range(count)]
-        classes = torch.full((count,), spec.class_index)
-        latents = denoise(backbone, nowhere, classes, plain, generators)
-        samples[spec.wnid] = backbone.autoencoder.decode(latents)
+        latents = denoise(backbone, nowhere, [spec] * count, plain, generators)
+        samples[spec.wnid] = decoder.decode(latents)
     images, labels = stack_classes(benchmark, train_images)
     protocol = replace(
         evaluation,
@@ -143,6 +143,6 @@ def stack_classes(
 
     Source: ours.
     """
-    images = [partitions[wnid].load() for wnid in benchmark.wnids]
+    images = [partitions[wnid].load()[:] for wnid in benchmark.wnids]
     labels = [torch.full((len(of_class),), label) for label, of_class in enumerate(images)]
     return torch.cat(images), torch.cat(labels)

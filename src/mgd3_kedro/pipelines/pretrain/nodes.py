@@ -63,7 +63,7 @@ def train_autoencoder(
     )
     vae: Any = trained.model
     vae.register_to_config(scaling_factor=1.0)
-    unscaled = LatentAutoencoder(vae).encode(images)
+    unscaled = LatentAutoencoder(vae, benchmark.image_size).encode(images)
     vae.register_to_config(scaling_factor=1 / float(unscaled.std()))
     return trained, pd.DataFrame(trained.curve)
 
@@ -93,7 +93,7 @@ def train_denoiser(
     """
     where = resolve_device(device)
     images, labels = stack_classes(benchmark, train_images)
-    latents = LatentAutoencoder(autoencoder.model).encode(images)
+    latents = LatentAutoencoder(autoencoder.model, benchmark.image_size).encode(images)
     channels, height, width = latents.shape[1:]
     class_indices = torch.tensor([spec.class_index for spec in benchmark.classes])[labels]
     num_classes = int(class_indices.max()) + 1
@@ -117,7 +117,7 @@ def measure_reconstruction(
     Source: ours.
     """
     images, _ = stack_classes(benchmark, train_images)
-    model = LatentAutoencoder(as_shipped(autoencoder.model))
+    model = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     return {"psnr": peak_signal_to_noise(images, model.decode(model.encode(images)))}
 
 

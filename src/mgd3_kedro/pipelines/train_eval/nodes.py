@@ -183,4 +183,4 @@ def draw_accuracy(
 
 def _stack(classes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     labels = [torch.full((len(images),), label) for label, images in enumerate(classes)]
-    return torch.cat(list(classes)), torch.cat(labels)
+    return torch.cat([images[:] for images in classes]), torch.cat(labels)

@@ -1,0 +1,94 @@
+"""How fast the project is, as ratios of computations that alternate on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from benchmarks.encoding import (
+    ImageSet,
+    compare_with_bare_autoencoder,
+    measure_memory_growth,
+)
+from benchmarks.memory import measure_peak_memory
+from benchmarks.models import S2, SMALL, XL2, Bench, Work
+from benchmarks.sampling import (
+    compare_with_bare_forward,
+    compare_with_plain_loop,
+    compare_with_unguided,
+)
+from benchmarks.timing import Spread
+
+__all__ = ["MEASUREMENTS", "Measurement"]
+
+
+class Measurement(NamedTuple):
+    """A number that is measured.
+
+    Args:
+        measure: Measures it.
+        goal: What its median is to reach; empty for none.
+        only_on: The one device that it makes sense on; empty for any.
+    """
+
+    measure: Callable[[Bench], Spread]
+    goal: str = ""
+    only_on: str = ""
+
+
+# Batches are whole tiles of rows, with two rows per image: none is spent on padding.
+DIGITS = Work(SMALL, images=32, steps=5)
+PICTURES = Work(S2, images=16, steps=2)
+FEW_PICTURES = Work(S2, images=8, steps=2)
+LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64))
+MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
+
+
+def _on_a_card(images: int) -> dict[str, Measurement]:
+    """Return what is measured of the largest model at one batch size."""
+    made = {}
+    for form, compiled in (("bf16", False), ("bf16_compile", True)):
+        work = Work(XL2, images, steps=10, precision="bf16", compile=compiled)
+        made[f"sampling_xl2_{form}_batch{images}"] = Measurement(
+            partial(compare_with_plain_loop, work=work), only_on="cuda"
+        )
+        made[f"peak_gib_xl2_{form}_batch{images}"] = Measurement(
+            partial(measure_peak_memory, work=work), only_on="cuda"
+        )
+    return made
+
+
+def _sampling(work: Work, goal: str = "", **changes: Any) -> Measurement:
+    return Measurement(partial(compare_with_plain_loop, work=replace(work, **changes)), goal)
+
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "sampling_small": _sampling(DIGITS, ">= 2.7"),
+    "sampling_small_compile": _sampling(DIGITS, compile=True),
+    "sampling_small_bf16_compile": _sampling(DIGITS, ">= 4.5", precision="bf16", compile=True),
+    "sampling_s2": _sampling(PICTURES, ">= 1.03"),
+    "sampling_s2_bf16": _sampling(PICTURES, ">= 1.75", precision="bf16"),
+    "guided_per_unguided_small": Measurement(
+        partial(compare_with_unguided, work=DIGITS), "<= 1.03"
+    ),
+    "guided_per_unguided_s2": Measurement(
+        partial(compare_with_unguided, work=FEW_PICTURES), "<= 1.03"
+    ),
+    "step_per_forward_small": Measurement(
+        partial(compare_with_bare_forward, work=DIGITS), "<= 1.10"
+    ),
+    "step_per_forward_s2": Measurement(
+        partial(compare_with_bare_forward, work=FEW_PICTURES), "<= 1.03"
+    ),
+    "encode_per_autoencoder": Measurement(
+        partial(compare_with_bare_autoencoder, images=LARGE_IMAGES), "<= 1.05"
+    ),
+    "encode_rss_bytes_per_image": Measurement(
+        partial(measure_memory_growth, images=MANY_CLASSES), "<= 1024"
+    ),
+    **_on_a_card(1),
+    **_on_a_card(16),
+    **_on_a_card(64),
+}

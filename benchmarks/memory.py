@@ -1,0 +1,28 @@
+"""How much memory of a graphics card drawing takes."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from benchmarks.models import Bench, Work, draw, load_dit
+from benchmarks.timing import Spread
+from mgd3_kedro.backbones import load_backbone
+
+
+def measure_peak_memory(bench: Bench, work: Work) -> Spread:
+    """Return the peak of allocated memory in GiB while a piece of work is drawn, weights included.
+
+    Source: ours.
+    """
+    # Models of earlier measurements would be counted.
+    load_backbone.cache_clear()
+    gc.collect()
+    torch.cuda.empty_cache()
+    backbone = load_dit(bench, work)
+    draw(backbone, work)  # what compiling takes is not what drawing takes
+    torch.cuda.reset_peak_memory_stats()
+    draw(backbone, work)
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    return Spread(peak, peak, peak)

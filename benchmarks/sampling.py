@@ -1,0 +1,67 @@
+"""How fast images are drawn, next to a plain loop; what guidance and the loop itself cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import torch
+
+from benchmarks.models import LATENT_CHANNELS, Bench, Work, draw, load_dit
+from benchmarks.plain import draw_plainly, load_plain
+from benchmarks.timing import Spread, spread_of, time_ratios
+from mgd3_kedro.backbones.dit import DiTDenoiser
+
+PLAIN_SHARE = 4
+"""The plain loop draws one image in so many: its rate does not depend on their number."""
+
+
+def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
+    """Return images per second of `denoise`, in those of the plain loop.
+
+    Source: ours.
+    """
+    backbone = load_dit(bench, work)
+    plain_work = replace(work, images=max(1, work.images // PLAIN_SHARE))
+    plain = load_plain(bench, work)
+    ratios = time_ratios(
+        lambda: draw_plainly(*plain, plain_work), lambda: draw(backbone, work), bench.seconds
+    )
+    factor = work.images / plain_work.images
+    return spread_of([factor * ratio for ratio in ratios])
+
+
+def compare_with_unguided(bench: Bench, work: Work) -> Spread:
+    """Return the time of `denoise` with mode guidance, in that of `denoise` without.
+
+    Source: ours.
+    """
+    backbone = load_dit(bench, work)
+    ratios = time_ratios(
+        lambda: draw(backbone, work),
+        lambda: draw(backbone, work, mode_guidance_scale=0.0),
+        bench.seconds,
+    )
+    return spread_of(ratios)
+
+
+@torch.no_grad()
+def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
+    """Return the time of a whole step of `denoise`, in that of the transformer alone.
+
+    The transformer sees as many rows as in a step: two per image.
+
+    Source: ours.
+    """
+    backbone = load_dit(bench, work)
+    transformer = cast(DiTDenoiser, backbone.denoiser).transformer
+    side, count = work.size.latent_side, 2 * work.images
+    rows = torch.randn(count, LATENT_CHANNELS, side, side).to(transformer.device, transformer.dtype)
+    labels = (torch.arange(count) % work.size.classes).to(transformer.device)
+    timesteps = [torch.full((count,), t).to(transformer.device) for t in backbone.timesteps]
+
+    def forward() -> None:
+        for timestep in timesteps:
+            transformer(rows, timestep=timestep, class_labels=labels)
+
+    return spread_of(time_ratios(lambda: draw(backbone, work), forward, bench.seconds))

@@ -1,0 +1,79 @@
+"""Ratios of two computations that share one machine, and how far they scatter."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+
+LEAST_ROUNDS = 3
+"""A spread of fewer says nothing."""
+
+
+class Spread(NamedTuple):
+    """A measured number: median, 10th and 90th percentile over rounds."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Sum up the values of all rounds.
+
+    Source: ours.
+    """
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    deciles = statistics.quantiles(values, n=10, method="inclusive")
+    return Spread(statistics.median(values), deciles[0], deciles[-1])
+
+
+def time_ratios(
+    numerator: Callable[[], object],
+    denominator: Callable[[], object],
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+    """Return the ratio of the times of two computations, one per round.
+
+    Rounds go A B, B A, A B ...: both sides of a ratio see the same minute of the machine, and
+    neither always comes second.
+
+    Args:
+        numerator: A; both are called once before the clock runs.
+        denominator: B.
+        seconds: Rounds go on until this much time is spent.
+        clock: Seconds since any moment.
+
+    Source: ours.
+    """
+    numerator()
+    denominator()
+    began = clock()
+    ratios: list[float] = []
+    while len(ratios) < LEAST_ROUNDS or clock() - began < seconds:
+        if len(ratios) % 2 == 0:
+            above = _time(numerator, clock)
+            below = _time(denominator, clock)
+        else:
+            below = _time(denominator, clock)
+            above = _time(numerator, clock)
+        ratios.append(above / below)
+    return ratios
+
+
+def _time(function: Callable[[], object], clock: Callable[[], float]) -> float:
+    _wait_for_device()
+    began = clock()
+    function()
+    _wait_for_device()
+    return clock() - began
+
+
+def _wait_for_device() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,120 @@
+"""A diffusion model assembled from a network, a noise schedule and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from mgd3_kedro.backbones.base import Denoiser
+from mgd3_kedro.backbones.batching import pad_batch, row_tile
+from mgd3_kedro.backbones.conditioning import classifier_free
+from mgd3_kedro.backbones.samplers import SAMPLERS, total_pull
+from mgd3_kedro.backbones.schedule import NoiseSchedule, TrainedSchedule, respaced_schedule
+from mgd3_kedro.backbones.settings import BackboneConfig
+from mgd3_kedro.devices import PRECISIONS, matmul_precision
+from mgd3_kedro.records import ClassSpec, DenoisingStep
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionBackbone:
+    """A network sampled with classifier-free guidance; latents stay in float32 throughout.
+
+    Args:
+        denoiser: The network.
+        schedule: The visited noise levels.
+        config: How the network is sampled.
+        pull_scale: Factor of the pull towards modes.
+
+    Source: latent diffusion (arXiv 2112.10752).
+    """
+
+    denoiser: Denoiser
+    schedule: NoiseSchedule
+    config: BackboneConfig
+    pull_scale: float = 1.0
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a latent."""
+        return self.denoiser.latent_shape
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """The T visited timesteps of training, ascending."""
+        return tuple(self.schedule.timesteps.tolist())
+
+    @property
+    def device(self) -> torch.device:
+        """Where steps are computed."""
+        return self.denoiser.device
+
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return what tells the network the class of each sample, (B, ...).
+
+        Raises:
+            ValueError: If the network does not know a class.
+        """
+        return self.denoiser.conditions(classes)
+
+    @torch.no_grad()
+    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
+        """Predict one reverse step for latents (B, C, H, W) under conditions (B, ...)."""
+        output, variance = self._guided_output(index, latents, conditions)
+        noise_pred = self.schedule.noise_pred(index, latents, output)
+        sampler = SAMPLERS[self.config.sampler]
+        step = sampler(self.schedule, index, latents, noise_pred, variance)
+        return replace(step, pull=self.pull_scale * step.pull)
+
+    def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
+        """Bring clean latents (B, C, H, W) to the noise level of a step index."""
+        return self.schedule.add_noise(latents, noise, index)
+
+    def _guided_output(
+        self, index: int, latents: torch.Tensor, conditions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        channels = latents.shape[1]
+        if not self.config.uses_null_class(int(self.schedule.timesteps[index])):
+            output = self._predict(index, latents, conditions)
+            combined = output[:, :channels]
+        else:
+            null = self.denoiser.null_condition().expand_as(conditions)
+            output, without = self._predict(
+                index, torch.cat([latents, latents]), torch.cat([conditions, null])
+            ).chunk(2)
+            combined = classifier_free(
+                output[:, :channels],
+                without[:, :channels],
+                self.config.guidance_scale,
+                self.config.cfg_channels,
+            )
+        return combined, output[:, channels:] if output.shape[1] > channels else None
+
+    def _predict(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        precision = PRECISIONS[self.config.precision]
+        tile = row_tile(latents.device)
+        rows = pad_batch(latents.to(precision.dtype), tile)
+        timesteps = self.schedule.timesteps[index].expand(len(rows)).to(rows.device)
+        with matmul_precision(precision):
+            output = self.denoiser.predict(rows, timesteps, pad_batch(conditions, tile))
+        return output[: len(latents)].float()
+
+
+def assemble_backbone(
+    denoiser: Denoiser, trained: TrainedSchedule, config: BackboneConfig
+) -> DiffusionBackbone:
+    """Return a network with the noise schedule that a configuration asks for.
+
+    Raises:
+        ValueError: If the number of steps does not fit the schedule of training.
+
+    Source: ours.
+    """
+    schedule = respaced_schedule(config.num_inference_steps, trained, config.timestep_spacing)
+    pull_scale = 1.0
+    if config.reference_steps is not None:
+        sampler = SAMPLERS[config.sampler]
+        reference = respaced_schedule(config.reference_steps, trained, config.timestep_spacing)
+        pull_scale = total_pull(sampler, reference) / total_pull(sampler, schedule)
+    return DiffusionBackbone(denoiser, schedule, config, pull_scale)

@@ -1,0 +1,238 @@
+"""Class-conditional U-Nets on latents, saved in diffusers' `LDMPipeline` format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional as F
+
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
+from mgd3_kedro.backbones.conditioning import class_labels
+from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.devices import PRECISIONS
+from mgd3_kedro.records import ClassSpec
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel, UNet2DModel
+
+MOST_ROWS = 48
+"""Rows of one forward pass: from 64 on diffusers' upsampling has another memory layout, and with it
+other last bits."""
+UNETS = {"UNet2DModel": "num_class_embeds", "UNet2DConditionModel": "encoder_hid_dim"}
+"""diffusers' class of a U-Net -> its setting that counts class embeddings. The first adds the
+embedding to that of the timestep; the second attends to it, as the embedding table is the matrix
+that projects what it is conditioned on, a one-hot row."""
+OTHER_INPUTS = {
+    "UNet2DModel": ("class_embed_type",),
+    "UNet2DConditionModel": (
+        "addition_embed_type",
+        "class_embed_type",
+        "num_class_embeds",
+        "time_cond_proj_dim",
+    ),
+}
+"""diffusers' class of a U-Net -> settings of one that is conditioned on more than a class."""
+AUTOENCODERS: dict[str, Callable[[Mapping[str, Any]], int]] = {
+    "VQModel": lambda config: config.get("vq_embed_dim") or config.get("latent_channels", 3),
+    "AutoencoderKL": lambda config: config.get("latent_channels", 4),
+}
+"""diffusers' class of an autoencoder -> the channels of its latents, from its configuration."""
+AUTOENCODER_FOLDERS = ("vqvae", "vae")
+
+
+@dataclass(frozen=True, eq=False)
+class LatentDiffusionDenoiser:
+    """A U-Net with a table of class embeddings, the last of which is that of the null class.
+
+    Args:
+        unet: Has twice as many output channels as input channels if it predicts variances.
+
+    Source: latent diffusion (arXiv 2112.10752), section 4.3 and appendix C.
+    """
+
+    unet: UNet2DModel | UNet2DConditionModel
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a latent."""
+        size = self.unet.config.sample_size
+        return self.unet.config.in_channels, size, size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.unet.device
+
+    @property
+    def num_embeddings(self) -> int:
+        """Number of classes, with the null class."""
+        return int(self.unet.config[UNETS[type(self.unet).__name__]])
+
+    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
+        """Return class indices (B,), int64.
+
+        Raises:
+            ValueError: If a class index is not of the label space.
+        """
+        return class_labels(classes, self.num_embeddings - 1).to(self.device)
+
+    def null_condition(self) -> torch.Tensor:
+        """Return the index of the null class, (1,), int64."""
+        return torch.tensor([self.num_embeddings - 1], device=self.device)
+
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the output (B, C, H, W) or (B, 2C, H, W)."""
+        given = (latents, timesteps, conditions)
+        parts = zip(*(rows.split(MOST_ROWS) for rows in given), strict=True)
+        return torch.cat([self._forward(*part) for part in parts])
+
+    def _forward(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+    ) -> torch.Tensor:
+        if UNETS[type(self.unet).__name__] == "encoder_hid_dim":
+            rows = F.one_hot(conditions, self.num_embeddings)[:, None].to(latents.dtype)
+            condition = {"encoder_hidden_states": rows}
+        else:
+            condition = {"class_labels": conditions}
+        output: torch.Tensor = self.unet(latents, timesteps, **condition).sample
+        return output
+
+
+def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:
+    """Check an `LDMPipeline` folder with a class-conditional U-Net without loading it.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the weights do not fit the configuration, the U-Net is not conditioned on
+            classes alone or does not fit the autoencoder, or a class is not of the label space.
+
+    Source: ours.
+    """
+    vae_folder = _autoencoder_folder(folder)
+    vae_name, vae = _check_part(vae_folder, AUTOENCODERS)
+    unet_name, unet = _check_part(folder / "unet", UNETS)
+    read_trained_schedule(folder / "scheduler")
+    file = folder / "unet" / CONFIG_FILE
+    count = _check_conditioning(file, unet_name, unet)
+    _check_shape(file, unet, AUTOENCODERS[vae_name](vae), vae_folder.name)
+    class_labels(classes, count - 1)
+
+
+def load_latent_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoencoder:
+    """Load the autoencoder of an `LDMPipeline` folder, which may have a codebook or not.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the weights do not fit the configuration.
+
+    Source: ours.
+    """
+    import diffusers
+
+    part = _autoencoder_folder(folder)
+    vae = load_component(getattr(diffusers, _class_name(part, AUTOENCODERS)), part, config)
+    side = image_side(vae, folder / "unet")
+    return LatentAutoencoder(vae, side, PRECISIONS[config.precision])
+
+
+def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
+    """Load an `LDMPipeline` folder with a class-conditional U-Net.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the weights do not fit the configuration, or the U-Net is not conditioned on
+            classes alone or does not fit the autoencoder.
+
+    Source: ours.
+    """
+    import diffusers
+
+    check_latent_diffusion(folder, ())
+    part = folder / "unet"
+    unet = load_component(getattr(diffusers, _class_name(part, UNETS)), part, config)
+    trained = read_trained_schedule(folder / "scheduler")
+    return assemble_backbone(LatentDiffusionDenoiser(unet), trained, config)
+
+
+def _autoencoder_folder(folder: Path) -> Path:
+    for name in AUTOENCODER_FOLDERS:
+        if (folder / name).is_dir():
+            return folder / name
+    raise FileNotFoundError(
+        f"expected an autoencoder in {folder / AUTOENCODER_FOLDERS[0]} or "
+        f"{folder / AUTOENCODER_FOLDERS[1]}, found neither"
+    )
+
+
+def _class_name(part: Path, known: Mapping[str, Any]) -> str:
+    path = part / CONFIG_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"expected {path}, found no such file")
+    try:
+        config = json.loads(path.read_text())
+        if not isinstance(config, dict):
+            raise ValueError(f"expected settings by name, got {config!r}")
+        name = str(config.get("_class_name"))
+        lookup(known, name, "_class_name")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return name
+
+
+def _check_part(part: Path, known: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    import diffusers
+
+    name = _class_name(part, known)
+    return name, check_component(getattr(diffusers, name), part)
+
+
+def _check_conditioning(file: Path, name: str, unet: Mapping[str, Any]) -> int:
+    count = unet.get(UNETS[name])
+    if not isinstance(count, int) or count < 2:
+        raise ValueError(
+            f"{file}: expected {UNETS[name]}, the number of class embeddings with that of no "
+            f"class, to be 2 or more, got {count!r}; take a class-conditional model (a "
+            "text-to-image model is of the family stable_diffusion)"
+        )
+    for other in OTHER_INPUTS[name]:
+        if unet.get(other) is not None:
+            raise ValueError(
+                f"{file}: expected {other} to be null, as the U-Net is given latents, a timestep "
+                f"and a class alone, got {unet[other]!r}"
+            )
+    if (projection := unet.get("encoder_hid_dim_type") or "text_proj") != "text_proj":
+        raise ValueError(
+            f"{file}: expected encoder_hid_dim_type 'text_proj', whose matrix is the table of "
+            f"class embeddings, got {projection!r}"
+        )
+    if (texts := file.parent.with_name("text_encoder")).is_dir():
+        raise ValueError(
+            f"{texts}: expected no text encoder, as the U-Net is given latents, a timestep and a "
+            "class alone; a text-to-image model is of the family stable_diffusion"
+        )
+    return count
+
+
+def _check_shape(file: Path, unet: Mapping[str, Any], channels: int, autoencoder: str) -> None:
+    for name, fitting in (("in_channels", (channels,)), ("out_channels", (channels, 2 * channels))):
+        if unet.get(name) not in fitting:
+            raise ValueError(
+                f"{file}: expected {name} {' or '.join(map(str, fitting))}, as latents of the "
+                f"{autoencoder} have {channels} channels, got {unet.get(name)}"
+            )
+    if not isinstance(unet.get("sample_size"), int):
+        raise ValueError(
+            f"{file}: expected sample_size to be one whole number, the side of a latent, "
+            f"got {unet.get('sample_size')!r}"
+        )

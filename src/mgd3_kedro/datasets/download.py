@@ -1,0 +1,140 @@
+"""Downloads that go on where they stopped, are verified, and appear complete or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tarfile
+from collections.abc import Collection
+from pathlib import Path
+
+from kedro.io import DatasetError
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+REPORTS = 20
+"""Lines of progress per download."""
+TIMEOUT = 60
+
+
+def fetch_images(url: str, md5: Collection[str], folder: Path) -> None:
+    """Download and unpack the images of a benchmark, unless they are there.
+
+    Args:
+        url: A tar file whose content is one folder.
+        md5: Checksums of the versions that were published.
+        folder: Where that folder goes.
+
+    Raises:
+        DatasetError: If the download fails or is not what was published.
+
+    Source: ours.
+    """
+    if folder.exists():
+        logger.info("%s is there already", folder)
+        return
+    archive = folder.with_name(Path(url).name)
+    if not archive.exists():
+        download(url, archive, md5)
+    unpack(archive, folder)
+    archive.unlink()
+
+
+def download(url: str, path: Path, md5: Collection[str]) -> None:
+    """Download a file beside its place, verify it, and put it there.
+
+    Args:
+        url: Where it is.
+        path: Where it goes; an unfinished download waits there as `.partial`.
+        md5: Checksums of the versions that were published.
+
+    Raises:
+        DatasetError: If the server cannot be reached or answers with an error, or the checksum is
+            another.
+
+    Source: ours.
+    """
+    import requests
+
+    fresh = path.with_name(f"{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _fetch(url, fresh)
+    except requests.RequestException as error:
+        raise DatasetError(
+            f"{url}: could not be downloaded ({error}); run again to go on from "
+            f"{fresh.stat().st_size if fresh.exists() else 0} bytes"
+        ) from error
+    found = _md5_of(fresh)
+    if found not in md5:
+        fresh.unlink()
+        raise DatasetError(
+            f"{url}: expected the MD5 checksum {' or '.join(md5)}, got {found}; the download was "
+            "removed, run again"
+        )
+    fresh.replace(path)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar file whose content is one folder, and put that in place.
+
+    Args:
+        archive: A tar file, compressed or not.
+        folder: What the folder in it becomes; must not exist.
+
+    Raises:
+        DatasetError: If the archive is damaged, holds anything that would be written elsewhere, or
+            not exactly one folder.
+
+    Source: ours.
+    """
+    fresh = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    logger.info("unpacking %s", archive)
+    try:
+        with tarfile.open(archive) as members:
+            members.extractall(fresh, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise DatasetError(f"{archive}: could not be unpacked ({error})") from error
+    inside = list(fresh.iterdir())
+    if len(inside) != 1 or not inside[0].is_dir():
+        shutil.rmtree(fresh)
+        raise DatasetError(
+            f"{archive}: expected one folder in it, got {', '.join(p.name for p in inside[:5])}"
+        )
+    inside[0].replace(folder)
+    fresh.rmdir()
+
+
+def _fetch(url: str, path: Path) -> None:
+    import requests
+
+    done = path.stat().st_size if path.exists() else 0
+    headers = {"Range": f"bytes={done}-"} if done else {}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if done and answer.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # all of it is there; the checksum will tell
+        answer.raise_for_status()
+        if answer.status_code != requests.codes.partial_content:
+            done = 0  # this server starts anew
+        total = done + int(answer.headers.get("Content-Length", 0))
+        logger.info("downloading %s: %d of %d MB are there", url, done >> 20, total >> 20)
+        next_report = done + total // REPORTS
+        with path.open("ab" if done else "wb") as file:
+            for chunk in answer.iter_content(CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                if total and done >= next_report:
+                    logger.info("%3d %% of %d MB", 100 * done // total, total >> 20)
+                    next_report += total // REPORTS
+    if done < total:
+        raise requests.ConnectionError(f"connection closed after {done} of {total} bytes")
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

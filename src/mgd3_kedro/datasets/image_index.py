@@ -1,0 +1,282 @@
+"""What is known about every image of a source: read once, kept as one JSON file per class."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mgd3_kedro.datasets.decoding import VERSION, decode_image, describe_image
+from mgd3_kedro.datasets.fingerprint import digest
+from mgd3_kedro.datasets.sources.base import MAX_BYTES, Entry, Reader, Source, printable
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import torch
+
+    from mgd3_kedro.images import LazyImages
+
+Record = dict[str, Any]
+"""file, size (bytes), place; digest, pixels (width and height) and mode, or error."""
+
+
+@dataclass(frozen=True)
+class ClassIndex:
+    """The index of one class; nothing of it is held in memory.
+
+    Args:
+        path: The file.
+        listing: Identity of the listing that it was made from.
+    """
+
+    path: Path
+    listing: str
+
+    def read(self) -> list[Record] | None:
+        """Return the records, in the order of the listing; None if they are missing or stale."""
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            fresh = kept["version"] == VERSION and kept["listing"] == self.listing
+            return list(kept["images"]) if fresh else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Keep records."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs may index the same images side by side.
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
+        content = {"version": VERSION, "listing": self.listing, "images": records}
+        fresh.write_text(json.dumps(content), encoding="utf-8")
+        fresh.replace(self.path)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of every class, in the order of its listing.
+
+    Args:
+        first: Where it begins, 0 to 1.
+        stop: Where it ends.
+    """
+
+    first: float
+    stop: float
+
+    def of(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records of the part; parts that meet neither overlap nor leave a gap."""
+        return records[round(self.first * len(records)) : round(self.stop * len(records))]
+
+
+@dataclass(frozen=True)
+class IndexedClass:
+    """The images of one class that are used.
+
+    Args:
+        source: Where they are.
+        index: What is known about them.
+        part: The share that is used.
+    """
+
+    source: Source
+    index: ClassIndex
+    part: Part
+
+    def records(self) -> list[Record]:
+        """Return the records of the whole class.
+
+        Raises:
+            ValueError: If the index is no longer the one that was made.
+        """
+        records = self.index.read()
+        if records is None:
+            raise ValueError(
+                f"{self.index.path}: expected the index as it was, it is missing or another; load "
+                "the images anew, and give every source a folder of its own"
+            )
+        return records
+
+    def good(self) -> list[Record]:
+        """Return the records of the images that are used."""
+        return [record for record in self.part.of(self.records()) if "error" not in record]
+
+    def load(self, image_size: int) -> LazyImages:
+        """Return the images, (N, 3, S, S), uint8, not decoded yet."""
+        from mgd3_kedro.images import LazyImages
+
+        # Not the records, which are several times as large.
+        known = [(_entry(record), record["digest"]) for record in self.good()]
+        return LazyImages(ImageReader(self.source, known, image_size), len(known), image_size)
+
+    def summary(self, image_size: int, records: Sequence[Record]) -> tuple[Partition, list[str]]:
+        """Return the class as a partition, and what is wrong with which of its files."""
+        used = self.part.of(records)
+        contents = [record["digest"] for record in used if "error" not in record]
+        partition = Partition(
+            partial(self.load, image_size),
+            digest("labelled images", str(VERSION), str(image_size), *contents),
+            count=len(contents),
+            rows=IndexRows(self, len(contents)),
+        )
+        bad = [
+            f"{self.source.where(record['file'])}: {record['error']}"
+            for record in used
+            if "error" in record
+        ]
+        return partition, bad
+
+
+@dataclass(frozen=True, eq=False)
+class IndexRows(Sequence[Mapping[str, Any]]):
+    """File and digest of every good image, read when they are asked for.
+
+    Args:
+        images: The class.
+        length: Number of its good images.
+    """
+
+    images: IndexedClass
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for record in self.images.good():
+            yield {"file": record["file"], "digest": record["digest"]}
+
+    def __getitem__(self, number: Any) -> Any:
+        return list(self)[number]
+
+
+class ImageReader:
+    """Decodes images of a class by their numbers; keeps its source open between calls.
+
+    Args:
+        source: Where they are.
+        known: The entry and the digest of each.
+        image_size: Side to decode them to.
+    """
+
+    def __init__(self, source: Source, known: Sequence[tuple[Entry, str]], image_size: int) -> None:
+        self._source = source
+        self._known = known
+        self._image_size = image_size
+        self._opened: tuple[int, Reader] | None = None
+
+    def __call__(self, numbers: Sequence[int]) -> torch.Tensor:
+        """Return images, (n, 3, S, S), uint8, in the order asked for.
+
+        Raises:
+            ValueError: Naming the file that is no longer what was indexed.
+        """
+        import torch
+
+        size = self._image_size
+        images = torch.empty(len(numbers), 3, size, size, dtype=torch.uint8)
+        reader = self._reader()
+        in_order = sorted(range(len(numbers)), key=lambda i: self._known[numbers[i]][0].place)
+        for position in in_order:
+            entry, indexed = self._known[numbers[position]]
+            name = self._source.where(entry.name)
+            data = read_bytes(reader, entry, name)
+            if hashlib.sha256(data).hexdigest() != indexed:
+                raise ValueError(f"{name}: changed since it was indexed; run again")
+            pixels = decode_image(data, name, size)
+            images[position] = torch.from_numpy(pixels).permute(2, 0, 1)
+        return images
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None}
+
+    def __del__(self) -> None:
+        if self._opened and self._opened[0] == os.getpid():
+            self._opened[1].close()
+
+    def _reader(self) -> Reader:
+        # A forked process shares the position in an opened file with its parent.
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._opened = os.getpid(), self._source.open()
+        return self._opened[1]
+
+
+def index_path(folder: Path, wnid: str) -> Path:
+    """Return where the index of a class is kept, whatever the class is called.
+
+    Source: ours.
+    """
+    return folder / f"{quote(wnid, safe=' ')}.json"
+
+
+def listing_digest(entries: Sequence[Entry]) -> str:
+    """Return the identity of a listing: names, sizes, places, times.
+
+    Source: ours.
+    """
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+
+
+def make_index(source: Source, entries: Sequence[Entry], index: ClassIndex) -> tuple[int, int]:
+    """Read and decode every image of a class once, and write down what it is.
+
+    Returns:
+        Numbers of good and of bad images.
+
+    Source: ours.
+    """
+    reader = source.open()
+    try:
+        in_order = sorted(range(len(entries)), key=lambda number: entries[number].place)
+        made = {number: _record(source, reader, entries[number]) for number in in_order}
+    finally:
+        reader.close()
+    records = [made[number] for number in range(len(entries))]
+    index.write(records)
+    bad = sum("error" in record for record in records)
+    return len(records) - bad, bad
+
+
+def read_bytes(reader: Reader, entry: Entry, name: str) -> bytes:
+    """Return a file.
+
+    Raises:
+        ValueError: Naming the file.
+
+    Source: ours.
+    """
+    if entry.problem:
+        raise ValueError(f"{name}: {entry.problem}")
+    if entry.size > MAX_BYTES:
+        raise ValueError(f"{name}: {entry.size} bytes, more than any image")
+    try:
+        return reader.read(entry)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _record(source: Source, reader: Reader, entry: Entry) -> Record:
+    name = source.where(entry.name)
+    record: Record = {"file": entry.name, "size": entry.size, "place": entry.place}
+    try:
+        data = read_bytes(reader, entry, name)
+        pixels, mode = describe_image(data, name)
+    except ValueError as error:
+        return {**record, "error": printable(str(error).removeprefix(f"{name}: "))}
+    except OSError as error:
+        return {**record, "error": str(error.strerror or error), "unread": True}
+    return {
+        **record,
+        "digest": hashlib.sha256(data).hexdigest(),
+        "pixels": pixels,
+        "mode": mode,
+    }
+
+
+def _entry(record: Record) -> Entry:
+    return Entry(record["file"], record["size"], tuple(record["place"]), ())

@@ -1,0 +1,258 @@
+"""Labelled images, wherever they are and in whichever form, one class at a time."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from mgd3_kedro.datasets.benchmark import BenchmarkDataset
+from mgd3_kedro.datasets.image_index import (
+    ClassIndex,
+    IndexedClass,
+    Part,
+    index_path,
+    listing_digest,
+    make_index,
+)
+from mgd3_kedro.datasets.sources import Entry, Source, open_source
+from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.stages import Partition
+
+logger = logging.getLogger(__name__)
+
+BAD_IMAGES = ("stop", "skip")
+NAMED = 20
+"""Bad files that an error message names; the index has them all."""
+
+Listing = Callable[[], Sequence[Entry]]
+
+
+class LabelledImagesDataset(AbstractDataset[None, dict[str, Partition]]):
+    """The images of a benchmark's classes, read where they are and never held together in memory.
+
+    The source is a folder of class folders, a zip or tar archive of one or a folder within, parquet
+    files, or Arrow files. Other classes in it are left alone. Every image is read and decoded once
+    to be indexed; an interrupted index is completed, and only classes whose listing (names, sizes,
+    times) has changed are indexed again.
+
+    Args:
+        source: Where the images are.
+        index: Folder of the index; every source needs one of its own.
+        image_size: Side in pixels that images are brought to.
+        classes: Class table of the benchmark; None to take the classes of the source, sorted.
+        part: Where the share of each class that is used begins and ends, 0 to 1.
+        bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
+        jobs: Processes that index, -1 for one per core.
+        label: Column of the classes in parquet and Arrow files; None to find it.
+        root: What relative paths start from.
+        metadata: Ignored by Kedro; read by plugins.
+
+    Raises:
+        DatasetError: Naming the setting that does not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        index: str,
+        image_size: int,
+        classes: str | None = None,
+        part: Sequence[float] = (0.0, 1.0),
+        bad_images: str = "stop",
+        jobs: int = 1,
+        label: str | None = None,
+        root: str = ".",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if len(part) != 2 or not 0 <= part[0] < part[1] <= 1:
+            raise DatasetError(f"part: expected 0 <= first < stop <= 1, got {list(part)}")
+        if bad_images not in BAD_IMAGES:
+            raise DatasetError(
+                f"bad_images: expected one of {', '.join(BAD_IMAGES)}, got {bad_images!r}"
+            )
+        if not isinstance(image_size, int) or image_size < 1:
+            raise DatasetError(f"image_size: expected a whole number of pixels, got {image_size!r}")
+        if not isinstance(jobs, int) or (jobs < 1 and jobs != -1):
+            raise DatasetError(f"jobs: expected a number of processes, or -1, got {jobs!r}")
+        self._path = Path(root, Path(source).expanduser())
+        self._index = Path(root, index)
+        self._image_size = image_size
+        self._table = Path(root, classes) if classes else None
+        self._part = Part(*part)
+        self._skip = bad_images == "skip"
+        self._jobs = jobs
+        self._label = label
+        self.metadata = metadata
+        self._loaded: dict[str, Partition] | None = None
+
+    def load(self) -> dict[str, Partition]:
+        """Return wnid -> partition of its images, in the order of the class table.
+
+        A partition loads `LazyImages`, (N, 3, S, S), uint8; its rows have file and digest.
+
+        Raises:
+            DatasetError: If there is no such source, it lacks a class, or has bad images.
+        """
+        if self._loaded is None:
+            try:
+                self._loaded = self._read()
+            except (ValueError, OSError) as error:
+                raise DatasetError(str(error)) from error
+        return dict(self._loaded)
+
+    def save(self, data: None) -> None:
+        """Refuse: the images are somebody's own.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._path} is read only")
+
+    def _exists(self) -> bool:
+        try:
+            open_source(self._path, self._label)
+        except (ValueError, OSError):
+            return False
+        return True
+
+    def _release(self) -> None:
+        self._loaded = None
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "source": str(self._path),
+            "index": str(self._index),
+            "classes": str(self._table) if self._table else None,
+            "image_size": self._image_size,
+            "part": [self._part.first, self._part.stop],
+        }
+
+    def _read(self) -> dict[str, Partition]:
+        source = open_source(self._path, self._label)
+        wanted = self._wanted(source.classes())
+        indexed = self._indexed(source, wanted)
+        if bad := [error for wnid in wanted for error in indexed[wnid][1]]:
+            self._complain(bad)
+        return {wnid: indexed[wnid][0] for wnid in wanted}
+
+    def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:
+        """Return wnid -> what lists its images, for the classes asked for."""
+        if self._table is None:
+            if not found:
+                raise DatasetError(f"expected classes of images in {self._path}, found none")
+            return dict(found)
+        table = BenchmarkDataset(
+            filepath=str(self._table), name=self._table.stem, image_size=self._image_size
+        )
+        specs = table.load().classes
+        names = match_classes(specs, list(found))
+        if missing := [spec for spec in specs if spec.wnid not in names]:
+            first = missing[0]
+            asked = (first.wnid, first.class_name)
+            near = [n for name in asked for n in difflib.get_close_matches(name, found, n=3)]
+            known = f"nearest: {', '.join(near)}" if near else f"it has {_first_of(list(found))}"
+            raise DatasetError(
+                f"{self._path}: expected the {len(specs)} classes of {self._table}, {len(missing)} "
+                f"are missing: first {first.wnid} ({first.class_name}); {known}"
+            )
+        return {spec.wnid: found[names[spec.wnid]] for spec in specs}
+
+    def _indexed(
+        self, source: Source, wanted: Mapping[str, Listing]
+    ) -> dict[str, tuple[Partition, list[str]]]:
+        """Index what is not indexed yet; wnid -> partition and bad files."""
+        from joblib import Parallel, delayed
+
+        indexed: dict[str, tuple[Partition, list[str]]] = {}
+        waiting: dict[str, IndexedClass] = {}
+
+        def pending() -> Iterator[Any]:
+            for wnid, listed in wanted.items():
+                entries = listed()
+                index = ClassIndex(index_path(self._index, wnid), listing_digest(entries))
+                images = IndexedClass(source, index, self._part)
+                records = index.read()
+                # What could not be opened may be by now.
+                if records is None or any(record.get("unread") for record in records):
+                    waiting[wnid] = images
+                    yield delayed(_index_class)(wnid, source, entries, index)
+                else:
+                    indexed[wnid] = images.summary(self._image_size, records)
+
+        parallel = Parallel(n_jobs=self._jobs, return_as="generator_unordered")
+        for wnid, good, bad in parallel(pending()):
+            indexed[wnid] = waiting[wnid].summary(self._image_size, waiting[wnid].records())
+            logger.info(
+                "%s: indexed %s, %d images%s (%d of %d classes)",
+                self._path,
+                wnid,
+                good,
+                f", {bad} bad" if bad else "",
+                len(indexed),
+                len(wanted),
+            )
+        return indexed
+
+    def _complain(self, bad: Sequence[str]) -> None:
+        """Log the bad files, or refuse them."""
+        listed = "\n  ".join(bad[:NAMED])
+        more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        if not self._skip:
+            raise DatasetError(
+                f"{self._path}: expected images, got {len(bad)} files that are none:\n  "
+                f"{listed}{more}\nreplace or remove them, or leave them out with bad_images: skip"
+            )
+        logger.warning(
+            "%s: left out %d files that are no images:\n  %s%s", self._path, len(bad), listed, more
+        )
+
+
+def match_classes(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str, str]:
+    """Find the classes of a benchmark among those of a source, by folder or else by words.
+
+    On the hub classes have words instead of WordNet ids: all of the class name, or the first of its
+    synonyms, as long as no other class could be meant.
+
+    Returns:
+        wnid -> name in the source, of those that were found.
+
+    Source: ours.
+    """
+    matched = {spec.wnid: spec.wnid for spec in specs if spec.wnid in set(found)}
+    for words in (str, _first_synonym):
+        left = [spec for spec in specs if spec.wnid not in matched]
+        free = set(found) - set(matched.values())
+        of_source = _unambiguous({name: words(name) for name in free})
+        of_table = _unambiguous({spec.wnid: words(spec.class_name) for spec in left})
+        matched |= {wnid: of_source[word] for word, wnid in of_table.items() if word in of_source}
+    return matched
+
+
+def _first_synonym(names: str) -> str:
+    return names.split(",")[0].strip().replace("_", " ").casefold()
+
+
+def _unambiguous(words: Mapping[str, str]) -> dict[str, str]:
+    """Turn name -> word around, without words that several names have."""
+    counts: dict[str, int] = {}
+    for word in words.values():
+        counts[word] = counts.get(word, 0) + 1
+    return {word: name for name, word in words.items() if counts[word] == 1}
+
+
+def _first_of(names: Sequence[str], count: int = 5) -> str:
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return (", ".join(names[:count]) or "none") + more
+
+
+def _index_class(
+    wnid: str, source: Source, entries: Sequence[Entry], index: ClassIndex
+) -> tuple[str, int, int]:
+    """Index a class; of one with its name, so that progress can be told in any order."""
+    return wnid, *make_index(source, entries, index)

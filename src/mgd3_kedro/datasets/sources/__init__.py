@@ -1,0 +1,47 @@
+"""Places that labelled images are kept in, each read as it is, without unpacking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mgd3_kedro.datasets.sources.arrow import find_arrow
+from mgd3_kedro.datasets.sources.base import Entry, Reader, Source
+from mgd3_kedro.datasets.sources.folder import find_folder
+from mgd3_kedro.datasets.sources.parquet import find_parquet
+from mgd3_kedro.datasets.sources.tarred import find_tar
+from mgd3_kedro.datasets.sources.zipped import find_zip
+
+__all__ = ["SOURCES", "Entry", "Reader", "Source", "open_source"]
+
+
+def open_source(path: Path, label: str | None = None) -> Source:
+    """Return what reads the images at a path.
+
+    Args:
+        path: A folder of class folders or of tables, a file, a folder within an archive, or a
+            folder and the name of a split of the tables in it.
+        label: Column of the classes in tables; None to find it.
+
+    Raises:
+        ValueError: If there is nothing, or nothing that is known.
+
+    Source: ours.
+    """
+    for find in SOURCES.values():
+        if source := find(path, label):
+            return source
+    raise ValueError(
+        f"expected images at {path}: one of {', '.join(SOURCES)}; found "
+        + ("something else" if path.exists() else "nothing")
+    )
+
+
+SOURCES: Mapping[str, Callable[[Path, str | None], Source | None]] = {
+    "zip archive": find_zip,
+    "tar archive": find_tar,
+    "parquet files": find_parquet,
+    "arrow files": find_arrow,
+    "folder of class folders": find_folder,
+}
+"""What a place may be -> what tells whether it is; the first that does reads it."""

@@ -1,0 +1,85 @@
+"""Data sets that the Hugging Face hub's library saved to disk, without that library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.datasets.sources.columns import split_files
+from mgd3_kedro.datasets.sources.tables import TableSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEEKABLE = b"ARROW1"
+"""How a file begins that has a directory of its batches; a stream has none."""
+
+
+class ArrowRows:
+    """An Arrow file or stream, mapped into memory; its blocks are its record batches.
+
+    Args:
+        path: The file.
+    """
+
+    whole_blocks = False
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self._map = pa.memory_map(str(path))
+        if self._map.read(len(SEEKABLE)) == SEEKABLE:
+            file = pa.ipc.open_file(self._map)
+            self._schema = file.schema
+            # They refer to the map: nothing is read yet.
+            self._batches = [file.get_batch(number) for number in range(file.num_record_batches)]
+        else:
+            self._map.seek(0)
+            stream = pa.ipc.open_stream(self._map)
+            self._schema = stream.schema
+            self._batches = list(stream)
+
+    def schema(self) -> pa.Schema:
+        """Return the columns."""
+        return self._schema
+
+    def blocks(self) -> list[int]:
+        """Return the number of rows of every batch."""
+        return [batch.num_rows for batch in self._batches]
+
+    def table(self, names: list[str]) -> pa.Table:
+        """Return some columns of all rows."""
+        import pyarrow as pa
+
+        table = pa.Table.from_batches(self._batches, self._schema).select(names)
+        table.validate(full=True)
+        return table
+
+    def block(self, number: int, column: str) -> Any:
+        """Return one column of a batch."""
+        # What is mapped is not checked: a damaged file would have other memory read.
+        values = self._batches[number].column(column)
+        values.validate(full=True)
+        return values
+
+    def close(self) -> None:
+        """Let go of the map, which is closed when nothing refers to it."""
+        self._batches = []
+
+
+def find_arrow(path: Path, label: str | None = None) -> TableSource | None:
+    """Return the source if a path is a folder of Arrow files.
+
+    Raises:
+        ValueError: If it is a folder of several splits.
+
+    Source: ours.
+    """
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
+        raise ValueError(
+            f"{path}: expected one split, got {', '.join(splits)}: name one, "
+            f"{path / (splits or ['train'])[0]}"
+        )
+    files = split_files(path, ".arrow")
+    return TableSource(files, ArrowRows, label) if files else None

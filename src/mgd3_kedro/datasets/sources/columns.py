@@ -1,0 +1,279 @@
+"""Which columns of a table hold images and their classes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+IMAGE_COLUMNS = ("image", "img")
+LABEL_COLUMNS = ("label", "labels", "class", "class_label", "target", "fine_label", "wnid")
+FILE_COLUMNS = ("file", "file_name", "filename", "file_path", "path")
+SPLITS = {
+    "train": ("train",),
+    "val": ("val", "validation", "valid"),
+    "validation": ("validation", "val", "valid"),
+    "valid": ("valid", "validation", "val"),
+    "test": ("test",),
+}
+"""What is asked for, and what its files may be called."""
+NOTES = b"huggingface"
+"""Key of the schema's metadata under which the hub's libraries describe columns."""
+
+
+class Columns(NamedTuple):
+    """Columns of a table of images.
+
+    Args:
+        image: The files: bytes, or a struct with a field of them.
+        label: The classes: names or numbers; None if only folders of `file` tell them.
+        names: Name of each number, if they are numbers that have names.
+        file: Paths of the images, if there are any.
+    """
+
+    image: str
+    label: str | None
+    names: tuple[str, ...]
+    file: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The class of every row.
+
+    Args:
+        names: Class names, sorted.
+        codes: (rows,), int64: number of the class, -1 for none.
+    """
+
+    names: tuple[str, ...]
+    codes: np.ndarray[Any, np.dtype[np.int64]]
+
+    def rows(self, code: int) -> list[int]:
+        """Return the rows of a class, in order."""
+        import numpy as np
+
+        rows: list[int] = np.flatnonzero(self.codes == code).tolist()
+        return rows
+
+
+def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
+    """Find the columns of images and classes.
+
+    Names of numbered classes are looked for in `classes.json` beside the data, then in what the
+    hub's libraries write down, then in the folder part of a column of paths.
+
+    Args:
+        schema: Of the table.
+        folder: Where the data is.
+        label: The column of classes; None to find it.
+
+    Raises:
+        ValueError: If there is none, or more than one that could be meant.
+
+    Source: ours.
+    """
+    import pyarrow as pa
+
+    images = [field.name for field in schema if _holds_bytes(field.type)]
+    image = _choose(images, IMAGE_COLUMNS, "images (bytes)", schema)
+    noted = _noted_names(schema, folder)
+    files = [name for name in FILE_COLUMNS if name in schema.names and name != image]
+    file = next((name for name in files if pa.types.is_string(_plain(schema, name))), None)
+    if label is None:
+        known = [name for name in noted if name in schema.names] or [
+            name for name in schema.names if name in LABEL_COLUMNS
+        ]
+        label = _choose(known, LABEL_COLUMNS, "classes", schema) if known or not file else None
+    elif label not in schema.names:
+        raise ValueError(f"label: expected a column of {', '.join(schema.names)}, got {label!r}")
+    if label is None:
+        return Columns(image, None, (), file)
+    kind = _plain(schema, label)
+    if pa.types.is_integer(kind):
+        return Columns(image, label, _listed_names(folder) or noted.get(label, ()), file)
+    if pa.types.is_string(kind):
+        return Columns(image, label, (), file)
+    raise ValueError(f"{label}: expected a column of whole numbers or names, got {kind}")
+
+
+def label_rows(table: pa.Table, columns: Columns) -> Labels:
+    """Name the class of every row.
+
+    Raises:
+        ValueError: If a number has no name.
+
+    Source: ours.
+    """
+    import numpy as np
+
+    if columns.label is None or (columns.file and _is_unnamed(table, columns)):
+        paths = table.column(str(columns.file)).to_pylist()
+        values = [Path(path or "").parent.name for path in paths]
+        return _code(values)
+    column = table.column(columns.label)
+    if not columns.names:
+        return _code(["" if value is None else str(value) for value in column.to_pylist()])
+    codes = column.fill_null(-1).to_numpy().astype(np.int64)
+    if len(codes) and codes.max() >= len(columns.names):
+        raise ValueError(
+            f"{columns.label}: expected numbers below {len(columns.names)}, which have names, "
+            f"got {codes.max()}"
+        )
+    names = _distinct(columns.names)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    place = np.full(len(names) + 1, -1, dtype=np.int64)
+    place[order] = np.arange(len(names))
+    return Labels(tuple(names[number] for number in order), place[codes.clip(-1)])
+
+
+def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
+    """Return the files that a path means: itself, those of a folder, or those of a split in it.
+
+    `PATH/train` means `PATH/train.parquet` and `PATH/train-00000-of-00003.parquet` alike.
+
+    Args:
+        path: A file, a folder, or a folder and the name of a split.
+        suffix: Of the files.
+
+    Raises:
+        ValueError: If a folder holds several splits and none is named.
+
+    Source: ours.
+    """
+    if path.is_file():
+        return (path,) if path.suffix.lower() == suffix else ()
+    if path.is_dir():
+        files = _files(path, suffix)
+        splits = sorted({split for file in files if (split := _split_of(file))})
+        if len(splits) > 1:
+            raise ValueError(
+                f"{path}: expected the files of one split, got {', '.join(splits)}: name one, "
+                f"{path / splits[0]}"
+            )
+        return tuple(files)
+    for name in SPLITS.get(path.name, (path.name,)):
+        pattern = re.compile(rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}")
+        beside = _files(path.parent, suffix)
+        if found := tuple(file for file in beside if pattern.fullmatch(file.name)):
+            return found
+    return ()
+
+
+def image_bytes(value: Any) -> bytes:
+    """Return the file in a cell.
+
+    Raises:
+        ValueError: If the cell is empty, or names a file that is somewhere else.
+
+    Source: ours.
+    """
+    found = value.get("bytes") if isinstance(value, Mapping) else value
+    if found is None:
+        raise ValueError("no bytes are stored in the row")
+    return bytes(found)
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    # The hub's library keeps results of its own computations there too.
+    files = (
+        file for file in folder.glob(f"*{suffix}") if not file.name.startswith((".", "cache-"))
+    )
+    return sorted(files)
+
+
+def _split_of(file: Path) -> str | None:
+    parts = re.split(r"[-_.]", file.name)
+    return next((part for part in parts if part in SPLITS), None)
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def _plain(schema: pa.Schema, name: str) -> pa.DataType:
+    """Return a column's type, of a dictionary its values', of long strings that of short ones."""
+    import pyarrow as pa
+
+    kind = schema.field(name).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
+def _choose(found: Sequence[str], preferred: Iterable[str], what: str, schema: pa.Schema) -> str:
+    if len(found) == 1:
+        return found[0]
+    usual = [name for name in preferred if name in found]
+    if len(usual) == 1:
+        return usual[0]
+    if not found:
+        raise ValueError(f"expected a column of {what}, got {', '.join(schema.names)}")
+    raise ValueError(f"expected one column of {what}, got {', '.join(found)}; name it: label")
+
+
+def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return column -> names of its numbers, as the hub's libraries note them."""
+    notes = (schema.metadata or {}).get(NOTES)
+    features = json.loads(notes).get("info", {}).get("features") if notes else None
+    info = folder / "dataset_info.json"
+    if not features and info.is_file():
+        features = json.loads(info.read_text(encoding="utf-8")).get("features")
+    return {
+        name: tuple(map(str, feature["names"]))
+        for name, feature in (features or {}).items()
+        if isinstance(feature, Mapping) and feature.get("names")
+    }
+
+
+def _listed_names(folder: Path) -> tuple[str, ...]:
+    """Return the names in `classes.json`: a list of names, or of what has a number and a name."""
+    path = folder / "classes.json"
+    if not path.is_file():
+        return ()
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if all(isinstance(row, str) for row in rows):
+            return tuple(rows)
+        numbered = {int(row.get("label", row.get("id"))): row for row in rows}
+        return tuple(
+            str(row.get("wnid") or row["name"])
+            for row in map(numbered.__getitem__, range(len(rows)))
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected a list of names, or of rows with label (0, 1 ...) and wnid or name"
+        ) from error
+
+
+def _is_unnamed(table: pa.Table, columns: Columns) -> bool:
+    import pyarrow as pa
+
+    is_number = pa.types.is_integer(table.schema.field(columns.label).type)
+    return bool(is_number and not columns.names)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Keep classes apart that have the same name."""
+    return [
+        f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names)
+    ]
+
+
+def _code(values: Sequence[str]) -> Labels:
+    import numpy as np
+
+    names = sorted(set(values) - {""})
+    number = {name: code for code, name in enumerate(names)}
+    codes = np.array([number.get(value, -1) for value in values], dtype=np.int64)
+    return Labels(tuple(names), codes)

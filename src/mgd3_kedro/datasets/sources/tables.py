@@ -1,0 +1,195 @@
+"""Images in the rows of tables, whatever the form of the files."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from mgd3_kedro.datasets.sources.base import Entry, printable, stamp_of
+from mgd3_kedro.datasets.sources.columns import Labels, find_columns, image_bytes, label_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+OFTEN, LARGE = 8, 2**30
+"""Reading that many bytes so many times is worth a word of advice."""
+
+
+class Rows(Protocol):
+    """An opened file of rows; they come in blocks that are read as a whole."""
+
+    whole_blocks: bool
+    """Whether a row costs as much to read as its block."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file."""
+
+    def schema(self) -> pa.Schema:
+        """Return the columns."""
+
+    def blocks(self) -> list[int]:
+        """Return the number of rows of every block."""
+
+    def table(self, names: list[str]) -> pa.Table:
+        """Return some columns of all rows."""
+
+    def block(self, number: int, column: str) -> Any:
+        """Return one column of a block."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class Block(NamedTuple):
+    """A block of rows of one of several files.
+
+    Args:
+        start: Number of its first row over all files.
+        file: Number of its file.
+        number: Its number in the file.
+        file_start: Number of the first row of the file over all files.
+    """
+
+    start: int
+    file: int
+    number: int
+    file_start: int
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Files of rows with an image and its class.
+
+    Args:
+        files: The files, in order.
+        form: What opens one.
+        label: Column of the classes; None to find it.
+    """
+
+    files: tuple[Path, ...]
+    form: type[Rows]
+    label: str | None = None
+
+    def classes(self) -> Mapping[str, partial[list[Entry]]]:
+        """Return class name -> what lists its rows, in the order of the files."""
+        import pyarrow as pa
+
+        try:
+            opened = [self.form(file) for file in self.files]
+            columns = find_columns(opened[0].schema(), self.files[0].parent, self.label)
+            names = [name for name in (columns.label, columns.file) if name]
+            table = pa.concat_tables([rows.table(names) for rows in opened])
+            labels = label_rows(table, columns)
+            blocks = _all_blocks([rows.blocks() for rows in opened])
+            for rows in opened:
+                rows.close()
+        except (pa.ArrowException, ValueError, OSError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise ValueError(f"{self.files[0]}: expected a table of images ({reason})") from error
+        if self.form.whole_blocks:
+            self._advise(labels, blocks)
+        paths = table.column(columns.file) if columns.file else None
+        present = sorted(set(labels.codes.tolist()) - {-1})
+        return {
+            labels.names[code]: partial(self._entries, labels, code, blocks, paths)
+            for code in present
+        }
+
+    def open(self) -> TableReader:
+        """Return what reads rows."""
+        return TableReader(self)
+
+    def where(self, name: str) -> str:
+        """Return file::row."""
+        return printable(str(self.files[0].parent / name))
+
+    def _entries(
+        self, labels: Labels, code: int, blocks: Sequence[Block], paths: Any
+    ) -> list[Entry]:
+        stamps = [stamp_of(file) for file in self.files]
+        starts = [block.start for block in blocks]
+        entries = []
+        for row in labels.rows(code):
+            block = blocks[bisect_right(starts, row) - 1]
+            name = f"{self.files[block.file].name}::{row - block.file_start}"
+            path = paths[row].as_py() if paths is not None else None
+            place = (block.file, block.number, row - block.start)
+            entries.append(Entry(f"{name} {path}" if path else name, 0, place, stamps[block.file]))
+        return entries
+
+    def _advise(self, labels: Labels, blocks: Sequence[Block]) -> None:
+        import numpy as np
+
+        starts = np.array([block.start for block in blocks])
+        block_of_row = np.searchsorted(starts, np.arange(len(labels.codes)), side="right")
+        pairs = np.unique(labels.codes * (len(blocks) + 1) + block_of_row)
+        times = len(pairs) / max(1, len(blocks))
+        if times >= OFTEN and sum(file.stat().st_size for file in self.files) >= LARGE:
+            logger.warning(
+                "%s: rows of a class are scattered, so that all is read %.0f times for one pass "
+                "over the classes; sort the rows by class, or unpack the images to a folder",
+                self.files[0].parent,
+                times,
+            )
+
+
+class TableReader:
+    """Reads rows, and keeps the last block that it has read from.
+
+    Args:
+        source: The files.
+    """
+
+    def __init__(self, source: TableSource) -> None:
+        self._source = source
+        self._file: tuple[int, Rows] | None = None
+        self._block: tuple[tuple[int, int], Any] | None = None
+        self._column = ""
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the image of a row."""
+        import pyarrow as pa
+
+        file, number, row = (int(part) for part in entry.place)
+        try:
+            if self._block is None or self._block[0] != (file, number):
+                # Not two at once.
+                self._block = None
+                self._block = (file, number), self._rows(file).block(number, self._column)
+            value = self._block[1][row].as_py()
+        except pa.ArrowException as error:
+            raise ValueError(f"the table is damaged ({error})") from error
+        return image_bytes(value)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file[1].close()
+        self._file = self._block = None
+
+    def _rows(self, number: int) -> Rows:
+        if self._file is None or self._file[0] != number:
+            self.close()
+            rows = self._source.form(self._source.files[number])
+            self._file = number, rows
+            folder = self._source.files[0].parent
+            self._column = find_columns(rows.schema(), folder, self._source.label).image
+        return self._file[1]
+
+
+def _all_blocks(of_files: Sequence[Sequence[int]]) -> list[Block]:
+    file_starts = accumulate((sum(blocks) for blocks in of_files), initial=0)
+    return [
+        Block(file_start + start, file, number, file_start)
+        for file, (blocks, file_start) in enumerate(zip(of_files, file_starts, strict=False))
+        for number, start in enumerate(accumulate(blocks[:-1], initial=0))
+        if blocks and blocks[number]
+    ]

@@ -1,0 +1,162 @@
+"""Tar archives, read in place; compressed ones from their beginning."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import logging
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mgd3_kedro.datasets.sources.base import (
+    Entry,
+    Member,
+    as_member,
+    by_class,
+    printable,
+    split_archive,
+    stamp_of,
+)
+
+logger = logging.getLogger(__name__)
+
+OPENERS: dict[str, Callable[..., Any]] = {
+    ".tar": open,
+    ".tar.gz": gzip.open,
+    ".tgz": gzip.open,
+    ".tar.bz2": bz2.open,
+    ".tar.xz": lzma.open,
+}
+DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError)
+
+
+@dataclass(frozen=True)
+class TarSource:
+    """A tar archive of class folders.
+
+    Args:
+        path: The archive.
+        inner: Folders of the archive below which the class folders are.
+    """
+
+    path: Path
+    inner: tuple[str, ...] = ()
+
+    def classes(self) -> Mapping[str, partial[list[Entry]]]:
+        """Return folder name -> what lists its images.
+
+        They are sorted by name; in a compressed archive they stay in its order, as going back in it
+        means to start again.
+        """
+        if self._compressed:
+            logger.warning(
+                "%s is unpacked from its beginning for every class: unpack it once to a folder, or "
+                "to a plain .tar, to be faster",
+                self.path,
+            )
+        with _told_apart(f"{self.path}: expected a tar archive"):
+            found = by_class(self._images())
+        if self._compressed:
+            return {wnid: partial(list, found[wnid].values()) for wnid in sorted(found)}
+        return {
+            wnid: partial(sorted, found[wnid].values(), key=lambda entry: entry.name)
+            for wnid in sorted(found)
+        }
+
+    def open(self) -> TarReader:
+        """Open the archive."""
+        return TarReader(self._opened())
+
+    def where(self, name: str) -> str:
+        """Return archive::member."""
+        return printable(f"{Path(self.path, *self.inner)}::{name}")
+
+    @property
+    def _compressed(self) -> bool:
+        return not self.path.name.lower().endswith(".tar")
+
+    def _opened(self) -> BinaryIO:
+        name = self.path.name.lower()
+        opener = next(opener for ending, opener in OPENERS.items() if name.endswith(ending))
+        file: BinaryIO = opener(self.path, "rb")
+        return file
+
+    def _images(self) -> Iterator[Member]:
+        stamp = stamp_of(self.path)
+        with self._opened() as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            before = -1
+            while info := archive.next():
+                # All that were seen would be kept otherwise.
+                archive.members.clear()  # type: ignore[attr-defined]
+                if archive.offset <= before:
+                    raise ValueError("it leads back to where it was")
+                before = archive.offset
+                entry = Entry("", info.size, (info.offset_data, info.size), stamp, _problem(info))
+                member = None if info.isdir() else as_member(info.name, self.inner, entry)
+                if member:
+                    yield member
+            # `next` takes damage for the end.
+            file.seek(archive.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise ValueError(f"damaged at byte {archive.offset}")
+
+
+class TarReader:
+    """Reads members by their place.
+
+    Args:
+        file: The archive, opened and unpacked on the way.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, entry: Entry) -> bytes:
+        """Return a member."""
+        offset, size = (int(number) for number in entry.place)
+        with _told_apart("the archive is damaged"):
+            self._file.seek(offset)
+            data = self._file.read(size)
+        if len(data) != size:
+            raise ValueError(f"expected {size} bytes, got {len(data)} up to the archive's end")
+        return data
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._file.close()
+
+
+def find_tar(path: Path, label: str | None = None) -> TarSource | None:
+    """Return the source if a path is a tar archive or leads into one.
+
+    Source: ours.
+    """
+    found = split_archive(path, OPENERS)
+    return TarSource(*found) if found else None
+
+
+@contextmanager
+def _told_apart(message: str) -> Iterator[None]:
+    """Turn what unpacking raises into one kind of error, but for those of the file system."""
+    try:
+        yield
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{message} ({error})") from error
+
+
+def _problem(info: tarfile.TarInfo) -> str:
+    """Return why a member cannot be read."""
+    if info.issym() or info.islnk():
+        return "a link, not a file: pack with --dereference --hard-dereference"
+    if not info.isreg() or info.issparse():
+        return "not a plain file"
+    return ""

@@ -1,0 +1,81 @@
+"""Images of a class that are decoded when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class LazyImages:
+    """Images (N, 3, S, S), uint8, that are indexed like a tensor and kept nowhere.
+
+    Args:
+        decode: Gives the images of some numbers, (n, 3, S, S), in the order asked for; picklable,
+            for worker processes.
+        count: N.
+        image_size: S.
+    """
+
+    decode: Callable[[Sequence[int]], torch.Tensor]
+    count: int
+    image_size: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """N, 3, S, S."""
+        return self.count, 3, self.image_size, self.image_size
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, rows: int | slice | Sequence[int] | torch.Tensor) -> torch.Tensor:
+        numbers = torch.arange(self.count)[rows]
+        images = self.decode(numbers.reshape(-1).tolist())
+        return images if numbers.ndim else images[0]
+
+    def chunks(self, size: int, workers: int = 0) -> Iterator[torch.Tensor]:
+        """Give all images in order, some at a time.
+
+        Args:
+            size: Images of a chunk; the last may be shorter.
+            workers: Processes that decode the next chunks meanwhile; none: this one does.
+
+        Source: ours.
+        """
+        from torch.utils.data import DataLoader
+
+        chunks = _Chunks(self, size)
+        # A generator of its own: the loader would move PyTorch's global one.
+        yield from DataLoader(
+            chunks,  # type: ignore[arg-type]
+            batch_size=None,
+            num_workers=min(workers, len(chunks)),
+            generator=torch.Generator(),
+        )
+
+
+def chunks_of(
+    images: torch.Tensor | LazyImages, size: int, workers: int = 0
+) -> Iterator[torch.Tensor]:
+    """Give all images of a class in order, some at a time, whether they are in memory or not.
+
+    Source: ours.
+    """
+    if isinstance(images, LazyImages):
+        return images.chunks(size, workers)
+    return iter(images.split(size))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunks:
+    images: LazyImages
+    size: int
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.size)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        return self.images[number * self.size : (number + 1) * self.size]

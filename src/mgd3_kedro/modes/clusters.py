@@ -1,0 +1,118 @@
+"""What every mode finder gives: clusters of a class, each with members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mgd3_kedro.records import ModeSet
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of flattened latents, every one with members.
+
+    Args:
+        labels: (N,), int64, the cluster of each latent, -1 for none.
+        centres: (K, D), the mode of each cluster.
+        was_empty: (K,), bool, clusters that were found empty and filled.
+        parents: (K,), int64, the cluster each was split off from, always an earlier one, -1 for
+            the first; None where clusters do not nest.
+    """
+
+    labels: np.ndarray
+    centres: np.ndarray
+    was_empty: np.ndarray
+    parents: np.ndarray | None = None
+
+
+def flatten(latents: torch.Tensor) -> np.ndarray:
+    """Return latents (N, C, H, W) as points (N, D) in double precision.
+
+    Source: ours.
+    """
+    return latents.flatten(1).double().numpy()
+
+
+def squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the squared distances (N, K) of points (N, D) to centres (K, D).
+
+    Source: ours.
+    """
+    from sklearn.metrics import euclidean_distances
+
+    return np.asarray(euclidean_distances(points, centres, squared=True))
+
+
+def repeats(rows: np.ndarray) -> np.ndarray:
+    """Tell which rows (N, D) equal an earlier one, (N,).
+
+    Source: ours.
+    """
+    _, firsts = np.unique(rows, axis=0, return_index=True)
+    flags = np.ones(len(rows), dtype=bool)
+    flags[firsts] = False
+    return flags
+
+
+def gather_clusters(
+    points: np.ndarray,
+    labels: np.ndarray,
+    count: int,
+    centres: np.ndarray | None = None,
+    parents: np.ndarray | None = None,
+) -> Clusters:
+    """Complete a clustering: clusters without members get one, and all of them a centre.
+
+    An empty cluster takes the latent that is farthest from the mean of its own cluster.
+
+    Args:
+        points: (N, D).
+        labels: (N,), the cluster of each point, -1 for none.
+        count: Number of clusters K.
+        centres: (K, D); by default, and wherever a cluster was empty, the means of the members.
+        parents: (K,), where clusters nest.
+
+    Source: ours.
+    """
+    labels = labels.astype(np.int64)
+    was_empty = np.bincount(labels[labels >= 0], minlength=count) == 0
+    for empty in np.flatnonzero(was_empty):
+        labels[_most_remote(points, labels)] = empty
+    if centres is None or was_empty.any():
+        centres = np.stack([points[labels == cluster].mean(0) for cluster in range(count)])
+    return Clusters(labels, centres, was_empty, parents)
+
+
+def make_mode_set(latents: torch.Tensor, clusters: Clusters) -> ModeSet:
+    """Return clusters of latents (N, C, H, W) as modes.
+
+    Source: ours.
+    """
+    points, labels = flatten(latents), clusters.labels
+    assigned = labels >= 0
+    residual = points[assigned] - clusters.centres[labels[assigned]]
+    nearest = squared_distances(points, clusters.centres).argmin(0)
+    modes = torch.from_numpy(clusters.centres).to(latents.dtype)
+    degenerate = clusters.was_empty | repeats(modes.numpy())
+    return ModeSet(
+        modes=modes.reshape(-1, *latents.shape[1:]),
+        assignment=torch.from_numpy(labels),
+        nearest_real=torch.from_numpy(nearest.astype(np.int64)),
+        inertia=float(np.square(residual).sum()),
+        degenerate_clusters=int(degenerate.sum()),
+        parents=None if clusters.parents is None else torch.from_numpy(clusters.parents),
+    )
+
+
+def _most_remote(points: np.ndarray, labels: np.ndarray) -> int:
+    """Return the point farthest from the mean of its cluster, among clusters of several."""
+    best, farthest = -1, -1.0
+    for cluster in np.flatnonzero(np.bincount(labels[labels >= 0]) > 1):
+        members = np.flatnonzero(labels == cluster)
+        distances = np.square(points[members] - points[members].mean(0)).sum(1)
+        if distances.max() > farthest:
+            best, farthest = int(members[distances.argmax()]), float(distances.max())
+    return best

@@ -1,0 +1,66 @@
+import math
+
+import pytest
+import torch
+
+from mgd3_kedro.modes import measure_class
+from mgd3_kedro.records import ModeSet
+
+
+def column(*values):
+    return torch.tensor(values).view(-1, 1, 1, 1)
+
+
+def mode_set(modes, assignment, latents, degenerate=0):
+    members = torch.tensor(assignment)
+    kept = members >= 0
+    inertia = (latents[kept] - modes[members[kept]]).square().sum().item()
+    return ModeSet(modes, members, torch.zeros(len(modes)).long(), inertia, degenerate)
+
+
+@pytest.fixture
+def measured():
+    """Measure two clusters on a line, {0, 2} and {10, 12, 14}, and a latent of neither."""
+    latents = column(0.0, 2, 10, 12, 14, 22)
+    found = mode_set(column(1.0, 12), [0, 0, 1, 1, 1, -1], latents)
+    return measure_class(latents, found)
+
+
+def test_sizes_are_those_of_clusters(measured):
+    assert measured["smallest_cluster"] == 2
+    assert measured["largest_cluster"] == 3
+    assert measured["unassigned_latents"] == 1
+
+
+def test_spreads_are_root_mean_squares_within_and_between(measured):
+    assert measured["inertia"] == pytest.approx(10)
+    assert measured["within_spread"] == pytest.approx(math.sqrt(10 / 5))
+    assert measured["between_spread"] == pytest.approx(math.sqrt((9**2 + 2**2) / 2))
+
+
+def test_the_silhouette_compares_the_own_mode_with_the_nearest_other(measured):
+    each = [1 - 1 / 12, 1 - 1 / 10, 1 - 2 / 9, 1, 1 - 2 / 13]
+    assert measured["silhouette"] == pytest.approx(sum(each) / 5)
+
+
+def test_latents_nearer_to_another_mode_count_against_the_silhouette():
+    latents = column(0.0, 10)
+    assert measure_class(latents, mode_set(column(9.0, 1), [0, 1], latents))[
+        "silhouette"
+    ] == pytest.approx(-8 / 9)
+
+
+def test_equal_modes_have_no_silhouette_and_no_spread_between(recwarn):
+    latents = column(3.0, 3, 3)
+    measured = measure_class(latents, mode_set(column(3.0, 3), [0, 1, 1], latents, 1))
+    assert measured["silhouette"] == measured["between_spread"] == measured["within_spread"] == 0
+    assert measured["degenerate_clusters"] == 1
+    assert measured["distinct_latents"] == 1
+    assert not recwarn
+
+
+def test_a_single_mode_has_no_silhouette():
+    latents = column(0.0, 4, 4)
+    measured = measure_class(latents, mode_set(column(2.0), [0, 0, 0], latents))
+    assert measured["silhouette"] == 0
+    assert measured["distinct_latents"] == 2

@@ -1,0 +1,79 @@
+import logging
+
+import pytest
+import torch
+
+from mgd3_kedro.modes import MODE_FINDERS, ModesConfig
+from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes_of_classes, measure_modes
+from mgd3_kedro.stages import LoadedTask, Partition
+
+
+def discover(name="kmeans", ipc=3, **latents):
+    batch = {wnid: LoadedTask(({"latents": tensor},), None) for wnid, tensor in latents.items()}
+    return discover_modes_of_classes(batch, ModesConfig(name, ipc, 0, 2, 8, 50))
+
+
+@pytest.mark.parametrize("name", MODE_FINDERS)
+def test_parents_are_kept_where_clusters_nest(name):
+    tensors = discover(name, n1=torch.randn(9, 1, 2, 2))["n1"].value
+    nests = name in ("agglomerative", "bisecting_kmeans")
+    assert ("parents" in tensors) == nests
+    assert set(tensors) - {"parents"} == {"modes", "assignment", "nearest_real"}
+
+
+def test_the_size_of_every_cluster_is_written_down():
+    made = discover(n1=torch.randn(9, 1, 2, 2))["n1"]
+    assert [row["mode"] for row in made.rows] == [0, 1, 2]
+    sizes = [row["members"] for row in made.rows]
+    assert sizes == made.value["assignment"].bincount().tolist()
+    assert made.metrics["smallest_cluster"] == min(sizes)
+    assert made.metrics["largest_cluster"] == max(sizes)
+
+
+def test_a_class_of_duplicates_is_named(caplog):
+    duplicates = torch.ones(9, 1, 2, 2)
+    duplicates[0] = 0
+    with caplog.at_level(logging.WARNING):
+        made = discover(n1=torch.randn(9, 1, 2, 2), n2=duplicates)
+    (warning,) = caplog.messages
+    assert warning.startswith("class n2: 1 of 3 modes")
+    assert "of 9 latents, 2 are distinct" in warning
+    assert made["n2"].metrics["degenerate_clusters"] == 1
+    assert made["n2"].metrics["distinct_latents"] == 2
+
+
+def test_what_is_measured_is_summed_up_over_classes():
+    base = {
+        "inertia": 2.0,
+        "smallest_cluster": 3.0,
+        "largest_cluster": 7.0,
+        "unassigned_latents": 1.0,
+        "within_spread": 1.0,
+        "between_spread": 4.0,
+        "silhouette": 0.5,
+        "degenerate_clusters": 0.0,
+        "distinct_latents": 10.0,
+    }
+    other = {name: value + 1 for name, value in base.items()}
+    partitions = {
+        "n1": Partition(list, "1", count=5, metrics=base),
+        "n2": Partition(list, "2", count=6, metrics=other),
+    }
+    assert measure_modes(partitions) == {
+        "modes": 11,
+        "inertia": 5,
+        "smallest_cluster": 3,
+        "largest_cluster": 8,
+        "unassigned_latents": 3,
+        "within_spread": 1.5,
+        "between_spread": 4.5,
+        "silhouette": 1,
+        "degenerate_clusters": 1,
+        "distinct_latents": 21,
+    }
+
+
+def test_what_is_summed_up_is_what_is_measured():
+    made = discover(n1=torch.randn(9, 1, 2, 2))["n1"]
+    partition = Partition(list, "1", count=made.count, metrics=made.metrics)
+    assert set(measure_modes({"n1": partition})) == {"modes", *made.metrics}
