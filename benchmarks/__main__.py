@@ -14,6 +14,7 @@ from benchmarks.models import Bench
 from benchmarks.results import as_text, describe, merge, read_rows, write_rows
 from mgd3_kedro.checks import unknown_name
 from mgd3_kedro.devices import reproducible, resolve_device
+from mgd3_kedro.memory import keep_freed_memory
 
 SPEEDS = Path("docs/results/speed.csv")
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = chosen_names(options.only, options.device)
     resolve_device(options.device)
     logging.getLogger("mgd3_kedro").setLevel(logging.WARNING)
+    keep_freed_memory()  # as every run does
     width = max(map(len, names))
     with reproducible(options.threads), tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), options.device, options.seconds)

@@ -23,6 +23,7 @@ JOINED = ("sampling", "matching")
 """Families that see a contract of other families; `sampling` sees `backbones.base` alone."""
 EDGE = (
     "hooks",
+    "memory",
     "preflight",
     "tracking",
     "summary",
@@ -35,7 +36,7 @@ EDGE = (
 """Modules that nothing but the edge imports. `tracking` and `summary` are the bodies of hooks: they
 know MLflow and the catalog, so that hooks.py stays a list of events."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
-FRAMEWORK_EDGE = set(EDGE) - {"preflight", "__init__"}
+FRAMEWORK_EDGE = set(EDGE) - {"memory", "preflight", "__init__"}
 
 
 def name_of(path):

@@ -103,13 +103,13 @@ def make_project(folder):
     return folder
 
 
-def run(project, *pipelines, **changes):
+def run(project, *pipelines, env=None, **changes):
     """Run pipelines of a project in a session of this process, with small parameters."""
     bootstrap_project(project)
     # Kedro-Viz writes into the project of the working directory.
     with (
         chdir(project),
-        KedroSession.create(project, runtime_params=small(**changes)) as session,
+        KedroSession.create(project, env=env, runtime_params=small(**changes)) as session,
     ):
         session.run(pipeline_names=list(pipelines))
 

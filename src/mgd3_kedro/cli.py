@@ -145,7 +145,7 @@ def fetch_data_command(env: str) -> None:
     from mgd3_kedro.datasets.download import fetch_images
 
     with plain_errors(), KedroSession.create(env=env) as session:
-        context = session.load_context()
+        context = session.load_context()  # type: ignore[attr-defined]
         shared = context.config_loader["globals"]
         source, folder = shared["fetch"], context.project_path / "data/01_raw" / shared["benchmark"]
         if source["url"]:

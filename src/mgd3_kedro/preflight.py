@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from mgd3_kedro.checks import check_count, lookup, unknown_name
@@ -131,6 +132,19 @@ def check_prior(inputs: Inputs) -> None:
     check_backbone(inputs["prior"].load(), drawn)
 
 
+def check_given_autoencoder(inputs: Inputs) -> None:
+    """Refuse an autoencoder to be taken that is not there, or does not fit its configuration.
+
+    Source: ours.
+    """
+    if folder := inputs["params:pretrain.autoencoder"].given:
+        from diffusers import AutoencoderKL
+
+        from mgd3_kedro.backbones.weights import check_component
+
+        check_component(AutoencoderKL, Path(folder))
+
+
 def check_classes(inputs: Inputs, images: str) -> None:
     """Refuse images without one of the benchmark's classes, or with an empty one.
 
@@ -247,6 +261,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
+    (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
     (frozenset({"params:methods", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),

@@ -5,10 +5,13 @@ import os
 from kedro.config import OmegaConfigLoader
 
 from mgd3_kedro.hooks import PreflightHooks, ProjectPathHooks, SummaryHooks, TrackingHooks
+from mgd3_kedro.memory import keep_freed_memory
 
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
 for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(name, "true")
+
+keep_freed_memory()
 
 # Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
 HOOKS = (TrackingHooks(), PreflightHooks(), SummaryHooks(), ProjectPathHooks())

@@ -164,6 +164,16 @@ def test_bombs_are_named(write, tmp_path, files, make_set):
     assert "n01/zeros.png: expected an image (" in str(caught.value)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_pixel_that_changed_in_a_zip_is_noticed(method, tmp_path, files, make_set):
+    bitmap = encoded("BMP")
+    path = write_zip(tmp_path / "x.zip", {**files, "n01/0.bmp": bitmap}, method)
+    checksum = struct.pack("<I", zlib.crc32(bitmap))
+    path.write_bytes(path.read_bytes().replace(checksum, struct.pack("<I", 1)))
+    with pytest.raises(DatasetError, match=r"n01/0\.bmp: does not have the length and checksum"):
+        make_set(path).load()
+
+
 def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked(tmp_path, files, make_set):
     path = write_zip(tmp_path / "x.zip", {**files, "n01/zeros.png": bytes(BOMB)})
     data = path.read_bytes()

@@ -3,9 +3,9 @@ import io
 import logging
 import tarfile
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from file_server import Server
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.download import download, unpack
@@ -14,48 +14,10 @@ CONTENT = bytes(range(256)) * 20_000
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves one file, and remembers what was asked for."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.ranges = []
-        self.stop_after = None
-        self.knows_ranges = True
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/data.tgz"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if self.path != "/data.tgz":
-            self.send_error(404)
-            return
-        if start >= len(CONTENT):
-            self.send_error(416)
-            return
-        if not self.server.knows_ranges:
-            start = 0
-        content = CONTENT[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: self.server.stop_after])
-        self.server.stop_after = None
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server():
     """Serve the content from this machine."""
-    with Server() as server:
+    with Server(CONTENT) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server

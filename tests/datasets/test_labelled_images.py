@@ -186,6 +186,18 @@ def test_one_row_group_is_read_for_a_run_of_rows(write_form, files, make_set, mo
     # Rows 1, 4, 7 and 10, 11 of groups of four.
     assert [len(chunk) for chunk in images.chunks(1)] == [1] * 5
     assert read == [0, 1, 2]
+    read.clear()
+    # In whatever order they are asked for.
+    images[[4, 0, 3, 1, 2]]
+    assert read == [0, 1, 2]
+
+
+def test_a_forked_process_opens_the_source_anew(write_form, files, make_set, monkeypatch):
+    decode = make_set(write_form("zip", files)).load()["n02"].load().decode
+    opened = decode._reader()
+    assert decode._reader() is opened
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert decode._reader() is not opened
 
 
 def test_an_index_is_made_once(folder, make_set, count_reads, tmp_path):

@@ -66,3 +66,27 @@ def test_the_trained_prior_distils(pretrained):
     run(pretrained, "encode", "discover_modes", "guided_generate")
     folder = pretrained / "data/07_model_output/mnist/test/dit/ipc2/mgd3/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 20
+
+
+def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
+    project = make_project(tmp_path)
+    given = pretrained / PRIOR / "vae"
+    settings = {**PRETRAIN, "autoencoder": {**PRETRAIN["autoencoder"], "given": str(given)}}
+    run(project, "pretrain", pretrain=settings)
+    name = "diffusion_pytorch_model.safetensors"
+    assert (project / PRIOR / "vae" / name).read_bytes() == (given / name).read_bytes()
+    kept = json.loads((project / PRIOR / "vae/config.json").read_text())
+    assert (
+        kept["scaling_factor"] == json.loads((given / "config.json").read_text())["scaling_factor"]
+    )
+    card = (project / PRIOR / "README.md").read_text()
+    assert "parameters, given." in card
+    assert not (project / PRIOR / "autoencoder_curve.png").exists()
+
+
+def test_a_given_autoencoder_that_is_not_there_is_refused_before_work(tmp_path):
+    project = make_project(tmp_path)
+    settings = {**PRETRAIN, "autoencoder": {**PRETRAIN["autoencoder"], "given": "nowhere"}}
+    with pytest.raises(FileNotFoundError, match=r"expected nowhere/config\.json"):
+        run(project, "pretrain", pretrain=settings)
+    assert runs_of(project) == []

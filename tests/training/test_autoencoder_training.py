@@ -21,6 +21,7 @@ SETTINGS = {
     "seed": 0,
     "block_channels": (8, 16),
     "latent_channels": 4,
+    "given": None,
     "kl_weight": 1e-3,
 }
 

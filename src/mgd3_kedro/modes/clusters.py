@@ -51,10 +51,11 @@ def repeats(rows: np.ndarray) -> np.ndarray:
 
     Source: ours.
     """
-    _, firsts = np.unique(rows, axis=0, return_index=True)
-    flags = np.ones(len(rows), dtype=bool)
-    flags[firsts] = False
-    return flags
+    firsts: dict[bytes, int] = {}
+    same_zeros = rows + 0.0  # of which there are two, of unlike bits
+    return np.array(
+        [firsts.setdefault(row.tobytes(), index) != index for index, row in enumerate(same_zeros)]
+    )
 
 
 def gather_clusters(

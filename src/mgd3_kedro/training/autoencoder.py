@@ -25,6 +25,8 @@ class AutoencoderConfig(LoopConfig):
         latent_channels: Channels of a latent.
         kl_weight: Weight of the KL term against the squared error per pixel value; larger gives
             smoother latents, smaller gives sharper images.
+        given: Folder of an `AutoencoderKL` that is kept as it is instead of training one; None to
+            train.
 
     Raises:
         ValueError: Naming the field that does not fit.
@@ -33,6 +35,7 @@ class AutoencoderConfig(LoopConfig):
     block_channels: tuple[int, ...]
     latent_channels: int
     kl_weight: float
+    given: str | None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,6 +24,8 @@ SPLITS = {
     "test": ("test",),
 }
 """What is asked for, and what its files may be called."""
+NO_CLASS = ("", "-1")
+"""What rows without a class have."""
 NOTES = b"huggingface"
 """Key of the schema's metadata under which the hub's libraries describe columns."""
 
@@ -113,14 +115,14 @@ def label_rows(table: pa.Table, columns: Columns) -> Labels:
     Source: ours.
     """
     import numpy as np
+    import pyarrow as pa
 
     if columns.label is None or (columns.file and _is_unnamed(table, columns)):
         paths = table.column(str(columns.file)).to_pylist()
-        values = [Path(path or "").parent.name for path in paths]
-        return _code(values)
+        return _code(pa.array([Path(path or "").parent.name for path in paths], pa.string()))
     column = table.column(columns.label)
     if not columns.names:
-        return _code(["" if value is None else str(value) for value in column.to_pylist()])
+        return _code(column.cast(_plain(table.schema, columns.label)).combine_chunks())
     codes = column.fill_null(-1).to_numpy().astype(np.int64)
     if len(codes) and codes.max() >= len(columns.names):
         raise ValueError(
@@ -270,10 +272,17 @@ def _distinct(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _code(values: Sequence[str]) -> Labels:
+def _code(values: pa.Array) -> Labels:
     import numpy as np
 
-    names = sorted(set(values) - {""})
-    number = {name: code for code, name in enumerate(names)}
-    codes = np.array([number.get(value, -1) for value in values], dtype=np.int64)
-    return Labels(tuple(names), codes)
+    encoded = values.dictionary_encode()
+    names = [str(value) for value in encoded.dictionary.to_pylist()]
+    order = sorted(
+        (number for number, name in enumerate(names) if name not in NO_CLASS),
+        key=names.__getitem__,
+    )
+    # Rows without a value take the last place, which is left at no class.
+    place = np.full(len(names) + 1, -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    return Labels(tuple(names[number] for number in order), place[codes])

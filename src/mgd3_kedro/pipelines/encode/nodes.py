@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.backbones.autoencoder import peak_signal_to_noise
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
 from mgd3_kedro.checks import check_choice, check_count
-from mgd3_kedro.images import chunks_of
+from mgd3_kedro.images import LazyImages, chunks_of
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
@@ -129,20 +129,8 @@ def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[
     for wnid, task in batch.items():
         images, model = task.inputs
         autoencoder = load_autoencoder(model, settings.autoencoder)
-        drawn = settings.config.posterior == "sample"
-        key = (settings.config.seed, task.about["class_index"])
-        size = autoencoder.slice_size
-        parts = []
-        for first, chunk in zip(
-            range(0, len(images), size),
-            chunks_of(images, size, settings.config.workers),
-            strict=True,
-        ):
-            numbers = range(first, first + len(chunk))
-            generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
-            parts.append(autoencoder.encode(chunk, generators if drawn else None))
         try:
-            latents = LatentSet(torch.cat(parts)).latents
+            latents = LatentSet(_encode(autoencoder, images, task.about, settings.config)).latents
         except ValueError as error:
             raise ValueError(f"class {wnid}: {error}") from error
         made[wnid] = Made({"latents": latents}, len(latents))
@@ -181,3 +169,25 @@ def measure_encoding(
         "images_per_second": count / sum(partition.seconds for partition in latents.values()),
         "reconstruction_psnr": sum(psnr) / len(psnr),
     }
+
+
+def _encode(
+    autoencoder: LatentAutoencoder,
+    images: torch.Tensor | LazyImages,
+    about: Mapping[str, Any],
+    config: EncodingConfig,
+) -> torch.Tensor:
+    """Encode a class, of which no more than a slice of the autoencoder is in memory."""
+    latents = torch.empty(0)
+    done = 0
+    for chunk in chunks_of(images, autoencoder.slice_size, config.workers):
+        numbers = range(done, done + len(chunk))
+        key = (config.seed, about["class_index"])
+        generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
+        drawn = config.posterior == "sample"
+        encoded = autoencoder.encode(chunk, generators if drawn else None)
+        if not done:
+            latents = encoded.new_empty((len(images), *encoded.shape[1:]))
+        latents[done : numbers.stop] = encoded
+        done = numbers.stop
+    return latents

@@ -54,6 +54,9 @@ def write_card(
     files: dict[str, str | bytes] = {}
     for name, (trained, config) in parts.items():
         parameters = sum(weights.numel() for weights in trained.model.parameters())
+        if not trained.curve:
+            lines += ["", f"## {name.capitalize()}", "", f"{parameters:,} parameters, given."]
+            continue
         last = trained.curve[-1]["loss"]
         lines += [
             "",

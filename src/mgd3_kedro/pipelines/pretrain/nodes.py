@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import torch
 
+from mgd3_kedro.backbones import AutoencoderConfig as Placed
 from mgd3_kedro.backbones.autoencoder import (
     LatentAutoencoder,
     peak_signal_to_noise,
     pixels_to_unit,
 )
+from mgd3_kedro.backbones.weights import load_component
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, as_shipped, stack_classes
@@ -38,6 +40,8 @@ def train_autoencoder(
 ) -> tuple[Trained, pd.DataFrame]:
     """Train the autoencoder on the train split and scale its latents to unit variance.
 
+    One that is given is left as it is.
+
     Args:
         benchmark: Classes and image size.
         train_images: wnid -> images (N, 3, H, W), uint8.
@@ -50,7 +54,13 @@ def train_autoencoder(
 
     Source: latent diffusion (arXiv 2112.10752), section 3.1.
     """
+    from diffusers import AutoencoderKL
+
     where = resolve_device(device)
+    if config.given:
+        placement = Placed("fp32", False, device)
+        given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
+        return given, pd.DataFrame(given.curve, columns=["step", "loss"])
     images, _ = stack_classes(benchmark, train_images)
     trained = train(
         build_autoencoder(config, benchmark.image_size),
