@@ -57,3 +57,25 @@ def test_so_it_is_in_processes_that_are_started_later():
 def test_who_has_decided_otherwise_is_left_alone():
     (given_back,) = faults("keep", MALLOC_MMAP_MAX_="65536", MALLOC_TRIM_THRESHOLD_="131072")
     assert given_back > 1000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="for glibc")
+def test_what_was_kept_can_be_given_back():
+    code = """
+import numpy as np
+from mgd3_kedro.memory import give_back_freed_memory, keep_freed_memory
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 >> 20
+
+keep_freed_memory()
+np.ones(1 << 25)
+before = resident()
+give_back_freed_memory()
+print(before - resident())
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert int(answer.stdout) > 200

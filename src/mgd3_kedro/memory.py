@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
@@ -24,7 +25,21 @@ def keep_freed_memory() -> None:
         return
     os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(LARGEST))
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if mallopt := _of_c_library("mallopt"):
         mallopt(M_MMAP_MAX, int(os.environ["MALLOC_MMAP_MAX_"]))
         mallopt(M_TRIM_THRESHOLD, min(int(os.environ["MALLOC_TRIM_THRESHOLD_"]), LARGEST))
+
+
+def give_back_freed_memory() -> None:
+    """Give back to the system what was freed and kept, so that what is in use can be measured.
+
+    Source: malloc_trim(3).
+    """
+    if malloc_trim := _of_c_library("malloc_trim"):
+        malloc_trim(0)
+
+
+def _of_c_library(name: str) -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), name, None)

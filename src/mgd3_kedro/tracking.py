@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.memory import give_back_freed_memory
 from mgd3_kedro.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def reset_peak_memory() -> None:
 
     Source: proc(5), clear_refs.
     """
+    give_back_freed_memory()  # of what ran before
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -26,7 +26,7 @@ def server():
 
 
 def test_a_file_is_downloaded_with_progress(server, tmp_path, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="mgd3_kedro")
     path = tmp_path / "raw/data.tgz"
     download(server.url, path, [MD5])
     assert path.read_bytes() == CONTENT

@@ -31,11 +31,8 @@ def dit_xl(tmp_path_factory):
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_model_of_the_published_size_makes_a_guided_step(
-    precision, dit_xl, make_diffusion, make_sampling
-):
-    backbone = load_dit(dit_xl, make_diffusion(num_inference_steps=2, precision=precision))
+def test_a_model_of_the_published_size_makes_a_guided_step(dit_xl, make_diffusion, make_sampling):
+    backbone = load_dit(dit_xl, make_diffusion(num_inference_steps=2))
     modes = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     classes = [ClassSpec(0, "n01440764", 0, "tench"), ClassSpec(1, "n03888257", 701, "parachute")]
 
