@@ -33,3 +33,14 @@ def test_there_are_committed_rows_with_the_agreed_columns_one_training_each():
         assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
         assert not rows.duplicated(["method", "network", "seed", "training_seed"]).any()
         assert rows["preset"].nunique() == 1
+
+
+def test_the_table_of_speeds_is_that_of_the_committed_rows():
+    text = (ROOT / "README.md").read_text()
+    rows = pd.read_csv(ROOT / "docs/results/speed.csv")
+    of_cpu = rows[rows["machine"].str.contains("cores")].set_index("name")["ratio_median"]
+    small = ("sampling_small", "sampling_small_compile", "sampling_small_bf16_compile")
+    line = " | ".join(f"{of_cpu[name]:.1f} x" for name in small)
+    assert f"| 16 tokens (the digits' prior) | {line} |" in text
+    eager, reduced = (f"{of_cpu[name]:.1f} x" for name in ("sampling_s2", "sampling_s2_bf16"))
+    assert f"| 256 tokens (DiT-S/2) | {eager} | | {reduced} (not compiled) |" in text

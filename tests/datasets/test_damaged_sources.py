@@ -6,6 +6,7 @@ import json
 import random
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 
@@ -179,20 +180,35 @@ def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked(tmp_path, fi
     data = path.read_bytes()
     # Both headers announce a thousand bytes.
     path.write_bytes(data.replace(struct.pack("<I", BOMB), struct.pack("<I", 1000)))
+    tracemalloc.start()
     with pytest.raises(DatasetError, match=r"n01/zeros\.png: does not have the length and checks"):
+        make_set(path).load()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < BOMB / 5
+
+
+def test_an_arrow_file_whose_offsets_lead_elsewhere_is_damaged(write_form, files, make_set):
+    path = write_form("arrow stream", files)
+    first = files["n01/0.png"], files["n02/0.png"]
+    offsets = struct.pack("<3i", 0, len(first[0]), sum(map(len, first)))
+    data = path.read_bytes()
+    assert offsets in data
+    path.write_bytes(data.replace(offsets, struct.pack("<3i", 0, 2**30, 2**30 + 1), 1))
+    with pytest.raises(DatasetError, match=r"stream\.arrow::0: the table is damaged"):
         make_set(path).load()
 
 
 def test_a_tar_that_leads_back_to_its_beginning_is_refused(tmp_path, files, make_set):
     path = write_tar(tmp_path / "x.tar", files)
     data = bytearray(path.read_bytes())
-    # A size in base 256 may be negative: two blocks back from behind the second header.
+    # A size in base 256 may be negative: from behind the second header to where it begins.
     start = 1024
-    data[start + 124 : start + 136] = struct.pack(">iq", -1, -1024)
+    data[start + 124 : start + 136] = struct.pack(">iq", -1, -512)
     data[start + 148 : start + 156] = b" " * 8
     data[start + 148 : start + 156] = b"%06o\0 " % sum(data[start : start + 512])
     path.write_bytes(data)
-    with pytest.raises(DatasetError, match=r"x\.tar: expected a tar archive"):
+    with pytest.raises(DatasetError, match=r"x\.tar: expected a tar archive \(it leads back"):
         make_set(path).load()
 
 

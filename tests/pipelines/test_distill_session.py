@@ -168,6 +168,14 @@ def test_every_figure_is_a_picture_with_something_on_it(name, finished):
         assert len(picture.convert("RGB").getcolors(2**24)) > 50
 
 
+@pytest.mark.parametrize("name", ["modes", "members"])
+def test_the_modes_of_the_seed_are_drawn_too(name, finished):
+    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0"
+    with Image.open(folder / f"{name}.png") as picture:
+        assert min(picture.size) > 200
+        assert len(picture.convert("RGB").getcolors(2**24)) > 20
+
+
 def test_the_interactive_plane_has_real_and_distilled_samples_of_every_class(finished):
     figure = json.loads((output(finished, "08_reporting") / "latent_plane.json").read_text())
     points = [
@@ -206,7 +214,7 @@ def test_no_parameter_of_the_configuration_is_left_out(tracked):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 17
+    assert len(nodes) == 19
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]

@@ -5,6 +5,7 @@ from mgd3_kedro.figures.contact_sheet import draw_contact_sheet
 from mgd3_kedro.figures.curves import draw_loss_curve, draw_training_curves
 from mgd3_kedro.figures.interactive import draw_interactive_latent_plane
 from mgd3_kedro.figures.latent_plane import draw_latent_plane
+from mgd3_kedro.figures.modes import draw_modes
 
 __all__ = [
     "draw_confusion",
@@ -12,5 +13,6 @@ __all__ = [
     "draw_interactive_latent_plane",
     "draw_latent_plane",
     "draw_loss_curve",
+    "draw_modes",
     "draw_training_curves",
 ]

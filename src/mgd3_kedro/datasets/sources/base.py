@@ -165,7 +165,5 @@ def by_class(members: Iterable[Member]) -> dict[str, dict[str, Entry]]:
     """
     classes: dict[str, dict[str, Entry]] = {}
     for wnid, entry in members:
-        of_class = classes.setdefault(wnid, {})
-        of_class.pop(entry.name, None)
-        of_class[entry.name] = entry
+        classes.setdefault(wnid, {})[entry.name] = entry
     return classes

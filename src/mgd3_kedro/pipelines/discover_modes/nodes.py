@@ -5,12 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from typing import TYPE_CHECKING
 
+import torch
+
+from mgd3_kedro.figures import draw_contact_sheet, draw_modes
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
+from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 logger = logging.getLogger(__name__)
 
+SHEET_CLASSES, SHEET_MODES, SHEET_MEMBERS = 3, 4, 12
 COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
     "inertia": sum,
     "smallest_cluster": min,
@@ -90,3 +100,40 @@ def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
         for name, combine in COMBINED.items()
     }
     return {"modes": sum(partition.count for partition in modes.values()), **combined}
+
+
+def draw_modes_of_classes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> Figure:
+    """Draw the cluster sizes and spreads of every class.
+
+    Source: ours.
+    """
+    names = {spec.wnid: spec.class_name for spec in benchmark.classes}
+    sizes = {
+        names[wnid]: [row["members"] for row in partition.rows] for wnid, partition in modes.items()
+    }
+    spreads = {
+        names[wnid]: (partition.metrics["within_spread"], partition.metrics["between_spread"])
+        for wnid, partition in modes.items()
+    }
+    return draw_modes(sizes, spreads, title=f"{benchmark.name}: modes and their members")
+
+
+def draw_members(
+    benchmark: Benchmark, train_images: Mapping[str, Partition], modes: Mapping[str, Partition]
+) -> Image:
+    """Draw real images of the first modes of the first classes, one row per mode.
+
+    Source: ours.
+    """
+    rows, names = {}, {}
+    for spec in benchmark.classes[:SHEET_CLASSES]:
+        assignment = modes[spec.wnid].load()["assignment"]
+        images = train_images[spec.wnid].load()
+        for mode in range(min(SHEET_MODES, modes[spec.wnid].count)):
+            members = torch.nonzero(assignment == mode).flatten()[:SHEET_MEMBERS]
+            if not len(members):
+                continue
+            row = f"{spec.wnid}/{mode}"
+            rows[row] = images[members].permute(0, 2, 3, 1).numpy()
+            names[row] = f"{spec.class_name}, mode {mode}"
+    return draw_contact_sheet(rows, names, title=f"{benchmark.name}: members of modes")

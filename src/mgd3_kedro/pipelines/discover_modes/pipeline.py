@@ -2,7 +2,12 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes, measure_modes
+from mgd3_kedro.pipelines.discover_modes.nodes import (
+    discover_modes,
+    draw_members,
+    draw_modes_of_classes,
+    measure_modes,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -11,6 +16,13 @@ def create_pipeline() -> Pipeline:
         [
             node(discover_modes, ["latents", "params:modes"], "modes", name="discover_modes"),
             node(measure_modes, "modes", "modes_metrics", name="measure_modes"),
+            node(draw_modes_of_classes, ["benchmark", "modes"], "modes_plot", name="draw_modes"),
+            node(
+                draw_members,
+                ["benchmark", "train_images", "modes"],
+                "members_sheet",
+                name="draw_members",
+            ),
         ],
         tags="discover_modes",
     )
