@@ -19,6 +19,7 @@ from benchmarks.sampling import (
     compare_with_plain_loop,
     compare_with_unguided,
 )
+from benchmarks.streaming import compare_peaks
 from benchmarks.timing import Spread
 
 __all__ = ["MEASUREMENTS", "Measurement"]
@@ -43,6 +44,7 @@ DIGITS = Work(SMALL, images=32, steps=5)
 PICTURES = Work(S2, images=16, steps=2)
 FEW_PICTURES = Work(S2, images=8, steps=2)
 LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64))
+FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
 
 
@@ -87,6 +89,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "encode_rss_bytes_per_image": Measurement(
         partial(measure_memory_growth, images=MANY_CLASSES), "<= 1024"
+    ),
+    "encode_peak_rss_40000_per_5000": Measurement(
+        partial(compare_peaks, images=FEW_IMAGES, more=8), "<= 1.05", only_on="cpu"
     ),
     **_on_a_card(1),
     **_on_a_card(16),

@@ -201,3 +201,26 @@ def test_what_does_not_fit_is_refused(changes, message):
 def test_a_device_that_this_machine_lacks_is_refused(changes):
     with pytest.raises(ValueError, match=r"device: expected one of auto, .*cpu here, got 'cuda'"):
         check_inputs(make_inputs(**changes))
+
+
+@pytest.mark.parametrize(
+    ("expected", "counts", "warned"),
+    [
+        (50, {"n1": 50, "n2": 50}, False),
+        (None, {"n1": 387, "n2": 393}, False),
+        (50, {"n1": 387, "n2": 50}, True),
+        (50, {"n1": 49, "n2": 49}, True),
+    ],
+)
+def test_a_test_set_other_than_the_published_one_is_warned_of(expected, counts, warned, caplog):
+    inputs = make_inputs(test_images=partitions(counts))
+    inputs["benchmark"] = replace(inputs["benchmark"], test_images_per_class=expected)
+    with caplog.at_level("WARNING", logger="mgd3_kedro"):
+        check_inputs(inputs)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == warned
+    if warned:
+        low, high = min(counts.values()), max(counts.values())
+        assert "birds has 50 test images of each class where numbers are published" in messages[0]
+        assert f"here are {low} to {high}" in messages[0]
+        assert "2 to 5 points lower" in messages[0]

@@ -1,5 +1,6 @@
 import pytest
 from kedro.io import DatasetError
+from PIL import Image
 
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
 from mgd3_kedro.records import Benchmark, ClassSpec
@@ -64,3 +65,38 @@ def test_a_missing_table_is_named(tmp_path):
 def test_a_table_is_read_only(table):
     with pytest.raises(DatasetError, match="read only"):
         table("n1\t1\tone\n").save({})
+
+
+def test_without_a_table_the_classes_are_those_of_the_images_sorted(tmp_path):
+    for name in ("zebra", "african_elephant"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "train" / name / "0.png")
+    dataset = BenchmarkDataset(
+        filepath=None, name="zoo", image_size=8, source="train", root=str(tmp_path)
+    )
+    assert dataset.exists()
+    assert dataset.load().classes == (
+        ClassSpec(0, "african_elephant", 0, "african elephant"),
+        ClassSpec(1, "zebra", 1, "zebra"),
+    )
+
+
+def test_neither_a_table_nor_images_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="expected a class table or the source of the images"):
+        BenchmarkDataset(filepath=None, name="zoo", image_size=8)
+    missing = BenchmarkDataset(
+        filepath=None, name="zoo", image_size=8, source="train", root=str(tmp_path)
+    )
+    assert not missing.exists()
+    with pytest.raises(DatasetError, match=f"{tmp_path}/train: expected images"):
+        missing.load()
+
+
+def test_the_published_size_of_the_test_set_is_part_of_the_benchmark(tmp_path):
+    table = tmp_path / "pets.tsv"
+    table.write_text("dog\t0\tbeagle\n")
+    settings = {"filepath": str(table), "name": "pets", "image_size": 8}
+    assert BenchmarkDataset(**settings).load().test_images_per_class is None
+    known = BenchmarkDataset(**settings, test_images_per_class=50).load()
+    assert known.test_images_per_class == 50
+    assert Benchmark.from_dict(known.to_dict()) == known
