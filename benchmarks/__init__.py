@@ -44,7 +44,8 @@ DIGITS = Work(SMALL, images=32, steps=5)
 PICTURES = Work(S2, images=16, steps=2)
 FEW_PICTURES = Work(S2, images=8, steps=2)
 LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64))
-FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16))
+# Latents of 4 x 8 x 8, as those of the shipped prior.
+FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
 
 
