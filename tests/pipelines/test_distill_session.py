@@ -176,6 +176,17 @@ def test_the_modes_of_the_seed_are_drawn_too(name, finished):
         assert len(picture.convert("RGB").getcolors(2**24)) > 20
 
 
+def test_the_table_of_modes_has_every_class_with_the_sizes_of_its_clusters(finished):
+    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0"
+    scores = pd.read_csv(folder / "mode_scores.csv")
+    assert scores["wnid"].astype(str).tolist() == DIGITS
+    for row in scores.itertuples():
+        sizes = [int(size) for size in row.members.split()]
+        assert (len(sizes), sum(sizes)) == (IPC, 16)
+        assert (min(sizes), max(sizes)) == (row.smallest_cluster, row.largest_cluster)
+    assert (scores[["within_spread", "between_spread"]] > 0).all(axis=None)
+
+
 def test_the_interactive_plane_has_real_and_distilled_samples_of_every_class(finished):
     figure = json.loads((output(finished, "08_reporting") / "latent_plane.json").read_text())
     points = [
@@ -214,7 +225,7 @@ def test_no_parameter_of_the_configuration_is_left_out(tracked):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 19
+    assert len(nodes) == 20
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]

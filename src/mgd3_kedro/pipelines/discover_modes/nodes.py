@@ -15,6 +15,7 @@ from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -100,6 +101,24 @@ def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
         for name, combine in COMBINED.items()
     }
     return {"modes": sum(partition.count for partition in modes.values()), **combined}
+
+
+def tabulate_modes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> pd.DataFrame:
+    """Put what was measured of every class into one table, with the sizes of its clusters.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "wnid": spec.wnid,
+            "class_name": spec.class_name,
+            **modes[spec.wnid].metrics,
+            "members": " ".join(str(row["members"]) for row in modes[spec.wnid].rows),
+        }
+        for spec in benchmark.classes
+    )
 
 
 def draw_modes_of_classes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> Figure:

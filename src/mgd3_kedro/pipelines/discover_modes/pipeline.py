@@ -7,6 +7,7 @@ from mgd3_kedro.pipelines.discover_modes.nodes import (
     draw_members,
     draw_modes_of_classes,
     measure_modes,
+    tabulate_modes,
 )
 
 
@@ -16,6 +17,7 @@ def create_pipeline() -> Pipeline:
         [
             node(discover_modes, ["latents", "params:modes"], "modes", name="discover_modes"),
             node(measure_modes, "modes", "modes_metrics", name="measure_modes"),
+            node(tabulate_modes, ["benchmark", "modes"], "mode_scores", name="tabulate_modes"),
             node(draw_modes_of_classes, ["benchmark", "modes"], "modes_plot", name="draw_modes"),
             node(
                 draw_members,
