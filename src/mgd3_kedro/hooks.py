@@ -13,9 +13,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
+from mgd3_kedro.checks import lookup
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.preflight import (
-    check_backbone_name,
     check_inputs,
     check_known_parameters,
     check_run_keys,
@@ -45,7 +45,7 @@ class PreflightHooks:
         given = loader.runtime_params or {}
         shared = loader["globals"]
         # First: what else is configured is looked up under this name.
-        check_backbone_name(given.get("backbone", shared["backbone"]), shared["backbones"])
+        lookup(shared["backbones"], given.get("backbone", shared["backbone"]), "backbone")
         loader.runtime_params = {}
         known = loader["parameters"]
         loader.runtime_params = given

@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     """Have glibc keep what was freed, in this process and in workers it starts.
 
     By default it gives every large activation back to the system after each operation of a network
-    and asks for it again, page by page, which takes a fifth of the time of a transformer on the
+    and asks for it again, page by page, which is a good part of the time of a network on the
     CPU. Without glibc nothing is changed.
 
     Source: mallopt(3).

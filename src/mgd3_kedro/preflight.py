@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from mgd3_kedro.checks import check_count, lookup, unknown_name
+from mgd3_kedro.checks import check_count, unknown_name
 from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
@@ -55,17 +55,6 @@ def check_known_parameters(
                     f"{group}{name}: expected one value, got the settings {', '.join(value)}"
                 )
             check_known_parameters(value, known[name], f"{group}{name}.")
-
-
-def check_backbone_name(name: str, backbones: Mapping[str, Any]) -> None:
-    """Refuse a backbone that globals.yml does not have.
-
-    Raises:
-        ValueError: Listing those it has.
-
-    Source: ours.
-    """
-    lookup(backbones, name, "backbone")
 
 
 def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None:

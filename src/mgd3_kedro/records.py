@@ -183,6 +183,10 @@ class DenoisingStep:
     pull: torch.Tensor
 
 
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+"""Suffixes of weights that are not read, as reading them can run any code."""
+
+
 @dataclass(frozen=True)
 class ModelFolder:
     """Weights on disk.

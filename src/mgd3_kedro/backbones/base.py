@@ -10,16 +10,6 @@ import torch
 from mgd3_kedro.records import ClassSpec, DenoisingStep
 
 
-class Autoencoder(Protocol):
-    """Images to latents and back."""
-
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn uint8 images (N, 3, S, S) into scaled latents (N, C, H, W)."""
-
-    def decode(self, latents: torch.Tensor, image_size: int | None = None) -> torch.Tensor:
-        """Turn scaled latents (N, C, H, W) into uint8 images (N, 3, S, S)."""
-
-
 class Backbone(Protocol):
     """A pre-trained diffusion model behind one interface, whatever its family.
 

@@ -11,10 +11,10 @@ import torch
 
 from mgd3_kedro.backbones.settings import Placement
 from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.records import PICKLES
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 CONFIG_FILE = "config.json"
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Layers of attention in autoencoders saved by early diffusers; loading renames them."""
 

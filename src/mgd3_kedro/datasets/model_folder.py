@@ -13,10 +13,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import digest, file_digest
 from mgd3_kedro.datasets.hub import UNUSED, find_model
-from mgd3_kedro.records import ModelFolder
+from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
-
-PICKLES = (".bin", ".ckpt")
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
