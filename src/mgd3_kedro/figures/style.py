@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.ImageFont import FreeTypeFont
 
 DPI = 150
 SMALL, MEDIUM, LARGE = 7.5, 9.0, 11.0
@@ -17,6 +22,11 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", ":", "-.")
+
+NARROW = 4.4
+"""Inches; the smallest type is still 9 pixels high where such a figure is shown 400 pixels wide."""
+ENTRY, PER_CHARACTER = 0.5, 0.075
+NOTE_LENGTH, LABEL_LENGTH = 72, 50
 
 
 def start_figure(width: float, height: float, title: str = "") -> Figure:
@@ -51,6 +61,35 @@ def tidy_axes(axes: Axes, *, grid: bool = False) -> None:
         axes.set_axisbelow(True)
 
 
+def add_legend(
+    figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = (), *, columns: int = 0
+) -> None:
+    """Put a legend below all axes, with what has to be said about the data above its entries.
+
+    Args:
+        figure: With the constrained layout, so that axes make room.
+        handles: What has a label.
+        notes: A line each, wrapped.
+        columns: Of entries; 0 for as many as fit.
+
+    Source: ours.
+    """
+    labels = [shorten(str(handle.get_label()), LABEL_LENGTH) for handle in handles]
+    longest = max(map(len, labels), default=0)
+    fitting = int(figure.get_figwidth() / (ENTRY + PER_CHARACTER * longest))
+    legend = figure.legend(
+        handles=list(handles),
+        labels=labels,
+        loc="outside lower center",
+        ncols=columns or max(1, min(len(handles), fitting)),
+        frameon=False,
+        fontsize=MEDIUM,
+        title="\n".join(textwrap.fill(note, NOTE_LENGTH) for note in notes),
+        title_fontsize=SMALL,
+    )
+    legend.get_title().set_color(QUIET)
+
+
 def pick_line_style(position: int) -> tuple[str, str]:
     """Return colour and line style of the n-th line; no two of the first 28 are alike.
 
@@ -66,3 +105,19 @@ def shorten(words: str, length: int) -> str:
     Source: ours.
     """
     return words if len(words) <= length else words[: length - 1].rstrip(" ,") + "…"
+
+
+def load_font(size: int, *, bold: bool = False) -> FreeTypeFont:
+    """Return the font of the charts for pictures: matplotlib ships it, the system need not.
+
+    Args:
+        size: In pixels.
+        bold: Whether strokes are heavy.
+
+    Source: ours.
+    """
+    import matplotlib
+    from PIL import ImageFont
+
+    file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", file)), size)

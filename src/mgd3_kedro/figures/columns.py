@@ -1,0 +1,33 @@
+"""What a table has to hold before it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_columns(name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a table that is empty or lacks a column.
+
+    Raises:
+        ValueError: Naming the columns that are missing.
+
+    Source: ours.
+    """
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"{name}: expected columns {', '.join(missing)}, got {list(table)}")
+    if table.empty:
+        raise ValueError(f"{name}: expected at least one row, got none")
+
+
+def count(number: int, unit: str) -> str:
+    """Write a number with its unit, in the plural where there is more than one.
+
+    Source: ours.
+    """
+    plural = f"{unit}es" if unit.endswith("s") else f"{unit}s"
+    return f"{number:,} {unit if number == 1 else plural}"

@@ -1,0 +1,64 @@
+"""What knobs and measures are called on axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class KnobAxis:
+    """How the values of a knob are laid out.
+
+    Args:
+        label: What the axis is called.
+        logarithmic: Whether equal steps are equal factors.
+        falling: Whether the values fall from left to right.
+    """
+
+    label: str
+    logarithmic: bool = False
+    falling: bool = False
+
+    def is_log(self, values: Sequence[float]) -> bool:
+        """Tell whether values can be laid out by their factors: none is 0 or below."""
+        return self.logarithmic and min(values) > 0
+
+
+KNOB_AXES = {
+    "stop_guidance_step": KnobAxis("step where guidance stops, t_SG", falling=True),
+    "stop_guidance_timestep": KnobAxis("training timestep where guidance stops", falling=True),
+    "mode_guidance_scale": KnobAxis("mode guidance scale λ"),
+    "guidance_scale": KnobAxis("classifier-free guidance scale"),
+    "ipc": KnobAxis("images per class", logarithmic=True),
+    "num_inference_steps": KnobAxis("denoising steps"),
+}
+"""Knobs that need words; the others are called by their names."""
+
+MEASURE_LABELS = {
+    "top1_last": "top-1 (last), %",
+    "top1_best": "top-1 (best), %",
+    "top5_last": "top-5, %",
+    "diversity": "diversity:\ndistance to nearest\nother, latent",
+    "representativeness": "distance to 50\nnearest real, latent\n(small is good)",
+    "diversity_in_plane": "diversity:\ndistance to nearest\nother, t-SNE",
+    "representativeness_in_plane": "distance to 50\nnearest real, t-SNE\n(small is good)",
+    "diversity_normalised": "diversity,\nnormalised",
+    "representativeness_normalised": "representativeness,\n1 − normalised\ndistance",
+}
+
+
+def find_knob_axis(knob: str) -> KnobAxis:
+    """Return how a knob is laid out.
+
+    Source: ours.
+    """
+    return KNOB_AXES.get(knob, KnobAxis(knob.replace("_", " ")))
+
+
+def label_measure(measure: str) -> str:
+    """Return what a measure is called, with its unit, in a line or a few.
+
+    Source: ours.
+    """
+    return MEASURE_LABELS.get(measure, measure.replace("_", " "))

@@ -1,0 +1,75 @@
+"""How representative and how diverse every class of every method is, as points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgd3_kedro.figures.columns import check_columns, count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIVERSITY, REPRESENTATIVENESS = "diversity_normalised", "representativeness_normalised"
+X_LABEL = "diversity, normalised distance to nearest other"
+Y_LABEL = "representativeness, 1 − normalised\ndistance to 50 nearest real"
+
+
+@dataclass(frozen=True)
+class Trade:
+    """The classes of one method.
+
+    Args:
+        points: (L, 2), diversity and representativeness of each class, in [0, 1].
+        class_names: L names.
+    """
+
+    points: NDArray[np.float64]
+    class_names: tuple[str, ...]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean over the classes, (2,)."""
+        return np.asarray(self.points.mean(axis=0))
+
+
+def collect_trades(scores: pd.DataFrame) -> tuple[Mapping[str, Trade], list[str]]:
+    """Average rows of one class and method, and leave out classes without either score.
+
+    Args:
+        scores: `method`, `wnid`, `class_name` and the two normalised scores, in [0, 1].
+
+    Returns:
+        Method -> its classes, in the order of the rows; what was left out, a sentence per method.
+
+    Raises:
+        ValueError: If a column is missing, a score lies outside [0, 1], or nothing is left.
+
+    Source: ours.
+    """
+    axes = [DIVERSITY, REPRESENTATIVENESS]
+    check_columns("scores", scores, ("method", "wnid", "class_name", *axes))
+    values = scores[axes].to_numpy(float)
+    if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=1) > 1:
+        raise ValueError(
+            f"scores: expected normalised values in [0, 1], got {np.nanmin(values):g} to "
+            f"{np.nanmax(values):g}"
+        )
+    trades, notes = {}, []
+    for method, rows in scores.groupby("method", sort=False):
+        classes = rows.groupby("wnid", sort=False).agg(
+            {"class_name": "first", DIVERSITY: "mean", REPRESENTATIVENESS: "mean"}
+        )
+        known = classes.dropna(subset=axes)
+        if missing := len(classes) - len(known):
+            without = "a diversity or a representativeness"
+            notes.append(f"left out: {count(missing, 'class')} of {method} without {without}")
+        if len(known):
+            trades[str(method)] = Trade(known[axes].to_numpy(float), tuple(known["class_name"]))
+    if not trades:
+        raise ValueError("scores: expected at least one class with both scores, got none")
+    return trades, notes
