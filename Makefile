@@ -2,12 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-METHODS := random kmeans_closest unguided d4m mgd3
-SEEDS := 0 1 2 3 4
-
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results tune bench viz clean
+.PHONY: distill test lint results methods labels networks tune bench viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -20,28 +17,36 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The rows behind the README's tables. Each seed is one data set per method and one training on it,
-# in bf16, which is twice as fast where the processor has it; seeds run side by side, one per core.
-RUN := $(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows \
-  --params jobs=1,trainings.repeats=1,evaluation.precision=bf16
-SIDE_BY_SIDE := xargs -P 2 -I{} env OMP_NUM_THREADS=1 sh -ec
-FIRST := $(BIN)/kedro run --pipelines=encode --params
+# The rows behind the README's tables, on the digits: one data set and one training on it a point,
+# points side by side, one per core. Stop any of them and give the command again: it goes on.
+ONE_TRAINING := --pipelines=distill --to-nodes=collect_rows --jobs 2 --params jobs=1,trainings.repeats=1
+SWEEP := $(BIN)/kedro sweep $(ONE_TRAINING)
 COMPARE := $(BIN)/kedro run --pipelines=compare --params
+METHODS := random,kmeans_closest,unguided,d4m,mgd3
+NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; resnet50; resnet101]
+ONE_OF_EACH := preset=smoke,jobs=1,trainings.repeats=1
 
-results: $(VENV)/installed
-	$(FIRST) split=test
-	printf '%s\n' $(SEEDS) | $(SIDE_BY_SIDE) 'for method in $(METHODS); do \
-	  $(RUN),seed={},method=$$method; done'
+results: methods labels networks
+
+methods: $(VENV)/installed
+	$(SWEEP) --name methods --over method=$(METHODS) --over seed=0,1,2,3,4
+	$(COMPARE) results=docs/results
+
+labels: $(VENV)/installed
+	$(BIN)/kedro run --pipelines=train_teacher
+	$(SWEEP),evaluation.epochs=250 --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
+	$(COMPARE) results=docs/results
+
+networks: $(VENV)/installed
+	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),trainings.networks=$(NETWORKS)'
+	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),trainings.networks=$(NETWORKS)'
 	$(COMPARE) results=docs/results
 
 # The rows the knobs were chosen by: mode discovery on 300 of the 400 train digits of a class,
 # evaluation on the other 100. The guidance scale is chosen for the unguided samples.
 tune: $(VENV)/installed
-	$(FIRST) split=holdout
-	printf '%s\n' 0 1 | $(SIDE_BY_SIDE) 'for cfg in 1.0 2.0; do \
-	  $(RUN),split=holdout,seed={},method=unguided,diffusion.guidance_scale=$$cfg,variant=-cfg$$cfg; done; \
-	  for knobs in 0.2-0 0.2-25 0.3-0 0.1-25; do \
-	  $(RUN),split=holdout,seed={},sampling.mode_guidance_scale=$${knobs%-*},sampling.stop_guidance_step=$${knobs#*-},variant=-$$knobs; done'
+	$(SWEEP),split=holdout,method=unguided --name tune-guidance --over diffusion.guidance_scale=1.0,2.0 --over seed=0,1
+	$(SWEEP),split=holdout --name tune-modes --over sampling.mode_guidance_scale=0.1,0.2,0.3 --over sampling.stop_guidance_step=0,25 --over seed=0,1
 	$(COMPARE) split=holdout,results=docs/results/tuning
 
 # Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.

@@ -7,11 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from benchmarks.augmentation import Pictures, compare_with_pil
 from benchmarks.encoding import (
     ImageSet,
     compare_with_bare_autoencoder,
     measure_memory_growth,
 )
+from benchmarks.evaluation import (
+    Course,
+    compare_with_bare_passes,
+    compare_with_eager,
+)
+from benchmarks.evaluation import compare_with_bare_forward as compare_validation
 from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
 from benchmarks.sampling import (
@@ -47,6 +54,8 @@ LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64
 # Latents of 4 x 8 x 8, as those of the shipped prior.
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
+SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
+LARGER_COURSE = Course("convnet4", image_size=64, ipc=32, epochs=1)
 
 
 def _on_a_card(images: int) -> dict[str, Measurement]:
@@ -93,6 +102,31 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "encode_peak_rss_40000_per_5000": Measurement(
         partial(compare_peaks, images=FEW_IMAGES, more=8), "<= 1.05", only_on="cpu"
+    ),
+    "augmentation_per_pil_32": Measurement(
+        partial(compare_with_pil, work=Pictures(64, 32)), "<= 0.3"
+    ),
+    "augmentation_per_pil_64": Measurement(
+        partial(compare_with_pil, work=Pictures(64, 64)), "<= 0.3"
+    ),
+    "training_per_passes_32": Measurement(
+        partial(compare_with_bare_passes, course=SMALL_COURSE), "<= 1.10"
+    ),
+    "training_per_passes_64": Measurement(
+        partial(compare_with_bare_passes, course=LARGER_COURSE), "<= 1.05"
+    ),
+    "validation_per_forward_32": Measurement(
+        partial(compare_validation, course=SMALL_COURSE), "<= 1.05"
+    ),
+    "validation_per_forward_64": Measurement(
+        partial(compare_validation, course=LARGER_COURSE), "<= 1.05"
+    ),
+    "training_bf16_compile": Measurement(
+        partial(compare_with_eager, course=SMALL_COURSE._replace(precision="bf16", compile=True)),
+        ">= 2",
+    ),
+    "training_compile": Measurement(
+        partial(compare_with_eager, course=SMALL_COURSE._replace(compile=True))
     ),
     **_on_a_card(1),
     **_on_a_card(16),

@@ -28,15 +28,22 @@ EDGE = (
     "tracking",
     "summary",
     "settings",
+    "sweep",
     "pipeline_registry",
     "cli",
     "__main__",
     "__init__",
 )
 """Modules that nothing but the edge imports. `tracking` and `summary` are the bodies of hooks: they
-know MLflow and the catalog, so that hooks.py stays a list of events."""
+know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` is that of a
+command."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
-FRAMEWORK_EDGE = set(EDGE) - {"memory", "preflight", "__init__"}
+FRAMEWORK_EDGE = {"sweep.configure", "sweep.plan", "sweep.runs", *EDGE} - {
+    "memory",
+    "preflight",
+    "sweep",
+    "__init__",
+}
 
 
 def name_of(path):
@@ -82,6 +89,8 @@ def allowed_imports(module):
         return ("checks",) if top == "records" else ()
     if top in FAMILIES or top == "datasets":
         return (*BASE, top)
+    if top == "matching":
+        return (*BASE, top, *FAMILIES)
     if top in JOINED:
         return (*BASE, top, "backbones.base")
     if top == "pipelines" and len(parts) > 1:

@@ -27,7 +27,7 @@ from tiny_project import (
 
 from mgd3_kedro.__main__ import main
 from mgd3_kedro.cli import cli, describe_error, describe_store_error, plain_errors
-from mgd3_kedro.evaluation import NETWORKS
+from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.modes import MODE_FINDERS
 
 DISTILL = ("--pipelines", "distill")
@@ -86,7 +86,7 @@ def broken(untouched, tmp_path):
         ({"autoencoder": {"precision": "fp8"}}, "unknown precision 'fp8'", ["bf16", "tf32"]),
         ({"sampling": {"mode_guidance_schedule": "up"}}, "guidance schedule 'up'", ["linear"]),
         ({"sampling": {"initial_latents": "zero"}}, "initial latents 'zero'", ["noise"]),
-        ({"evaluation": {"protocol": "soft"}}, "unknown protocol 'soft'", ["hard"]),
+        ({"protocol": "soften"}, "unknown protocol 'soften'", PROTOCOLS),
         ({"preset": "long"}, "unknown preset 'long'", ["paper", "short", "smoke"]),
         ({"split": "validation"}, "unknown split 'validation'", ["holdout", "test"]),
     ],
@@ -154,6 +154,21 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"encoding": {"posterior": "mode"}}, "posterior: expected one of mean, sample"),
         ({"trainings": {"repeats": 1.5}}, "repeats: expected a whole number, got 1.5"),
         ({"evaluation": {"threads": 1.5}}, "threads: expected a whole number"),
+        ({"evaluation": {"epochs": 0}}, "epochs: expected a number in [1, inf), got 0"),
+        ({"evaluation": {"compile": 1}}, "compile: expected true or false, got 1"),
+        ({"evaluation": {"image_size": 64}}, "evaluation.image_size: expected at most 32"),
+        (
+            {"protocol": "soft"},
+            f"protocol soft has no published batch size for {IPC} images per class; set evaluation",
+        ),
+        (
+            {"trainings": {"networks": ["convnet1", "convnet6"]}},
+            "convnet6: expected images of at least 64 px to halve 6 times, got 32 px",
+        ),
+        (
+            {"evaluation": {"protocol": "soft"}},
+            "evaluation.protocol: expected 'hard' as protocol, which folders are named after, got",
+        ),
         ({"jobs": 1.5}, "jobs: expected a whole number, got 1.5"),
         ({"sampling": {"noise_strength": 2}}, "noise_strength: expected a number in (0, 1], got 2"),
         ({"evaluation": {"cutmix": "maybe"}}, "cutmix: expected true or false, got 'maybe'"),
@@ -166,7 +181,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"variant": "../.."}, "variant: expected letters, digits and any of . + = -, got '../..'"),
         (
             {"methods": {"mgd3": {"procedure": "dream"}}},
-            "unknown procedure of method mgd3 'dream': expected one of denoise, select",
+            "unknown procedure of method mgd3 'dream': expected one of",
         ),
     ],
     ids=str,
@@ -214,6 +229,36 @@ def test_missing_weights_are_refused_with_the_command_that_makes_them(lost, brok
     assert f"expected model weights in {broken / PRIOR}" in message
     assert message.endswith("kedro run --pipelines=pretrain --env mnist trains it")
     assert_untouched(broken)
+
+
+@pytest.mark.parametrize("protocol", ["soft", "soft_stored"])
+def test_a_protocol_that_asks_a_teacher_is_refused_without_one(protocol, untouched):
+    changes = {"protocol": protocol, "evaluation": {"batch_size": 8}}
+    message = error_of(kedro_run(untouched, *DISTILL, **changes))
+    folder = untouched / "data/06_models/teachers/mnist-test"
+    assert f"expected model weights in {folder}, found none" in message
+    assert "--params teacher=FOLDER" in message
+    assert message.endswith("kedro run --pipelines=train_teacher --env mnist trains one")
+    assert_untouched(untouched)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "convnet9"}, "unknown network 'convnet9'"),
+        ({"network": "convnet6"}, "convnet6: expected images of at least 64 px to halve 6 times"),
+        ({"protocol": "soft"}, "protocol: expected one of glad, hard for a teacher, got 'soft'"),
+        ({"epochs": 0}, "epochs: expected a number in [1"),
+        ({"learning_rate": -1}, "learning_rate: expected a number in (0"),
+        ({"cutmix": 1}, "cutmix: expected true or false"),
+        ({"seed": -1}, "seed: expected a number in [0"),
+    ],
+    ids=str,
+)
+def test_a_teacher_that_cannot_be_trained_is_refused(changes, message, untouched):
+    result = kedro_run(untouched, "--pipelines", "train_teacher", teacher_training=changes)
+    assert message in error_of(result)
+    assert_untouched(untouched)
 
 
 def test_a_backbone_whose_model_is_not_there_is_refused_with_how_to_get_it(untouched):
@@ -287,7 +332,7 @@ def cut_off(folder):
         (lambda folder: (folder / "n999").mkdir(), "got n999 and 0 more that it does not have"),
         (
             lambda folder: [Image.new("RGB", (28, 28)).save(p) for p in (folder / "4").iterdir()],
-            "expected 32 x 32 pixels, got 28 x 28 in class 4",
+            "squares of one size, 32 x 32 pixels, got 28 x 28 in class 4; crop and resize",
         ),
         (
             lambda folder: Image.new("RGB", (28, 28)).save(folder / "4/1.png"),

@@ -3,7 +3,13 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from mgd3_kedro.coresets import CORESETS, pick_nearest_to_centroids, pick_random
+from mgd3_kedro.coresets import (
+    CORESETS,
+    pick_by_herding,
+    pick_k_centers,
+    pick_nearest_to_centroids,
+    pick_random,
+)
 
 
 @pytest.fixture
@@ -12,7 +18,7 @@ def latents():
 
 
 def test_the_table_holds_the_selective_methods():
-    assert set(CORESETS) == {"kmeans_closest", "random"}
+    assert set(CORESETS) == {"herding", "k_center", "kmeans_closest", "random"}
 
 
 @pytest.mark.parametrize("name", CORESETS)
@@ -36,16 +42,26 @@ def test_a_coreset_refuses_more_images_than_there_are_and_less_than_one(name, ip
 
 
 @pytest.mark.parametrize("name", CORESETS)
-def test_a_coreset_refuses_flat_and_broken_latents(name, latents):
-    with pytest.raises(ValueError, match=r"expected shape \(N, C, H, W\)"):
-        CORESETS[name](latents.flatten(1), 2, 0)
+def test_a_coreset_refuses_what_is_not_one_finite_point_an_image(name, latents):
+    for shape in [(24,), (0, 4), (24, 0)]:
+        with pytest.raises(ValueError, match=r"expected shape \(N, ...\)"):
+            CORESETS[name](torch.zeros(shape), 1, 0)
     latents[3, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="1 of 24 samples"):
         CORESETS[name](latents, 2, 0)
 
 
-def test_a_smaller_random_choice_begins_a_larger_one(latents):
-    assert torch.equal(pick_random(latents, 5, 1), pick_random(latents, 20, 1)[:5])
+@pytest.mark.parametrize("name", CORESETS)
+def test_features_may_have_any_shape(name, latents):
+    flat = CORESETS[name](latents.flatten(1), 6, 3)
+    assert torch.equal(CORESETS[name](latents, 6, 3), flat)
+
+
+@pytest.mark.parametrize("name", ["herding", "k_center", "random"])
+def test_a_smaller_choice_begins_a_larger_one(name, latents):
+    larger = CORESETS[name](latents, 20, 1)
+    for ipc in range(1, 20):
+        assert torch.equal(CORESETS[name](latents, ipc, 1), larger[:ipc])
 
 
 def test_random_choices_differ_between_seeds_and_reach_every_image_alike(latents):
@@ -94,3 +110,45 @@ def test_identical_images_are_still_picked_once_each():
     with pytest.warns(ConvergenceWarning, match="distinct clusters"):
         picked = pick_nearest_to_centroids(torch.ones(5, 1, 2, 2), 3, 0)
     assert len(set(picked.tolist())) == 3
+
+
+def test_herding_brings_the_running_mean_nearest_the_class_mean(latents):
+    points = latents.flatten(1).numpy().astype(np.longdouble)
+    picked = []
+    for _ in range(24):
+        left = [image for image in range(24) if image not in picked]
+        means = [np.mean([points[i] for i in (*picked, image)], axis=0) for image in left]
+        misses = [np.linalg.norm(mean - points.mean(0)) for mean in means]
+        picked.append(left[int(np.argmin(misses))])
+    assert pick_by_herding(latents, 24, 0).tolist() == picked
+
+
+def test_herding_finds_a_planted_mean_and_then_balances_its_picks():
+    offsets = torch.tensor([[5.0, 0], [-5, 0], [0, 3], [0, -3], [0, 0]])
+    picked = pick_by_herding(1000 + offsets, 5, 0).tolist()
+    assert picked[0] == 4
+    assert picked[1:3] in ([2, 3], [3, 2])
+    assert set(picked[3:]) == {0, 1}
+
+
+def test_k_center_starts_at_the_middle_and_goes_to_the_far_points():
+    near = 0.1 * torch.randn(30, 3, generator=torch.Generator().manual_seed(1))
+    far = torch.tensor([[10.0, 0, 0], [0, 8, 0], [0, 0, -6]])
+    points = torch.cat((near, far))
+    picked = pick_k_centers(points, 4, 0).tolist()
+    assert picked[0] == (points - points.mean(0)).norm(dim=1).argmin()
+    assert picked[0] < 30
+    assert picked[1:] == [30, 31, 32]
+
+
+def test_each_further_centre_is_the_image_farthest_from_its_nearest_centre(latents):
+    distances = torch.cdist(latents.flatten(1).double(), latents.flatten(1).double())
+    picked = pick_k_centers(latents, 24, 0)
+    for rank in range(1, 24):
+        to_nearest = distances[:, picked[:rank]].amin(1)
+        assert to_nearest[picked[rank]] == to_nearest.max()
+
+
+@pytest.mark.parametrize("name", ["herding", "k_center"])
+def test_greedy_choices_take_identical_images_once_each(name):
+    assert sorted(CORESETS[name](torch.ones(5, 4), 5, 0).tolist()) == [0, 1, 2, 3, 4]

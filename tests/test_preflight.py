@@ -5,14 +5,18 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.evaluation import EvaluationConfig, build_network
+from mgd3_kedro.evaluation.teacher import describe_teacher
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.procedures import DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
+from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
     check_inputs,
     check_known_parameters,
     check_run_keys,
 )
-from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
 
@@ -59,7 +63,24 @@ DIFFUSION = BackboneConfig(
     max_batch=256,
     device="cpu",
 )
-KEYS = {"method": "mgd3", "variant": "", "split": "test", "jobs": -1}
+LEFT_TO_THE_PROTOCOL = (
+    *("epochs", "image_size", "learning_rate", "momentum", "weight_decay", "batch_size", "cutmix"),
+    *("flip_probability", "crop_min_scale", "jitter_strength", "lighting_std", "factor"),
+    *("temperature", "threads"),
+)
+EVALUATION = EvaluationConfig(
+    protocol="hard",
+    preset="paper",
+    presets={"paper": 1.0},
+    validations=10,
+    precision="fp32",
+    compile=False,
+    device="cpu",
+    **dict.fromkeys(LEFT_TO_THE_PROTOCOL),
+)
+EVALUATED = {"protocol": "hard", "preset": "paper"}
+KEYS = {"method": "mgd3", "variant": "", "split": "test", "jobs": -1, **EVALUATED}
+KEYS["evaluation"] = EVALUATED
 
 
 @pytest.mark.parametrize(
@@ -119,6 +140,9 @@ def make_inputs(**changes):
         "params:distillation": DistillationConfig(4, 0),
         "params:diffusion": DIFFUSION,
         "params:sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 2, None),
+        "params:evaluation": EVALUATION,
+        "params:evaluation.image_size": None,
+        "params:trainings": TrainingsConfig(["convnet1", "convnet3"], 1),
     }
     return {**inputs, **changes}
 
@@ -179,8 +203,9 @@ def test_no_more_images_are_made_than_the_smallest_class_has():
             "unknown setting of a method 'scale'",
         ),
         (
-            {"evaluated_images": partitions({"n1": 2, "n2": 2}, size=9)},
-            "evaluated_images: expected 8 x 8 pixels, got 9 x 9 in class n1; resize the images",
+            {"evaluated_images": partitions({"n1": 2}) | partitions({"n2": 2}, size=9)},
+            "evaluated_images: expected squares of one size, 8 x 8 pixels, got 9 x 9 in class n2; "
+            "crop and resize the images",
         ),
     ],
 )
@@ -196,6 +221,7 @@ def test_what_does_not_fit_is_refused(changes, message):
         {"params:device": "cuda"},
         {"params:diffusion": replace(DIFFUSION, device="cuda")},
         {"params:autoencoder": AutoencoderConfig("fp32", False, "cuda")},
+        {"params:evaluation": replace(EVALUATION, device="cuda")},
     ],
 )
 def test_a_device_that_this_machine_lacks_is_refused(changes):
@@ -224,3 +250,102 @@ def test_a_test_set_other_than_the_published_one_is_warned_of(expected, counts, 
         assert "birds has 50 test images of each class where numbers are published" in messages[0]
         assert f"here are {low} to {high}" in messages[0]
         assert "2 to 5 points lower" in messages[0]
+
+
+TOO_DEEP = TrainingsConfig(["convnet1", "convnet4"], 1)
+NO_SQUARES = {
+    wnid: Partition(lambda: torch.zeros(2, 3, 8, 6, dtype=torch.uint8), wnid, 2)
+    for wnid in ("n1", "n2")
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"params:trainings": TOO_DEEP}, "convnet4: expected images of at least 16 px .*got 8 px"),
+        (
+            {"params:evaluation": replace(EVALUATION, image_size=4)},
+            "convnet3: expected images of at least 8 px .*got 4 px",
+        ),
+        (
+            {"params:evaluation": replace(EVALUATION, image_size=9)},
+            r"evaluation\.image_size: expected at most 8, .*got 9",
+        ),
+        (
+            {"params:evaluation": replace(EVALUATION, protocol="soft")},
+            r"protocol soft has no published batch size for 2 images .*evaluation\.batch_size",
+        ),
+        ({"evaluated_images": NO_SQUARES}, "expected squares of one size, .*got 8 x 6 in class n1"),
+    ],
+)
+def test_trainings_that_cannot_run_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(**changes))
+
+
+def test_images_of_one_other_size_are_not_refused():
+    check_inputs(make_inputs(evaluated_images=partitions({"n1": 2, "n2": 2}, size=9)))
+
+
+@pytest.mark.parametrize(
+    ("absent", "given", "count"),
+    [
+        ((), {}, 2),
+        (("evaluated_images",), {}, 4),
+        (("evaluated_images",), {"params:upper_bound": "full"}, 5),
+    ],
+    ids=["given images", "images to be made", "all real images"],
+)
+def test_the_protocol_is_asked_for_as_many_images_as_are_trained_on(absent, given, count):
+    soft = {"params:evaluation": replace(EVALUATION, protocol="soft")}
+    inputs = make_inputs(**soft, **given)
+    for name in absent:
+        del inputs[name]
+    with pytest.raises(ValueError, match=f"batch size for {count} images per class"):
+        check_inputs(inputs)
+
+
+TEACHING = TeacherConfig("convnet4", "hard", 1, None, None, True, 0)
+
+
+def test_a_network_too_deep_for_a_teacher_is_refused_too():
+    with pytest.raises(ValueError, match="convnet4: expected images of at least 16 px"):
+        check_inputs(make_inputs(**{"params:teacher_training": TEACHING}))
+    check_inputs(make_inputs(**{"params:teacher_training": replace(TEACHING, network="convnet3")}))
+
+
+@pytest.mark.parametrize("protocol", ["soft", "soft_stored"])
+def test_a_teacher_cannot_be_taught_itself(protocol):
+    with pytest.raises(ValueError, match="protocol: expected one of glad, hard for a teacher"):
+        replace(TEACHING, protocol=protocol)
+
+
+def write_teacher(folder, wnids, size=8):
+    network = build_network("convnet1", len(wnids), size)
+    for name, content in describe_teacher(network, "convnet1", size, wnids, {}).items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name).write_bytes(data)
+    fingerprint = f"{wnids}{size}"
+    model = ModelFolder(folder, fingerprint, "classifier")
+    return Partition(lambda: model, fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("wnids", "size", "message"),
+    [
+        (["n1", "n2"], 16, "for images of 8 px, .* trained at 16 px"),
+        (["n1", "n3"], 8, r"knows n2 \(owl\)"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_refused_if_it_is_asked(wnids, size, message, tmp_path):
+    teacher = write_teacher(tmp_path, wnids, size)
+    soft = replace(EVALUATION, protocol="soft", batch_size=4)
+    check_inputs(make_inputs(teacher=teacher))
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(teacher=teacher, **{"params:evaluation": soft}))
+
+
+def test_a_teacher_that_fits_is_taken(tmp_path):
+    teacher = write_teacher(tmp_path, ["n2", "n5", "n1"])
+    soft = replace(EVALUATION, protocol="soft", batch_size=4)
+    check_inputs(make_inputs(teacher=teacher, **{"params:evaluation": soft}))

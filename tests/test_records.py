@@ -79,4 +79,4 @@ def test_modes_that_are_not_finite_are_refused_at_birth():
 
 def test_the_knobs_of_a_method_are_settings_that_there_are():
     known = {field.name for config in (BackboneConfig, SamplingConfig) for field in fields(config)}
-    assert {"mode_finder", "coreset"} == set(KNOBS) - known
+    assert {"mode_finder", "coreset", "features"} == set(KNOBS) - known

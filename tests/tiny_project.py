@@ -134,6 +134,11 @@ def output(project, stage, method="mgd3", *, ipc=IPC, seed=0, split="test"):
     return project / "data" / stage / "mnist" / split / "dit" / f"ipc{ipc}" / method / f"seed{seed}"
 
 
+def evaluated(project, stage, method="mgd3", *, protocol="hard", **keys):
+    """Return the folder that trainings on the images of a run keep their results in."""
+    return output(project, stage, method, **keys) / f"{protocol}-smoke"
+
+
 def images_of(project, method="mgd3", **keys):
     """Return the bytes of every distilled image by its path."""
     folder = output(project, "07_model_output", method, **keys) / "images"

@@ -95,6 +95,18 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
         raise ValueError(f"{name}: expected a whole number, got {value!r}")
 
 
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        ValueError: Naming the setting.
+
+    Source: ours.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected true or false, got {value!r}")
+
+
 def check_latents(name: str, latents: torch.Tensor) -> None:
     """Refuse what is not a non-empty, finite (N, C, H, W) tensor.
 

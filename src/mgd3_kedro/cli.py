@@ -1,10 +1,10 @@
-"""Commands of the project, with errors in one line: `run`, `fetch-data` and `convert-model`."""
+"""Commands of the project, with errors in one line: `run`, `sweep`, `fetch-data` and others."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,51 @@ EXPECTED = (
     OSError,
 )
 INTERRUPTED = 130
+
+SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
+"""Options of `run` that `sweep` has too."""
+SWEEP_OPTIONS = (
+    click.Option(
+        ["--over"],
+        multiple=True,
+        required=True,
+        metavar="KEY=V1,V2,...",
+        help="A parameter and its values, written as for --params; lists in brackets. Repeat it "
+        "for a grid: every value of one with every value of the others.",
+    ),
+    click.Option(
+        ["--name"],
+        help="Name of the sweep; made from pipelines, parameters and grid if not set.",
+    ),
+    click.Option(
+        ["--jobs"],
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Points run side by side. With more than one, each has its share of the cores, unless "
+        "OMP_NUM_THREADS is set; --params jobs=1 keeps trainings from running side by side too.",
+    ),
+    click.Option(
+        ["--dry-run"], is_flag=True, help="List the points and the nodes of each, and stop."
+    ),
+)
+SWEEP_HELP = """Run pipelines at every point of a grid of parameters.
+
+\b
+kedro sweep --pipelines=distill --jobs 2 \\
+  --over sampling.stop_guidance_step=50,25,0 --over seed=0,1,2
+
+Each point is a `kedro run` in a process of its own, and an MLflow run under one parent run. What
+points have in common, as latents and modes, is made by the first that needs it; the others wait for
+it. Results that differ are kept in folders named after the values.
+
+Give the same command again to go on: points that are done are skipped, those that failed or were
+interrupted are run. Exit status 1 means that some failed; the others are complete.
+
+data/08_reporting/sweeps/NAME has points.csv with the state of every point, and for each its log
+and its options, for: kedro run --config POINT.yml
+"""
 
 
 @click.group(name="mgd3_kedro")
@@ -112,6 +157,35 @@ def _run(**options: Any) -> Any:
 
 
 cli.add_command(click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help))
+
+
+def _sweep(
+    over: Sequence[str],
+    name: str | None,
+    jobs: int,
+    dry_run: bool,
+    env: str | None,
+    params: Mapping[str, Any],
+    pipelines: Sequence[str],
+    **filters: Sequence[str],
+) -> None:
+    from mgd3_kedro.sweep.command import run_sweep
+    from mgd3_kedro.sweep.plan import Request
+
+    request = Request(over, params, env, pipelines, filters)
+    with plain_errors():
+        complete = run_sweep(request, name, jobs, dry_run, click.echo)
+    raise SystemExit(0 if complete else 1)
+
+
+cli.add_command(
+    click.Command(
+        "sweep",
+        params=[*SWEEP_OPTIONS, *(one for one in kedro_run.params if one.name in SWEPT)],
+        callback=_sweep,
+        help=SWEEP_HELP,
+    )
+)
 
 
 @cli.command("convert-model")

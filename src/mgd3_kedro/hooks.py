@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,10 @@ from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
 
 class ProjectPathHooks:
-    """Makes `${project:...}` in the configuration an absolute path within the project that runs."""
+    """Makes `${project:...}` in the configuration an absolute path within the project that runs.
+
+    Likewise `${environment:...}` a variable of the environment, null where it is not set.
+    """
 
     # kedro-mlflow reads its configuration in the same hook, and has to come later.
     @hook_impl(tryfirst=True)
@@ -33,6 +37,7 @@ class ProjectPathHooks:
         """Resolve from the project that runs, wherever it was started."""
         root = context.project_path
         OmegaConf.register_new_resolver("project", lambda path: str(root / path), replace=True)
+        OmegaConf.register_new_resolver("environment", os.environ.get, replace=True)
 
 
 class PreflightHooks:
@@ -55,7 +60,7 @@ class PreflightHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check what the run reads."""
-        check_inputs(_FreeInputs(pipeline, catalog))
+        check_inputs(FreeInputs(pipeline, catalog))
 
 
 class TrackingHooks:
@@ -155,7 +160,7 @@ class SummaryHooks:
             print(line)
 
 
-class _FreeInputs:
+class FreeInputs:
     """The values a run reads and does not make."""
 
     def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

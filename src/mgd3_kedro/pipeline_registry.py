@@ -12,6 +12,7 @@ from mgd3_kedro.pipelines import (
     guided_generate,
     pretrain,
     train_eval,
+    train_teacher,
 )
 
 
@@ -34,6 +35,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "distill": distill,
         # Encoding skips what is there; without it a fresh clone could not analyse any images.
         "evaluate": encoding + judgement,
+        "train_full": train_eval.create_full_pipeline(),
+        "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),
         "__default__": distill,

@@ -17,7 +17,17 @@ from mgd3_kedro.stages import Partition
 logger = logging.getLogger(__name__)
 
 ONE_PER_CORE = -1
+VARIANTS = (
+    "variant",
+    "images_variant",
+    "modes_variant",
+    "latents_variant",
+    "test_images_variant",
+)
+"""Parameters that folders of results are named after, so that other settings have others."""
 SHOWN_SHARED = 5
+TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}
+"""What a run reads -> what its networks are trained on; otherwise on images that it makes."""
 
 
 class Inputs(Protocol):
@@ -70,9 +80,15 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
     Source: ours.
     """
     # Together they name a folder: one that is not above the others.
-    for name, pattern in (("method", r"\w[\w.+=-]*"), ("variant", r"[\w.+=-]*")):
-        if not re.fullmatch(pattern, str(value := parameters[name])):
+    for name, pattern in (("method", r"\w[\w.+=-]*"), *((v, r"[\w.+=-]*") for v in VARIANTS)):
+        if not re.fullmatch(pattern, str(value := parameters.get(name, ""))):
             raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
+    for name in ("protocol", "preset"):
+        if (value := parameters["evaluation"][name]) != parameters[name]:
+            raise ValueError(
+                f"evaluation.{name}: expected {parameters[name]!r} as {name}, which folders are "
+                f"named after, got {value!r}; set {name} instead"
+            )
     if (names := list(splits)) and parameters["split"] not in names:
         raise ValueError(unknown_name(parameters["split"], names, "split"))
     if parameters["jobs"] != ONE_PER_CORE:
@@ -80,23 +96,30 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
 
 
 def check_method(inputs: Inputs) -> None:
-    """Refuse a method, procedure or setting of a method that does not exist.
+    """Refuse a method, procedure or setting that does not exist or fit, or lacks its teacher.
 
     Source: ours.
     """
-    from mgd3_kedro.pipelines.guided_generate.procedures import Common, plan_method
+    from mgd3_kedro.evaluation.settings import side_of
+    from mgd3_kedro.pipelines.guided_generate.plan import Common
+    from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
-    names = ("diffusion", "autoencoder", "sampling", "distillation")
-    shared = {name: inputs[f"params:{name}"] for name in names}
     for name in ("modes", "distillation"):
         if (ipc := inputs[f"params:{name}"].ipc) != inputs["params:ipc"]:
             raise ValueError(f"{name}.ipc: expected {inputs['params:ipc']} as ipc, got {ipc}")
+    benchmark = inputs["benchmark"]
+    names = ("diffusion", "autoencoder", "sampling", "distillation", "device")
     common = Common(
-        **shared,
-        image_size=inputs["benchmark"].image_size,
+        classes=benchmark.classes,
+        image_size=benchmark.image_size,
+        teacher_size=side_of(inputs["params:evaluation.image_size"], benchmark.image_size),
         mode_finder=inputs["params:modes"].mode_finder,
+        checkpoints="",
+        **{name: inputs[f"params:{name}"] for name in names},
     )
-    plan_method(inputs["params:method"], inputs["params:methods"], common)
+    plan = plan_method(inputs["params:method"], inputs["params:methods"], common)
+    if plan.try_teacher and "teacher" in inputs:
+        plan.try_teacher(inputs["teacher"].load())
 
 
 def check_device(inputs: Inputs, name: str) -> None:
@@ -199,21 +222,80 @@ def check_images_per_class(inputs: Inputs) -> None:
 
 
 def check_readable(inputs: Inputs) -> None:
-    """Refuse images to be evaluated that cannot be read, or are of another size.
+    """Refuse images to be evaluated that cannot be read, or are not squares of one size.
 
     Raises:
         ValueError: Naming the image, or the class of another size.
 
     Source: ours.
     """
-    size = inputs["benchmark"].image_size
+    sizes: dict[str, tuple[int, int]] = {}
     for wnid, partition in inputs["evaluated_images"].items():
-        found = tuple(partition.load().shape[2:])
-        if found != (size, size):
+        height, width = sizes[wnid] = tuple(partition.load().shape[2:])
+        first = next(iter(sizes.values()))
+        if height != width or sizes[wnid] != first:
             raise ValueError(
-                f"evaluated_images: expected {size} x {size} pixels, got {found[0]} x {found[1]} "
-                f"in class {wnid}; resize the images or choose the environment that fits them"
+                f"evaluated_images: expected squares of one size, {first[0]} x {first[0]} pixels, "
+                f"got {height} x {width} in class {wnid}; crop and resize the images"
             )
+
+
+def check_trainings(inputs: Inputs) -> None:
+    """Refuse networks that do not fit the images, and a protocol that lacks a number.
+
+    Raises:
+        ValueError: Naming the network or the setting.
+
+    Source: ours.
+    """
+    config, count = inputs["params:evaluation"], len(inputs["benchmark"].classes)
+    given: Iterable[Partition] = next(
+        (inputs[name].values() for sign, name in TRAINED_ON.items() if sign in inputs), ()
+    )
+    ipc = max((partition.count for partition in given), default=inputs["params:ipc"])
+    for network in inputs["params:trainings"].networks:
+        config.plan(ipc, count, network)
+        _check_network(inputs, network)
+
+
+def check_teacher_training(inputs: Inputs) -> None:
+    """Refuse a network to be trained as a teacher that does not fit the images.
+
+    Source: ours.
+    """
+    _check_network(inputs, inputs["params:teacher_training"].network)
+
+
+def _check_network(inputs: Inputs, network: str) -> None:
+    import torch
+
+    from mgd3_kedro.evaluation import build_network
+
+    benchmark: Benchmark = inputs["benchmark"]
+    size = inputs["params:evaluation"].side_of(benchmark.image_size)
+    with torch.device("meta"):
+        build_network(network, len(benchmark.classes), size)
+
+
+def check_teacher(inputs: Inputs) -> None:
+    """Refuse a teacher that is missing, broken, or of other classes, where a protocol asks one.
+
+    Source: ours.
+    """
+    if inputs["params:evaluation"].recipe.labels != "given":
+        check_teacher_of(inputs)
+
+
+def check_teacher_of(inputs: Inputs) -> None:
+    """Refuse a teacher that is missing, broken, or of other classes.
+
+    Source: ours.
+    """
+    from mgd3_kedro.evaluation.teacher import load_teacher
+
+    config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
+    size = config.side_of(benchmark.image_size)
+    load_teacher(inputs["teacher"].load(), benchmark.classes, size)
 
 
 def check_disjoint(inputs: Inputs) -> None:
@@ -245,11 +327,21 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     ),
     *(
         (frozenset({name}), partial(check_finished, name=name))
-        for name in ("latents", "modes", "distilled_images", "trainings", "analysis")
+        for name in (
+            "latents",
+            "modes",
+            "distilled_images",
+            "fitted_test_images",
+            "trainings",
+            "analysis",
+        )
     ),
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
+    (frozenset({"params:trainings", "benchmark"}), check_trainings),
+    (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
+    (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
     (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
     (frozenset({"params:methods", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),

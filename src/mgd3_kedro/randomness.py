@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
@@ -21,3 +24,26 @@ def seeded_generator(*key: int) -> torch.Generator:
     words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
     seed = np.random.SeedSequence(words).generate_state(1)[0]
     return torch.Generator().manual_seed(int(seed))
+
+
+@contextmanager
+def seeded_globals(device: torch.device, *key: int) -> Iterator[None]:
+    """Make PyTorch's global generators functions of a key, and put them back after.
+
+    Initial weights and dropout read them: the CPU's, and that of the device.
+
+    Args:
+        device: Where networks compute.
+        key: Non-negative numbers.
+
+    Source: ours.
+    """
+    seed = seeded_generator(*key).initial_seed()
+    accelerated = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=accelerated):
+        # torch.manual_seed would also move the generators of other devices.
+        torch.default_generator.manual_seed(seed)
+        for used in accelerated:
+            with torch.cuda.device(used):
+                torch.cuda.manual_seed(seed)
+        yield

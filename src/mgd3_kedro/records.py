@@ -29,13 +29,23 @@ KNOBS = (
     "mode_guidance_schedule",
     "stop_guidance_step",
     "stop_guidance_timestep",
+    "mode_guidance_adaptation",
+    "tangent_components",
+    "repulsion_scale",
+    "noise_coupling",
+    "candidates",
     "coreset",
+    "features",
 )
 """Settings of a method that result rows repeat, empty where a method does not have one."""
 
 
 ROW_COLUMNS = (*RUN_KEYS, "top1_last", "top1_best", "code_version")
 """Columns every table of results starts with; accuracies in percent."""
+
+
+FINISHED = "finished"
+"""Outcome of a training that is over; any other says what went wrong."""
 
 
 @dataclass(frozen=True)

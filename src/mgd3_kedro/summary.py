@@ -17,6 +17,10 @@ PLACES = {
     "result_rows": "result rows",
     "compared_rows": "result rows",
     "comparison": "table",
+    "comparison_markdown": "table for people",
+    "comparison_latex": "table for papers",
+    "teacher": "weights of the teacher",
+    "full.result_rows": "result rows",
     "trained_prior": "model weights",
 }
 
@@ -32,12 +36,13 @@ def summarise_run(outputs: Collection[str], catalog: CatalogProtocol) -> Iterato
     """
     from mgd3_kedro.pipelines.compare.nodes import tabulate_rows
 
-    if "result_rows" in outputs:
+    for rows in ("result_rows", "full.result_rows"):
+        if rows in outputs:
+            yield ""
+            yield _as_text(tabulate_rows(catalog.load(rows)).drop(columns=list(KNOBS)))
+    if "comparison_markdown" in outputs:
         yield ""
-        yield _as_text(tabulate_rows(catalog.load("result_rows")).drop(columns=list(KNOBS)))
-    if "comparison" in outputs:
-        yield ""
-        yield _as_text(catalog.load("comparison"))
+        yield catalog.load("comparison_markdown")
     places = {
         words: catalog[name]._describe()["filepath"]
         for name, words in PLACES.items()

@@ -1,11 +1,14 @@
 import errno
 import functools
 import json
+import logging
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -279,7 +282,7 @@ def test_a_partition_that_cannot_be_written_is_named_and_does_not_count(again, t
     assert isinstance(at.value.__cause__, OSError)
     assert at.value.__cause__.errno == errno.EFBIG
     assert set(contents(tmp_path / "values")) == {"n.json"}
-    assert set(contents(tmp_path / "values.manifest")) == {"n.json"}
+    assert set(contents(tmp_path / "values.manifest")) == {".lock", "n.json"}
     assert not dataset.exists()
     next_run = again()
     next_run.save(stage)
@@ -358,3 +361,59 @@ def test_a_hidden_file_beside_images_invalidates_nothing(tmp_path):
 def test_only_kinds_that_write_and_read_can_be_datasets(tmp_path):
     with pytest.raises(TypeError, match="abstract"):
         ClassPartitionsDataset(filepath=str(tmp_path))
+
+
+def make_slow(started):
+    """Return a slow function that tells when it has begun, and the classes it has computed."""
+    computed = []
+
+    def compute(batch, settings):
+        computed.extend(batch)
+        started.set()
+        time.sleep(0.05)
+        return scale(batch, settings)
+
+    return computed, compute
+
+
+def test_two_that_keep_the_same_at_once_compute_every_class_once(again, caplog):
+    caplog.set_level(logging.INFO, "mgd3_kedro")
+    started = threading.Event()
+    computed, compute = make_slow(started)
+    first, second = again(), again()
+    thread = threading.Thread(target=first.save, args=(make_stage(compute),))
+    thread.start()
+    started.wait()
+    second.save(make_stage(compute))
+    thread.join()
+    assert sorted(computed) == sorted(WNIDS)
+    assert (first.last_save.computed, second.last_save.computed) == (4, 0)
+    assert second.last_save.skipped == 4
+    assert "values: another process is at it, waiting" in caplog.messages
+    assert second.load()["n2"].load() == {"scaled": 2 * 2 + 5}
+
+
+def test_a_process_that_was_killed_keeps_no_other_from_going_on(again, tmp_path):
+    code = (
+        "import os, sys; from filelock import FileLock; "
+        "FileLock(sys.argv[1]).acquire(); print('held', flush=True); os.kill(os.getpid(), 9)"
+    )
+    (tmp_path / "values.manifest").mkdir()
+    lock = tmp_path / "values.manifest/.lock"
+    killed = subprocess.run([sys.executable, "-c", code, lock], capture_output=True, check=False)
+    assert (killed.stdout, killed.returncode) == (b"held\n", -9)
+    dataset = again()
+    dataset.save(make_stage())
+    assert dataset.last_save.computed == 4
+
+
+def test_what_is_complete_is_read_where_nothing_can_be_written(again, tmp_path):
+    again().save(make_stage())
+    lock = tmp_path / "values.manifest/.lock"
+    lock.unlink()
+    lock.mkdir()  # no lock can be taken here, whoever runs this
+    same = again()
+    same.save(make_stage())
+    assert same.last_save.skipped == 4
+    with pytest.raises(DatasetError, match=r"values\.manifest/\.lock could not be written"):
+        again().save(make_stage(factor=3))

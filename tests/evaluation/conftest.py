@@ -1,23 +1,29 @@
 import pytest
 import torch
 
-from mgd3_kedro.evaluation.protocols import EvaluationConfig
+from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
+from mgd3_kedro.evaluation.recipe import Plan
 
 SETTINGS = {
     "protocol": "hard",
     "preset": "test",
     "presets": {"test": 0.002},
+    "epochs": None,
+    "image_size": None,
     "learning_rate": None,
-    "momentum": 0.9,
+    "momentum": None,
     "weight_decay": None,
     "batch_size": None,
-    "cutmix": True,
-    "flip_probability": 0.5,
-    "crop_min_scale": 0.5,
-    "jitter_strength": 0.4,
-    "lighting_std": 0.1,
+    "cutmix": None,
+    "flip_probability": None,
+    "crop_min_scale": None,
+    "jitter_strength": None,
+    "lighting_std": None,
+    "factor": None,
+    "temperature": None,
     "validations": 100,
     "precision": "fp32",
+    "compile": False,
     "device": "cpu",
     "threads": 1,
 }
@@ -27,6 +33,24 @@ SETTINGS = {
 def make_config():
     """Return a config with some fields changed."""
     return lambda **changes: EvaluationConfig(**(SETTINGS | changes))
+
+
+@pytest.fixture
+def make_plan():
+    """Return the numbers of a plain training with some changed."""
+    settings = {
+        "epochs": 100,
+        "batch_size": 64,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "momentum": 0.9,
+        "cutmix": False,
+        "flip_probability": 0.5,
+        "crop_min_scale": 0.5,
+        "jitter_strength": 0.0,
+        "lighting_std": 0.0,
+    }
+    return lambda **changes: Plan(**(settings | changes))
 
 
 @pytest.fixture
@@ -40,6 +64,6 @@ def make_data():
         images[labels == 0, :, : size // 2] += 120
         images[labels == 1, :, size // 2 :] += 120
         images[labels == 2, :, ::2] += 120
-        return images.to(torch.uint8), labels
+        return LabelledSet(images.to(torch.uint8), labels, 3)
 
     return make

@@ -13,7 +13,6 @@ from mgd3_kedro.evaluation.augment import (
     draw_crops,
     normalize,
     recolour,
-    resized_crop,
 )
 
 SIZE = 12
@@ -35,13 +34,13 @@ def draw(count, seed=0, **changes):
     return draw_augmentation(count, SIZE, **(strengths | changes), generator=generator(seed))
 
 
-def crop_with_pil(image, box, flip):
+def crop_with_pil(image, box, flip, size=SIZE):
     """Cut, resize and mirror one image (3, S, S), channel by channel in floating point."""
     top, left, height, width = (int(value) for value in box)
     channels = []
     for channel in image.numpy():
         cut = Image.fromarray(channel[top : top + height, left : left + width])
-        resized = cut.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        resized = cut.resize((size, size), Image.Resampling.BILINEAR)
         if flip:
             resized = resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         channels.append(np.asarray(resized))
@@ -68,31 +67,6 @@ def recolour_step_by_step(image, factors, shift, order):
 
 def named(jitter):
     return dict(zip(("brightness", "contrast", "saturation"), jitter.tolist(), strict=True))
-
-
-def test_cropping_and_flipping_equal_pil_on_each_image():
-    images = torch.rand(40, 3, SIZE, SIZE, generator=generator(1))
-    drawn = draw(40, seed=2, crop_min_scale=0.1)
-    ours = resized_crop(images, drawn.crops, drawn.flips)
-    assert 5 < int(drawn.flips.sum()) < 35
-    for index, image in enumerate(images):
-        theirs = crop_with_pil(image, drawn.crops[index], drawn.flips[index])
-        np.testing.assert_allclose(ours[index].numpy(), theirs, atol=2e-5)
-
-
-def test_a_crop_reads_nothing_outside_its_box():
-    images = torch.full((1, 3, SIZE, SIZE), 100.0)
-    images[..., 3:8, 2:9] = 1.0
-    cut = resized_crop(images, torch.tensor([[3.0, 2, 5, 7]]), torch.tensor([False]))
-    assert torch.allclose(cut, torch.ones_like(cut), atol=1e-4)
-
-
-def test_the_whole_image_as_a_crop_changes_nothing_and_a_flip_mirrors_it_exactly():
-    images = torch.rand(2, 3, SIZE, SIZE, generator=generator(3))
-    whole = torch.tensor([[0.0, 0, SIZE, SIZE]]).repeat(2, 1)
-    out = resized_crop(images, whole, torch.tensor([False, True]))
-    assert torch.allclose(out[0], images[0], atol=1e-5)
-    assert torch.allclose(out[1], images[1].flip(-1), atol=1e-5)
 
 
 def test_crops_lie_inside_the_image_and_keep_area_and_aspect():
@@ -135,6 +109,23 @@ def test_crops_are_distributed_as_those_drawn_one_by_one():
     np.testing.assert_allclose(ours.std(0), theirs.std(0), atol=0.4)
 
 
+def test_areas_and_the_logarithms_of_aspect_ratios_are_drawn_evenly():
+    # Crops of less than half the area always fit, whatever their aspect ratio.
+    _, _, height, width = draw_crops(20_000, 2000, 0.01, generator()).numpy().T
+    area = height * width / 2000**2
+    small = area < 0.5
+    quartiles = np.linspace(0, 1, 5)
+    np.testing.assert_allclose(
+        np.quantile(area[small], quartiles), np.linspace(0.01, 0.5, 5), atol=0.01
+    )
+    np.testing.assert_allclose(
+        np.quantile(np.log(width / height)[small], quartiles),
+        np.linspace(-np.log(4 / 3), np.log(4 / 3), 5),
+        atol=0.012,
+    )
+    assert abs(np.corrcoef(area[small], (width / height)[small])[0, 1]) < 0.03
+
+
 def test_a_crop_that_never_fits_becomes_the_whole_image():
     crops = draw_crops(200, 1000, 1.0, generator())
     whole = (crops == torch.tensor([0.0, 0, 1000, 1000])).all(1)
@@ -155,12 +146,14 @@ def test_recolouring_equals_its_steps_one_by_one_in_any_order(order):
         np.testing.assert_allclose(ours[index].numpy(), theirs, atol=1e-5)
 
 
-def test_augmenting_is_cropping_then_recolouring():
+@pytest.mark.parametrize("size", [None, 7, 20])
+def test_augmenting_is_cropping_then_recolouring(size):
     images = torch.rand(8, 3, SIZE, SIZE, generator=generator(6))
     drawn = draw(8, seed=7)
-    ours = augment(images, drawn)
+    ours = augment(images, drawn, size=size)
+    assert 0 < int(drawn.flips.sum()) < 8
     for index, image in enumerate(images):
-        cropped = crop_with_pil(image, drawn.crops[index], drawn.flips[index])
+        cropped = crop_with_pil(image, drawn.crops[index], drawn.flips[index], size or SIZE)
         theirs = recolour_step_by_step(
             cropped,
             named(drawn.jitter[index]),
@@ -212,6 +205,31 @@ def test_parameters_are_a_function_of_the_generator_alone():
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     other = draw(5, seed=10)
     assert not torch.equal(first.jitter, other.jitter)
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_augmenting_reads_no_value_back_from_the_device(size):
+    there = draw(4).rows(slice(1, 3), torch.device("meta"))
+    assert all(values.is_meta for values in there)
+    images = torch.empty(2, 3, SIZE, SIZE, device="meta")
+    augmented = augment(images, there, size=size)
+    assert augmented.is_meta
+    assert augmented.shape == (2, 3, size or SIZE, size or SIZE)
+    assert normalize(images).is_meta
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("size", [None, 7])
+def test_augmenting_does_not_wait_for_a_graphics_card_and_gives_the_same_pixels(size):
+    images, drawn = torch.rand(4, 3, SIZE, SIZE, generator=generator(11)), draw(4, seed=12)
+    there = images.cuda()
+    augment(there, drawn.rows(slice(0, 4), there.device), size=size)  # constants are sent once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        augmented = augment(there, drawn.rows(slice(0, 4), there.device), size=size)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.allclose(augmented.cpu(), augment(images, drawn, size=size), atol=1e-4)
 
 
 def test_rows_select_the_same_samples_of_every_parameter():

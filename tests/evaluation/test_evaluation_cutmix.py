@@ -24,6 +24,26 @@ def test_exactly_the_box_is_pasted_from_the_partner():
     assert torch.equal(images, constant_images(4))
 
 
+def test_images_and_soft_targets_are_mixed_as_pixel_by_pixel():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(5, 3, SIZE, SIZE, generator=generator)
+    targets = torch.rand(5, 4, generator=generator).softmax(1)
+    for _ in range(20):
+        cut = draw_cut(5, SIZE, generator)
+        mixed, mixed_targets = cut_mix(images, targets, cut)
+        for sample in range(5):
+            expected, share = np.empty((3, SIZE, SIZE), np.float32), np.zeros(4)
+            for row in range(SIZE):
+                for column in range(SIZE):
+                    pasted = row in range(cut.top, cut.bottom)
+                    pasted = pasted and column in range(cut.left, cut.right)
+                    source = int(cut.partners[sample]) if pasted else sample
+                    expected[:, row, column] = images[source, :, row, column].numpy()
+                    share += targets[source].numpy() / SIZE**2
+            np.testing.assert_array_equal(mixed[sample].numpy(), expected)
+            np.testing.assert_allclose(mixed_targets[sample].numpy(), share, atol=1e-6)
+
+
 def test_targets_are_mixed_by_the_pixels_really_pasted():
     for seed in range(50):
         generator = torch.Generator().manual_seed(seed)

@@ -1,18 +1,18 @@
 import pytest
 import torch
 
+from mgd3_kedro.evaluation import LabelledSet
 from mgd3_kedro.evaluation.hard_label import (
+    HARD_LABEL,
+    cross_entropy,
     epochs_for,
     milestones,
     mixed_batches,
-    plan_training,
+    published_numbers,
+    sgd,
     stepped_rate,
 )
-from mgd3_kedro.evaluation.recipe import Plan
-
-
-def make_plan(epochs=100, batch_size=64, learning_rate=0.01):
-    return Plan(epochs, batch_size, learning_rate, weight_decay=0.0, momentum=0.9)
+from mgd3_kedro.evaluation.labels import epoch_generator
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_milestones_are_two_thirds_and_five_sixths(epochs, expected):
     assert milestones(epochs) == expected
 
 
-def test_the_rate_drops_to_a_fifth_after_each_milestone_and_not_before():
+def test_the_rate_drops_to_a_fifth_after_each_milestone_and_not_before(make_plan):
     plan = make_plan(epochs=300)
     rates = {epoch: stepped_rate(epoch, plan) for epoch in (1, 200, 201, 250, 251, 300)}
     assert rates == pytest.approx(
@@ -62,7 +62,7 @@ def test_the_rate_drops_to_a_fifth_after_each_milestone_and_not_before():
     )
 
 
-def test_the_rate_equals_that_of_pytorchs_scheduler():
+def test_the_rate_equals_that_of_pytorchs_scheduler(make_plan):
     plan = make_plan(epochs=47)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2 * 47 // 3, 5 * 47 // 6], 0.2)
@@ -72,75 +72,124 @@ def test_the_rate_equals_that_of_pytorchs_scheduler():
         scheduler.step()
 
 
-def test_a_single_epoch_runs_at_the_full_rate():
+def test_a_single_epoch_runs_at_the_full_rate(make_plan):
     assert stepped_rate(1, make_plan(epochs=1)) == 0.01
 
 
-def test_rate_decay_and_batch_size_come_from_the_number_of_classes(make_config):
-    few = plan_training(make_config(presets={"test": 1.0}), 10, 100)
-    many = plan_training(make_config(presets={"test": 1.0}), 10, 101)
-    assert few == Plan(1300, 64, 0.01, 5e-4, 0.9)
-    assert many == Plan(2000, 128, 0.1, 1e-4, 0.9)
-
-
-def test_settings_of_the_config_override_the_rules(make_config):
-    config = make_config(
-        presets={"test": 0.25}, learning_rate=0.5, weight_decay=0.0, batch_size=7, momentum=0.0
+def test_the_numbers_are_the_published_ones(make_plan):
+    published = {
+        "epochs": 1300,
+        "learning_rate": 0.01,
+        "weight_decay": 5e-4,
+        "cutmix": True,
+        "jitter_strength": 0.4,
+        "lighting_std": 0.1,
+    }
+    few = make_plan(**published)
+    many = make_plan(
+        **{**published, "epochs": 2000, "learning_rate": 0.1, "weight_decay": 1e-4},
+        batch_size=128,
     )
-    assert plan_training(config, 1, 10) == Plan(750, 7, 0.5, 0.0, 0.0)
+    assert published_numbers(10, 100, "convnet6") == few
+    assert published_numbers(10, 101, "resnet18") == many
 
 
-def test_a_training_has_at_least_one_epoch(make_config):
-    assert plan_training(make_config(presets={"test": 1e-6}), 1, 10).epochs == 1
+def test_every_weight_decays_norms_and_biases_too(make_plan):
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    before = [weights.detach().clone() for weights in network.parameters()]
+    optimizer = sgd(network, make_plan(learning_rate=0.5, weight_decay=0.2))
+    sum((0 * weights).sum() for weights in network.parameters()).backward()
+    optimizer.step()
+    for old, new in zip(before, network.parameters(), strict=True):
+        assert torch.allclose(new, 0.9 * old)
 
 
-def test_an_epoch_shows_every_image_once_with_its_label(make_config):
-    plain = make_config(cutmix=False, jitter_strength=0.0, lighting_std=0.0)
+def test_an_epoch_shows_every_image_once_with_its_label(make_plan):
     values = torch.arange(0, 220, 20, dtype=torch.uint8)
     images = values[:, None, None, None].expand(-1, 3, 8, 8)
-    labels = torch.arange(11) % 4
+    data = LabelledSet(images, torch.arange(11) % 4, 4)
     generator = torch.Generator().manual_seed(0)
-    batches = list(mixed_batches(images, labels, plain, make_plan(batch_size=4), 4, generator))
-    assert [len(inputs) for inputs, _ in batches] == [4, 4, 3]
-    inputs = torch.cat([inputs for inputs, _ in batches])
-    targets = torch.cat([targets for _, targets in batches])
+    batches = list(mixed_batches(data, 8, make_plan(batch_size=4), generator))
+    assert [len(batch.inputs) for batch in batches] == [4, 4, 3]
+    inputs = torch.cat([batch.inputs for batch in batches])
+    targets = torch.cat([batch.targets for batch in batches])
     seen = ((inputs[:, 0, 0, 0] * 0.229 + 0.485) * 255 / 20).round().long()
     assert seen.tolist() != list(range(11))
     assert sorted(seen.tolist()) == list(range(11))
-    assert torch.equal(targets, torch.eye(4)[labels[seen]])
+    assert torch.equal(targets, torch.eye(4)[data.labels[seen]])
 
 
-def test_every_sample_of_an_epoch_is_changed_in_its_own_way(make_config):
-    config = make_config(cutmix=False)
+def test_every_sample_of_an_epoch_is_changed_in_its_own_way(make_plan):
     images = torch.full((10, 3, 8, 8), 100, dtype=torch.uint8)
-    labels = torch.zeros(10, dtype=torch.int64)
+    data = LabelledSet(images, torch.zeros(10, dtype=torch.int64), 1)
     generator = torch.Generator().manual_seed(0)
-    batches = mixed_batches(images, labels, config, make_plan(batch_size=3), 1, generator)
-    colours = {round(value, 5) for inputs, _ in batches for value in inputs[:, 0, 0, 0].tolist()}
+    plan = make_plan(batch_size=3, jitter_strength=0.4, lighting_std=0.1)
+    batches = mixed_batches(data, 8, plan, generator)
+    colours = {round(value, 5) for batch in batches for value in batch.inputs[:, 0, 0, 0].tolist()}
     assert len(colours) == 10
 
 
-def test_a_mixed_batch_holds_two_images_in_the_shares_of_its_targets(make_config):
-    config = make_config(jitter_strength=0.0, lighting_std=0.0)
+def test_a_mixed_batch_holds_two_images_in_the_shares_of_its_targets(make_plan):
     images = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 16, 16)
+    data = LabelledSet(images, torch.tensor([0, 1]), 2)
     generator = torch.Generator().manual_seed(0)
     shares = []
     for _ in range(20):
-        labels = torch.tensor([0, 1])
-        batches = mixed_batches(images, labels, config, make_plan(), 2, generator)
-        for inputs, targets in batches:
-            white = ((inputs[:, 0] * 0.229 + 0.485) > 0.5).float().mean((1, 2))
-            assert torch.allclose(targets[:, 1], white, atol=1e-5)
+        for batch in mixed_batches(data, 16, make_plan(cutmix=True), generator):
+            white = ((batch.inputs[:, 0] * 0.229 + 0.485) > 0.5).float().mean((1, 2))
+            assert torch.allclose(batch.targets[:, 1], white, atol=1e-5)
             shares.append(white)
     assert len({round(share, 3) for share in torch.cat(shares).tolist()}) > 5
 
 
-def test_batches_are_a_function_of_the_generator_alone(make_config, make_data):
-    images, labels = make_data(3)
+@pytest.mark.parametrize("side", [8, 24])
+def test_batches_are_of_the_size_that_the_network_sees_whatever_the_images_have(
+    side, make_data, make_plan
+):
+    (batch,) = mixed_batches(make_data(2, size=side), 16, make_plan(), epoch_generator(0, 1))
+    assert batch.inputs.shape == (6, 3, 16, 16)
 
-    def epoch(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return next(mixed_batches(images, labels, make_config(), make_plan(), 3, generator))
 
-    assert torch.equal(epoch(0)[0], epoch(0)[0])
-    assert not torch.equal(epoch(0)[0], epoch(1)[0])
+def test_patches_are_shuffled_before_the_crop_if_the_plan_says_so(make_plan):
+    images = torch.zeros(8, 3, 8, 8, dtype=torch.uint8)
+    images[:, :, :4, :4] = 255
+    data = LabelledSet(images, torch.zeros(8, dtype=torch.int64), 1)
+    plain = {"crop_min_scale": 1.0, "flip_probability": 0.0}
+
+    def brightest(factor):
+        plan = make_plan(factor=factor, **plain)
+        (batch,) = mixed_batches(data, 8, plan, epoch_generator(0, 1))
+        quarters = batch.inputs[:, 0].unfold(1, 4, 4).unfold(2, 4, 4).mean((3, 4)).flatten(1)
+        return set(quarters.argmax(1).tolist())
+
+    assert brightest(1) == {0}
+    assert len(brightest(2)) > 1
+
+
+def test_the_batches_of_an_epoch_are_a_function_of_seed_and_epoch_alone(make_data, make_plan):
+    def epoch(seed, number):
+        plan = make_plan(cutmix=True, batch_size=5, jitter_strength=0.4)
+        batches = mixed_batches(make_data(3), 16, plan, epoch_generator(seed, number))
+        return torch.cat([batch.inputs for batch in batches])
+
+    first, second = epoch(0, 1), epoch(0, 2)
+    assert torch.equal(epoch(0, 2), second)
+    assert torch.equal(epoch(0, 1), first)
+    others = (second, epoch(1, 1), epoch(2, 0), epoch(1, 0))
+    assert not any(torch.equal(first, other) for other in others)
+
+
+def test_the_loss_is_the_cross_entropy_with_shares_of_classes(make_plan):
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
+    targets = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
+    expected = 0.0
+    for row, shares in zip(logits.double(), targets.double(), strict=True):
+        total = sum(value.exp() for value in row)
+        expected -= sum(s * (v.exp() / total).log() for s, v in zip(shares, row, strict=True)) / 2
+    assert cross_entropy(logits, targets, make_plan()).item() == pytest.approx(float(expected))
+
+
+def test_what_the_protocol_fixes_beyond_numbers():
+    assert (HARD_LABEL.labels, HARD_LABEL.fitted) == ("given", True)
+    assert HARD_LABEL.resized_side(224) == 224
+    assert not HARD_LABEL.tested_once

@@ -1,11 +1,20 @@
+import csv
+import math
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from mgd3_kedro.pipelines.compare.nodes import gather_rows, tabulate_rows
+from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
+from mgd3_kedro.metrics.comparison import CompareConfig
+from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, tabulate_rows
 from mgd3_kedro.records import KNOBS, RUN_KEYS
 
+PUBLISHED = Path(__file__).parents[2] / "data/01_raw/published/published_results.csv"
+CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard")
 
-def make_rows(method, last, *, ipc=10, scale=None):
+
+def make_rows(method, last, *, ipc=10, scale=None, **changes):
     keys = {**dict.fromkeys(RUN_KEYS, "x"), "ipc": ipc, "method": method}
     knobs = {**dict.fromkeys(KNOBS), "mode_guidance_scale": scale}
     return pd.DataFrame(
@@ -17,8 +26,20 @@ def make_rows(method, last, *, ipc=10, scale=None):
                 "training_seed": seed,
                 "top1_last": v,
                 "top1_best": v + 1,
+                **changes,
             }
             for seed, v in enumerate(last)
+        ]
+    )
+
+
+def read_published():
+    return pd.DataFrame(
+        [
+            {"benchmark": "x", "ipc": 50, "method": "a", "backbone": "y", "network": "x"}
+            | {"protocol": "x", "top1": 66.4, "std": 2.4, "source": "Table 1"},
+            {"benchmark": "z", "ipc": 50, "method": "b", "backbone": "y", "network": "x"}
+            | {"protocol": "x", "top1": 60.0, "std": math.nan, "source": "Table 1"},
         ]
     )
 
@@ -37,11 +58,67 @@ def test_other_knobs_are_another_line():
     assert tabulate_rows(rows)["mode_guidance_scale"].tolist() == [0.1, 0.2]
 
 
-def test_rows_of_other_ipc_are_left_out_and_no_rows_at_all_are_refused():
+def test_what_diverged_is_in_no_line():
+    rows = make_rows("a", [80.0, math.nan]).assign(outcome=["finished", "diverged"])
+    assert tabulate_rows(rows)["trainings"].tolist() == [1]
+
+
+def test_rows_of_all_runs_and_ipc_are_gathered_in_order():
     runs = {
-        "one": lambda: make_rows("a", [1.0, 2.0]),
-        "two": lambda: make_rows("a", [9.0], ipc=50),
+        "dit/ipc50/a/seed0/result_rows.csv": lambda: make_rows("a", [9.0], ipc=50),
+        "dit/ipc10/a-cfg2/seed0/result_rows.csv": lambda: make_rows(
+            "a", [1.0, 2.0], variant="-cfg2"
+        ),
+        "rows.csv": lambda: make_rows("b", [3.0]),
     }
-    assert gather_rows(runs, 10)["top1_last"].tolist() == [1.0, 2.0]
-    with pytest.raises(ValueError, match="expected result rows with ipc 1, found none"):
-        gather_rows(runs, 1)
+    rows = gather_rows(runs)
+    assert rows["top1_last"].tolist() == [1.0, 2.0, 3.0, 9.0]
+    assert rows["variant"].tolist() == ["-cfg2", "-cfg2", "", ""]
+    assert rows.index.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("runs", [{}, {"a/b": lambda: make_rows("a", [1.0]).iloc[:0]}])
+def test_no_rows_at_all_are_refused_with_what_makes_some(runs):
+    message = "found none; run distill first: kedro run --pipelines=distill"
+    with pytest.raises(ValueError, match=message):
+        gather_rows(runs)
+
+
+def test_published_results_of_the_benchmark_stand_below_and_take_no_part():
+    rows = pd.concat([make_rows("a", [60.0, 60.0], ipc=50), make_rows("b", [10.0, 10.0], ipc=50)])
+    published = {"some": read_published}
+    table = compare_methods(gather_rows({"r": lambda: rows}), published, CONFIG, "test")
+    assert table["origin"].tolist() == ["measured", "measured", "reported"]
+    assert table["among_best"].tolist() == [False, True, False]
+    reported = table.iloc[2]
+    assert reported[["benchmark", "method", "preset"]].tolist() == ["x", "a", "paper"]
+    assert reported[["reported_top1", "reported_std", "source"]].tolist() == [66.4, 2.4, "Table 1"]
+    assert reported["trainings"] == 0
+    assert pd.isna(reported["top1_best_mean"])
+
+
+def test_published_results_are_of_the_test_split_alone():
+    rows = gather_rows({"r": lambda: make_rows("a", [60.0, 61.0])})
+    table = compare_methods(rows, {"some": read_published}, CONFIG, "holdout")
+    assert table[["split", "origin"]].to_numpy().tolist() == [["holdout", "measured"]]
+    assert table["reported_top1"].isna().all()
+    without = compare_methods(rows, {}, CONFIG, "holdout")
+    assert without.columns.tolist() == table.columns.tolist()
+
+
+def test_the_shipped_published_results_are_percents_under_known_names():
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    keys = [
+        tuple(row[key] for key in ("benchmark", "ipc", "method", "backbone", "network", "protocol"))
+        for row in rows
+    ]
+    assert len(set(keys)) == len(rows) == 149
+    for row in rows:
+        assert row["network"] in {*NETWORKS, "cross_architecture"}
+        assert row["protocol"] in PROTOCOLS
+        assert row["source"]
+        assert 0 < float(row["top1"]) < 100
+        assert 0 <= float(row["std"] or 0) < 10
+    known = {key[:6]: row["top1"] for key, row in zip(keys, rows, strict=True)}
+    assert known["imagenette", "10", "mgd3", "dit_xl_2", "resnet_ap10", "hard"] == "66.4"

@@ -14,6 +14,7 @@ from tiny_project import (
     IPC,
     REPOSITORY,
     TRAIN,
+    evaluated,
     images_of,
     output,
     run,
@@ -63,14 +64,21 @@ PROVENANCE = [
     "mode_guidance_schedule",
     "stop_guidance_step",
     "stop_guidance_timestep",
+    "mode_guidance_adaptation",
+    "tangent_components",
+    "repulsion_scale",
+    "noise_coupling",
+    "candidates",
 ]
+EVALUATED = {"result_rows", "training_curves", "class_accuracies", "confusion"}
 LATENTS = "data/02_intermediate/mnist/test/dit/latents"
 MODES = f"data/04_feature/mnist/test/dit/ipc{IPC}/seed0/modes"
 
 
 def read_table(project, name, method="mgd3", **keys):
     stage = "07_model_output" if name == "provenance" else "08_reporting"
-    folder = output(project, stage, method, **keys)
+    place = evaluated if name in EVALUATED else output
+    folder = place(project, stage, method, **keys)
     return pd.read_csv(folder / f"{name}.csv", dtype={"wnid": str})
 
 
@@ -154,6 +162,13 @@ def test_curves_and_scores_are_tables(finished):
     rows = read_table(finished, "result_rows")
     last = curves.groupby("training")["top1"].last()
     assert last.tolist() == rows["top1_last"].tolist()
+    classes = read_table(finished, "class_accuracies")
+    assert classes["wnid"].tolist() == DIGITS * 2
+    means = classes.groupby("training")["top1_last"].mean()
+    assert means.tolist() == pytest.approx(rows["top1_last"].tolist())
+    assert (rows["outcome"] == "finished").all()
+    assert (rows["top5_last"] >= rows["top1_last"]).all()
+    assert rows["calibration_error"].between(0, 100).all()
     scores = read_table(finished, "diversity_scores")
     assert scores["wnid"].tolist() == DIGITS
     for name in ("diversity", "representativeness"):
@@ -163,7 +178,8 @@ def test_curves_and_scores_are_tables(finished):
 
 @pytest.mark.parametrize("name", ["contact_sheet", "latent_plane", "training_curves", "confusion"])
 def test_every_figure_is_a_picture_with_something_on_it(name, finished):
-    with Image.open(output(finished, "08_reporting") / f"{name}.png") as picture:
+    place = evaluated if name in EVALUATED else output
+    with Image.open(place(finished, "08_reporting") / f"{name}.png") as picture:
         assert min(picture.size) > 200 or name == "contact_sheet"
         assert len(picture.convert("RGB").getcolors(2**24)) > 50
 
@@ -225,7 +241,7 @@ def test_no_parameter_of_the_configuration_is_left_out(tracked):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 20
+    assert len(nodes) == 22
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]
@@ -302,7 +318,7 @@ def test_a_second_session_computes_nothing_again_and_is_a_run_of_its_own(copied)
     assert read_table(copied, "result_rows").equals(rows)
     assert [one.info.status for one in runs_of(copied)] == ["FINISHED", "FINISHED"]
     run(copied, "evaluate")
-    trainings = f"mnist/test/dit/ipc{IPC}/mgd3/seed0/trainings/convnet1-0.json"
+    trainings = f"mnist/test/dit/ipc{IPC}/mgd3/seed0/hard-smoke/trainings/convnet1-0.json"
     times = times_of(copied / "data/07_model_output")
     assert times[trainings] == before["data/07_model_output"][trainings]
     assert read_table(copied, "result_rows").equals(rows)
@@ -405,11 +421,11 @@ def test_somebodys_images_are_evaluated_and_compared_with_the_others(copied, tmp
     assert scores["method"].unique().tolist() == ["theirs"]
     assert len(list(theirs.rglob("*"))) == 10 + 10 * IPC
     run(copied, "compare")
-    folder = copied / "data/08_reporting/mnist/test/dit/comparison"
-    compared = pd.read_csv(folder / f"mnist_ipc{IPC}.csv")
+    folder = copied / "data/08_reporting/mnist/test/comparison"
+    compared = pd.read_csv(folder / "mnist_rows.csv")
     assert tuple(compared.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
     assert sorted(compared["method"]) == ["mgd3"] * 2 + ["theirs"] * 2
-    table = pd.read_csv(folder / f"mnist_ipc{IPC}_table.csv").set_index("method")
+    table = pd.read_csv(folder / "mnist_table.csv").set_index("method")
     assert table.loc["theirs", "top1_last_mean"] == pytest.approx(rows["top1_last"].mean())
     assert table["trainings"].tolist() == [2, 2]
 
@@ -424,7 +440,7 @@ def test_holding_out_tunes_on_train_rows_alone(project):
         assert sorted(kept) == list(range(12))
         images = read_images(folder / "images" / digit)
         assert torch.equal(images, read_class(int(digit), 0, 12)[kept.tolist()])
-    training = json.loads((folder / "trainings/convnet1-0.json").read_text())
+    training = json.loads((folder / "hard-smoke/trainings/convnet1-0.json").read_text())
     assert np.array(training["confusion"]).sum() == 10 * 4
     results = read_table(project, "result_rows", "random", ipc=12, split="holdout")
     assert results["method"].tolist() == ["random", "random"]

@@ -20,6 +20,18 @@ TIMESTEPS = tuple(respaced_schedule(50).timesteps.tolist())
         ("mode_guidance_scale", "0.1"),
         ("stop_guidance_step", -1),
         ("stop_guidance_step", True),
+        ("mode_guidance_adaptation", -0.1),
+        ("mode_guidance_adaptation", 1.1),
+        ("mode_guidance_adaptation", None),
+        ("tangent_components", 0),
+        ("tangent_components", -1),
+        ("tangent_components", 2.0),
+        ("tangent_components", True),
+        ("repulsion_scale", -0.1),
+        ("repulsion_scale", float("inf")),
+        ("candidates", 0),
+        ("candidates", 1.5),
+        ("candidates", None),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named_with_its_value(field, value, make_sampling):
@@ -30,6 +42,46 @@ def test_a_setting_that_does_not_fit_is_named_with_its_value(field, value, make_
 def test_an_unknown_start_is_answered_with_the_known_ones(make_sampling):
     with pytest.raises(ValueError, match=r"unknown kind .*'noised_mode'.*noise, noised_modes"):
         make_sampling(initial_latents="noised_mode")
+
+
+def test_an_unknown_coupling_is_answered_with_the_known_ones(make_sampling):
+    message = r"unknown noise coupling 'transprot': expected one of independent, transport; did"
+    with pytest.raises(ValueError, match=message):
+        make_sampling(noise_coupling="transprot")
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ()),
+        ({"repulsion_scale": 0}, ()),
+        ({"repulsion_scale": 0.1}, ("repulsion_scale",)),
+        ({"noise_coupling": "transport"}, ("noise_coupling",)),
+        (
+            {"noise_coupling": "transport", "repulsion_scale": 1},
+            ("repulsion_scale", "noise_coupling"),
+        ),
+        ({"mode_guidance_adaptation": 1, "tangent_components": 3, "candidates": 4}, ()),
+    ],
+)
+def test_settings_that_tie_images_of_a_class_are_known_by_name(changes, names, make_sampling):
+    assert make_sampling(**changes).joint_settings == names
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ()),
+        ({"tangent_components": 2}, ("tangent_components",)),
+        (
+            {"tangent_components": 2, "mode_guidance_adaptation": 0.5},
+            ("mode_guidance_adaptation", "tangent_components"),
+        ),
+        ({"tangent_components": 2, "mode_guidance_scale": 0, "repulsion_scale": 1}, ()),
+    ],
+)
+def test_what_is_measured_of_a_class_is_what_shapes_a_pull(changes, names, make_sampling):
+    assert make_sampling(**changes).traits == names
 
 
 def test_an_unknown_schedule_is_answered_with_the_known_ones(make_sampling):

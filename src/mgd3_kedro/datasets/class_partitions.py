@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import file_digest, task_fingerprint
@@ -22,7 +23,7 @@ from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage
 
 logger = logging.getLogger(__name__)
 
-INDEX = "complete"
+INDEX, LOCK = "complete", ".lock"
 
 
 def manifest_of(folder: Path) -> Path:
@@ -102,10 +103,41 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             )
             for wnid, task in data.tasks.items()
         }
-        pending = [wnid for wnid in data.tasks if not self._is_valid(wnid, fingerprints[wnid])]
-        self.last_save = SaveReport(skipped=len(data.tasks) - len(pending))
+        pending = self._pending(data, fingerprints)
         if not pending and self._exists() and self._index() == list(data.tasks):
             return
+        with self._alone() as waited:
+            self._complete(
+                data, self._pending(data, fingerprints) if waited else pending, fingerprints
+            )
+
+    def _pending(self, data: Stage, fingerprints: Mapping[str, str]) -> list[str]:
+        pending = [wnid for wnid in data.tasks if not self._is_valid(wnid, fingerprints[wnid])]
+        self.last_save = SaveReport(skipped=len(data.tasks) - len(pending))
+        return pending
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Keep other processes from writing here; tells whether one was at it before."""
+        lock = FileLock(self._manifest / LOCK)
+        waited = False
+        try:
+            self._manifest.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                logger.info("%s: another process is at it, waiting", self._folder.name)
+                lock.acquire()
+                waited = True
+        except OSError as error:
+            raise _unwritable(self._manifest / LOCK, error) from error
+        try:
+            yield waited
+        finally:
+            lock.release()
+
+    def _complete(self, data: Stage, pending: list[str], fingerprints: Mapping[str, str]) -> None:
+        """Compute and write some classes."""
         (self._manifest / INDEX).unlink(missing_ok=True)
         self._forget_others(data)
         done = self.last_save.skipped

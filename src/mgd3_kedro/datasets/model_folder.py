@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.fingerprint import digest, file_digest
-from mgd3_kedro.datasets.hub import UNUSED, find_model
+from mgd3_kedro.datasets.hub import FILES, UNUSED, find_model
 from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
 
@@ -25,6 +25,9 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         family: What kind of model it is.
         root: What a relative folder starts from.
         if_missing: What to do if there are no weights, for the error that says so.
+        parameter: What names another one on the command line.
+        files: Patterns of the files that are downloaded from the hub.
+        optional: Whether runs may do without it: whoever then asks for the weights is told.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -35,27 +38,42 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         family: str,
         root: str,
         if_missing: str,
+        parameter: str = "model",
+        files: Sequence[str] = FILES,
+        optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._model = model
         self._family = family
         self._root = Path(root)
         self._if_missing = if_missing
+        self._parameter = parameter
+        self._files = files
+        self._optional = optional
         self.metadata = metadata
 
     def load(self) -> Partition:
         """Return what gives the folder and the identity of its weights.
 
         Raises:
-            DatasetError: If there are no weights, or an id is not on the hub.
+            DatasetError: If there are no weights, or an id is not on the hub; if it is optional,
+                only the partition says so, when it is loaded.
         """
-        folder = find_model(self._model, self._root)
+        try:
+            return self._find()
+        except DatasetError as error:
+            if not self._optional:
+                raise
+            return Partition(partial(_refuse, str(error)), "missing")
+
+    def _find(self) -> Partition:
+        folder = find_model(self._model, self._root, self._files)
         missing = _parts_without_weights(folder)
         weights = _weights(folder)
         if missing or not weights:
             raise DatasetError(
                 f"expected model weights in {folder.joinpath(*missing[:1])}, found none; "
-                f"name another model with --params model=FOLDER; {self._advice(folder)}"
+                f"name another model with --params {self._parameter}=FOLDER; {self._advice(folder)}"
             )
         fingerprint = digest(self._family, _digest_of([*weights, *_texts(folder)]))
         return Partition(partial(ModelFolder, folder, fingerprint, self._family), fingerprint)
@@ -105,6 +123,10 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._root / self._model), "family": self._family}
+
+
+def _refuse(message: str) -> None:
+    raise DatasetError(message)
 
 
 def _weights(folder: Path) -> list[Path]:

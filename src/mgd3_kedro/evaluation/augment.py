@@ -7,10 +7,13 @@ are square, float, (B, 3, S, S) in [0, 1] until they are normalised.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
+
+from mgd3_kedro.evaluation.resampling import resized_crop
+from mgd3_kedro.evaluation.transfer import send
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -48,7 +51,7 @@ class Augmentation(NamedTuple):
 
     def rows(self, selected: slice, device: torch.device) -> Augmentation:
         """Return the parameters of some samples, on a device."""
-        return Augmentation(*(values[selected].to(device) for values in self))
+        return Augmentation(*(send(values[selected], device) for values in self))
 
 
 def draw_crops(
@@ -113,41 +116,21 @@ def draw_augmentation(
     return Augmentation(crops, flips, jitter, lighting)
 
 
-def augment(images: torch.Tensor, parameters: Augmentation) -> torch.Tensor:
-    """Crop, flip, recolour and normalise a batch.
+def augment(
+    images: torch.Tensor, parameters: Augmentation, *, size: int | None = None
+) -> torch.Tensor:
+    """Crop, flip, recolour and normalise a batch, without waiting for the device.
 
     Args:
         images: (B, 3, S, S) in [0, 1].
         parameters: One row a sample, on the images' device.
+        size: Side of the result in pixels; None for S.
 
     Source: IDC (arXiv 2205.14959), released code.
     """
-    cropped = resized_crop(images, parameters.crops, parameters.flips)
+    side = images.shape[-1] if size is None else size
+    cropped = resized_crop(images, parameters.crops, parameters.flips, side)
     return recolour(cropped, parameters.jitter, parameters.lighting)
-
-
-def resized_crop(images: torch.Tensor, crops: torch.Tensor, flips: torch.Tensor) -> torch.Tensor:
-    """Cut one box out of each image, enlarge it to the image's size, and mirror some.
-
-    A box is never larger than the image, so bilinear sampling needs no antialiasing. Positions
-    are clamped to the centres of the box's outer pixels: nothing outside it is ever read.
-
-    Args:
-        images: (B, 3, S, S).
-        crops: (B, 4), top, left, height and width in pixels.
-        flips: (B,), bool.
-
-    Source: ours.
-    """
-    size = images.shape[-1]
-    centres = (torch.arange(size, device=images.device) + 0.5) / size
-    corner, sides = crops[:, :2, None], crops[:, 2:, None]
-    inside = torch.minimum((centres * sides - 0.5).clamp(min=0), sides - 1)
-    rows, columns = ((2 * (corner + inside) + 1) / size - 1).unbind(1)
-    columns = torch.where(flips[:, None], columns.flip(1), columns)
-    shape = (len(images), size, size)
-    grid = torch.stack((columns[:, None].expand(shape), rows[:, :, None].expand(shape)), -1)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def recolour(images: torch.Tensor, jitter: torch.Tensor, lighting: torch.Tensor) -> torch.Tensor:
@@ -164,7 +147,7 @@ def recolour(images: torch.Tensor, jitter: torch.Tensor, lighting: torch.Tensor)
 
     Source: IDC (arXiv 2205.14959), released code; folded into one map by us.
     """
-    mean, std, luma = (images.new_tensor(values) for values in (MEAN, STD, LUMA))
+    mean, std, luma = (_constant(values, images) for values in (MEAN, STD, LUMA))
     brightness, contrast, saturation = jitter[:, :, None, None].unbind(1)
     grey = luma.expand(3, 3)
     colour = torch.eye(3, device=images.device)
@@ -181,5 +164,17 @@ def normalize(images: torch.Tensor) -> torch.Tensor:
 
     Source: IDC (arXiv 2205.14959), released code.
     """
-    mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+    mean, std = (_constant(values, images)[:, None, None] for values in (MEAN, STD))
     return (images - mean) / std
+
+
+def _constant(values: tuple[float, ...], images: torch.Tensor) -> torch.Tensor:
+    return _constant_on(values, images.dtype, images.device)
+
+
+@cache
+def _constant_on(
+    values: tuple[float, ...], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    # Kept, because what is copied from the host waits for all that a device has still to do.
+    return torch.tensor(values, dtype=dtype, device=device)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import torch
 
+from mgd3_kedro.evaluation.transfer import send
+
 
 class Cut(NamedTuple):
     """Parameters of a batch's CutMix.
@@ -69,7 +71,7 @@ def cut_mix(
 
     Source: CutMix (arXiv 1905.04899), Eq. 1.
     """
-    partners = cut.partners.to(images.device)
+    partners = send(cut.partners, images.device)
     box = (..., slice(cut.top, cut.bottom), slice(cut.left, cut.right))
     mixed = images.clone()
     mixed[box] = images[box][partners]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from mgd3_kedro.checks import check_count
 from mgd3_kedro.evaluation.augment import augment, draw_augmentation
 from mgd3_kedro.evaluation.cutmix import cut_mix, draw_cut
+from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.patches import draw_patch_orders, shuffle_patches
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-
-if TYPE_CHECKING:
-    from mgd3_kedro.evaluation.protocols import EvaluationConfig
+from mgd3_kedro.evaluation.transfer import send
 
 EPOCHS_BY_IPC = ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500))
 """Largest number of images per class -> epochs; beyond the last, `EPOCHS_OF_MANY`."""
@@ -48,28 +48,33 @@ def milestones(epochs: int) -> tuple[int, int]:
     return max(1, 2 * epochs // 3), max(1, 5 * epochs // 6)
 
 
-def plan_training(config: EvaluationConfig, ipc: int, num_classes: int) -> Plan:
+def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
     """Return the numbers of a hard-label training.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
     rate, decay, batch = (0.1, 1e-4, 128) if num_classes > 100 else (0.01, 5e-4, 64)
     return Plan(
-        epochs=max(1, round(epochs_for(ipc, num_classes) * config.epoch_scale)),
-        batch_size=batch if config.batch_size is None else config.batch_size,
-        learning_rate=rate if config.learning_rate is None else config.learning_rate,
-        weight_decay=decay if config.weight_decay is None else config.weight_decay,
-        momentum=config.momentum,
+        epochs=epochs_for(ipc, num_classes),
+        batch_size=batch,
+        learning_rate=rate,
+        weight_decay=decay,
+        momentum=0.9,
+        cutmix=True,
+        flip_probability=0.5,
+        crop_min_scale=0.5,
+        jitter_strength=0.4,
+        lighting_std=0.1,
     )
 
 
-def sgd(parameters: Iterable[torch.nn.Parameter], plan: Plan) -> torch.optim.Optimizer:
+def sgd(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     """Return SGD with momentum; the decay falls on every parameter, norms and biases too.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
     return torch.optim.SGD(
-        parameters,
+        network.parameters(),
         lr=plan.learning_rate,
         momentum=plan.momentum,
         weight_decay=plan.weight_decay,
@@ -86,48 +91,53 @@ def stepped_rate(epoch: int, plan: Plan) -> float:
 
 
 def mixed_batches(
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    config: EvaluationConfig,
-    plan: Plan,
-    num_classes: int,
-    generator: torch.Generator,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    data: LabelledSet, image_size: int, plan: Plan, generator: torch.Generator
+) -> Iterator[Batch]:
     """Yield one epoch, every image once in random order; the last batch may be small.
 
+    The host never waits for a device: all parameters are drawn beforehand, on the CPU.
+
     Args:
-        images: (N, 3, S, S), uint8.
-        labels: (N,), int64.
-        config: Strengths of the augmentation.
-        plan: Batch size.
-        num_classes: Length of a target.
+        data: What to train on.
+        image_size: Side of what the network sees, in pixels.
+        plan: Batch size, and strengths of the augmentation.
         generator: Source of all randomness, on CPU.
 
-    Yields:
-        Normalised images (B, 3, S, S) and class probabilities (B, num_classes).
-
-    Source: Minimax diffusion (arXiv 2311.15529), released code.
+    Source: Minimax diffusion (arXiv 2311.15529), released code; patch shuffling as in RDED
+    (arXiv 2312.03526).
     """
-    count, size, device = len(images), images.shape[-1], images.device
-    order = torch.randperm(count, generator=generator).to(device)
+    images, device = data.images, data.images.device
+    count, size = len(images), images.shape[-1]
+    batch_size = plan.batch_size or count
+    order = send(torch.randperm(count, generator=generator), device)
     drawn = draw_augmentation(
         count,
         size,
-        crop_min_scale=config.crop_min_scale,
-        flip_probability=config.flip_probability,
-        jitter_strength=config.jitter_strength,
-        lighting_std=config.lighting_std,
+        crop_min_scale=plan.crop_min_scale,
+        flip_probability=plan.flip_probability,
+        jitter_strength=plan.jitter_strength,
+        lighting_std=plan.lighting_std,
         generator=generator,
     )
-    for start in range(0, count, plan.batch_size):
-        rows = slice(start, start + plan.batch_size)
+    patches = draw_patch_orders(count, plan.factor, generator)
+    for start in range(0, count, batch_size):
+        rows = slice(start, min(start + batch_size, count))
         chosen = order[rows]
-        inputs = augment(images[chosen].float() / 255, drawn.rows(rows, device))
-        targets = F.one_hot(labels[chosen], num_classes).float()
-        if config.cutmix:
-            cut = draw_cut(len(chosen), size, generator)
+        shuffled = shuffle_patches(images[chosen].float() / 255, patches[rows])
+        inputs = augment(shuffled, drawn.rows(rows, device), size=image_size)
+        targets = F.one_hot(data.labels[chosen], data.num_classes).float()
+        if plan.cutmix:
+            cut = draw_cut(len(chosen), image_size, generator)
             inputs, targets = cut_mix(inputs, targets, cut)
-        yield inputs, targets
+        yield Batch(inputs, targets, rows)
 
 
-HARD_LABEL = Recipe(plan_training, sgd, stepped_rate, mixed_batches, F.cross_entropy)
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
+    """Return the mean cross-entropy of logits (B, n) with class probabilities (B, n).
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code.
+    """
+    return F.cross_entropy(logits, targets)
+
+
+HARD_LABEL = Recipe(published_numbers, sgd, stepped_rate, mixed_batches, cross_entropy)

@@ -1,20 +1,22 @@
-"""Passes through a network: gradients of a batch, confusion over a test set."""
+"""Passes through a network: gradients of a batch, logits of images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mgd3_kedro.devices import Precision, matmul_precision
 from mgd3_kedro.evaluation.augment import normalize
 
 CPU_CHUNK = 16
 """Images a CPU takes at once: their activations stay in its cache, a quarter faster than 64."""
 ACCELERATOR_CHUNK = 256
-"""Test images an accelerator classifies at once."""
+"""Images an accelerator classifies at once."""
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,26 @@ class Passes:
 
     Args:
         model: Maps normalised images (B, 3, S, S) to logits (B, n).
-        precision: float32, or bfloat16 under autocast with float32 weights.
+        precision: Of activations; weights stay in float32.
         device: Where the model is.
     """
 
     model: nn.Module
-    precision: torch.dtype
+    precision: Precision
     device: torch.device
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return float32 logits, (B, n), of normalised images (B, 3, S, S)."""
-        reduced = self.precision is not torch.float32
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+        reduced = self.precision.dtype is not torch.float32
+        with (
+            matmul_precision(self.precision),
+            torch.autocast(self.device.type, self.precision.dtype, enabled=reduced),
+        ):
             logits: torch.Tensor = self.model(inputs)
         return logits.float()
 
     def backward(
-        self,
-        inputs: torch.Tensor,
-        targets: torch.Tensor,
-        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        self, inputs: torch.Tensor, loss: Callable[[torch.Tensor, slice], torch.Tensor]
     ) -> torch.Tensor:
         """Add a batch's gradients to the weights and return its mean loss, without waiting.
 
@@ -51,41 +53,66 @@ class Passes:
 
         Args:
             inputs: (B, 3, S, S), normalised.
-            targets: (B, n).
-            loss: (logits, targets) -> mean loss.
+            loss: (logits of some rows, which rows) -> their mean loss.
 
         Source: ours.
         """
-        whole = self.device.type != "cpu" or any(
-            isinstance(module, _BatchNorm) for module in self.model.modules()
-        )
-        chunk = len(inputs) if whole else CPU_CHUNK
+        whole = self.device.type != "cpu" or has_batch_norm(self.model)
+        count = len(inputs)
+        chunk = count if whole else CPU_CHUNK
         total = torch.zeros((), device=self.device)
-        for part, wanted in zip(inputs.split(chunk), targets.split(chunk), strict=True):
-            share = loss(self.logits(part), wanted) * (len(part) / len(inputs))
-            share.backward()
+        for start in range(0, count, chunk):
+            rows = slice(start, min(start + chunk, count))
+            share = loss(self.logits(inputs[rows]), rows) * ((rows.stop - rows.start) / count)
+            with matmul_precision(self.precision):
+                share.backward()
             total += share.detach()
         return total
 
     @torch.no_grad()
-    def confusion(
-        self, images: torch.Tensor, labels: torch.Tensor, num_classes: int
-    ) -> torch.Tensor:
-        """Classify images and count (true, predicted) pairs, rows true; (n, n), int64, on CPU.
-
-        Args:
-            images: (M, 3, S, S), uint8.
-            labels: (M,), int64.
-            num_classes: n.
+    def logits_of(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the logits (B, n) of a network that is not trained, of normalised images.
 
         Source: ours.
         """
-        self.model.eval()
-        chunk = CPU_CHUNK if self.device.type == "cpu" else ACCELERATOR_CHUNK
-        predicted = [
-            self.logits(normalize(part.float() / 255)).argmax(1) for part in images.split(chunk)
-        ]
-        self.model.train()
-        pairs = labels * num_classes + torch.cat(predicted)
-        counts = torch.bincount(pairs, minlength=num_classes**2)
-        return counts.view(num_classes, num_classes).cpu()
+        with evaluating(self.model):
+            return torch.cat([self.logits(part) for part in inputs.split(self._chunk)])
+
+    @torch.no_grad()
+    def classify(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of test images, (M, n), float32.
+
+        Args:
+            images: (M, 3, S, S), uint8.
+
+        Source: ours.
+        """
+        with evaluating(self.model):
+            parts = images.split(self._chunk)
+            return torch.cat([self.logits(normalize(part.float() / 255)) for part in parts])
+
+    @property
+    def _chunk(self) -> int:
+        return CPU_CHUNK if self.device.type == "cpu" else ACCELERATOR_CHUNK
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Tell whether a network's images depend on each other while it is trained.
+
+    Source: ours.
+    """
+    return any(isinstance(module, _BatchNorm) for module in model.modules())
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and back into the one it was in.
+
+    Source: ours.
+    """
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

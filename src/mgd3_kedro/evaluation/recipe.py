@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
-if TYPE_CHECKING:
-    from mgd3_kedro.evaluation.protocols import EvaluationConfig
+from mgd3_kedro.evaluation.data import Batch, LabelledSet
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A protocol's numbers for one distilled set, with the config's overrides."""
+    """The numbers of one training.
+
+    Args:
+        epochs: Length; each shows every image once.
+        batch_size: Images of an update.
+        learning_rate: The highest of the schedule.
+        weight_decay: Of the weights, per update.
+        momentum: Of SGD; decay of the first moment with AdamW.
+        cutmix: Whether every batch is mixed.
+        flip_probability: Of mirroring, in [0, 1].
+        crop_min_scale: Smallest share of the area that a random crop keeps, in (0, 1].
+        jitter_strength: Range of brightness, contrast and saturation around 1, in [0, 1].
+        lighting_std: Standard deviation of the shift along each principal colour.
+        factor: Patches per side that are shuffled before the crop; 1 for none.
+        temperature: That soft labels and logits are divided by.
+        ema_decay: Decay of the average of the weights, which is what is tested; 0 for none.
+    """
 
     epochs: int
-    batch_size: int
+    batch_size: int | None
     learning_rate: float
     weight_decay: float
     momentum: float
+    cutmix: bool
+    flip_probability: float
+    crop_min_scale: float
+    jitter_strength: float
+    lighting_std: float
+    factor: int = 1
+    temperature: float = 1.0
+    ema_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,19 +51,24 @@ class Recipe:
     """What a protocol fixes.
 
     Args:
-        plan: (config, ipc, num_classes) -> the numbers of a training.
-        optimizer: (parameters, plan) -> optimiser.
+        defaults: (ipc, num_classes, network) -> the published numbers.
+        optimizer: (network, plan) -> optimiser.
         learning_rate: (epoch counted from 1, plan) -> rate during that epoch.
-        batches: (images, labels, config, plan, num_classes, generator) -> one epoch of inputs
-            (B, 3, S, S) and targets (B, n).
-        loss: (logits, targets) -> mean loss over the batch.
+        batches: (images, side of what the network sees, plan, generator) -> one epoch.
+        loss: (logits, targets, plan) -> mean loss over the batch; targets are what `labels` says.
+        labels: Where targets come from: "given", "teacher" or "stored".
+        fitted: Whether training images are brought to the size of the network first, as test
+            images are; otherwise crops are cut from them as they are.
+        resized_side: Side of the centre that networks see -> side that test images are resized to.
+        tested_once: Whether the network is tested after the last epoch alone.
     """
 
-    plan: Callable[[EvaluationConfig, int, int], Plan]
-    optimizer: Callable[[Iterable[torch.nn.Parameter], Plan], torch.optim.Optimizer]
+    defaults: Callable[[int, int, str], Plan]
+    optimizer: Callable[[nn.Module, Plan], torch.optim.Optimizer]
     learning_rate: Callable[[int, Plan], float]
-    batches: Callable[
-        [torch.Tensor, torch.Tensor, EvaluationConfig, Plan, int, torch.Generator],
-        Iterator[tuple[torch.Tensor, torch.Tensor]],
-    ]
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    batches: Callable[[LabelledSet, int, Plan, torch.Generator], Iterator[Batch]]
+    loss: Callable[[torch.Tensor, torch.Tensor, Plan], torch.Tensor]
+    labels: str = "given"
+    fitted: bool = True
+    resized_side: Callable[[int], int] = int
+    tested_once: bool = False

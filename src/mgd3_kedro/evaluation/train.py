@@ -6,18 +6,28 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
-from mgd3_kedro.checks import check_range, lookup
+from mgd3_kedro.checks import check_range
 from mgd3_kedro.devices import reproducible, resolve_device
+from mgd3_kedro.evaluation.checkpoint import Checkpoint
+from mgd3_kedro.evaluation.data import LabelledSet
+from mgd3_kedro.evaluation.labels import Labels, epoch_generator, given_labels
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.protocols import PRECISIONS, PROTOCOLS, EvaluationConfig
+from mgd3_kedro.evaluation.scores import Scores, score
+from mgd3_kedro.evaluation.settings import EvaluationConfig
+from mgd3_kedro.evaluation.state import State
+from mgd3_kedro.randomness import seeded_globals
 
 Row = dict[str, float]
 """epoch, step, train_loss, learning_rate, top1."""
+Progress = Callable[[int, int, Row, float], None]
+"""Hears of every validation: epoch, epochs, its row, seconds left."""
 
 
 @dataclass(frozen=True)
@@ -25,40 +35,62 @@ class TrainingResult:
     """What one training showed.
 
     Args:
-        top1_last: Accuracy after the last epoch, percent.
+        network: With the weights that were tested last, in evaluation mode.
+        scores: Of the test images, after the last epoch.
         top1_best: Highest accuracy of all validations, percent; chosen on the test images, so
             it is optimistic.
         curve: One row per validation: epoch, step, train_loss (mean since the last row),
             learning_rate, top1.
-        confusion: (n, n), int64, test images after the last epoch; rows are true classes.
         epochs: Length of the training.
-        steps: Updates of the weights.
-        seconds: Wall-clock time of training and validations.
+        image_steps: Images seen by updates.
+        seconds: Wall-clock time of training and validations, over all interruptions.
         parameters: Number of weights of the network.
     """
 
-    top1_last: float
+    network: nn.Module
+    scores: Scores
     top1_best: float
     curve: list[Row]
-    confusion: torch.Tensor
     epochs: int
-    steps: int
+    image_steps: int
     seconds: float
     parameters: int
 
+    @property
+    def top1_last(self) -> float:
+        """Accuracy after the last epoch, percent."""
+        return self.scores.top1
+
+
+class DivergenceError(FloatingPointError):
+    """A loss is not finite.
+
+    Args:
+        message: What happened, and what to do.
+        curve: Rows of the validations before.
+        epoch: By which it happened.
+        seconds: Time until then.
+    """
+
+    def __init__(self, message: str, curve: list[Row], epoch: int, seconds: float) -> None:
+        super().__init__(message)
+        self.curve = curve
+        self.epoch = epoch
+        self.seconds = seconds
+
 
 def train_network(
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    test_images: torch.Tensor,
-    test_labels: torch.Tensor,
+    data: LabelledSet,
+    test: LabelledSet,
     *,
     network: str,
-    num_classes: int,
     ipc: int,
     config: EvaluationConfig,
     seed: int,
-    progress: Callable[[int, int, Row], None] | None = None,
+    labels: Labels = given_labels,
+    batch_seed: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Train a network from scratch and classify the test images along the way.
 
@@ -66,106 +98,104 @@ def train_network(
     are neither read nor moved.
 
     Args:
-        images: (N, 3, S, S), uint8.
-        labels: (N,), int64, 0..num_classes-1.
-        test_images: (M, 3, S, S), uint8.
-        test_labels: (M,), int64, 0..num_classes-1.
+        data: Images to train on.
+        test: Images to test on, of the size that the network sees.
         network: A name of `NETWORKS`.
-        num_classes: Number of classes, n.
-        ipc: Images per class; with num_classes it decides the number of epochs.
+        ipc: Images per class; with the number of classes it decides the protocol's numbers.
         config: Everything else that decides the training.
         seed: Seed of initial weights, order and augmentation, below 2**32.
-        progress: Called with (epoch, epochs, row) after every validation.
+        labels: What the network is trained to say of a batch.
+        batch_seed: Seed of order and augmentation, where labels were stored for it; None: `seed`.
+        checkpoint: Where an interrupted training is taken up.
+        progress: Called after every validation.
 
     Raises:
-        ValueError: If images, labels and num_classes do not fit each other, or a name is unknown.
-        FloatingPointError: If the loss is not finite.
+        ValueError: If images, labels and sizes do not fit each other, or a name is unknown.
+        DivergenceError: If the loss is not finite.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the hard-label protocol.
     """
-    _check_data("images", images, labels, num_classes)
-    _check_data("test_images", test_images, test_labels, num_classes)
-    if images.shape[1:] != test_images.shape[1:]:
+    recipe = config.recipe
+    size = test.images.shape[-1]
+    if recipe.fitted and data.images.shape[-1] != size:
         raise ValueError(
-            f"test_images: expected the size of the training images, {tuple(images.shape[2:])}, "
-            f"got {tuple(test_images.shape[2:])}"
+            f"images: expected the size of the test images, {size} px, "
+            f"got {data.images.shape[-1]} px"
+        )
+    if data.num_classes != test.num_classes:
+        raise ValueError(
+            f"test_images: expected {data.num_classes} classes, got {test.num_classes}"
         )
     check_range("seed", seed, 0, 2**32 - 1)
-    recipe = lookup(PROTOCOLS, config.protocol, "protocol")
-    plan = recipe.plan(config, ipc, num_classes)
+    plan = config.plan(ipc, data.num_classes, network)
     device = resolve_device(config.device)
-    generator = torch.Generator().manual_seed(seed)
-    every = math.ceil(plan.epochs / config.validations)
+    batches_of = partial(epoch_generator, seed if batch_seed is None else batch_seed)
+    every = plan.epochs if recipe.tested_once else math.ceil(plan.epochs / config.validations)
     with reproducible(config.threads):
+        with seeded_globals(torch.device("cpu"), seed):
+            model = build_network(network, data.num_classes, size).to(device)
+        state = State.new(model, recipe, plan)
+        if checkpoint and (found := checkpoint.load()):
+            state.restore(found)
+        run: Callable[[nn.Module], Any] = torch.compile if config.compile else _as_it_is
+        training = Passes(run(model), config.number_format, device)
+        tested = Passes(run(state.average), config.number_format, device)
+        data, test = data.to(device), test.to(device)
+        resumed = state.seconds
         begun = time.perf_counter()
-        model = _initialise(network, num_classes, images.shape[-1], generator).to(device)
-        passes = Passes(model, PRECISIONS[config.precision], device)
-        optimizer = recipe.optimizer(model.parameters(), plan)
-        images, labels = images.to(device), labels.to(device)
-        test_images, test_labels = test_images.to(device), test_labels.to(device)
-        losses: list[torch.Tensor] = []
-        curve: list[Row] = []
-        step = 0
-        for epoch in range(1, plan.epochs + 1):
+        scores: Scores | None = None
+        for epoch in range(state.epoch + 1, plan.epochs + 1):
             rate = recipe.learning_rate(epoch, plan)
-            for group in optimizer.param_groups:
+            for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            batches = recipe.batches(images, labels, config, plan, num_classes, generator)
-            for inputs, targets in batches:
-                optimizer.zero_grad(set_to_none=True)
-                losses.append(passes.backward(inputs, targets, recipe.loss))
-                optimizer.step()
-                step += 1
-            if epoch % every and epoch != plan.epochs:
-                continue
-            mean = float(torch.stack(losses).mean())
-            losses.clear()
-            if not math.isfinite(mean):
-                raise FloatingPointError(
-                    f"{network}: expected a finite loss, got {mean} by epoch {epoch} of "
-                    f"{plan.epochs}; lower learning_rate ({plan.learning_rate}) or train in fp32"
+            with seeded_globals(device, seed, epoch):
+                for batch in recipe.batches(data, size, plan, batches_of(epoch)):
+                    targets = labels(epoch, batch)
+                    state.update(training, recipe, plan, batch.inputs, targets)
+            state.epoch = epoch
+            validated = epoch % every == 0 or epoch == plan.epochs
+            if validated:
+                mean = float(torch.stack(state.losses).mean())
+                state.losses.clear()
+                if not math.isfinite(mean):
+                    raise DivergenceError(
+                        f"{network}: expected a finite loss, got {mean} by epoch {epoch} of "
+                        f"{plan.epochs}; lower evaluation.learning_rate ({plan.learning_rate:g}) "
+                        "or train in fp32",
+                        state.curve,
+                        epoch,
+                        resumed + time.perf_counter() - begun,
+                    )
+                scores = score(tested.classify(test.images), test.labels)
+                state.curve.append(
+                    Row(
+                        epoch=epoch,
+                        step=state.step,
+                        train_loss=mean,
+                        learning_rate=rate,
+                        top1=scores.top1,
+                    )
                 )
-            confusion = passes.confusion(test_images, test_labels, num_classes)
-            top1 = 100 * float(confusion.trace()) / len(test_labels)
-            curve.append(
-                Row(epoch=epoch, step=step, train_loss=mean, learning_rate=rate, top1=top1)
-            )
-            if progress is not None:
-                progress(epoch, plan.epochs, curve[-1])
-        seconds = time.perf_counter() - begun
+            state.seconds = resumed + time.perf_counter() - begun
+            if checkpoint and checkpoint.due:
+                checkpoint.save(state.to_dict())
+            if validated and progress is not None:
+                left = state.seconds / epoch * (plan.epochs - epoch)
+                progress(epoch, plan.epochs, state.curve[-1], left)
+        if scores is None:
+            # Killed between its last checkpoint and the writing of its result.
+            scores = score(tested.classify(test.images), test.labels)
     return TrainingResult(
-        top1_last=curve[-1]["top1"],
-        top1_best=max(row["top1"] for row in curve),
-        curve=curve,
-        confusion=confusion,
+        network=state.average.eval(),
+        scores=scores,
+        top1_best=max(row["top1"] for row in state.curve),
+        curve=state.curve,
         epochs=plan.epochs,
-        steps=step,
-        seconds=seconds,
+        image_steps=plan.epochs * len(data.images),
+        seconds=state.seconds,
         parameters=sum(weights.numel() for weights in model.parameters()),
     )
 
 
-def _initialise(
-    network: str, num_classes: int, image_size: int, generator: torch.Generator
-) -> nn.Module:
-    seed = int(torch.randint(2**31, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would also move the generators of the accelerators.
-        torch.default_generator.manual_seed(seed)
-        return build_network(network, num_classes, image_size)
-
-
-def _check_data(name: str, images: torch.Tensor, labels: torch.Tensor, num_classes: int) -> None:
-    shape = tuple(images.shape)
-    if images.dtype != torch.uint8 or images.ndim != 4 or shape[1] != 3 or shape[2] != shape[3]:
-        raise ValueError(
-            f"{name}: expected uint8 of shape (N, 3, S, S), got {images.dtype} of shape {shape}"
-        )
-    if len(images) == 0 or labels.shape != (len(images),) or labels.dtype != torch.int64:
-        raise ValueError(
-            f"{name}: expected at least one and an int64 label for each, got {len(images)} with "
-            f"labels {labels.dtype} of shape {tuple(labels.shape)}"
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"{name}: expected labels in 0..{num_classes - 1}, got {low}..{high}")
+def _as_it_is(model: nn.Module) -> nn.Module:
+    return model

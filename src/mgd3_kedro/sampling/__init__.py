@@ -1,8 +1,19 @@
 """The reverse process and what steers it."""
 
 from mgd3_kedro.sampling.batches import Batches
+from mgd3_kedro.sampling.candidates import choose_candidates
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.sampler import denoise, image_generator
 from mgd3_kedro.sampling.settings import SamplingConfig
+from mgd3_kedro.sampling.survey import join_surveys, survey_class
 
-__all__ = ["INITIAL_LATENTS", "Batches", "SamplingConfig", "denoise", "image_generator"]
+__all__ = [
+    "INITIAL_LATENTS",
+    "Batches",
+    "SamplingConfig",
+    "choose_candidates",
+    "denoise",
+    "image_generator",
+    "join_surveys",
+    "survey_class",
+]

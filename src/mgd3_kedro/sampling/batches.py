@@ -22,36 +22,45 @@ class Batches:
     def __init__(self, max_batch: int) -> None:
         self.max_batch = max_batch
 
-    def run(self, function: Callable[[slice], torch.Tensor], total: int) -> torch.Tensor:
+    def run(
+        self, function: Callable[[slice], torch.Tensor], total: int, together: int = 1
+    ) -> torch.Tensor:
         """Return the results of all samples, (total, ...).
 
         Args:
-            function: Computes some of the samples, the same whoever they are computed with; it is
-                called again for samples that did not fit.
+            function: Computes some of the samples, the same whoever else they are computed with; it
+                is called again for samples that did not fit.
             total: Number of samples.
+            together: Samples in a row that are never parted, as they depend on each other.
 
         Raises:
-            RuntimeError: If a single sample does not fit.
+            RuntimeError: If the least number of samples does not fit.
+            ValueError: If fewer samples at once are allowed than belong together.
 
         Source: ours.
         """
+        if self.max_batch < together:
+            raise ValueError(
+                f"max_batch: expected at least the {together} samples that depend on each other, "
+                f"got {self.max_batch}"
+            )
         done: list[torch.Tensor] = []
         start = 0
         while start < total:
-            part = slice(start, min(start + self.max_batch, total))
+            part = slice(start, min(start + self.max_batch // together * together, total))
             try:
                 done.append(function(part))
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.max_batch == 1:
+                if not is_out_of_memory(error) or self.max_batch < 2 * together:
                     raise
-                self._halve()
+                self._halve(together)
             else:
                 start = part.stop
             # Outside of the handler: the error holds what the failed batch had in memory.
         return torch.cat(done)
 
-    def _halve(self) -> None:
-        smaller = self.max_batch // 2
+    def _halve(self, together: int) -> None:
+        smaller = self.max_batch // 2 // together * together
         logger.warning(
             "out of memory with %d samples at once: going on with %d, to the same images; "
             "set max_batch to %d to start with that",

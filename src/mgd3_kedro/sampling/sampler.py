@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
-from mgd3_kedro.sampling.guidance import pull_towards_modes
+from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
+from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
+from mgd3_kedro.sampling.guidance.context import group_mates
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.settings import SamplingConfig
 
+NOTHING_MEASURED: Mapping[str, torch.Tensor] = MappingProxyType({})
 
-def image_generator(seed: int, class_index: int, image: int) -> torch.Generator:
+
+def image_generator(seed: int, class_index: int, image: int, candidate: int = 0) -> torch.Generator:
     """Return the generator of one image, so that an image depends on nothing but its own key.
 
     Args:
         seed: Seed of the data set.
         class_index: Class of the image, in the label space of the backbone.
         image: Position within the class.
+        candidate: Number of the draw, where several are made to keep one.
 
     Source: ours.
     """
-    return seeded_generator(seed, class_index, image)
+    # The first draw is the one that is made where there is no other.
+    further = (candidate,) if candidate else ()
+    return seeded_generator(seed, class_index, image, *further)
 
 
 @torch.no_grad()
@@ -34,8 +42,13 @@ def denoise(
     classes: Sequence[ClassSpec],
     config: SamplingConfig,
     generators: Sequence[torch.Generator],
+    traits: Mapping[str, torch.Tensor] = NOTHING_MEASURED,
 ) -> torch.Tensor:
     """Draw one latent per mode.
+
+    A latent depends on its own mode, class and generator alone, unless `config.joint_settings`
+    names one that makes it depend on the others of its class: these must then all be in the batch,
+    in their order.
 
     Args:
         backbone: The diffusion model.
@@ -43,13 +56,15 @@ def denoise(
         classes: The class of each sample.
         config: Where to start, how strongly to guide and when to stop guiding.
         generators: One per sample.
+        traits: What `survey_class` measured, for the mode of each sample, (B, ...).
 
     Returns:
         Scaled latents, (B, C, H, W), on the CPU.
 
     Raises:
         ValueError: If the modes do not have the backbone's latent shape, there is not one class
-            and one generator for each, or the backbone does not know a class.
+            and one generator for each, what was measured is not what the options that are on ask
+            for, or the backbone does not know a class.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -63,18 +78,32 @@ def denoise(
             f"expected a class and a generator for each of {len(modes)} modes, "
             f"got {len(classes)} and {len(generators)}"
         )
+    _check_traits(traits, config, len(modes))
     conditions = backbone.conditions(classes)
     modes = modes.to(backbone.device)
+    measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
+    context = GuidanceContext(modes, group_mates(classes, backbone.device), measured)
+    couple = NOISE_COUPLINGS[config.noise_coupling]
+    noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]
-    latents, first = start(backbone, modes, _noise(modes, generators), config.noise_strength)
+    latents, first = start(backbone, modes, noise, config.noise_strength)
     for index in range(first, -1, -1):
         step = backbone.step(index, latents, conditions)
         latents = step.prev_mean
-        if scale := config.scale_at(index, backbone.timesteps):
-            latents = latents + pull_towards_modes(step, modes, scale)
+        for name, scale in config.scales_at(index, backbone.timesteps).items():
+            latents = latents + DRIFTS[name](step, scale, context)
         if index > 0:
             latents = latents + step.std * _noise(modes, generators)
     return latents.cpu()
+
+
+def _check_traits(traits: Mapping[str, torch.Tensor], config: SamplingConfig, samples: int) -> None:
+    found = {name: len(trait) for name, trait in traits.items()}
+    wanted = dict.fromkeys(config.traits, samples)
+    if found != wanted:
+        raise ValueError(
+            f"traits: expected rows of what survey_class measures {wanted}, got {found}"
+        )
 
 
 def _noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:

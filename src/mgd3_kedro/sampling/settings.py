@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
+from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 
 MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -16,10 +18,15 @@ MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 """Share of the guided steps still to come, this one included -> factor of lambda."""
 
+JOINT_SETTINGS: dict[str, object] = {"repulsion_scale": 0, "noise_coupling": "independent"}
+"""Setting that makes images of a class depend on each other -> value with which it does not."""
+
 
 @dataclass(frozen=True)
 class SamplingConfig:
     """What distinguishes one generative method from another.
+
+    The settings that have a default are off with it, and the paper knows none of them.
 
     Args:
         initial_latents: A name of `INITIAL_LATENTS`.
@@ -28,6 +35,14 @@ class SamplingConfig:
         mode_guidance_schedule: A name of `MODE_GUIDANCE_SCHEDULES`.
         stop_guidance_step: t_SG as a step index; steps with a higher one are guided.
         stop_guidance_timestep: t_SG as a timestep of training; the other of the two is None.
+        mode_guidance_adaptation: How far lambda follows 1 / variance of a class around its modes,
+            0..1.
+        tangent_components: Directions, found among the real latents near a mode, in which the pull
+            is left to act; None is all.
+        repulsion_scale: Of the push away from the other images of the class, in units of lambda and
+            with its schedule and stop; 0 is none.
+        noise_coupling: A name of `NOISE_COUPLINGS`.
+        candidates: Draws per mode, of which one is kept.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -39,6 +54,11 @@ class SamplingConfig:
     mode_guidance_schedule: str
     stop_guidance_step: int | None
     stop_guidance_timestep: int | None
+    mode_guidance_adaptation: float = 0.0
+    tangent_components: int | None = None
+    repulsion_scale: float = 0.0
+    noise_coupling: str = "independent"
+    candidates: int = 1
 
     def __post_init__(self) -> None:
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
@@ -56,6 +76,24 @@ class SamplingConfig:
             )
         for name, value in given.items():
             check_count(name, value, 0)
+        check_range("mode_guidance_adaptation", self.mode_guidance_adaptation, 0, 1)
+        if self.tangent_components is not None:
+            check_count("tangent_components", self.tangent_components)
+        check_range("repulsion_scale", self.repulsion_scale, 0)
+        lookup(NOISE_COUPLINGS, self.noise_coupling, "noise coupling")
+        check_count("candidates", self.candidates)
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """What `survey_class` measures of a class: nothing where modes do not pull."""
+        if self.mode_guidance_scale == 0:
+            return ()
+        return tuple(name for name in TRAITS if getattr(self, name))
+
+    @property
+    def joint_settings(self) -> tuple[str, ...]:
+        """Those that make images of a class depend on each other; a batch holds whole classes."""
+        return tuple(name for name, off in JOINT_SETTINGS.items() if getattr(self, name) != off)
 
     def scale_at(self, index: int, timesteps: Sequence[int]) -> float:
         """Return lambda at a step index, 0 where guidance has stopped.
@@ -66,20 +104,33 @@ class SamplingConfig:
 
         Source: MGD3 (arXiv 2505.18963), stop guidance; strict, as in the released code.
         """
+        return self.scales_at(index, timesteps).get("mode_guidance_scale", 0.0)
+
+    def scales_at(self, index: int, timesteps: Sequence[int]) -> dict[str, float]:
+        """Return the scale of each of `DRIFTS` that acts at a step index, none after the stop.
+
+        Args:
+            index: Step index i.
+            timesteps: The T visited timesteps, ascending.
+
+        Source: MGD3 (arXiv 2505.18963), stop guidance; strict, as in the released code.
+        """
         guided = self._guided(timesteps)
         if index not in guided:
-            return 0.0
+            return {}
         share = (index - guided.start + 1) / len(guided)
-        return self.mode_guidance_scale * MODE_GUIDANCE_SCHEDULES[self.mode_guidance_schedule](
-            share
-        )
+        factor = MODE_GUIDANCE_SCHEDULES[self.mode_guidance_schedule](share)
+        return {name: scale * factor for name, scale in self._scales().items()}
 
     def guided_steps(self, timesteps: Sequence[int]) -> int:
         """Count the guided steps of a run from pure noise."""
         return len(self._guided(timesteps))
 
+    def _scales(self) -> dict[str, float]:
+        return {name: scale for name in DRIFTS if (scale := getattr(self, name))}
+
     def _guided(self, timesteps: Sequence[int]) -> range:
-        if self.mode_guidance_scale == 0:
+        if not self._scales():
             return range(0)
         if self.stop_guidance_step is not None:
             return range(self.stop_guidance_step + 1, len(timesteps))

@@ -8,9 +8,13 @@ from functools import partial
 from torch import nn
 
 from mgd3_kedro.checks import check_range, lookup
+from mgd3_kedro.evaluation.networks.alexnet import alexnet
 from mgd3_kedro.evaluation.networks.convnet import convnet
-from mgd3_kedro.evaluation.networks.resnet import resnet18
+from mgd3_kedro.evaluation.networks.layers import NORMS
+from mgd3_kedro.evaluation.networks.resnet import LAYOUTS, resnet
 from mgd3_kedro.evaluation.networks.resnet_ap import resnet_ap10
+from mgd3_kedro.evaluation.networks.vgg import vgg11
+from mgd3_kedro.evaluation.networks.vit import vit
 
 
 def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
@@ -26,7 +30,7 @@ def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
         (B, num_classes); its `features` gives what the linear head reads, (B, D).
 
     Raises:
-        ValueError: If the name is unknown or the network too deep for the images.
+        ValueError: If the name is unknown or the images are too small for the network.
 
     Source: ours.
     """
@@ -36,8 +40,24 @@ def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
-    **{f"convnet{depth}": partial(convnet, depth=depth) for depth in range(1, 9)},
+    **{
+        f"convnet{depth}{suffix}": partial(convnet, depth=depth, suffix=suffix)
+        for suffix in NORMS
+        for depth in range(1, 9)
+    },
     "resnet_ap10": resnet_ap10,
-    "resnet18": resnet18,
+    **{
+        f"resnet{depth}{suffix}": partial(resnet, depth=depth, suffix=suffix)
+        for suffix in NORMS
+        for depth in LAYOUTS
+    },
+    "alexnet": alexnet,
+    "vgg11": vgg11,
+    "vit": vit,
 }
-"""Name -> (num_classes, image_size) -> untrained network."""
+"""Name -> (num_classes, image_size) -> untrained network.
+
+A name is the architecture and its depth: "convnet6", "resnet50", "vgg11". Norms are instance norms
+(GroupNorm with one group per channel) unless the name ends in "_bn", which is batch norm; AlexNet
+has none, and ViT layer norms.
+"""

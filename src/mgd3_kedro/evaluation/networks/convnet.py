@@ -1,40 +1,43 @@
-"""ConvNet-D: D blocks of convolution, instance norm, ReLU and average pooling."""
+"""ConvNet-D: D blocks of convolution, norm, ReLU and average pooling."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from mgd3_kedro.evaluation.networks.layers import Classifier, Halve, instance_norm
+from mgd3_kedro.evaluation.networks.layers import NORMS, Classifier, Halve
 
 WIDTH = 128
 """Channels of every block."""
 
 
-def convnet(num_classes: int, image_size: int, *, depth: int) -> Classifier:
+def convnet(num_classes: int, image_size: int, *, depth: int, suffix: str = "") -> Classifier:
     """Build a ConvNet.
 
     Args:
         num_classes: Number of logits.
         image_size: Side of the images in pixels; each block halves it.
         depth: Number of blocks.
+        suffix: A suffix of `NORMS`.
 
     Raises:
         ValueError: If the images are too small to be halved so often.
 
-    Source: Dataset condensation (arXiv 2006.05929), appendix; 128 channels, instance norm.
+    Source: Dataset condensation (arXiv 2006.05929), appendix; 128 channels, instance norm; with
+    batch norm as in RDED (arXiv 2312.03526), released code.
     """
     side = image_size >> depth
     if side < 1:
         raise ValueError(
-            f"convnet{depth}: expected images of at least {2**depth} px to halve {depth} times, "
-            f"got {image_size} px; take a ConvNet of depth {max(image_size, 2).bit_length() - 1} "
+            f"convnet{depth}{suffix}: expected images of at least {2**depth} px to halve {depth} "
+            f"times, got {image_size} px; take a ConvNet of depth "
+            f"{max(image_size, 2).bit_length() - 1} "
             "or less"
         )
     blocks: list[nn.Module] = []
     for block in range(depth):
         blocks += [
             nn.Conv2d(WIDTH if block else 3, WIDTH, 3, padding=1),
-            instance_norm(WIDTH),
+            NORMS[suffix](WIDTH),
             nn.ReLU(inplace=True),
             Halve(),
         ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 SMALLEST_RESNET_INPUT = 16
 """Three halvings must leave more than one pixel, or instance norm erases it."""
+
+
+Norm = Callable[[int], nn.Module]
+"""Channels -> a layer that normalises them."""
 
 
 class Classifier(nn.Module):
@@ -83,15 +89,22 @@ def reset_convolutions(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def check_resnet_input(name: str, image_size: int) -> None:
-    """Refuse images that would leave a residual network's last block a single pixel.
+def check_image_size(name: str, image_size: int, smallest: int) -> None:
+    """Refuse images that a network would shrink to nothing, or that its norms would erase.
+
+    Args:
+        name: The network.
+        image_size: Side of the images in pixels.
+        smallest: The least side it takes.
 
     Raises:
-        ValueError: If the images are smaller than `SMALLEST_RESNET_INPUT`.
+        ValueError: If the images are smaller.
 
     Source: ours.
     """
-    if image_size < SMALLEST_RESNET_INPUT:
-        raise ValueError(
-            f"{name}: expected images of at least {SMALLEST_RESNET_INPUT} px, got {image_size} px"
-        )
+    if image_size < smallest:
+        raise ValueError(f"{name}: expected images of at least {smallest} px, got {image_size} px")
+
+
+NORMS: dict[str, Norm] = {"": instance_norm, "_bn": nn.BatchNorm2d}
+"""End of a network's name -> what follows its convolutions."""

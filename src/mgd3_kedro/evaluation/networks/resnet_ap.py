@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from mgd3_kedro.evaluation.networks.layers import (
+    SMALLEST_RESNET_INPUT,
     Classifier,
     Halve,
     Residual,
-    check_resnet_input,
+    check_image_size,
     instance_norm,
     reset_convolutions,
 )
@@ -29,7 +30,7 @@ def resnet_ap10(num_classes: int, image_size: int) -> Classifier:
 
     Source: IDC (arXiv 2205.14959), released code; instance norm.
     """
-    check_resnet_input("resnet_ap10", image_size)
+    check_image_size("resnet_ap10", image_size, SMALLEST_RESNET_INPUT)
     blocks: list[nn.Module] = [_stem(image_size)]
     channels = PLANES[0]
     for index, planes in enumerate(PLANES):

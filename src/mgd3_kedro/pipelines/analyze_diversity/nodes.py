@@ -10,6 +10,7 @@ import numpy as np
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.metrics import METRICS, project_jointly
 from mgd3_kedro.records import Benchmark
@@ -49,6 +50,7 @@ class Analysis:
     """Settings of the stage."""
 
     method: str
+    image_size: int
     config: AnalysisConfig
     autoencoder: AutoencoderConfig
 
@@ -66,7 +68,7 @@ def analyze_images(
 
     Args:
         benchmark: The classes.
-        evaluated_images: wnid -> images (ipc, 3, H, W), uint8.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
         prior: The weights, whose autoencoder gives the features.
         method: What made the images.
@@ -82,7 +84,8 @@ def analyze_images(
         spec.wnid: Task((evaluated_images[spec.wnid], latents[spec.wnid], prior), asdict(spec))
         for spec in benchmark.classes
     }
-    return Stage(analyze_classes, tasks, Analysis(method, config, autoencoder))
+    settings = Analysis(method, benchmark.image_size, config, autoencoder)
+    return Stage(analyze_classes, tasks, settings)
 
 
 def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict[str, Made]:
@@ -95,7 +98,8 @@ def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict
         images, stored, model = task.inputs
         autoencoder = load_autoencoder(model, settings.autoencoder)
         real = stored["latents"].flatten(1).numpy()
-        synthetic = autoencoder.encode(images[:]).flatten(1).numpy()
+        size = settings.image_size
+        synthetic = autoencoder.encode(fit_images(images, size, size)).flatten(1).numpy()
         real_plane, planes = project_jointly(
             real,
             {settings.method: synthetic},

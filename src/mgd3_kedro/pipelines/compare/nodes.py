@@ -3,46 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from mgd3_kedro.metrics.comparison import ACCURACIES, CompareConfig, compare_groups, find_finished
+from mgd3_kedro.pipelines.compare.labels import MEASURED, REPORTED
+from mgd3_kedro.pipelines.compare.layout import lay_out
+from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
 from mgd3_kedro.records import KNOBS, RUN_KEYS
 
-if TYPE_CHECKING:
-    import pandas as pd
+Tables = Mapping[str, Callable[[], pd.DataFrame]]
+
+PUBLISHED_WITH = {"split": "test", "preset": "paper"}
+"""What published numbers were trained and tested with: never beside shorter trainings."""
+REPORTED_COLUMNS = {"top1": "reported_top1", "std": "reported_std", "source": "source"}
 
 
-def gather_rows(runs: Mapping[str, Callable[[], pd.DataFrame]], ipc: int) -> pd.DataFrame:
-    """Put the rows of all runs with the same number of images per class into one table.
+def gather_rows(runs: Tables) -> pd.DataFrame:
+    """Put the rows of all runs into one table.
 
     Args:
-        runs: Name -> loads the rows of a run.
-        ipc: Images per class.
+        runs: File -> loads its rows.
 
     Raises:
-        ValueError: If no run made so many images per class.
+        ValueError: If there are none.
 
     Source: ours.
     """
-    import pandas as pd
-
-    rows = pd.concat([load() for load in runs.values()])
-    rows = rows[rows["ipc"] == ipc]
+    found = [load() for load in runs.values()]
+    rows = pd.concat(found) if found else pd.DataFrame()
     if rows.empty:
-        raise ValueError(f"expected result rows with ipc {ipc}, found none; run distill first")
+        raise ValueError(
+            "expected result rows to compare, found none; run distill first: "
+            "kedro run --pipelines=distill"
+        )
+    # Empty in a file is read as missing; rows of an older version have none.
+    rows["variant"] = rows.get("variant", pd.Series(index=rows.index, dtype=object)).fillna("")
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
+
+
+def compare_methods(
+    rows: pd.DataFrame, published: Tables, config: CompareConfig, split: str
+) -> pd.DataFrame:
+    """Return one line per method, ipc, network, protocol and preset; published ones below.
+
+    Args:
+        rows: One per training.
+        published: Loads what others report, in percent: `top1`, `std` and `source`; none if empty.
+        config: How methods are compared.
+        split: What was tested on.
+
+    Returns:
+        Lines with `origin` measured or reported. What is reported has columns of its own, and only
+        that of the same benchmark and split is there.
+
+    Source: ours.
+    """
+    measured = compare_groups(rows, config).assign(split=split, origin=MEASURED)
+    reported = [_read_published(load()) for load in published.values()]
+    table = pd.concat([measured, *reported], ignore_index=True)
+    table = table[(table["split"] == split) & table["benchmark"].isin(set(rows["benchmark"]))]
+    further = [column for column in REPORTED_COLUMNS.values() if column not in table]
+    table = table.reindex(columns=[*table.columns, *further])
+    table["among_best"] = table["among_best"].eq(True)
+    counts, numbers = ["trainings", "seeds", "diverged"], ["reported_top1", "reported_std"]
+    table[counts] = table[counts].fillna(0).astype(int)
+    table[numbers] = table[numbers].astype(float)
+    first = ["split", "benchmark", "ipc", "origin"]
+    return table[[*first, *(column for column in table if column not in first)]]
+
+
+def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, str]:
+    """Write a comparison as Markdown and as LaTeX: methods as lines, ipc as columns.
+
+    Different benchmarks, networks, protocols and presets have tables of their own.
+
+    Source: ours.
+    """
+    tables = lay_out(comparison, config)
+    return write_markdown(tables), write_latex(tables)
 
 
 def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one line per method and knobs: mean and population standard deviation over trainings.
 
+    Trainings that did not finish are not in it.
+
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
     """
     keys = [key for key in (*RUN_KEYS, *KNOBS) if key != "seed"]
+    rows = rows[find_finished(rows)]
     # Rows of an older version lack the knobs that it did not have.
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *keys])))
     groups = rows.groupby(keys, sort=False, dropna=False)
     table = groups.size().rename("trainings").to_frame()
-    for kind in ("top1_last", "top1_best"):
+    for kind in ACCURACIES:
         table[f"{kind}_mean"] = groups[kind].mean()
         table[f"{kind}_std"] = groups[kind].std(ddof=0)
     return table.reset_index().sort_values("top1_last_mean").reset_index(drop=True)
+
+
+def _read_published(rows: pd.DataFrame) -> pd.DataFrame:
+    renamed = rows.rename(columns=REPORTED_COLUMNS)
+    return renamed.assign(**PUBLISHED_WITH, origin=REPORTED)

@@ -2,17 +2,26 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.compare.nodes import gather_rows, tabulate_rows
+from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, write_tables
 
 
 def create_pipeline() -> Pipeline:
     """Build the compare pipeline."""
     return pipeline(
         [
+            node(gather_rows, "all_result_rows", "compared_rows", name="gather_rows"),
             node(
-                gather_rows, ["all_result_rows", "params:ipc"], "compared_rows", name="gather_rows"
+                compare_methods,
+                ["compared_rows", "published_results", "params:compare", "params:split"],
+                "comparison",
+                name="compare_methods",
             ),
-            node(tabulate_rows, "compared_rows", "comparison", name="tabulate_rows"),
+            node(
+                write_tables,
+                ["comparison", "params:compare"],
+                ["comparison_markdown", "comparison_latex"],
+                name="write_tables",
+            ),
         ],
         tags="compare",
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.procedures import (
-    Common,
-    DistillationConfig,
-    plan_method,
-)
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, Stage, Task
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHEET_COLUMNS = 20
 SHEET_ROWS = 20
+LOSSES = ("first_loss", "last_loss")
 
 
 def distill_images(
@@ -32,6 +33,8 @@ def distill_images(
     latents: Mapping[str, Partition],
     modes: Mapping[str, Partition],
     prior: Partition,
+    teacher: Partition,
+    checkpoints: Path,
     method: str,
     methods: dict[str, Any],
     diffusion: BackboneConfig,
@@ -39,6 +42,8 @@ def distill_images(
     sampling: SamplingConfig,
     distillation: DistillationConfig,
     found_by: ModesConfig,
+    seen_size: int | None,
+    device: str,
 ) -> Stage:
     """Plan the images of every class.
 
@@ -48,6 +53,8 @@ def distill_images(
         latents: wnid -> latents (N, C, H, W), scaled.
         modes: wnid -> modes (K, C, H, W) and who belongs to them.
         prior: The weights.
+        teacher: A trained network, for methods that ask one.
+        checkpoints: Folder for interrupted fine-tunings.
         method: A name of `methods`.
         methods: Name -> procedure and settings.
         diffusion: How the backbone is sampled.
@@ -55,6 +62,8 @@ def distill_images(
         sampling: Where samples start and how they are guided.
         distillation: Images per class and seed.
         found_by: How the modes were found.
+        seen_size: Side of what networks see, in pixels; None: as evaluations have it.
+        device: Where pixels are optimised and models fine-tuned.
 
     Returns:
         wnid -> images (ipc, 3, H, W), uint8.
@@ -65,16 +74,39 @@ def distill_images(
     Source: MGD3 (arXiv 2505.18963), section 3.
     """
     common = Common(
-        benchmark.image_size, diffusion, autoencoder, sampling, distillation, found_by.mode_finder
+        benchmark.classes,
+        benchmark.image_size,
+        side_of(seen_size, benchmark.image_size),
+        diffusion,
+        autoencoder,
+        sampling,
+        distillation,
+        found_by.mode_finder,
+        device,
+        str(checkpoints),
     )
     plan = plan_method(method, methods, common)
-    tasks = {
-        spec.wnid: Task(
-            (train_images[spec.wnid], latents[spec.wnid], modes[spec.wnid], prior), asdict(spec)
-        )
-        for spec in benchmark.classes
-    }
-    return Stage(plan.function, tasks, plan.settings, plan.group_size)
+    classes = _together([train_images[wnid] for wnid in benchmark.wnids])
+    class_latents = _together([latents[wnid] for wnid in benchmark.wnids])
+    tasks = {}
+    for spec in benchmark.classes:
+        sources = {
+            "classes": classes,
+            "class_latents": class_latents,
+            "images": train_images[spec.wnid],
+            "latents": latents[spec.wnid],
+            "modes": modes[spec.wnid],
+            "prior": prior,
+            "teacher": teacher,
+        }
+        tasks[spec.wnid] = Task(tuple(sources[name] for name in plan.needs), spec)
+    return Stage(plan.function, tasks, plan.settings, plan.group_size or len(tasks))
+
+
+def _together(partitions: Sequence[Partition]) -> Partition:
+    """Return some partitions as one, which loads none of them."""
+    contents = " ".join(partition.fingerprint for partition in partitions)
+    return Partition(partial(tuple, partitions), contents, sum(p.count for p in partitions))
 
 
 def collect_provenance(distilled_images: Mapping[str, Partition]) -> pd.DataFrame:
@@ -92,17 +124,23 @@ def measure_generation(
 ) -> dict[str, float]:
     """Sum up what was measured while images were made.
 
+    Returns:
+        Name -> value; losses, before the first and the last update, are means over the classes,
+        and missing where images are not found by updates.
+
     Source: ours.
     """
     images = sum(partition.count for partition in distilled_images.values())
     seconds = sum(partition.seconds for partition in distilled_images.values())
-    guided = [partition.metrics["guided_steps"] for partition in distilled_images.values()]
+    metrics = [partition.metrics for partition in distilled_images.values()]
+    losses = {name: [of_class[name] for of_class in metrics if name in of_class] for name in LOSSES}
     return {
         "images": images,
         "images_per_second": images / seconds,
-        "guided_steps": max(guided),
+        "guided_steps": max(of_class["guided_steps"] for of_class in metrics),
         "mean_distance_to_mode": float(provenance["distance_to_mode"].mean()),
         "mean_distance_to_nearest_real": float(provenance["distance_to_nearest_real"].mean()),
+        **{name: fmean(values) for name, values in losses.items() if values},
     }
 
 

@@ -65,3 +65,15 @@ def describe_images(
             }
         )
     return tuple(rows)
+
+
+def nearest_modes(latents: torch.Tensor, found: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the mode nearest to each image, (ipc,), for images that were made for none.
+
+    Args:
+        latents: (ipc, C, H, W), of the images.
+        found: `modes` (K, C, H, W).
+
+    Source: ours.
+    """
+    return torch.cdist(latents.flatten(1), found["modes"].flatten(1)).argmin(1)

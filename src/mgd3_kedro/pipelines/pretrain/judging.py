@@ -16,7 +16,7 @@ from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.checks import check_count, check_range, lookup
-from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
+from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, LabelledSet, train_network
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
@@ -94,23 +94,22 @@ def judge_samples(
         generators = [image_generator(0, spec.class_index, image) for image in range(count)]
         latents = denoise(backbone, nowhere, [spec] * count, plain, generators)
         samples[spec.wnid] = decoder.decode(latents)
-    images, labels = stack_classes(benchmark, train_images)
+    images = [train_images[wnid].load()[:] for wnid in benchmark.wnids]
     protocol = replace(
         evaluation,
+        protocol="hard",
         preset="judge",
         presets={"judge": config.epoch_scale},
+        epochs=None,
         learning_rate=config.learning_rate,
         cutmix=False,
         validations=1,
     )
     result = train_network(
-        images,
-        labels,
-        torch.cat(list(samples.values())),
-        torch.arange(len(samples)).repeat_interleave(count),
+        LabelledSet.of_classes(images),
+        LabelledSet.of_classes(list(samples.values())),
         network=config.network,
-        num_classes=len(samples),
-        ipc=len(images) // len(samples),
+        ipc=max(map(len, images)),
         config=protocol,
         seed=0,
     )

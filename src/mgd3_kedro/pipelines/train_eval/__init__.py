@@ -1,5 +1,5 @@
 """Train networks on distilled images and test them on real ones."""
 
-from mgd3_kedro.pipelines.train_eval.pipeline import create_pipeline
+from mgd3_kedro.pipelines.train_eval.pipeline import create_full_pipeline, create_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_full_pipeline", "create_pipeline"]

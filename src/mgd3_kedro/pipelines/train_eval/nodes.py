@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from mgd3_kedro.checks import check_count, lookup
-from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, train_network
+from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
+from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
-from mgd3_kedro.records import KNOBS, ROW_COLUMNS, Benchmark
-from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
-from mgd3_kedro.version import code_version
+from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
+from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
+from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
+from mgd3_kedro.records import FINISHED, KNOBS, ROW_COLUMNS, Benchmark
+from mgd3_kedro.stages import Partition, Stage, Task
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+RESAMPLES, CONFIDENCE = 10_000, 0.95
+LESSONS = 10
+"""Parts that stored labels are written in."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class TrainingsConfig:
     """Which networks are trained, and how often.
 
     Args:
-        networks: Names of `NETWORKS`.
+        networks: Names of `NETWORKS`, or several in one text with semicolons between them.
         repeats: Trainings of each network on the same images.
 
     Raises:
@@ -38,32 +49,105 @@ class TrainingsConfig:
     def __post_init__(self) -> None:
         if isinstance(self.networks, str) or not self.networks:
             raise ValueError(f"networks: expected a list of names, got {self.networks!r}")
-        for name in self.networks:
+        # Kedro ends a value of the command line at a comma: a list has semicolons there.
+        names = [name.strip() for text in self.networks for name in str(text).split(";")]
+        object.__setattr__(self, "networks", names)
+        for name in names:
             lookup(NETWORKS, name, "network")
         check_count("repeats", self.repeats, 1)
+
+
+def fit_test_images(
+    benchmark: Benchmark,
+    test_images: Mapping[str, Partition],
+    protocol: str,
+    seen_size: int | None,
+) -> Stage:
+    """Plan the decoding of the test images, once for all trainings.
+
+    Args:
+        benchmark: The classes.
+        test_images: wnid -> images (N, 3, H, H), uint8.
+        protocol: A name of `PROTOCOLS`.
+        seen_size: Side of what networks see, in pixels; None: the published one.
+
+    Returns:
+        wnid -> `images` (N, 3, S, S), uint8.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code.
+    """
+    tasks = {wnid: Task((test_images[wnid],)) for wnid in benchmark.wnids}
+    side = side_of(seen_size, benchmark.image_size)
+    return Stage(fit_classes, tasks, fit_to(PROTOCOLS[protocol], side, benchmark.image_size))
+
+
+def label_images(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    teacher: Partition,
+    config: EvaluationConfig,
+    trainings: TrainingsConfig,
+    seed: int,
+) -> Stage:
+    """Plan what a teacher is shown before the trainings, where the protocol has its labels stored.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
+        teacher: A trained network.
+        config: The protocol.
+        trainings: Which networks are trained with the labels.
+        seed: Seed of the images, and of the batches that the teacher is shown.
+
+    Returns:
+        Some epochs -> epoch -> logits (N, n), float16; nothing for other protocols.
+
+    Source: FKD (arXiv 2112.01528), section 3.
+    """
+    fit = fit_of(config, benchmark.image_size)
+    images = [evaluated_images[wnid] for wnid in benchmark.wnids]
+    plan = config.plan(images_per_class(images), len(images), trainings.networks[0])
+    # What changes no batch leaves stored labels valid.
+    batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
+    size = math.ceil(plan.epochs / LESSONS)
+    tasks = {}
+    for first in range(1, plan.epochs + 1, size):
+        epochs = (first, min(first + size - 1, plan.epochs))
+        lesson = Lesson(epochs, benchmark.classes, seed)
+        tasks[f"epochs-{first:05}"] = Task((*images, teacher), lesson)
+    settings = Labelling(config.protocol, batches, fit, config.precision, config.device)
+    return Stage(label_epochs, tasks if config.recipe.labels == "stored" else {}, settings)
 
 
 def train_networks(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
-    test_images: Mapping[str, Partition],
+    fitted_test_images: Mapping[str, Partition],
+    teacher: Partition,
+    soft_labels: Mapping[str, Partition],
+    training_checkpoints: Path,
     config: EvaluationConfig,
     trainings: TrainingsConfig,
     method: str,
     backbone: str,
     seed: int,
+    variant: str,
 ) -> Stage:
     """Plan every training.
 
     Args:
         benchmark: The classes.
-        evaluated_images: wnid -> images (ipc, 3, S, S), uint8, to train on.
-        test_images: wnid -> images (N, 3, S, S), uint8, to test on.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
+        fitted_test_images: wnid -> `images` (N, 3, S, S), uint8, to test on.
+        teacher: A trained network, for protocols that ask one.
+        soft_labels: What it said, for protocols that have it stored.
+        training_checkpoints: Folder for interrupted trainings.
         config: The protocol.
         trainings: Which networks, how often.
         method: What made the images.
         backbone: What they were drawn from.
         seed: Seed of the images.
+        variant: What tells images of the same method apart, where its knobs do not.
 
     Returns:
         Training -> its result row, curve and confusion matrix.
@@ -71,74 +155,45 @@ def train_networks(
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
     images = [evaluated_images[wnid] for wnid in benchmark.wnids]
-    tests = [test_images[wnid] for wnid in benchmark.wnids]
-    ipc = max(partition.count for partition in images)
+    tests = [fitted_test_images[wnid] for wnid in benchmark.wnids]
+    source = config.recipe.labels
+    given = {"given": (), "teacher": (teacher,), "stored": tuple(soft_labels.values())}[source]
     facts = images[0].rows[0] if images[0].rows else {}
+    fit = fit_of(config, benchmark.image_size)
     tasks = {}
     for network in trainings.networks:
         for repeat in range(trainings.repeats):
+            # No two trainings of a comparison share a seed, on whichever images.
+            training_seed = seed * trainings.repeats + repeat
             row = {
                 "benchmark": benchmark.name,
-                "ipc": ipc,
+                "ipc": images_per_class(images),
                 "method": method,
                 "backbone": backbone,
                 "network": network,
                 "protocol": config.protocol,
-                "preset": config.preset,
+                "preset": config.length,
                 "seed": seed,
-                # No two trainings of a comparison share a seed, on whichever images.
-                "training_seed": seed * trainings.repeats + repeat,
+                "training_seed": training_seed,
+                "variant": variant,
+                "image_size": fit.size,
                 **{knob: facts.get(knob) for knob in KNOBS},
             }
-            tasks[f"{network}-{row['training_seed']}"] = Task((*images, *tests), row)
-    return Stage(run_trainings, tasks, config)
+            # Labels that were stored belong to the batches they were made for.
+            batch_seed = seed if source == "stored" else training_seed
+            taught_by = tuple(partition.fingerprint for partition in given)
+            subject = Subject(row, benchmark.classes, batch_seed, taught_by)
+            tasks[f"{network}-{training_seed}"] = Task((*images, *tests, *given), subject)
+    return Stage(run_trainings, tasks, Trainings(config, fit, str(training_checkpoints)))
 
 
-def run_trainings(batch: Mapping[str, LoadedTask], config: EvaluationConfig) -> dict[str, Made]:
-    """Train and test some networks.
-
-    Source: Minimax diffusion (arXiv 2311.15529), section 5.
-    """
-    made = {}
-    for name, task in batch.items():
-        classes = len(task.inputs) // 2
-        images, labels = _stack(task.inputs[:classes])
-        test_images, test_labels = _stack(task.inputs[classes:])
-        row = task.about
-        result = train_network(
-            images,
-            labels,
-            test_images,
-            test_labels,
-            network=row["network"],
-            num_classes=classes,
-            ipc=row["ipc"],
-            config=config,
-            seed=row["training_seed"],
-        )
-        measured = {
-            "top1_last": result.top1_last,
-            "top1_best": result.top1_best,
-            "code_version": code_version(),
-            "epochs": result.epochs,
-            "steps": result.steps,
-            "seconds": result.seconds,
-            "parameters": result.parameters,
-        }
-        value = {
-            "row": {**row, **measured},
-            "curve": result.curve,
-            "confusion": result.confusion.tolist(),
-        }
-        made[name] = Made(value, len(images))
-    return made
-
-
-def collect_rows(trainings: Mapping[str, Partition]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def collect_rows(
+    benchmark: Benchmark, trainings: Mapping[str, Partition]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Put the results of all trainings into tables.
 
     Returns:
-        One row per training; one row per training and validation.
+        One row per training; one per training and validation; one per training and class.
 
     Source: ours.
     """
@@ -148,20 +203,52 @@ def collect_rows(trainings: Mapping[str, Partition]) -> tuple[pd.DataFrame, pd.D
     rows = pd.DataFrame([value["row"] for value in values.values()])
     further = [column for column in rows if column not in ROW_COLUMNS]
     curves = [{"training": name, **row} for name, value in values.items() for row in value["curve"]]
-    return rows[[*ROW_COLUMNS, *further]], pd.DataFrame(curves)
+    classes = [
+        {"training": name, "wnid": spec.wnid, "class_name": spec.class_name, "top1_last": accuracy}
+        for name, value in values.items()
+        for spec, accuracy in zip(benchmark.classes, class_accuracies(value), strict=False)
+    ]
+    columns = ["training", "epoch", "step", "train_loss", "learning_rate", "top1"]
+    return (
+        rows[[*ROW_COLUMNS, *further]],
+        pd.DataFrame(curves, columns=columns),
+        pd.DataFrame(classes, columns=["training", "wnid", "class_name", "top1_last"]),
+    )
+
+
+def class_accuracies(value: Mapping[str, Any]) -> list[float]:
+    """Return the accuracy of every class, percent; none of a training that did not finish.
+
+    Source: ours.
+    """
+    rows = value["confusion"] or []
+    return [100 * row[label] / sum(row) for label, row in enumerate(rows)]
 
 
 def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
-    """Return mean and population standard deviation per network, both kinds of accuracy.
+    """Return mean, population standard deviation and bootstrap interval per network.
+
+    The interval says how much trainings on these images vary; other images of the method may vary
+    more.
+
+    Raises:
+        FloatingPointError: Naming the trainings whose loss was not finite; their rows are kept.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
     """
+    check_outcomes(result_rows["outcome"].tolist())
     measured: dict[str, float] = {}
     for network, rows in result_rows.groupby("network"):
         for kind in ("top1_last", "top1_best"):
-            measured[f"{network}/{kind}_mean"] = float(rows[kind].mean())
-            measured[f"{network}/{kind}_std"] = float(rows[kind].std(ddof=0))
-        measured[f"{network}/seconds"] = float(rows["seconds"].mean())
+            values = rows[kind].to_numpy()
+            measured[f"{network}/{kind}_mean"] = float(values.mean())
+            measured[f"{network}/{kind}_std"] = float(values.std())
+            if len(values) > 1:
+                draws = bootstrap_means([values], RESAMPLES, np.random.default_rng(0))
+                low, high = percentile_interval(draws, CONFIDENCE)
+                measured |= {f"{network}/{kind}_low": low, f"{network}/{kind}_high": high}
+        for kind in ("top5_last", "calibration_error", "seconds"):
+            measured[f"{network}/{kind}"] = float(rows[kind].mean())
     return measured
 
 
@@ -170,17 +257,46 @@ def draw_accuracy(
 ) -> tuple[Figure, Figure]:
     """Draw the training curves, and the confusion matrix summed over all trainings.
 
+    Raises:
+        FloatingPointError: If no training finished.
+
     Source: ours.
     """
+    values = [partition.load() for partition in trainings.values()]
+    if not any(value["confusion"] for value in values):
+        check_outcomes([value["row"]["outcome"] for value in values])
     curves: dict[str, Any] = {
         str(name): rows.rename(columns={"train_loss": "loss"}).to_dict("records")
         for name, rows in training_curves.groupby("training", sort=False)
     }
-    counts = sum(torch.tensor(partition.load()["confusion"]) for partition in trainings.values())
+    count = len(benchmark.classes)
+    counts = torch.zeros(count, count, dtype=torch.int64)
+    for value in values:
+        if value["confusion"]:
+            counts += torch.tensor(value["confusion"])
     names = [spec.class_name for spec in benchmark.classes]
-    return draw_training_curves(curves), draw_confusion(torch.as_tensor(counts).numpy(), names)
+    return draw_training_curves(curves), draw_confusion(counts.numpy(), names)
 
 
-def _stack(classes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    labels = [torch.full((len(images),), label) for label, images in enumerate(classes)]
-    return torch.cat([images[:] for images in classes]), torch.cat(labels)
+def check_outcomes(outcomes: Sequence[str]) -> None:
+    """Refuse trainings that did not finish.
+
+    Raises:
+        FloatingPointError: Naming them.
+
+    Source: ours.
+    """
+    if lost := [outcome for outcome in outcomes if outcome != FINISHED]:
+        listed = "\n  ".join(lost)
+        raise FloatingPointError(
+            f"{len(lost)} of {len(outcomes)} trainings did not finish, as their rows say; the "
+            f"others are kept:\n  {listed}"
+        )
+
+
+def images_per_class(images: Sequence[Partition]) -> int:
+    """Return how many images the largest class has.
+
+    Source: ours.
+    """
+    return max(partition.count for partition in images)

@@ -1,0 +1,84 @@
+"""GLaD's protocol for networks that were not distilled with: long warm-up, averaged weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+
+from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.hard_label import cross_entropy, sgd
+from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.siamese import apply_siamese, draw_siamese
+from mgd3_kedro.evaluation.transfer import send
+
+EPOCHS = 1000
+RATE = 1e-3
+RATES: Mapping[str, float] = {"vgg11": 1e-4}
+"""Networks that are trained at another rate than `RATE`."""
+WARMUP_SHARE = 0.5
+
+
+def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
+    """Return the numbers of a training for the cross-architecture tables of GLaD.
+
+    Source: GLaD (arXiv 2305.01649), section 4 and released code.
+    """
+    return Plan(
+        epochs=EPOCHS,
+        batch_size=256,
+        learning_rate=RATES.get(network, RATE),
+        weight_decay=5e-4,
+        momentum=0.9,
+        cutmix=False,
+        flip_probability=0.5,
+        crop_min_scale=1.0,
+        jitter_strength=0.0,
+        lighting_std=0.0,
+        ema_decay=0.995,
+    )
+
+
+def warmed_cosine_rate(epoch: int, plan: Plan) -> float:
+    """Return the learning rate of an epoch: linear up to the middle, then half a cosine to zero.
+
+    Source: GLaD (arXiv 2305.01649), released code.
+    """
+    warmup = WARMUP_SHARE * plan.epochs
+    if epoch <= warmup:
+        return plan.learning_rate * epoch / warmup
+    # Where an odd number of epochs has its middle within one, that epoch has the full rate.
+    done = max(0.0, epoch - 1 - warmup) / (plan.epochs - warmup)
+    return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def siamese_batches(
+    data: LabelledSet, image_size: int, plan: Plan, generator: torch.Generator
+) -> Iterator[Batch]:
+    """Yield one epoch, every image once in random order; a batch is augmented in one way.
+
+    Args:
+        data: What to train on, of the side that the network sees.
+        image_size: That side, in pixels.
+        plan: Batch size.
+        generator: Source of all randomness, on CPU.
+
+    Source: GLaD (arXiv 2305.01649), released code.
+    """
+    count, device = len(data.images), data.images.device
+    batch_size = plan.batch_size or count
+    order = send(torch.randperm(count, generator=generator), device)
+    for start in range(0, count, batch_size):
+        rows = slice(start, min(start + batch_size, count))
+        chosen = order[rows]
+        drawn = draw_siamese(len(chosen), image_size, generator, shared=False)
+        inputs = apply_siamese(normalize(data.images[chosen].float() / 255), drawn)
+        yield Batch(inputs, F.one_hot(data.labels[chosen], data.num_classes).float(), rows)
+
+
+GLAD = Recipe(
+    published_numbers, sgd, warmed_cosine_rate, siamese_batches, cross_entropy, tested_once=True
+)

@@ -1,0 +1,174 @@
+"""The configuration of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range, lookup
+from mgd3_kedro.devices import DEVICES, PRECISIONS, Precision
+from mgd3_kedro.evaluation.protocols import PROTOCOLS
+from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.stages import neutral
+
+TRAINED_IN = ("fp32", "tf32", "bf16")
+"""Precisions that gradients survive without scaling."""
+PUBLISHED_SIDE = 224
+"""Of what networks see where images are as large, in pixels."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Everything that decides a training except data, network and seed.
+
+    What is None is as the protocol has it.
+
+    Args:
+        protocol: A name of `PROTOCOLS`.
+        preset: A name of `presets`, written into result rows.
+        presets: Name -> factor of the protocol's number of epochs; 1 is the published length.
+        epochs: Length that replaces the protocol's and the preset.
+        image_size: Side in pixels of what networks see; None: 224, or the benchmark's if smaller.
+        learning_rate: The highest of the schedule.
+        momentum: Of SGD, or of AdamW's first moment, in [0, 1].
+        weight_decay: Per update.
+        batch_size: Images of an update.
+        cutmix: Whether every batch is mixed.
+        flip_probability: Of mirroring, in [0, 1]; 0 where left and right differ, as in digits.
+        crop_min_scale: Smallest share of the area a random crop keeps, in (0, 1].
+        jitter_strength: Range of brightness, contrast and saturation around 1, in [0, 1].
+        lighting_std: Standard deviation of the shift along each principal colour.
+        factor: Patches per side that are shuffled before the crop.
+        temperature: Of soft labels.
+        validations: How often the test images are classified, at most; always after the last
+            epoch.
+        precision: One of `TRAINED_IN`.
+        compile: Whether the network is compiled: slow to start, then faster.
+        device: "auto", "cpu", "cuda" or "mps"; "auto" takes an accelerator if there is one.
+        threads: CPU threads of one training; None leaves PyTorch's.
+
+    Raises:
+        ValueError: Naming the field that no training can run with.
+    """
+
+    protocol: str
+    preset: str
+    presets: Mapping[str, float]
+    epochs: int | None
+    image_size: int | None
+    learning_rate: float | None
+    momentum: float | None
+    weight_decay: float | None
+    batch_size: int | None
+    cutmix: bool | None
+    flip_probability: float | None
+    crop_min_scale: float | None
+    jitter_strength: float | None
+    lighting_std: float | None
+    factor: int | None
+    temperature: float | None
+    validations: int
+    precision: str
+    compile: bool
+    device: str = neutral()
+    threads: int | None = neutral()
+
+    def __post_init__(self) -> None:
+        lookup(PROTOCOLS, self.protocol, "protocol")
+        for name, scale in self.presets.items():
+            check_range(f"presets.{name}", scale, 0, low_open=True)
+        lookup(self.presets, self.preset, "preset")
+        for name, check in CHECKS.items():
+            if (value := getattr(self, name)) is not None:
+                check(name, value)
+        check_count("validations", self.validations)
+        check_choice("precision", self.precision, TRAINED_IN)
+        check_flag("compile", self.compile)
+        check_choice("device", self.device, DEVICES)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The protocol."""
+        return PROTOCOLS[self.protocol]
+
+    @property
+    def number_format(self) -> Precision:
+        """Of the activations, and whether float32 products may be rounded."""
+        return PRECISIONS[self.precision]
+
+    @property
+    def length(self) -> str:
+        """What result rows call the length: the preset, or the number of epochs that was set."""
+        return self.preset if self.epochs is None else f"{self.epochs} epochs"
+
+    def side_of(self, image_size: int) -> int:
+        """Return the side of what networks see of a benchmark's images, in pixels."""
+        return side_of(self.image_size, image_size)
+
+    def plan(self, ipc: int, num_classes: int, network: str) -> Plan:
+        """Return the numbers of a training: the protocol's, with what is set here over them.
+
+        Args:
+            ipc: Images per class.
+            num_classes: Classes of the benchmark.
+            network: A name of `NETWORKS`.
+
+        Raises:
+            ValueError: If the protocol has no batch size for so many images and none is set.
+
+        Source: ours.
+        """
+        published = self.recipe.defaults(ipc, num_classes, network)
+        scaled = max(1, round(published.epochs * self.presets[self.preset]))
+        names = {field.name for field in fields(Plan)} & {field.name for field in fields(self)}
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        plan = replace(published, **{"epochs": scaled, **given})
+        if plan.batch_size is None:
+            raise ValueError(
+                f"protocol {self.protocol} has no published batch size for {ipc} images per class; "
+                "set evaluation.batch_size"
+            )
+        return plan
+
+
+def side_of(wanted: int | None, image_size: int) -> int:
+    """Return the side of what networks see, in pixels.
+
+    Args:
+        wanted: As configured; None: 224, or the benchmark's if smaller.
+        image_size: Side of the images of the benchmark, in pixels.
+
+    Raises:
+        ValueError: If networks are to see more pixels than there are.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code, for the 224.
+    """
+    side = wanted or min(PUBLISHED_SIDE, image_size)
+    if side > image_size:
+        raise ValueError(
+            f"evaluation.image_size: expected at most {image_size}, that of the benchmark, "
+            f"got {side}"
+        )
+    return side
+
+
+_share = partial(check_range, low=0, high=1)
+CHECKS: dict[str, Callable[[str, Any], None]] = {
+    "epochs": check_count,
+    "image_size": check_count,
+    "learning_rate": partial(check_range, low=0, low_open=True),
+    "momentum": _share,
+    "weight_decay": partial(check_range, low=0),
+    "batch_size": check_count,
+    "cutmix": check_flag,
+    "flip_probability": _share,
+    "crop_min_scale": partial(_share, low_open=True),
+    "jitter_strength": _share,
+    "lighting_std": partial(check_range, low=0),
+    "factor": check_count,
+    "temperature": partial(check_range, low=0, low_open=True),
+    "threads": check_count,
+}
+"""Settings that may be left to the protocol or to PyTorch, and what is refused of each."""

@@ -1,0 +1,105 @@
+"""The soft-label protocol: AdamW towards what a teacher says of every mixed batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mgd3_kedro.evaluation.hard_label import mixed_batches
+from mgd3_kedro.evaluation.recipe import Plan, Recipe
+
+EPOCHS = 300
+BATCH_SIZES = {1: 10, 10: 50, 50: 100}
+"""Images per class -> images of an update, below `MANY_CLASSES`; twice as many from there on."""
+MANY_CLASSES = 100
+PUBLISHED_FACTOR = 2
+
+
+def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
+    """Return the numbers of a soft-label training.
+
+    Crops keep at least 1/factor of the area with the factor 2 of RDED's mosaics. Diffusion models
+    make one picture of an image, so that nothing is shuffled here; crops are as small nevertheless.
+
+    Source: RDED (arXiv 2312.03526), released code; the factor of 1 is ours.
+    """
+    batch = BATCH_SIZES.get(ipc)
+    doubled = 2 if num_classes >= MANY_CLASSES else 1
+    return Plan(
+        epochs=EPOCHS,
+        batch_size=batch and batch * doubled,
+        learning_rate=1e-3,
+        weight_decay=0.01,
+        momentum=0.9,
+        cutmix=True,
+        flip_probability=0.5,
+        crop_min_scale=1 / PUBLISHED_FACTOR,
+        jitter_strength=0.0,
+        lighting_std=0.0,
+        temperature=20.0,
+    )
+
+
+def adamw(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    """Return AdamW; biases and norms, which have one dimension, do not decay.
+
+    Source: RDED (arXiv 2312.03526), released code.
+    """
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": plan.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(plan.momentum, 0.999))
+
+
+def half_cosine_rate(epoch: int, plan: Plan) -> float:
+    """Return the learning rate of an epoch, counted from 1: a cosine that ends at half the rate.
+
+    Source: RDED (arXiv 2312.03526), released code.
+    """
+    done = (epoch - 1) / plan.epochs
+    return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * done / 2))
+
+
+def resized_side(size: int) -> int:
+    """Return the side that test images have before their centre is cut out: 256 px for 224.
+
+    Source: RDED (arXiv 2312.03526), released code.
+    """
+    return size // 7 * 8
+
+
+def distillation_loss(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
+    """Return the divergence of a network's classes from its teacher's, both at one temperature.
+
+    KL(softmax(targets / T) || softmax(logits / T)), mean over the batch, not multiplied by T^2.
+
+    Args:
+        logits: Of the network, (B, n).
+        targets: Logits of the teacher, (B, n).
+        plan: The temperature, T.
+
+    Source: RDED (arXiv 2312.03526), released code.
+    """
+    student = F.log_softmax(logits / plan.temperature, dim=1)
+    teacher = F.log_softmax(targets / plan.temperature, dim=1)
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+SOFT_LABEL = Recipe(
+    published_numbers,
+    adamw,
+    half_cosine_rate,
+    mixed_batches,
+    distillation_loss,
+    labels="teacher",
+    fitted=False,
+    resized_side=resized_side,
+)
+STORED_SOFT_LABEL = replace(SOFT_LABEL, labels="stored")

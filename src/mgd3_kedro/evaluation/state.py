@@ -1,0 +1,102 @@
+"""What changes in the course of a training."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.recipe import Plan, Recipe
+
+MODULES = ("model", "average", "optimizer")
+FACTS = ("curve", "epoch", "step", "seconds")
+
+
+@dataclass
+class State:
+    """A training under way.
+
+    Args:
+        model: The network.
+        average: What is tested: the average of its weights, or the network itself.
+        optimizer: Of the network.
+        curve: Rows of the validations so far.
+        losses: Of the updates since the last row, on the device.
+        epoch: Epochs that are over.
+        step: Updates done.
+        seconds: Time spent.
+    """
+
+    model: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    curve: list[dict[str, float]] = field(default_factory=list)
+    losses: list[torch.Tensor] = field(default_factory=list)
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def new(cls, model: nn.Module, recipe: Recipe, plan: Plan) -> State:
+        """Begin with an untrained network."""
+        average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else model
+        return cls(model, average, recipe.optimizer(model, plan))
+
+    def update(
+        self,
+        passes: Passes,
+        recipe: Recipe,
+        plan: Plan,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+    ) -> None:
+        """Learn from one batch; the host does not wait for its loss.
+
+        Args:
+            passes: Through the network.
+            recipe: Has the loss.
+            plan: The numbers.
+            inputs: (B, 3, S, S), normalised.
+            targets: (B, n).
+
+        Source: ours.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = passes.backward(
+            inputs, lambda logits, rows: recipe.loss(logits, targets[rows], plan)
+        )
+        self.optimizer.step()
+        self.step += 1
+        if plan.ema_decay:
+            # The average of a young training must not be dominated by its initial weights.
+            self._move_average(min(plan.ema_decay, (1 + self.step) / (10 + self.step)))
+        self.losses.append(loss)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything a checkpoint keeps."""
+        return {
+            **{name: getattr(self, name).state_dict() for name in MODULES},
+            **{name: getattr(self, name) for name in FACTS},
+            "losses": torch.stack(self.losses).cpu() if self.losses else torch.zeros(0),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        for name in MODULES:
+            getattr(self, name).load_state_dict(state[name])
+        for name in FACTS:
+            setattr(self, name, state[name])
+        device = next(self.model.parameters()).device
+        self.losses = [*state["losses"].to(device)]
+
+    @torch.no_grad()
+    def _move_average(self, decay: float) -> None:
+        weights: list[torch.Tensor] = list(self.model.parameters())
+        averages: list[torch.Tensor] = list(self.average.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for kept, current in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(current)

@@ -1,0 +1,217 @@
+"""Trained networks on disk: the teachers of soft labels, and the extractors of features."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.evaluation.networks import build_network
+from mgd3_kedro.records import ClassSpec, ModelFolder
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class Selected(nn.Module):
+    """A classifier that knows more classes than are asked for.
+
+    Args:
+        network: Maps images to logits (B, m).
+        indices: Of the classes asked for, (n,), int64.
+    """
+
+    indices: torch.Tensor
+
+    def __init__(self, network: nn.Module, indices: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("indices", indices)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits, (B, n), of normalised images (B, 3, S, S)."""
+        logits: torch.Tensor = self.network(images)
+        return logits[:, self.indices]
+
+
+class Published(nn.Module):
+    """A classifier of transformers, which wraps its logits.
+
+    Args:
+        network: Returns an object that has `logits`.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits, (B, m), of normalised images (B, 3, S, S)."""
+        logits: torch.Tensor = self.network(images).logits
+        return logits
+
+
+def describe_teacher(
+    network: nn.Module,
+    name: str,
+    image_size: int,
+    wnids: Sequence[str],
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the files of a teacher: its weights, and what they belong to.
+
+    Args:
+        network: Trained.
+        name: Its name in `NETWORKS`.
+        image_size: Side of what it sees, in pixels.
+        wnids: Folders of its classes, in the order of its logits.
+        training: Facts about the training, for people.
+
+    Source: ours.
+    """
+    from safetensors.torch import save
+
+    config = {"network": name, "image_size": image_size, "wnids": [*wnids], "training": training}
+    state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
+    return {CONFIG: json.dumps(config, indent=2), WEIGHTS: save(state)}
+
+
+@lru_cache(maxsize=2)
+def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size: int) -> nn.Module:
+    """Load a trained network that tells the classes of a benchmark apart.
+
+    A network of this project knows classes by their folder; one of transformers, trained on
+    ImageNet, by their class index. Both may know more.
+
+    Args:
+        folder: Of a network that `train_teacher` made, or of a classifier of transformers.
+        classes: Of the benchmark.
+        image_size: Side of what it will see, in pixels.
+
+    Returns:
+        A module in evaluation mode from normalised images to logits (B, n), in label order.
+
+    Raises:
+        ValueError: If it is neither, or does not know a class.
+
+    Source: ours.
+    """
+    config = read_config(folder.path)
+    if (trained_at := config.get("image_size", image_size)) != image_size:
+        raise ValueError(
+            f"teacher: expected one for images of {image_size} px, {folder.path} was trained at "
+            f"{trained_at} px; train another, or set evaluation.image_size={trained_at}"
+        )
+    network = lookup(KINDS, kind_of(config), "kind of teacher")(folder.path, config)
+    indices = torch.tensor(class_indices(folder.path, config, classes))
+    return Selected(network, indices).eval().requires_grad_(False)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read what is written down about a teacher.
+
+    Raises:
+        ValueError: If it is not there or not readable.
+
+    Source: ours.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"teacher: expected a {CONFIG} in {folder}, {error}") from error
+    if not isinstance(config, dict) or kind_of(config) not in KINDS:
+        raise ValueError(
+            f"teacher: expected a network of train_teacher or a classifier of transformers in "
+            f"{folder}, its {CONFIG} names neither `network` nor `architectures`"
+        )
+    return config
+
+
+def kind_of(config: Mapping[str, Any]) -> str:
+    """Return which of `KINDS` a configuration is of, or nothing.
+
+    Source: ours.
+    """
+    return next((kind for kind in KINDS if kind in config), "")
+
+
+def class_indices(
+    folder: Path, config: Mapping[str, Any], classes: Sequence[ClassSpec]
+) -> list[int]:
+    """Return which logits of a teacher are the classes of a benchmark.
+
+    Raises:
+        ValueError: Naming a class that it does not know.
+
+    Source: ours.
+    """
+    if "wnids" in config:
+        places = {wnid: place for place, wnid in enumerate(config["wnids"])}
+        found = [places.get(spec.wnid, -1) for spec in classes]
+    else:
+        known = config.get("num_labels", len(config.get("id2label", ()))) or IMAGENET_CLASSES
+        found = [spec.class_index if spec.class_index < known else -1 for spec in classes]
+    if unknown := [spec for spec, place in zip(classes, found, strict=True) if place < 0]:
+        first = unknown[0]
+        raise ValueError(
+            f"teacher: expected one that knows {first.wnid} ({first.class_name}), {folder} does "
+            f"not, nor {len(unknown) - 1} more of the {len(classes)} classes"
+        )
+    return found
+
+
+IMAGENET_CLASSES = 1000
+"""Of a classifier whose configuration does not say how many it has."""
+
+
+def _load_own(folder: Path, config: Mapping[str, Any]) -> nn.Module:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    network = build_network(config["network"], len(config["wnids"]), config["image_size"])
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ValueError(
+            f"teacher: expected weights of a {config['network']} in {folder / WEIGHTS}, {error}"
+        ) from error
+    return network
+
+
+def _load_published(folder: Path, config: Mapping[str, Any]) -> nn.Module:
+    try:
+        from transformers import AutoModelForImageClassification
+    except ImportError as error:
+        raise ValueError(
+            f"teacher: {folder} is a classifier of transformers, which is not installed; "
+            "pip install 'mgd3_kedro[text]' installs it"
+        ) from error
+    from safetensors import SafetensorError
+
+    try:
+        network, found = AutoModelForImageClassification.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"teacher: expected a classifier of transformers in {folder}, {error}"
+        ) from error
+    # Transformers would only warn, and go on with random numbers.
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(
+            f"teacher: expected all weights in {folder / WEIGHTS}, got none of {missing[0]} and "
+            f"{len(missing) - 1} more"
+        )
+    return Published(network.float())
+
+
+KINDS: dict[str, Callable[[Path, Mapping[str, Any]], nn.Module]] = {
+    "network": _load_own,
+    "architectures": _load_published,
+}
+"""Key that tells a kind of configuration -> loader."""

@@ -1,0 +1,229 @@
+"""IDC: images that give a network the gradients of their class, along its training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
+from mgd3_kedro.devices import DEVICES, reproducible, resolve_device
+from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.networks import NETWORKS, build_network
+from mgd3_kedro.evaluation.siamese import OPERATIONS
+from mgd3_kedro.matching.gradients import gradient_distance, gradients_of
+from mgd3_kedro.matching.learner import Learner, augment_in_turn
+from mgd3_kedro.matching.losses import LossCurve
+from mgd3_kedro.matching.mosaics import check_divisible, tile, untile
+from mgd3_kedro.matching.pixels import (
+    OptimisedImages,
+    RealImages,
+    check_real_images,
+    draw_rows,
+    to_bytes,
+    to_unit,
+)
+from mgd3_kedro.matching.real_batches import LabelledBatches, shuffled_batches
+from mgd3_kedro.randomness import seeded_globals
+from mgd3_kedro.stages import neutral
+
+REFERENCE_IPC = 10
+"""Images per class that learning rates are given for."""
+CUTOUT = "cutout"
+
+
+@dataclass(frozen=True)
+class IdcConfig:
+    """How images are optimised, and the network they are compared in trained.
+
+    Args:
+        network: A name of `NETWORKS`; drawn anew for every outer iteration.
+        outer_iterations: Networks.
+        inner_iterations: Comparisons along the training of each.
+        factor: Patches along a side of an image, each of which is shown enlarged; 1 is IDC-1.
+        learning_rate: Of SGD on pixels in [0, 1], for 10 images per class of `reference_size`; in
+            proportion to the pixels of a class otherwise.
+        reference_size: Side in pixels that `learning_rate` belongs to.
+        momentum: Of SGD on pixels, in [0, 1].
+        batch_real: Real images of a comparison, and of an update of the network, at most.
+        batch_synthetic: Synthetic images of a comparison, at most.
+        strategy: Augmentations, joined by underscores; all are applied, to real and synthetic
+            images alike.
+        pretrain_epochs: Epochs that a network is trained before the first comparison.
+        network_images: Real images it is trained on after each.
+        network_learning_rate: Of SGD on the network.
+        network_momentum: In [0, 1].
+        network_weight_decay: At least 0.
+        network_cutmix: Whether its batches are mixed, in place of `cutout`.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    network: str
+    outer_iterations: int
+    inner_iterations: int
+    factor: int
+    learning_rate: float
+    reference_size: int
+    momentum: float
+    batch_real: int
+    batch_synthetic: int
+    strategy: str
+    pretrain_epochs: int
+    network_images: int
+    network_learning_rate: float
+    network_momentum: float
+    network_weight_decay: float
+    network_cutmix: bool
+    device: str = neutral()
+
+    def __post_init__(self) -> None:
+        lookup(NETWORKS, self.network, "network")
+        for operation in self.strategy.split("_"):
+            lookup(OPERATIONS, operation, "siamese operation")
+        for name in ("outer_iterations", "inner_iterations", "factor", "reference_size"):
+            check_count(name, getattr(self, name))
+        for name in ("batch_real", "batch_synthetic"):
+            check_count(name, getattr(self, name))
+        for name in ("pretrain_epochs", "network_images"):
+            check_count(name, getattr(self, name), 0)
+        for name in ("learning_rate", "network_learning_rate"):
+            check_range(name, getattr(self, name), 0, low_open=True)
+        for name in ("momentum", "network_momentum"):
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("network_weight_decay", self.network_weight_decay, 0)
+        if not isinstance(self.network_cutmix, bool):
+            raise ValueError(f"network_cutmix: expected true or false, got {self.network_cutmix!r}")
+        check_choice("device", self.device, DEVICES)
+
+    @property
+    def network_strategy(self) -> str:
+        """Augmentations of the batches that the network is trained on."""
+        kept = (name for name in self.strategy.split("_") if name != CUTOUT)
+        return "_".join(kept) if self.network_cutmix else self.strategy
+
+    def learning_rate_for(self, ipc: int, image_size: int) -> float:
+        """Return the rate for so many images of so many pixels.
+
+        Source: IDC (arXiv 2205.14959), released code.
+        """
+        return self.learning_rate * (ipc / REFERENCE_IPC) * (image_size / self.reference_size) ** 2
+
+
+def match_gradients(
+    classes: Sequence[RealImages], ipc: int, config: IdcConfig, generator: torch.Generator
+) -> OptimisedImages:
+    """Distil all classes: optimise the pixels of some of their images.
+
+    A network is trained on real images; on the way, class by class, the gradients of its
+    convolutions on synthetic images are brought nearer those on real ones.
+
+    Args:
+        classes: Of each class (N, 3, S, S), uint8; its place is its label.
+        ipc: Images per class to make.
+        config: How they are optimised.
+        generator: Source of randomness, on CPU.
+
+    Returns:
+        Images (n, ipc, 3, S, S), and for every inner iteration the mean loss of the classes. With
+        a `factor`, what is to be trained on is what `decode` makes of them.
+
+    Raises:
+        ValueError: If there are fewer than two classes, images differ in size, a class has too
+            few, or S is no multiple of `factor`.
+        FloatingPointError: If the loss is not finite.
+
+    Source: IDC (arXiv 2205.14959), Algorithm 1 and released code.
+    """
+    size = _check_classes(classes, ipc, config.factor)
+    device, count = resolve_device(config.device), len(classes)
+    starts = [_start(images, ipc, config.factor, generator) for images in classes]
+    # One tensor: between two turns of a class, momentum goes on moving it.
+    pixels = to_unit(torch.stack(starts), device).requires_grad_()
+    rate = config.learning_rate_for(ipc, size)
+    optimizer = torch.optim.SGD([pixels], lr=rate, momentum=config.momentum)
+    by_class = [shuffled_batches(len(real), config.batch_real, generator) for real in classes]
+    batches = LabelledBatches(classes, config.batch_real, generator)
+    losses = LossCurve("IDC", config.outer_iterations * config.inner_iterations)
+    seed = int(torch.randint(2**31, (), generator=generator))
+    with reproducible(None), seeded_globals(device, seed):
+        for _ in range(config.outer_iterations):
+            network = build_network(config.network, count, size).to(device)
+            learner = Learner(network, batches, count, config, generator)
+            learner.train_epochs(config.pretrain_epochs)
+            with torch.no_grad():
+                pixels.clamp_(0, 1)
+            for _ in range(config.inner_iterations):
+                total = torch.zeros((), device=device)
+                for label in range(count):
+                    real = to_unit(classes[label][next(by_class[label])], device)
+                    loss = _class_loss(network, real, pixels[label], label, config, generator)
+                    # By the pixels alone: the weights' second derivatives are not needed.
+                    (pixels.grad,) = torch.autograd.grad(loss, pixels)
+                    optimizer.step()
+                    total += loss.detach()
+                losses.add(total / count)
+                learner.train_images(config.network_images)
+    return OptimisedImages(to_bytes(pixels), losses.values())
+
+
+def decode(images: torch.Tensor, factor: int) -> torch.Tensor:
+    """Enlarge every patch of some images to their size.
+
+    Args:
+        images: (B, 3, S, S), S a multiple of `factor`.
+        factor: Patches along a side; 1 changes nothing.
+
+    Returns:
+        (B * factor * factor, 3, S, S), an image's patches one after the other.
+
+    Source: IDC (arXiv 2205.14959), section 3.1, multi-formation.
+    """
+    if factor == 1:
+        return images
+    patches = untile(images, factor).flatten(0, 1)
+    return F.interpolate(patches, size=images.shape[-1], mode="bilinear", align_corners=False)
+
+
+def _class_loss(
+    network: nn.Module,
+    real: torch.Tensor,
+    synthetic: torch.Tensor,
+    label: int,
+    config: IdcConfig,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Compare the gradients of real (N, 3, S, S) and synthetic (ipc, 3, S, S) images in [0, 1]."""
+    shown = decode(synthetic, config.factor)
+    shown = shown[draw_rows(len(shown), config.batch_synthetic, generator).to(shown.device)]
+    both = normalize(torch.cat((real, shown)))
+    both = augment_in_turn(both, config.strategy, generator, shared=True)
+    real, shown = both.split((len(real), len(shown)))
+    return gradient_distance(
+        [gradient.detach() for gradient in gradients_of(network, real.detach(), label)],
+        gradients_of(network, shown, label, differentiable=True),
+    )
+
+
+def _check_classes(classes: Sequence[RealImages], ipc: int, factor: int) -> int:
+    if len(classes) < 2:
+        raise ValueError(f"classes: expected at least 2, got {len(classes)}")
+    for label, images in enumerate(classes):
+        check_real_images(f"classes[{label}]", images, ipc, ipc * factor**2)
+    sizes = sorted({images.shape[-1] for images in classes})
+    if len(sizes) > 1:
+        raise ValueError(f"classes: expected images of one side, got {sizes} px")
+    check_divisible(sizes[0], factor)
+    return sizes[0]
+
+
+def _start(images: RealImages, ipc: int, factor: int, generator: torch.Generator) -> torch.Tensor:
+    """Return real images (ipc, 3, S, S), or mosaics of every factor-th pixel of some."""
+    rows = draw_rows(len(images), ipc * factor**2, generator)
+    patches = images[rows][..., ::factor, ::factor]
+    return tile(patches.unflatten(0, (ipc, factor**2)), factor)

@@ -1,0 +1,175 @@
+"""Minimax diffusion: a diffusion transformer fine-tuned to draw typical and different images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from mgd3_kedro.backbones.schedule import TrainedSchedule
+from mgd3_kedro.checks import check_choice, check_latents
+from mgd3_kedro.matching.adaptation import Adaptation
+from mgd3_kedro.matching.memories import ClassMemories
+from mgd3_kedro.matching.minimax_loss import FineTuning, minimax_loss
+from mgd3_kedro.matching.minimax_settings import MinimaxConfig
+from mgd3_kedro.training.loop import Trained, train
+
+if TYPE_CHECKING:
+    from diffusers import DiTTransformer2DModel
+
+
+class FineTunedGroup(NamedTuple):
+    """A model for some of the classes.
+
+    Args:
+        class_indices: The classes, in the label space of the transformer.
+        trained: The model.
+    """
+
+    class_indices: tuple[int, ...]
+    trained: Trained
+
+
+def fine_tune(
+    transformer: DiTTransformer2DModel,
+    schedule: TrainedSchedule,
+    latents: torch.Tensor,
+    class_indices: torch.Tensor,
+    config: MinimaxConfig,
+    *,
+    checkpoint: Path,
+    identity: str,
+    device: torch.device,
+) -> Trained:
+    """Fine-tune a transformer for a few classes, going on from the checkpoint if there is one.
+
+    An interrupted fine-tuning ends as an uninterrupted one does: the checkpoint holds the memories
+    too. What is published flips images at random in every epoch and draws their latents; here
+    latents are what they are, so that flipped ones have to be among them. Gradients are clipped
+    to norm 1, which is ours.
+
+    Args:
+        transformer: Predicts noise, and variances if it has twice as many output channels; not
+            changed.
+        schedule: How it was trained.
+        latents: (N, C, H, W), scaled.
+        class_indices: (N,), int64, in the label space of the transformer.
+        config: How it is fine-tuned.
+        checkpoint: File written now and then; one of another `identity` is ignored.
+        identity: What the checkpoint must agree on: code, configuration, data, transformer.
+        device: Where to train.
+
+    Returns:
+        A copy in float32 and eval mode with the averaged weights, its loss curve and the time it
+        took. Other than biases, norms and the label embedding, it differs from what was given in
+        rows of the scaled layers, by a factor each.
+
+    Raises:
+        ValueError: If the latents do not fit the transformer, or are of too many classes.
+        FloatingPointError: If the loss is not finite.
+
+    Source: minimax diffusion (arXiv 2311.15529), released code.
+    """
+    _check_inputs(transformer, schedule, latents, class_indices, config)
+    classes = class_indices.unique()
+    channels, height, width = latents.shape[1:]
+    tuned = copy.deepcopy(transformer).float().to(device).requires_grad_(False).eval()
+    memories = ClassMemories(len(classes), config.memory_size, (channels, height, width))
+    trained = train(
+        FineTuning(Adaptation(tuned, config.scaled_blocks), memories),
+        minimax_loss(tuned, schedule, latents.float().to(device), class_indices.cpu(), config),
+        len(latents),
+        config.loop(len(latents)),
+        checkpoint=checkpoint,
+        identity=identity,
+        device=device,
+    )
+    state: Any = trained.model
+    state.average.move_towards(state.adaptation, config.ema_decay)
+    state.average.apply_to(tuned)
+    return replace(trained, model=tuned)
+
+
+def fine_tune_groups(
+    transformer: DiTTransformer2DModel,
+    schedule: TrainedSchedule,
+    latents: Mapping[int, Callable[[], torch.Tensor]],
+    config: MinimaxConfig,
+    *,
+    checkpoints: Path,
+    identity: str,
+    device: torch.device,
+) -> Iterator[FineTunedGroup]:
+    """Fine-tune a model of its own for every few classes, each from the transformer as given.
+
+    One group is in memory at a time.
+
+    Args:
+        transformer: As of `fine_tune`.
+        schedule: How it was trained.
+        latents: Class index -> what loads its scaled latents, (N, C, H, W).
+        config: How it is fine-tuned; holds the size of a group.
+        checkpoints: Folder for interrupted trainings.
+        identity: As of `fine_tune`, of all groups together.
+        device: Where to train.
+
+    Source: minimax diffusion (arXiv 2311.15529), released code, for more than 20 classes.
+    """
+    for group in class_groups(list(latents), config.classes_at_once):
+        loaded = [latents[index]() for index in group]
+        counts = torch.tensor([len(each) for each in loaded])
+        trained = fine_tune(
+            transformer,
+            schedule,
+            torch.cat(loaded),
+            torch.tensor(group).repeat_interleave(counts),
+            config,
+            checkpoint=checkpoints / f"minimax_{group[0]}.ckpt",
+            identity=repr((identity, group)),
+            device=device,
+        )
+        yield FineTunedGroup(group, trained)
+
+
+def class_groups(class_indices: Sequence[int], at_once: int) -> list[tuple[int, ...]]:
+    """Cut classes into groups of so many, the last perhaps of fewer.
+
+    Source: ours.
+    """
+    starts = range(0, len(class_indices), at_once)
+    return [tuple(class_indices[start : start + at_once]) for start in starts]
+
+
+def _check_inputs(
+    transformer: DiTTransformer2DModel,
+    schedule: TrainedSchedule,
+    latents: torch.Tensor,
+    class_indices: torch.Tensor,
+    config: MinimaxConfig,
+) -> None:
+    check_choice("prediction_type", schedule.prediction_type, ("epsilon",))
+    check_latents("latents", latents)
+    known = transformer.config
+    shape = (known.in_channels, known.sample_size, known.sample_size)
+    if tuple(latents.shape[1:]) != shape:
+        raise ValueError(
+            f"latents: expected shape (N, {', '.join(map(str, shape))}), as the transformer's, "
+            f"got {tuple(latents.shape)}"
+        )
+    if class_indices.shape != latents.shape[:1] or class_indices.dtype != torch.int64:
+        raise ValueError(
+            f"class_indices: expected int64 of shape ({len(latents)},), got {class_indices.dtype} "
+            f"of shape {tuple(class_indices.shape)}"
+        )
+    low, high, last = int(class_indices.min()), int(class_indices.max()), known.num_embeds_ada_norm
+    if low < 0 or high >= last:
+        raise ValueError(f"class_indices: expected 0..{last - 1}, got {low}..{high}")
+    count = len(class_indices.unique())
+    if count > config.classes_at_once:
+        raise ValueError(
+            f"class_indices: expected at most {config.classes_at_once} classes at once, got {count}"
+        )

@@ -1,0 +1,87 @@
+"""Images as bytes, as numbers in [0, 1], and as the normalised pixels that networks see."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from mgd3_kedro.checks import check_count
+from mgd3_kedro.evaluation.augment import MEAN, STD
+from mgd3_kedro.images import LazyImages
+
+RealImages = torch.Tensor | LazyImages
+"""(N, 3, S, S), uint8, in memory or decoded when asked for."""
+
+
+class OptimisedImages(NamedTuple):
+    """Images found by gradient descent.
+
+    Args:
+        images: (..., 3, S, S), uint8, on CPU.
+        losses: (T,), float32, on CPU, one per update, before it.
+    """
+
+    images: torch.Tensor
+    losses: torch.Tensor
+
+
+def to_unit(images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return uint8 images as float32 in [0, 1] on a device.
+
+    Source: ours.
+    """
+    return images.to(device).float() / 255
+
+
+def to_bytes(images: torch.Tensor) -> torch.Tensor:
+    """Return images in [0, 1] as uint8 on CPU; what lies outside is clamped.
+
+    Source: ours; rounded, where released codes cut the fraction off.
+    """
+    return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+
+
+def denormalize(images: torch.Tensor) -> torch.Tensor:
+    """Undo `evaluation.augment.normalize`, (B, 3, S, S).
+
+    Source: ours.
+    """
+    mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+    return images * std + mean
+
+
+def check_real_images(name: str, images: RealImages, ipc: int, needed: int) -> None:
+    """Refuse what is no class of square uint8 images, enough of them to make `ipc` from.
+
+    Args:
+        name: What the images are called in messages.
+        images: (N, 3, S, S), uint8.
+        ipc: Images to make.
+        needed: Images that takes.
+
+    Raises:
+        ValueError: Naming the images or `ipc`.
+
+    Source: ours.
+    """
+    check_count("ipc", ipc)
+    shape = tuple(images.shape)
+    dtype = images.dtype if isinstance(images, torch.Tensor) else torch.uint8
+    if dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
+        raise ValueError(
+            f"{name}: expected uint8 of shape (N, 3, S, S), got {dtype} of shape {shape}"
+        )
+    if len(images) < needed:
+        raise ValueError(
+            f"ipc: expected at least {needed} images of the class to make {ipc} from, "
+            f"got {len(images)}"
+        )
+
+
+def draw_rows(count: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw rows without replacement, (min(wanted, count),), int64.
+
+    Source: ours.
+    """
+    return torch.randperm(count, generator=generator)[:wanted]

@@ -1,0 +1,181 @@
+"""Statistics of methods over their trainings."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgd3_kedro.checks import check_choice, check_count, check_range
+from mgd3_kedro.metrics.intervals import Draws, bootstrap_means, find_best, percentile_interval
+from mgd3_kedro.metrics.robust import FULL, add_robust_scores
+from mgd3_kedro.records import KNOBS, RUN_KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACCURACIES = ("top1_last", "top1_best")
+FURTHER = ("top5_last", "calibration_error", "epochs", "image_steps", "seconds")
+"""What else is averaged, where rows have it."""
+
+TABLE_KEYS = ("benchmark", "network", "protocol", "preset")
+"""What must be the same for accuracies to be compared, apart from the images per class."""
+METHOD_KEYS = ("method", "backbone", *KNOBS)
+GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *KNOBS, "variant")
+"""What is the same for all trainings that are averaged."""
+
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """How methods are compared.
+
+    Args:
+        headline: Which accuracy tables show and methods are compared by, one of `ACCURACIES`.
+        confidence: Of intervals, in (0, 1].
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+        lrs_weight: Weight of the improvement over random images in the label-robust score.
+        hard_protocol: The protocol whose rows have hard labels, for the recovery in that score.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    headline: str
+    confidence: float
+    resamples: int
+    seed: int
+    lrs_weight: float
+    hard_protocol: str
+
+    def __post_init__(self) -> None:
+        check_choice("headline", self.headline, ACCURACIES)
+        check_range("confidence", self.confidence, 0, 1, low_open=True)
+        check_count("resamples", self.resamples)
+        check_count("seed", self.seed, 0)
+        check_range("lrs_weight", self.lrs_weight, 0, 1)
+
+
+def find_finished(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which rows are trainings that finished: both accuracies, and no other outcome.
+
+    Args:
+        rows: One per training; rows of an older version have no `outcome`.
+
+    Source: ours.
+    """
+    finished = rows[list(ACCURACIES)].notna().all(axis=1)
+    if "outcome" in rows:
+        finished &= rows["outcome"].isna() | (rows["outcome"] == FINISHED)
+    return finished
+
+
+def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
+    """Return one line per method with its knobs, ipc, network, protocol and preset.
+
+    Args:
+        rows: One per training, accuracies in percent; columns that it lacks are empty.
+        config: How methods are compared.
+
+    Returns:
+        The group's keys; `trainings` and `seeds` (data sets) that are averaged; `diverged`, how
+        many are not, and which; mean, population standard deviation and interval of the mean
+        (`_low`, `_high`, empty for one training) of both accuracies; means of `FURTHER`;
+        `among_best` by the headline (never the whole train split); robust scores of the headline.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's standard
+    deviation; the rest ours.
+    """
+    import pandas as pd
+
+    wanted = (*GROUP_KEYS, *FURTHER, "seed", "training_seed", "outcome")
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *wanted])))
+    lines, draws = [], []
+    for _, group in rows.groupby(list(GROUP_KEYS), sort=False, dropna=False):
+        about = {key: group[key].iloc[0] for key in GROUP_KEYS}
+        line, drawn = _describe_group(about, group, config)
+        lines.append(line)
+        draws.append(drawn)
+    table = pd.DataFrame(lines)
+    table["among_best"] = _mark_best(table, draws, config)
+    table = add_robust_scores(
+        table,
+        f"{config.headline}_mean",
+        METHOD_KEYS,
+        hard_protocol=config.hard_protocol,
+        weight=config.lrs_weight,
+    )
+    order = [*TABLE_KEYS, "ipc", f"{config.headline}_mean", "method"]
+    return table.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def as_text(value: object) -> str:
+    """Write a value of a row: numbers without trailing zeros, nothing for what is missing.
+
+    Source: ours.
+    """
+    if value is None or value != value:
+        return ""
+    return f"{value:g}" if isinstance(value, Real) else str(value)
+
+
+def _describe_group(
+    about: dict[str, Any], group: pd.DataFrame, config: CompareConfig
+) -> tuple[dict[str, Any], Draws | None]:
+    finished = find_finished(group)
+    kept = group[finished]
+    line = {
+        **about,
+        "trainings": len(kept),
+        "seeds": int(kept["seed"].nunique(dropna=False)),
+        "diverged": int((~finished).sum()),
+        "diverged_trainings": "; ".join(map(_name_training, group[~finished].to_dict("records"))),
+    }
+    draws: dict[str, Draws | None] = {}
+    for kind in ACCURACIES:
+        values = [part.to_numpy(float) for _, part in kept.groupby("seed", dropna=False)[kind]]
+        low = high = np.nan
+        draws[kind] = None
+        if len(kept) > 1:
+            # From the group alone: what else is compared changes no interval.
+            generator = np.random.default_rng([config.seed, _digest(about)])
+            draws[kind] = drawn = bootstrap_means(values, config.resamples, generator)
+            low, high = percentile_interval(drawn, config.confidence)
+        mean, std = _mean_and_std(kept[kind].to_numpy(float))
+        line |= {f"{kind}_mean": mean, f"{kind}_std": std, f"{kind}_low": low, f"{kind}_high": high}
+    line |= {f"{column}_mean": float(kept[column].astype(float).mean()) for column in FURTHER}
+    return line, draws[config.headline]
+
+
+def _mark_best(
+    table: pd.DataFrame, draws: list[Draws | None], config: CompareConfig
+) -> NDArray[np.bool_]:
+    among_best = np.zeros(len(table), dtype=bool)
+    compared = table[table["method"] != FULL]
+    for _, column in compared.groupby([*TABLE_KEYS, "ipc"], dropna=False):
+        places = column.index.to_numpy()
+        means = column[f"{config.headline}_mean"].tolist()
+        found = find_best(means, [draws[place] for place in places], config.confidence)
+        among_best[places] = found
+    return among_best
+
+
+def _mean_and_std(values: NDArray[np.float64]) -> tuple[float, float]:
+    return (float(values.mean()), float(values.std())) if len(values) else (np.nan, np.nan)
+
+
+def _digest(about: Mapping[str, Any]) -> int:
+    return zlib.crc32("|".join(map(as_text, about.values())).encode())
+
+
+def _name_training(row: Mapping[Any, Any]) -> str:
+    outcome = as_text(row["outcome"])
+    reason = "no accuracy" if outcome in ("", FINISHED) else outcome
+    return f"seed {as_text(row['seed'])}, training {as_text(row['training_seed'])}: {reason}"

@@ -1,0 +1,158 @@
+"""How a comparison is laid out: methods as lines, images per class as columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.metrics.comparison import METHOD_KEYS, TABLE_KEYS, CompareConfig
+from mgd3_kedro.metrics.robust import FULL
+from mgd3_kedro.pipelines.compare.labels import REPORTED, label_methods
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An accuracy.
+
+    Args:
+        mean: Percent; None where nothing is known.
+        std: Percentage points; None for a single training, or where none is reported.
+        bold: Whether it is among the best.
+    """
+
+    mean: str | None = None
+    std: str | None = None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method.
+
+    Args:
+        label: Its name, with what tells it from others of that name.
+        cells: One per column.
+    """
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What may be compared: one benchmark, split, network, protocol and preset.
+
+    Args:
+        name: The same for no two tables of a comparison.
+        caption: What is shown.
+        columns: Images per class.
+        blocks: Lines that belong together, none of them empty: methods, the upper bound, what is
+            reported elsewhere.
+        notes: What is not in the cells, a sentence each.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[int, ...]
+    blocks: tuple[tuple[Line, ...], ...]
+    notes: tuple[str, ...]
+
+
+def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
+    """Lay out all tables of a comparison.
+
+    Lines rise with their accuracy. The whole train split is an upper bound for any number of
+    images: it is in every column.
+
+    Args:
+        comparison: One line per group, measured or reported.
+        config: How methods are compared.
+
+    Source: ours.
+    """
+    return [
+        _lay_out_table([str(key) for key in keys], lines, config)
+        for keys, lines in comparison.groupby(["split", *TABLE_KEYS])
+    ]
+
+
+def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConfig) -> Table:
+    split, benchmark, network, protocol, preset = keys
+    reported, full = lines["origin"] == REPORTED, lines["method"] == FULL
+    small = lines if full.all() else lines[~full]
+    columns = tuple(sorted({int(ipc) for ipc in small["ipc"]}))
+    blocks = (
+        _lay_out_lines(part, columns, config.headline)
+        for part in (lines[~reported & ~full], lines[~reported & full], lines[reported])
+    )
+    where = f"{benchmark}, {split} split, {network}, protocol {protocol}, preset {preset}"
+    return Table(
+        name="-".join(keys),
+        caption=f"{where}: {_describe_cells(lines[~reported], config)}.",
+        columns=columns,
+        blocks=tuple(block for block in blocks if block),
+        notes=tuple(_note(lines)),
+    )
+
+
+def _lay_out_lines(lines: pd.DataFrame, columns: Sequence[int], headline: str) -> tuple[Line, ...]:
+    groups = lines.groupby([*METHOD_KEYS, "variant"], dropna=False, sort=False)
+    methods = [
+        (rows[0], _cells(rows, columns, headline))
+        for rows in (part.to_dict("records") for _, part in groups)
+    ]
+    methods.sort(key=lambda method: [float(cell.mean or "inf") for cell in method[1]])
+    labels = label_methods([about for about, _ in methods])
+    return tuple(Line(label, cells) for label, (_, cells) in zip(labels, methods, strict=True))
+
+
+def _cells(
+    rows: Sequence[Mapping[Any, Any]], columns: Sequence[int], headline: str
+) -> tuple[Cell, ...]:
+    cells = {int(row["ipc"]): _cell(row, headline) for row in rows}
+    if rows[0]["method"] == FULL:
+        return (next(iter(cells.values())),) * len(columns)
+    return tuple(cells.get(ipc, Cell()) for ipc in columns)
+
+
+def _cell(row: Mapping[Any, Any], headline: str) -> Cell:
+    if row["origin"] == REPORTED:
+        return Cell(_write(row["reported_top1"]), _write(row["reported_std"]))
+    std = _write(row[f"{headline}_std"]) if row["trainings"] > 1 else None
+    return Cell(_write(row[f"{headline}_mean"]), std, bool(row["among_best"]))
+
+
+def _write(value: float) -> str | None:
+    return None if math.isnan(value) else f"{value:.1f}"
+
+
+def _describe_cells(measured: pd.DataFrame, config: CompareConfig) -> str:
+    finished = measured[measured["trainings"] > 0]
+    if finished.empty:
+        return "top-1 accuracy in percent"
+    trainings, seeds = (
+        _count(finished["trainings"], "training"),
+        _count(finished["seeds"], "data set"),
+    )
+    shown = f"{config.headline} in percent, mean ± population standard deviation over {trainings}"
+    bold = f"the {100 * config.confidence:g} % bootstrap interval of the difference"
+    return f"{shown} on {seeds}; bold: not separated from the best by {bold}"
+
+
+def _count(numbers: pd.Series[int], unit: str) -> str:
+    low, high = int(numbers.min()), int(numbers.max())
+    if low != high:
+        return f"{low} to {high} {unit}s"
+    return f"{low} {unit}" if low == 1 else f"{low} {unit}s"
+
+
+def _note(lines: pd.DataFrame) -> Iterator[str]:
+    for row in lines[lines["diverged"] > 0].to_dict("records"):
+        yield f"Not averaged: {row['method']}, ipc {row['ipc']}, {row['diverged_trainings']}"
+    if sources := sorted(lines["source"].dropna().unique()):
+        yield f"Reported, not measured here: {', '.join(sources)}"

@@ -1,0 +1,121 @@
+"""What all ways to make images have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import LoadedTask, Made
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """Which images to make.
+
+    Args:
+        ipc: Images per class.
+        seed: Seed of the data set.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    ipc: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_count("ipc", self.ipc, 1)
+        check_count("seed", self.seed, 0, 2**32 - 1)
+
+
+class Common(NamedTuple):
+    """What all methods share.
+
+    Args:
+        classes: Of the benchmark.
+        image_size: Side of its images, in pixels.
+        teacher_size: Side of what a teacher sees, in pixels.
+        diffusion: How the backbone is sampled.
+        autoencoder: How latents become images, and images latents.
+        sampling: Where samples start and how they are guided.
+        distillation: Images per class and seed.
+        mode_finder: How the modes were found.
+        device: Where pixels are optimised and models fine-tuned.
+        checkpoints: Folder for interrupted fine-tunings.
+    """
+
+    classes: tuple[ClassSpec, ...]
+    image_size: int
+    teacher_size: int
+    diffusion: BackboneConfig
+    autoencoder: AutoencoderConfig
+    sampling: SamplingConfig
+    distillation: DistillationConfig
+    mode_finder: str
+    device: str
+    checkpoints: str
+
+
+Source = Literal["classes", "class_latents", "images", "latents", "modes", "prior", "teacher"]
+"""What images can be made from: the real images of all classes, or their latents, loaded one by
+one; those of the class, their latents and modes; two models."""
+
+
+class Plan(NamedTuple):
+    """How a method's images are made.
+
+    Args:
+        function: (wnid -> loaded task, settings) -> wnid -> images; a class has the same images
+            whichever others it is made with.
+        settings: What the images depend on.
+        needs: Sources, in the order that a task has them.
+        group_size: Classes that are made together; None for all.
+        try_teacher: Refuses a teacher that does not fit; None if none is asked.
+    """
+
+    function: Callable[[Mapping[str, LoadedTask], Any], dict[str, Made]]
+    settings: Any
+    needs: tuple[Source, ...]
+    group_size: int | None = 1
+    try_teacher: Callable[[ModelFolder], object] | None = None
+
+
+def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: Any) -> Settings:
+    """Build the settings of a method from its configuration.
+
+    Args:
+        kind: A dataclass.
+        settings: As configured.
+        given: What is not the configuration's to say.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or does not fit.
+
+    Source: ours.
+    """
+    names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
+    check_known(settings, names)
+    if missing := [name for name in names if name not in settings]:
+        raise ValueError(f"expected the setting {missing[0]}, got none")
+    return kind(**settings, **given)
+
+
+def check_known(settings: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse settings that a method does not have.
+
+    Raises:
+        ValueError: Naming the first, and its nearest neighbour.
+
+    Source: ours.
+    """
+    names = list(known)
+    for name in settings:
+        if name not in names:
+            raise ValueError(unknown_name(name, names, "setting of a method"))

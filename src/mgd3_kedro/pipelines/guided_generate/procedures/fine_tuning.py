@@ -1,0 +1,127 @@
+"""Images drawn, without modes, from a transformer that was fine-tuned for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones import load_backbone
+from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.dit import DiTDenoiser
+from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.matching import MinimaxConfig, fine_tune
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, build_settings
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import Denoising, draw_images
+from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.sampling import Batches
+from mgd3_kedro.stages import LoadedTask, Made, Partition, neutral
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Settings of images drawn from a transformer that was fine-tuned for them.
+
+    Args:
+        config: How it is fine-tuned.
+        denoising: How it is sampled.
+        classes: Of the benchmark.
+        checkpoints: Folder for interrupted fine-tunings.
+        device: Where to train.
+    """
+
+    config: MinimaxConfig
+    denoising: Denoising
+    classes: tuple[ClassSpec, ...]
+    checkpoints: str = neutral()
+    device: str = neutral()
+
+
+def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
+    """Plan images drawn from models that are fine-tuned for some of the classes each.
+
+    Source: minimax diffusion (arXiv 2311.15529).
+    """
+    config = build_settings(MinimaxConfig, settings)
+    plain = replace(common.sampling, initial_latents="noise", mode_guidance_scale=0.0)
+    tuning = FineTuning(
+        config,
+        Denoising.of(common, plain),
+        common.classes,
+        common.checkpoints,
+        common.device,
+    )
+    return Plan(
+        draw_fine_tuned,
+        tuning,
+        ("latents", "modes", "prior", "class_latents"),
+        config.classes_at_once,
+    )
+
+
+def draw_fine_tuned(batch: Mapping[str, LoadedTask], settings: FineTuning) -> dict[str, Made]:
+    """Fine-tune a model for the classes around each one asked for, and draw from it.
+
+    Which classes share a model depends on their labels alone: a run that is taken up makes the
+    same images.
+
+    Source: minimax diffusion (arXiv 2311.15529), section 4.1.
+    """
+    at_once = settings.config.classes_at_once
+    made: dict[str, Made] = {}
+    for number in sorted({task.about.label // at_once for task in batch.values()}):
+        group = settings.classes[number * at_once : (number + 1) * at_once]
+        asked = {w: task for w, task in batch.items() if task.about.label // at_once == number}
+        *_, model, partitions = next(iter(asked.values())).inputs
+        backbone = fine_tuned_backbone(model, group, partitions, settings)
+        tasks = {w: LoadedTask(task.inputs[:-1], task.about) for w, task in asked.items()}
+        batches = Batches(settings.denoising.diffusion.max_batch)
+        made |= draw_images(tasks, settings.denoising, backbone, batches)
+    return made
+
+
+def fine_tuned_backbone(
+    model: ModelFolder,
+    group: Sequence[ClassSpec],
+    partitions: Sequence[Partition],
+    settings: FineTuning,
+) -> Backbone:
+    """Return a backbone whose transformer was fine-tuned for a group of classes.
+
+    Raises:
+        ValueError: If the model is no diffusion transformer.
+
+    Source: minimax diffusion (arXiv 2311.15529), section 4.1.
+    """
+    diffusion = settings.denoising.diffusion
+    untuned = load_backbone(model, replace(diffusion, precision="fp32", compile=False))
+    denoiser = untuned.denoiser if isinstance(untuned, DiffusionBackbone) else None
+    if not isinstance(denoiser, DiTDenoiser):
+        raise ValueError(
+            f"expected a diffusion transformer (family dit) to fine-tune, got {model.family}"
+        )
+    used = [partitions[spec.label] for spec in group]
+    latents = [partition.load()["latents"] for partition in used]
+    counts = torch.tensor([len(of_class) for of_class in latents])
+    indices = torch.tensor([spec.class_index for spec in group])
+    schedule = read_trained_schedule(model.path / "scheduler")
+    contents = [partition.fingerprint for partition in used]
+    trained = fine_tune(
+        denoiser.transformer,
+        schedule,
+        torch.cat(latents),
+        indices.repeat_interleave(counts),
+        settings.config,
+        checkpoint=Path(settings.checkpoints, f"minimax-{group[0].wnid}.ckpt"),
+        identity=repr((settings.config, model.fingerprint, contents)),
+        device=resolve_device(settings.device),
+    )
+    tuned: Any = trained.model
+    if (dtype := PRECISIONS[diffusion.precision].dtype) is not torch.float32:
+        tuned = tuned.to(dtype)
+    return assemble_backbone(DiTDenoiser(tuned), schedule, diffusion)

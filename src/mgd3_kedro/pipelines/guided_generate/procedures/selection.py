@@ -1,0 +1,132 @@
+"""Real images that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.coresets import CORESETS
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    DistillationConfig,
+    Plan,
+    Source,
+    build_settings,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Schooling, teacher_at
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    Origin,
+    describe_images,
+    nearest_modes,
+)
+from mgd3_kedro.stages import LoadedTask, Made, plain_settings
+
+NEEDS: tuple[Source, ...] = ("images", "latents", "modes")
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """How images are chosen.
+
+    Args:
+        coreset: A name of `CORESETS`.
+        features: A name of `FEATURES`: what images are compared by.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+
+    coreset: str
+    features: str
+
+    def __post_init__(self) -> None:
+        lookup(CORESETS, self.coreset, "coreset")
+        lookup(FEATURES, self.features, "features")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Settings of real images that are kept.
+
+    Args:
+        config: How they are chosen.
+        distillation: Images per class and seed.
+        schooling: What a teacher sees; None where none is asked.
+    """
+
+    config: SelectionConfig
+    distillation: DistillationConfig
+    schooling: Schooling | None
+
+
+def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
+    """Plan real images to be kept.
+
+    Source: ours.
+    """
+    config = build_settings(SelectionConfig, settings)
+    if not FEATURES[config.features].taught:
+        selection = Selection(config, common.distillation, None)
+        return Plan(select_from_classes, selection, NEEDS)
+    schooling = Schooling.of(common)
+    return Plan(
+        select_from_classes,
+        Selection(config, common.distillation, schooling),
+        (*NEEDS, "teacher"),
+        try_teacher=lambda folder: teacher_at(folder, schooling).extractor,
+    )
+
+
+def select_from_classes(batch: Mapping[str, LoadedTask], settings: Selection) -> dict[str, Made]:
+    """Keep some real images of every class.
+
+    Source: MGD3 (arXiv 2505.18963), Table 1, selective methods.
+    """
+    ipc, seed = settings.distillation.ipc, settings.distillation.seed
+    extract = FEATURES[settings.config.features].extract
+    pick = CORESETS[settings.config.coreset]
+    made = {}
+    for wnid, task in batch.items():
+        images, real, found, *_ = task.inputs
+        chosen = pick(extract(task, settings.schooling), ipc, seed)
+        kept = real["latents"][chosen]
+        modes = nearest_modes(kept, found)
+        origin = Origin(task.about, seed, modes, plain_settings(settings.config))
+        rows = describe_images(origin, kept, real["latents"], found)
+        made[wnid] = Made(images[chosen], ipc, {"guided_steps": 0}, rows)
+    return made
+
+
+class Features(NamedTuple):
+    """What images are compared by.
+
+    Args:
+        extract: (task, what a teacher sees) -> of each image of the class, (N, ...).
+        taught: Whether a teacher is asked.
+    """
+
+    extract: Callable[[LoadedTask, Any], torch.Tensor]
+    taught: bool
+
+
+def _latents(task: LoadedTask, schooling: None) -> torch.Tensor:
+    latents: torch.Tensor = task.inputs[1]["latents"]
+    return latents
+
+
+def _seen_by_teacher(task: LoadedTask, schooling: Schooling) -> torch.Tensor:
+    images, *_, folder = task.inputs
+    side = schooling.size
+    return teacher_at(folder, schooling).features(fit_images(images, side, side))
+
+
+FEATURES = {
+    "latents": Features(_latents, taught=False),
+    "teacher": Features(_seen_by_teacher, taught=True),
+}
+"""Name -> what images are compared by."""

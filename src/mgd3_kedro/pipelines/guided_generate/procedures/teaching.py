@@ -1,0 +1,95 @@
+"""A trained network that says which real images are typical, or what images should look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.teacher import load_teacher
+from mgd3_kedro.pipelines.guided_generate.plan import Common
+from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.stages import neutral
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """What a teacher sees, and where.
+
+    Args:
+        classes: Of the benchmark.
+        size: Side of images, in pixels.
+        device: Name of the device.
+    """
+
+    classes: tuple[ClassSpec, ...]
+    size: int
+    device: str = neutral()
+
+    @classmethod
+    def of(cls, common: Common) -> Schooling:
+        """Take it from what all methods share."""
+        return cls(common.classes, common.teacher_size, common.device)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and what it sees.
+
+    Args:
+        passes: Through the network.
+        size: Side of images, in pixels.
+    """
+
+    passes: Passes
+    size: int
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, from normalised images to logits of the benchmark's classes."""
+        return self.passes.model
+
+    @property
+    def extractor(self) -> Passes:
+        """Passes through the network up to what its last layer reads, (B, D).
+
+        Raises:
+            ValueError: If the network does not tell features from logits.
+        """
+        features = getattr(self.network.get_submodule("network"), "features", None)
+        if features is None:
+            raise ValueError(
+                "features: expected a teacher made by train_teacher, which tells what its last "
+                "layer reads; take features=latents with this one"
+            )
+        return replace(self.passes, model=features)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Return what the last layer reads, (N, D), of images (N, 3, S, S), uint8."""
+        return self.extractor.classify(images.to(self.passes.device)).cpu()
+
+    def cross_entropy(self, images: torch.Tensor, label: int) -> torch.Tensor:
+        """Return how little images look like a class, (B,), of images (B, 3, S', S') in [0, 1]."""
+        images = images.to(self.passes.device)
+        if images.shape[-1] != self.size:
+            shape = (self.size, self.size)
+            images = F.interpolate(images, shape, mode="bilinear", antialias=True)
+        logits = self.passes.logits_of(normalize(images))
+        labels = torch.full((len(logits),), label, device=logits.device)
+        return F.cross_entropy(logits, labels, reduction="none").cpu()
+
+
+def teacher_at(folder: ModelFolder, schooling: Schooling) -> Teacher:
+    """Load a teacher.
+
+    Source: ours.
+    """
+    device = resolve_device(schooling.device)
+    network: Any = load_teacher(folder, schooling.classes, schooling.size).to(device)
+    return Teacher(Passes(network, PRECISIONS["fp32"], device), schooling.size)

@@ -1,0 +1,75 @@
+"""Bringing images to the side that networks see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
+from mgd3_kedro.evaluation.recipe import Recipe
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.stages import LoadedTask, Made
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How images are brought to the side that a network sees.
+
+    Args:
+        resize: Side they are resized to, in pixels.
+        size: Side of the centre that is kept.
+    """
+
+    resize: int
+    size: int
+
+
+def fit_of(config: EvaluationConfig, image_size: int) -> Fit:
+    """Return what a protocol does to the images of a benchmark; it never enlarges test images.
+
+    Args:
+        config: Has the protocol, and the side that networks see.
+        image_size: Side of the benchmark's images, in pixels.
+
+    Raises:
+        ValueError: If networks are to see more pixels than there are.
+
+    Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
+    """
+    return fit_to(config.recipe, config.side_of(image_size), image_size)
+
+
+def fit_to(recipe: Recipe, size: int, image_size: int) -> Fit:
+    """Return what a protocol does to images.
+
+    Args:
+        recipe: The protocol.
+        size: Side of what networks see, in pixels.
+        image_size: Side of the benchmark's images, in pixels.
+
+    Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
+    """
+    return Fit(max(min(recipe.resized_side(size), image_size), size), size)
+
+
+def fit_classes(batch: Mapping[str, LoadedTask], settings: Fit) -> dict[str, Made]:
+    """Decode the test images of some classes, at the side that networks see.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code.
+    """
+    made = {}
+    for wnid, task in batch.items():
+        images = fit_images(task.inputs[0], *astuple(settings))
+        made[wnid] = Made({"images": images}, len(images))
+    return made
+
+
+def training_set(classes: Sequence[Any], recipe: Recipe, fit: Fit) -> LabelledSet:
+    """Put the images of all classes together, at the side that the protocol crops them from.
+
+    Source: ours.
+    """
+    if not recipe.fitted:
+        return LabelledSet.of_classes([images[:] for images in classes])
+    return LabelledSet.of_classes([fit_images(images, *astuple(fit)) for images in classes])

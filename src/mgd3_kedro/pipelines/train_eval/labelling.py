@@ -1,0 +1,137 @@
+"""What networks are trained to say: the labels of the images, or what a teacher says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.evaluation import PROTOCOLS
+from mgd3_kedro.evaluation.labels import (
+    Labels,
+    StoredLabels,
+    TeacherLabels,
+    given_labels,
+    record_labels,
+)
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.recipe import Plan
+from mgd3_kedro.evaluation.teacher import load_teacher
+from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
+from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.stages import LoadedTask, Made, neutral
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Some epochs that a teacher is shown.
+
+    Args:
+        epochs: The first and the last, counted from 1.
+        classes: Of the benchmark.
+        batch_seed: Seed that batches are drawn from.
+    """
+
+    epochs: tuple[int, int]
+    classes: tuple[ClassSpec, ...]
+    batch_seed: int
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How a teacher is shown images; what changes no batch is left out.
+
+    Args:
+        protocol: A name of `PROTOCOLS`.
+        plan: Batch size and strengths of the augmentation.
+        fit: Of the images.
+        precision: That the teacher computes in.
+        device: Where it does.
+    """
+
+    protocol: str
+    plan: Plan
+    fit: Fit
+    precision: str
+    device: str = neutral()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What is at hand where a network is trained.
+
+    Args:
+        classes: Of the benchmark.
+        image_size: Side of what networks see, in pixels.
+        precision: A name of `PRECISIONS`.
+        device: Name of the device.
+    """
+
+    classes: tuple[ClassSpec, ...]
+    image_size: int
+    precision: str
+    device: str
+
+
+def label_epochs(batch: Mapping[str, LoadedTask], settings: Labelling) -> dict[str, Made]:
+    """Show some epochs to a teacher, and keep what it says.
+
+    Source: FKD (arXiv 2112.01528), section 3.
+    """
+    made = {}
+    recipe, fit = PROTOCOLS[settings.protocol], settings.fit
+    for name, task in batch.items():
+        lesson: Lesson = task.about
+        *images, folder = task.inputs
+        data = training_set(images, recipe, fit).to(resolve_device(settings.device))
+        desk = Desk(lesson.classes, fit.size, settings.precision, settings.device)
+        teacher = teacher_at(desk, folder)
+        first, last = lesson.epochs
+        logits = {
+            str(epoch): record_labels(
+                recipe,
+                data,
+                fit.size,
+                settings.plan,
+                teacher,
+                epoch=epoch,
+                seed=lesson.batch_seed,
+            )
+            for epoch in range(first, last + 1)
+        }
+        made[name] = Made(logits, len(data.images) * len(logits))
+    return made
+
+
+def teacher_at(desk: Desk, folder: Any) -> Passes:
+    """Load a teacher where networks are trained.
+
+    Source: ours.
+    """
+    device = resolve_device(desk.device)
+    network = load_teacher(folder, desk.classes, desk.image_size).to(device)
+    return Passes(network, PRECISIONS[desk.precision], device)
+
+
+def _from_images(given: Sequence[Any], desk: Desk) -> Labels:
+    return given_labels
+
+
+def _from_teacher(given: Sequence[Any], desk: Desk) -> Labels:
+    return TeacherLabels(teacher_at(desk, given[0]))
+
+
+def _from_store(given: Sequence[Mapping[str, torch.Tensor]], desk: Desk) -> Labels:
+    epochs = {int(epoch): logits for block in given for epoch, logits in block.items()}
+    return StoredLabels(epochs, resolve_device(desk.device))
+
+
+LABELS: dict[str, Callable[[Sequence[Any], Desk], Labels]] = {
+    "given": _from_images,
+    "teacher": _from_teacher,
+    "stored": _from_store,
+}
+"""Where a recipe's labels come from -> (nothing, a teacher's folder or stored labels) -> labels."""

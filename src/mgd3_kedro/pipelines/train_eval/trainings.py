@@ -1,0 +1,141 @@
+"""The trainings of the train_eval stage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgd3_kedro.evaluation import (
+    Checkpoint,
+    DivergenceError,
+    EvaluationConfig,
+    LabelledSet,
+    TrainingResult,
+    train_network,
+)
+from mgd3_kedro.evaluation.checkpoint import digest_of
+from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
+from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
+from mgd3_kedro.records import FINISHED, ClassSpec
+from mgd3_kedro.stages import LoadedTask, Made, neutral
+from mgd3_kedro.version import code_version
+
+logger = logging.getLogger(__name__)
+
+NOT_MEASURED = float("nan")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One training.
+
+    Args:
+        row: What identifies it.
+        classes: Of the benchmark.
+        batch_seed: Seed that batches are drawn from.
+        taught_by: Fingerprints of the teacher, or of what it said, if there is one.
+    """
+
+    row: Mapping[str, Any]
+    classes: tuple[ClassSpec, ...]
+    batch_seed: int
+    taught_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """What all trainings have in common.
+
+    Args:
+        config: The protocol.
+        fit: Of the training images.
+        checkpoints: Folder that interrupted trainings are kept in.
+    """
+
+    config: EvaluationConfig
+    fit: Fit
+    checkpoints: str = neutral()
+
+
+def run_trainings(batch: Mapping[str, LoadedTask], settings: Trainings) -> dict[str, Made]:
+    """Train and test some networks; one whose loss is not finite is a row that says so.
+
+    Source: Minimax diffusion (arXiv 2311.15529), section 5.
+    """
+    config, fit = settings.config, settings.fit
+    made = {}
+    for name, task in batch.items():
+        subject: Subject = task.about
+        count = len(subject.classes)
+        data = training_set(task.inputs[:count], config.recipe, fit)
+        test = LabelledSet.of_classes([kept["images"] for kept in task.inputs[count : 2 * count]])
+        desk = Desk(subject.classes, fit.size, config.precision, config.device)
+        checkpoint = Checkpoint(
+            Path(settings.checkpoints, f"{name}.ckpt"),
+            digest_of(subject, config, code_version(), data.images, test.images),
+        )
+        try:
+            result = train_network(
+                data,
+                test,
+                network=subject.row["network"],
+                ipc=subject.row["ipc"],
+                config=config,
+                seed=subject.row["training_seed"],
+                labels=LABELS[config.recipe.labels](task.inputs[2 * count :], desk),
+                batch_seed=subject.batch_seed,
+                checkpoint=checkpoint,
+                progress=ProgressLog(name),
+            )
+        except DivergenceError as error:
+            logger.error("%s", error)
+            value = describe_divergence(subject.row, error)
+        else:
+            value = describe_result(subject.row, result)
+        checkpoint.remove()
+        made[name] = Made(value, len(data.images))
+    return made
+
+
+def describe_result(row: Mapping[str, Any], result: TrainingResult) -> dict[str, Any]:
+    """Return plain values of a training that has finished.
+
+    Source: ours.
+    """
+    measured = {
+        "top1_last": result.top1_last,
+        "top1_best": result.top1_best,
+        "code_version": code_version(),
+        "outcome": FINISHED,
+        "top5_last": result.scores.top5,
+        "calibration_error": result.scores.calibration_error,
+        "epochs": result.epochs,
+        "image_steps": result.image_steps,
+        "seconds": result.seconds,
+        "parameters": result.parameters,
+    }
+    return {
+        "row": {**row, **measured},
+        "curve": result.curve,
+        "confusion": result.scores.confusion.tolist(),
+    }
+
+
+def describe_divergence(row: Mapping[str, Any], error: DivergenceError) -> dict[str, Any]:
+    """Return plain values of a training whose loss became infinite or NaN.
+
+    Source: ours.
+    """
+    measured = {
+        "top1_last": NOT_MEASURED,
+        "top1_best": NOT_MEASURED,
+        "code_version": code_version(),
+        "outcome": f"diverged: {error}",
+        "epochs": error.epoch,
+        "seconds": error.seconds,
+    }
+    return {"row": {**row, **measured}, "curve": error.curve, "confusion": None}

@@ -1,0 +1,127 @@
+"""Nodes that train a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgd3_kedro.checks import check_count, check_flag, check_range, lookup
+from mgd3_kedro.evaluation import (
+    NETWORKS,
+    PROTOCOLS,
+    Checkpoint,
+    EvaluationConfig,
+    LabelledSet,
+    train_network,
+)
+from mgd3_kedro.evaluation.checkpoint import digest_of
+from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.teacher import describe_teacher
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+from mgd3_kedro.version import code_version
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """How a teacher is trained: by the hard-label protocol, with these over it.
+
+    Args:
+        network: A name of `NETWORKS`.
+        protocol: A name of `PROTOCOLS` that asks no teacher.
+        epochs: Length; None: the protocol's for so many images, by the preset of evaluations.
+        learning_rate: None: the protocol's.
+        batch_size: None: the protocol's.
+        cutmix: Whether every batch is mixed, as those are that it will be shown.
+        seed: Of initial weights, order and augmentation.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    network: str
+    protocol: str
+    epochs: int | None
+    learning_rate: float | None
+    batch_size: int | None
+    cutmix: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        lookup(NETWORKS, self.network, "network")
+        if (source := lookup(PROTOCOLS, self.protocol, "protocol").labels) != "given":
+            known = [name for name, recipe in PROTOCOLS.items() if recipe.labels == "given"]
+            raise ValueError(
+                f"protocol: expected one of {', '.join(known)} for a teacher, got "
+                f"{self.protocol!r}, whose labels are {source}"
+            )
+        for name in ("epochs", "batch_size"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value)
+        if self.learning_rate is not None:
+            check_range("learning_rate", self.learning_rate, 0, low_open=True)
+        check_flag("cutmix", self.cutmix)
+        check_count("seed", self.seed, 0, 2**32 - 1)
+
+
+def train_teacher(
+    benchmark: Benchmark,
+    train_images: Mapping[str, Partition],
+    test_images: Mapping[str, Partition],
+    checkpoints: Path,
+    evaluation: EvaluationConfig,
+    config: TeacherConfig,
+) -> tuple[dict[str, Any], dict[str, float], pd.DataFrame]:
+    """Train a network on the whole train split; one that was interrupted goes on.
+
+    Args:
+        benchmark: The classes.
+        train_images: wnid -> images (N, 3, H, H), uint8.
+        test_images: wnid -> images (M, 3, H, H), uint8; they decide nothing.
+        checkpoints: Folder for interrupted trainings.
+        evaluation: What networks see, and how often they are tested.
+        config: What is the teacher's own.
+
+    Returns:
+        The files of the teacher; its accuracy; its learning curve.
+
+    Source: RDED (arXiv 2312.03526), section 4, whose teachers are trained on the full set.
+    """
+    size = evaluation.side_of(benchmark.image_size)
+    own = asdict(config)
+    network, seed = own.pop("network"), own.pop("seed")
+    training = replace(evaluation, **own)
+    data, test = (
+        LabelledSet.of_classes(
+            [fit_images(images[wnid].load(), size, size) for wnid in benchmark.wnids]
+        )
+        for images in (train_images, test_images)
+    )
+    checkpoint = Checkpoint(
+        checkpoints / "teacher.ckpt",
+        digest_of(training, config, code_version(), data.images, test.images),
+    )
+    result = train_network(
+        data,
+        test,
+        network=network,
+        ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
+        config=training,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=ProgressLog("teacher"),
+    )
+    measured = {
+        "top1_last": result.top1_last,
+        "top5_last": result.scores.top5,
+        "calibration_error": result.scores.calibration_error,
+        "seconds": result.seconds,
+    }
+    facts = {"benchmark": benchmark.name, "code_version": code_version(), **asdict(config)}
+    files = describe_teacher(result.network, network, size, benchmark.wnids, {**facts, **measured})
+    return files, measured, pd.DataFrame(result.curve)

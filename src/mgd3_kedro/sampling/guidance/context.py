@@ -1,0 +1,40 @@
+"""What guidance knows of the samples of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from mgd3_kedro.records import ClassSpec
+
+
+@dataclass(frozen=True)
+class GuidanceContext:
+    """What guidance knows of the samples of a batch, on the device where steps are computed.
+
+    Args:
+        modes: The mode of each sample, (B, C, H, W).
+        mates: For each class of the batch the rows of its samples, (n,), int64.
+        traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
+    """
+
+    modes: torch.Tensor
+    mates: tuple[torch.Tensor, ...]
+    traits: Mapping[str, torch.Tensor]
+
+
+def group_mates(classes: Sequence[ClassSpec], device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Return the rows of each class, in the order of their first samples.
+
+    Args:
+        classes: The class of each sample.
+        device: Where rows are picked.
+
+    Source: ours.
+    """
+    rows: dict[ClassSpec, list[int]] = {}
+    for row, spec in enumerate(classes):
+        rows.setdefault(spec, []).append(row)
+    return tuple(torch.tensor(of_class, device=device) for of_class in rows.values())

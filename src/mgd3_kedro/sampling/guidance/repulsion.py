@@ -1,0 +1,58 @@
+"""Repulsion: steering the images of a class away from each other."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.sampling.guidance.context import GuidanceContext
+
+
+def repel_mates(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
+    """Return what keeps the images of a class apart, (B, C, H, W), to be added to a step's mean.
+
+    An image then depends on the others of its class, so that a batch must hold whole classes; it
+    does not depend on which other classes the batch holds.
+
+    Args:
+        step: The step of the backbone.
+        scale: Of the repulsion; in units of lambda, whatever the size of latents.
+        context: Which samples are of one class.
+
+    Source: particle guidance (arXiv 2310.13102) with a fixed potential, here of the predicted clean
+    samples in place of the noisy ones.
+    """
+    clean = step.pred_original_sample
+    pushes = torch.zeros_like(clean)
+    for rows in context.mates:
+        pushes[rows] = push_apart(clean[rows])
+    return scale * step.pull * pushes
+
+
+def push_apart(samples: torch.Tensor) -> torch.Tensor:
+    """Return sum_j k_ij (x_i - x_j) for each of n samples, (n, C, H, W).
+
+    k_ij = exp(-|x_i - x_j|^2 / h), h = median^2 / log n over the pairs: the gradient of the
+    negative sum of kernels but for a factor of 2 / h, which would make the push vanish where
+    latents have many dimensions. A sample without others is not pushed.
+
+    Args:
+        samples: Of one class, (n, C, H, W).
+
+    Source: particle guidance (arXiv 2310.13102), released code; the bandwidth of Stein variational
+    gradient descent (arXiv 1608.04471), section 5, one for all pairs so that pushes are mutual.
+    """
+    count = len(samples)
+    if count == 1:
+        return torch.zeros_like(samples)
+    points = samples.flatten(1)
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    above = torch.ones_like(distances).triu(1) > 0
+    median = distances[above].median()
+    bandwidth = (median**2 / math.log(count)).clamp_min(torch.finfo(points.dtype).tiny)
+    kernel = torch.exp(-distances.square() / bandwidth).fill_diagonal_(0)
+    # Seen from the middle, where differences of products lose fewest digits.
+    points = points - points.mean(0)
+    return (kernel.sum(1, keepdim=True) * points - kernel @ points).view_as(samples)

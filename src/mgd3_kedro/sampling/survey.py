@@ -1,0 +1,37 @@
+"""What is measured of a class before its images are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from mgd3_kedro.sampling.guidance import TRAITS
+from mgd3_kedro.sampling.settings import SamplingConfig
+
+
+def survey_class(
+    real: torch.Tensor, modes: torch.Tensor, config: SamplingConfig
+) -> dict[str, torch.Tensor]:
+    """Measure what guidance asks of a class; nothing where no option asks.
+
+    Args:
+        real: The latents of the class, (N, C, H, W).
+        modes: Its modes, (K, C, H, W).
+        config: Which options are on.
+
+    Returns:
+        Name of `TRAITS` -> (K, ...); `denoise` takes the row of each sample's mode.
+
+    Source: ours.
+    """
+    asked = config.traits
+    return {name: TRAITS[name].measure(real, modes, getattr(config, name)) for name in asked}
+
+
+def join_surveys(surveys: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Put what was measured of some classes one after the other.
+
+    Source: ours.
+    """
+    return {name: torch.cat([survey[name] for survey in surveys]) for name in surveys[0]}

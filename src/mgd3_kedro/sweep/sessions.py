@@ -1,0 +1,88 @@
+"""Sessions in processes of their own, so that what one holds or breaks is its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+PATIENCE = 20.0
+"""Seconds that an interrupted session has to end by itself."""
+
+
+class Session:
+    """A `kedro run` at work.
+
+    Args:
+        project: Folder of the project.
+        path: Its log without the suffix; beside it is what the run is started with.
+        options: Those of `kedro run`, by the names that its configuration file has.
+        variables: Of its environment, over those of this process.
+    """
+
+    def __init__(
+        self, project: Path, path: Path, options: Mapping[str, Any], variables: Mapping[str, str]
+    ) -> None:
+        self.log = path.with_name(f"{path.name}.log")
+        config = path.with_name(f"{path.name}.yml")
+        OmegaConf.save(OmegaConf.create({"run": dict(options)}), config)
+        self.begun = time.monotonic()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "kedro", "run", "--config", str(config)],
+                cwd=project,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for the sweep, which sees to its sessions.
+                start_new_session=True,
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.monotonic() - self.begun
+
+    def status(self) -> int | None:
+        """Return the exit status, None while it is at work."""
+        status = self._process.poll()
+        if status:
+            self._kill_group()
+        return status
+
+    def interrupt(self) -> None:
+        """Ask it to end."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has ended, and end it if that takes too long."""
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill_group()
+            self._process.wait()
+
+    def error(self) -> str:
+        """Return the line of the log that says what went wrong."""
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
+        said = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+        last = [line for line in lines if line][-1:]
+        code = self._process.returncode
+        return (said[-1:] or last or [""])[0] if code >= 0 else f"killed by signal {-code}"
+
+    def _kill_group(self) -> None:
+        # Workers of a process that has gone.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)

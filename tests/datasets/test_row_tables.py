@@ -1,0 +1,47 @@
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.row_tables import RowTablesDataset
+
+
+@pytest.fixture
+def make_dataset(tmp_path):
+    def make(pattern="rows.csv"):
+        return RowTablesDataset(path=str(tmp_path / "all"), pattern=pattern)
+
+    return make
+
+
+def write(folder, text="x\n1\n", name="rows.csv"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def test_tables_of_the_name_are_found_at_any_depth_and_read_when_asked_for(make_dataset, tmp_path):
+    write(tmp_path / "all/b/c", "x\n2\n")
+    write(tmp_path / "all/a")
+    write(tmp_path / "all/a", "other\n", name="more_rows.csv")
+    found = make_dataset().load()
+    assert list(found) == ["a/rows.csv", "b/c/rows.csv"]
+    pd.testing.assert_frame_equal(found["b/c/rows.csv"](), pd.DataFrame({"x": [2]}))
+    assert list(make_dataset("*.csv").load()) == ["a/more_rows.csv", "a/rows.csv", "b/c/rows.csv"]
+
+
+def test_there_may_be_none(make_dataset, tmp_path):
+    assert make_dataset().load() == {}
+    assert not make_dataset().exists()
+    write(tmp_path / "all")
+    assert make_dataset().exists()
+
+
+def test_a_file_that_is_no_table_is_named(make_dataset, tmp_path):
+    write(tmp_path / "all", "")
+    load = make_dataset().load()["rows.csv"]
+    with pytest.raises(DatasetError, match=r"all/rows\.csv: expected a table of results"):
+        load()
+
+
+def test_nothing_is_written(make_dataset):
+    with pytest.raises(DatasetError, match="read only"):
+        make_dataset().save({})

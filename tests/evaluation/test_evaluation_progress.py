@@ -1,0 +1,46 @@
+import logging
+import time
+
+import pytest
+
+from mgd3_kedro.evaluation.progress import ProgressLog, as_time
+
+ROW = {"train_loss": 1.23456, "top1": 45.67}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (45.4, "45 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (600, "10 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (90_000, "25.0 h"),
+    ],
+)
+def test_durations_are_told_in_the_unit_people_would_use(seconds, words):
+    assert as_time(seconds) == words
+
+
+def test_a_line_says_how_far_a_training_is_and_how_long_it_will_take(caplog):
+    with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
+        ProgressLog("vit-3", seconds_between=0)(20, 100, ROW, 120.0)
+    assert caplog.messages == [
+        "vit-3: epoch 20 of 100, loss 1.235, top-1 45.7 %, 2 min left",
+    ]
+
+
+def test_lines_are_seconds_apart_from_each_other_and_from_the_start(caplog, monkeypatch):
+    start = time.monotonic()
+    log = ProgressLog("vit-3", seconds_between=10)
+    heard = []
+    with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
+        for epoch, later in enumerate((9.0, 11.0, 12.0, 20.5, 21.5), 1):
+            monkeypatch.setattr("time.monotonic", lambda later=later: start + later)
+            before = len(caplog.messages)
+            log(epoch, 5, ROW, 1.0)
+            heard.append(len(caplog.messages) - before)
+    assert heard == [0, 1, 0, 0, 1]

@@ -1,0 +1,104 @@
+import random
+import statistics
+
+import numpy as np
+import pytest
+
+from mgd3_kedro.metrics.intervals import bootstrap_means, find_best, percentile_interval
+
+RESAMPLES = 4000
+SEVERAL = [[90.0, 92.0, 97.0], [80.0], [85.0, 86.0]]
+
+
+def arrays(values):
+    return [np.array(part) for part in values]
+
+
+def loop_means(values, resamples, seed):
+    """Draw data sets, then trainings within each, one at a time."""
+    chance = random.Random(seed)
+    means = []
+    for _ in range(resamples):
+        chosen = [chance.choice(values) for _ in values]
+        drawn = [chance.choice(part) for part in chosen for _ in part]
+        means.append(statistics.fmean(drawn))
+    return means
+
+
+@pytest.mark.parametrize("values", [SEVERAL, [[1.0], [2.0], [6.0], [7.0]], [[3.0, 4.0, 9.0]]])
+def test_the_draws_have_the_distribution_of_a_loop_that_draws_one_at_a_time(values):
+    drawn = bootstrap_means(arrays(values), RESAMPLES, np.random.default_rng(0))
+    expected = loop_means(values, RESAMPLES, 1)
+    assert drawn.shape == (RESAMPLES,)
+    spread = np.std(expected)
+    error = 5 * spread / RESAMPLES**0.5
+    assert drawn.mean() == pytest.approx(np.mean(expected), abs=error)
+    assert drawn.std() == pytest.approx(spread, rel=0.06)
+    for share in (0.05, 0.25, 0.75, 0.95):
+        below = np.mean(drawn <= np.quantile(expected, share))
+        assert below == pytest.approx(np.mean(expected <= np.quantile(expected, share)), abs=0.05)
+
+
+def test_two_trainings_have_three_means_one_of_them_twice_as_often():
+    drawn = bootstrap_means(arrays([[0.0], [2.0]]), RESAMPLES, np.random.default_rng(0))
+    values, counts = np.unique(drawn, return_counts=True)
+    assert values.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(counts / RESAMPLES, [0.25, 0.5, 0.25], atol=0.03)
+
+
+def test_data_sets_that_differ_more_than_their_trainings_widen_the_interval():
+    same = [70.0, 71.0, 72.0, 73.0]
+    within = bootstrap_means(arrays([[70, 73.0], [71, 72.0]]), RESAMPLES, np.random.default_rng(0))
+    between = bootstrap_means(arrays([[70, 71.0], [72, 73.0]]), RESAMPLES, np.random.default_rng(0))
+    assert within.mean() == pytest.approx(np.mean(same), abs=0.1)
+    # Variance of the mean: over two drawn data sets, plus that of two trainings in each of them.
+    assert between.var() == pytest.approx(1.0 / 2 + 0.25 / 4, rel=0.1)
+    assert within.var() == pytest.approx(0.0 + (2.25 + 0.25) / 2 / 4, rel=0.1)
+
+
+def test_equal_trainings_have_an_interval_without_width():
+    drawn = bootstrap_means(arrays([[64.5, 64.5], [64.5]]), 100, np.random.default_rng(0))
+    assert percentile_interval(drawn, 0.95) == (64.5, 64.5)
+
+
+def test_the_same_generator_draws_the_same():
+    first, second = (
+        bootstrap_means(arrays(SEVERAL), 50, np.random.default_rng(seed)) for seed in (7, 7)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_an_interval_leaves_the_same_share_out_at_both_ends():
+    assert percentile_interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
+    assert percentile_interval(np.arange(101.0), 1.0) == (0, 100)
+
+
+@pytest.mark.parametrize("values", [[], [[]], [[1.0], []]])
+def test_a_data_set_without_trainings_is_refused(values):
+    with pytest.raises(ValueError, match="values: expected trainings of every data set, got"):
+        bootstrap_means(arrays(values), 10, np.random.default_rng(0))
+
+
+def around(mean, width, seed):
+    return np.random.default_rng(seed).normal(mean, width, 500)
+
+
+def test_what_is_not_separated_from_the_best_is_among_the_best():
+    draws = [around(60, 1, 0), around(66, 1, 1), around(67, 1, 2)]
+    assert find_best([60, 66, 67], draws, 0.95) == [False, True, True]
+    assert find_best([60, 66, 67], draws, 0.2) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("means", "singles", "expected"),
+    [
+        ([60.0, 66.0], [0], [False, True]),  # a single training is never among the best
+        ([60.0, 66.0], [1], [False, False]),  # where it leads, nothing is known to be best
+        ([60.0, np.nan], [1], [False, False]),  # nothing to compare with
+        ([66.0], [], [False]),
+        ([66.0, 66.0], [], [True, True]),
+    ],
+)
+def test_what_nothing_supports_is_not_among_the_best(means, singles, expected):
+    draws = [None if place in singles else np.full(10, mean) for place, mean in enumerate(means)]
+    assert find_best(means, draws, 0.95) == expected

@@ -1,0 +1,499 @@
+"""Every way to make distilled images, on a small project that has a teacher."""
+
+import json
+import shutil
+from contextlib import chdir, contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from tiny_project import (
+    IPC,
+    REPOSITORY,
+    TRAIN,
+    evaluated,
+    images_of,
+    make_project,
+    output,
+    run,
+    runs_of,
+    small,
+    times_of,
+)
+
+from mgd3_kedro.coresets import CORESETS
+from mgd3_kedro.datasets.embedded_digits import read_class
+from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset, read_images
+from mgd3_kedro.datasets.model_folder import ModelFolderDataset
+from mgd3_kedro.evaluation import build_network
+from mgd3_kedro.evaluation.teacher import describe_teacher, load_teacher
+from mgd3_kedro.pipeline_registry import register_pipelines
+from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
+from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.procedures import inversion
+from mgd3_kedro.preflight import check_method
+from mgd3_kedro.records import KNOBS
+from mgd3_kedro.stages import Partition
+
+CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+SETTINGS = {
+    # Models for 4, 4 and 2 of the classes.
+    "minimax": {"epochs": 1, "batch_size": 32, "memory_size": 4, "classes_at_once": 4},
+    "rded": {"candidates": 12, "crops_per_image": 2},
+    "dm": {"network": "convnet1", "iterations": 2},
+    "idc1": {
+        "network": "convnet1",
+        "outer_iterations": 1,
+        "inner_iterations": 1,
+        "pretrain_epochs": 0,
+        "network_images": 16,
+        "batch_real": 8,
+        "learning_rate": 1.0,
+    },
+    "sre2l": {"iterations": 2},
+}
+"""Settings with which a method takes moments."""
+DIGITS = [str(digit) for digit in range(10)]
+KINDS = {
+    kind: [name for name, method in CONFIGURED.items() if method["procedure"] == kind]
+    for kind in dict.fromkeys(method["procedure"] for method in CONFIGURED.values())
+}
+DRAWN = KINDS["denoise"] + KINDS["fine_tune"]
+KEPT = KINDS["select"]
+OPTIMISED = KINDS["match_distribution"] + KINDS["match_gradients"] + KINDS["invert_teacher"]
+TAUGHT = KINDS["cut_crops"] + KINDS["invert_teacher"]
+EVALUATED = [methods[-1] for methods in KINDS.values()]
+"""One method of each kind, for what only whole runs show."""
+TEACHING = {"network": "convnet1_bn", "epochs": 1}
+(NODE,) = (
+    node for node in register_pipelines()["guided_generate"].nodes if node.name == "distill_images"
+)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Make a project with a teacher, and networks trained on the images of one method of a kind."""
+    project = make_project(tmp_path_factory.mktemp("made"))
+    run(project, "train_teacher", "encode", "discover_modes", teacher_training=TEACHING)
+    for method in EVALUATED:
+        with session_of(project, method=method, trainings={"repeats": 1}) as session:
+            session.run(pipeline_names=["distill"], tags=["guided_generate", "train_eval"])
+    return project
+
+
+@contextmanager
+def session_of(project, **changes):
+    bootstrap_project(project)
+    parameters = small(methods=SETTINGS, **changes)
+    with chdir(project), KedroSession.create(project, runtime_params=parameters) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def inputs(ran):
+    """Return what the node that makes images is given."""
+    with session_of(ran) as session:
+        catalog = session.load_context().catalog
+        return {argument: catalog.load(name) for argument, name in NODE._inputs.items()}
+
+
+@pytest.fixture(scope="module")
+def make(inputs):
+    """Make images in a folder, with some of what the node is given changed."""
+
+    def make_images(folder, method, **changes):
+        dataset = ImagePartitionsDataset(filepath=str(folder))
+        dataset.save(NODE.func(**{**inputs, "method": method, **changes}))
+        return dataset.last_save
+
+    return make_images
+
+
+@pytest.fixture(scope="module")
+def made(ran, make):
+    """Make the images of the other methods, too, where a run would have them."""
+    for method in set(CONFIGURED) - set(EVALUATED):
+        make(output(ran, "07_model_output", method) / "images", method)
+    return ran
+
+
+@pytest.fixture
+def copy_of(made, tmp_path):
+    """Copy the images of a method, and what is written down about them."""
+
+    def copy(method):
+        source = output(made, "07_model_output", method)
+        for name in ("images", "images.manifest"):
+            shutil.copytree(source / name, tmp_path / method / name)
+        return tmp_path / method / "images"
+
+    return copy
+
+
+def pixels_in(folder):
+    """Return the bytes of every image below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png"))
+    }
+
+
+def partitions_of(project, method):
+    folder = output(project, "07_model_output", method) / "images"
+    return ImagePartitionsDataset(filepath=str(folder)).load()
+
+
+def provenance_of(project, method):
+    return collect_provenance(partitions_of(project, method))
+
+
+def settings_of(method):
+    """Return the settings of a method as the tiny project has them."""
+    own = yaml.safe_load((REPOSITORY / "conf/mnist/parameters.yml").read_text())["methods"]
+    sources = (CONFIGURED[method], own.get(method, {}), SETTINGS.get(method, {}))
+    merged = {name: value for source in sources for name, value in source.items()}
+    merged.pop("procedure")
+    return merged
+
+
+def write_teacher(folder, network, seed=0):
+    """Write an untrained network of the ten digits as a teacher."""
+    torch.manual_seed(seed)
+    built = build_network(network, 10, 32).eval()
+    folder.mkdir()
+    for name, content in describe_teacher(built, network, 32, DIGITS, {}).items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def teacher_in(folder):
+    """Load a teacher as the catalog does."""
+    return ModelFolderDataset(
+        model=str(folder), family="classifier", root="/", if_missing="write one"
+    ).load()
+
+
+@pytest.fixture(scope="module")
+def another_teacher(tmp_path_factory):
+    """Return a teacher that has not learnt anything."""
+    return teacher_in(write_teacher(tmp_path_factory.mktemp("another") / "teacher", "convnet1_bn"))
+
+
+def as_networks_see(images):
+    """Return uint8 images normalised by ImageNet's colours."""
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+    return (images / 255 - mean) / std
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_every_class_has_as_many_images_of_the_right_side_as_asked_for(method, made):
+    names = [f"{digit}/{number}.png" for digit in DIGITS for number in range(IPC)]
+    assert list(images_of(made, method)) == names
+    folder = output(made, "07_model_output", method) / "images"
+    images = torch.stack([read_images(folder / digit) for digit in DIGITS])
+    assert images.shape == (10, IPC, 3, 32, 32)
+    assert images.float().flatten(2).std(2).min() > 1
+
+
+def test_no_two_methods_make_the_same_images(made):
+    assert len({tuple(images_of(made, method).values()) for method in CONFIGURED}) == len(
+        CONFIGURED
+    )
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(method, made):
+    rows = provenance_of(made, method)
+    assert rows["image"].tolist() == list(images_of(made, method))
+    assert (rows["class_index"].astype(str) == rows["wnid"]).all()
+    assert (rows["seed"] == 0).all()
+    assert rows["mode"].between(0, IPC - 1).all()
+    assert rows["nearest_real"].between(0, 15).all()
+    assert np.isfinite(rows[["distance_to_mode", "distance_to_nearest_real"]]).all(axis=None)
+    settings = (
+        settings_of(method) if method not in KINDS["fine_tune"] else {"mode_guidance_scale": 0}
+    )
+    if method in KINDS["cut_crops"]:
+        assert "batch_size" not in rows
+        del settings["batch_size"]
+    for name, value in settings.items():
+        assert (rows[name] == value).all(), name
+    assert "device" not in rows
+
+
+@pytest.mark.parametrize("method", EVALUATED)
+def test_a_network_trained_on_them_is_a_row_with_the_method_and_its_knobs(method, made):
+    folder = evaluated(made, "08_reporting", method)
+    (row,) = pd.read_csv(folder / "result_rows.csv").to_dict("records")
+    assert (row["method"], row["ipc"], row["network"]) == (method, IPC, "convnet1")
+    assert 0 <= row["top1_last"] <= 100
+    facts = provenance_of(made, method).iloc[0]
+    told = {knob for knob in KNOBS if not pd.isna(row[knob])}
+    assert told == {knob for knob in KNOBS if not pd.isna(facts.get(knob))}
+    assert all(row[knob] == facts[knob] for knob in told)
+    of_coresets = {"coreset", "features"}
+    assert told & of_coresets == (of_coresets if method in KEPT else set())
+    assert ("mode_guidance_scale" in told) == (method in DRAWN)
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_losses_are_measured_where_images_are_found_by_updates(method, made):
+    metrics = measure_generation(partitions_of(made, method), provenance_of(made, method))
+    assert metrics["images"] == 10 * IPC
+    assert metrics["guided_steps"] == (2 if method == "mgd3" else 0)
+    losses = {name: metrics[name] for name in ("first_loss", "last_loss") if name in metrics}
+    assert len(losses) == (2 if method in OPTIMISED else 0)
+    assert all(loss > 0 for loss in losses.values())
+    if method in KINDS["invert_teacher"]:
+        # From noise, the first steps of Adam cannot but help.
+        assert losses["last_loss"] < losses["first_loss"]
+
+
+@pytest.mark.parametrize("method", EVALUATED)
+def test_a_run_keeps_and_tracks_what_is_known_of_its_images(method, made):
+    folder = output(made, "07_model_output", method)
+    kept = pd.read_csv(folder / "provenance.csv", dtype={"wnid": str})
+    expected = provenance_of(made, method)
+    assert list(kept) == list(expected)
+    assert kept["image"].tolist() == expected["image"].tolist()
+    path = output(made, "08_reporting", method) / "generate_metrics.json"
+    metrics = json.loads(path.read_text())
+    assert metrics == pytest.approx(measure_generation(partitions_of(made, method), expected))
+    runs = [one.data for one in runs_of(made) if "generate/images" in one.data.metrics]
+    (tracked, *_) = [one.metrics for one in runs if one.params["method"] == method]
+    assert {name: tracked[f"generate/{name}"] for name in metrics} == pytest.approx(metrics)
+
+
+@pytest.mark.parametrize("method", KEPT)
+def test_images_that_are_kept_are_real_ones_byte_for_byte(method, made):
+    rows = provenance_of(made, method)
+    folder = output(made, "07_model_output", method) / "images"
+    for digit in DIGITS:
+        real = read_class(int(digit), *TRAIN)
+        places = rows[rows["wnid"] == digit]["nearest_real"].tolist()
+        assert len(set(places)) == IPC
+        assert torch.equal(read_images(folder / digit), real[places])
+
+
+@pytest.mark.parametrize("method", [*OPTIMISED, *KINDS["cut_crops"]])
+def test_images_that_are_made_are_no_real_ones(method, made):
+    folder = output(made, "07_model_output", method) / "images"
+    for digit in DIGITS:
+        real = read_class(int(digit), *TRAIN).flatten(1)
+        images = read_images(folder / digit).flatten(1)
+        assert not (images[:, None] == real[None]).all(2).any()
+
+
+def test_a_second_run_makes_nothing_again_whatever_networks_are_to_learn_from_it(ran):
+    folder = output(ran, "07_model_output", "dm") / "images"
+    before = times_of(folder)
+    learning = {"learning_rate": 0.5, "cutmix": False}
+    run(ran, "guided_generate", method="dm", methods=SETTINGS, evaluation=learning)
+    assert times_of(folder) == before
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_images_that_are_there_are_skipped_as_long_as_a_teacher_sees_the_same(
+    method, copy_of, make
+):
+    folder = copy_of(method)
+    before = times_of(folder)
+    for seen_size in (None, 32, *(() if method in TAUGHT else (16,))):
+        report = make(folder, method, seen_size=seen_size)
+        assert (report.computed, report.skipped) == (0, 10)
+    assert times_of(folder) == before
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_images_of_a_class_that_were_lost_are_made_again_as_they_were(method, copy_of, make):
+    folder = copy_of(method)
+    before, times = pixels_in(folder), times_of(folder)
+    shutil.rmtree(folder / "7")
+    assert make(folder, method).computed == 1
+    assert pixels_in(folder) == before
+    after = times_of(folder)
+    assert {name for name in after if after[name] != times[name]} == {"7/0.png", "7/1.png"}
+
+
+def test_classes_that_a_teacher_is_not_shown_together_do_not_change_each_other(
+    make, inputs, monkeypatch, tmp_path
+):
+    # Groups of 4, 4 and 2 classes: the teacher sees 4 images at once, one of each of its classes.
+    monkeypatch.setattr(inversion, "LABELS_AT_ONCE", 4)
+    assert make(tmp_path / "all", "sre2l").computed == 10
+    images = pixels_in(tmp_path / "all")
+    shutil.rmtree(tmp_path / "all/9")
+    shutil.rmtree(tmp_path / "all/4")
+    assert make(tmp_path / "all", "sre2l").computed == 2
+    assert pixels_in(tmp_path / "all") == images
+    # Hardly optimised, they show the noise that each began with.
+    noise = {"sre2l": {**inputs["methods"]["sre2l"], "learning_rate": 1e-9}}
+    make(tmp_path / "noise", "sre2l", methods=noise)
+    assert len(set(pixels_in(tmp_path / "noise").values())) == 10 * IPC
+
+
+@pytest.mark.parametrize("at_once", [4, 100])
+def test_a_teacher_sees_in_images_found_by_it_the_class_they_are_kept_as(
+    at_once, make, inputs, another_teacher, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(inversion, "LABELS_AT_ONCE", at_once)
+    settings = {"iterations": 6, "r_bn": 0.0, "crop_min_scale": 1.0, "jitter": 0}
+    methods = {"sre2l": {**inputs["methods"]["sre2l"], **settings}}
+    make(tmp_path / "images", "sre2l", methods=methods, teacher=another_teacher)
+    teacher = load_teacher(another_teacher.load(), inputs["benchmark"].classes, 32)
+    images = torch.cat([read_images(tmp_path / "images" / digit) for digit in DIGITS])
+    with torch.no_grad():
+        seen = teacher(as_networks_see(images)).argmax(1)
+    assert seen.tolist() == [digit for digit in range(10) for _ in range(IPC)]
+
+
+def test_images_depend_on_those_of_other_classes_if_they_are_found_together(copy_of, make, inputs):
+    replaced = {**inputs["train_images"]}
+    replaced["7"] = replaced["8"]
+    changed = {name: {**inputs[name], "7": inputs[name]["8"]} for name in ("latents", "modes")}
+    assert make(copy_of("idc1"), "idc1", train_images=replaced, **changed).computed == 10
+    alone = copy_of("dm")
+    assert make(alone, "dm", train_images=replaced, **changed).computed == 1
+    # Random numbers are those of the class: from the same real images it has others.
+    images = pixels_in(alone)
+    assert not {images["7/0.png"], images["7/1.png"]} & {images["8/0.png"], images["8/1.png"]}
+
+
+def test_images_that_show_four_each_are_written_as_what_they_show(make, inputs, tmp_path):
+    methods = {"idc1": {**inputs["methods"]["idc1"], "factor": 2}}
+    make(tmp_path / "images", "idc1", methods=methods)
+    partitions = ImagePartitionsDataset(filepath=str(tmp_path / "images")).load()
+    for digit, partition in partitions.items():
+        images = partition.load()
+        assert images.shape == (partition.count, 3, 32, 32) == (4 * IPC, 3, 32, 32)
+        assert [row["image"] for row in partition.rows] == [
+            f"{digit}/{number}.png" for number in range(4 * IPC)
+        ]
+        # Enlarged twice, neighbours are nearer each other than pixels of real digits.
+        steps, real = (i.float().diff(dim=3).abs().max() for i in (images, read_class(0, 0, 8)))
+        assert steps < 0.9 * real
+
+
+@pytest.mark.parametrize("method", ["random", "rded", "dm", "idc1", "sre2l"])
+def test_another_seed_makes_other_images_and_the_same_seed_the_same(method, make, made, tmp_path):
+    torch.manual_seed(99)
+    make(tmp_path / "same", method)
+    assert pixels_in(tmp_path / "same") == images_of(made, method)
+    make(tmp_path / "other", method, distillation=DistillationConfig(IPC, 1))
+    other = pixels_in(tmp_path / "other")
+    same = [name for name, image in images_of(made, method).items() if other[name] == image]
+    # Two real images of sixteen may be drawn again.
+    assert len(same) <= (6 if method == "random" else 0)
+
+
+@pytest.mark.parametrize("method", CONFIGURED)
+def test_another_teacher_makes_other_images_of_the_methods_that_ask_one_alone(
+    method, copy_of, make, another_teacher
+):
+    folder = copy_of(method)
+    before = pixels_in(folder)
+    report = make(folder, method, teacher=another_teacher)
+    assert report.computed == (10 if method in TAUGHT else 0)
+    changed = {name for name, image in pixels_in(folder).items() if image != before[name]}
+    assert bool(changed) == (method in TAUGHT)
+
+
+@pytest.mark.parametrize("method", ["herding", "k_center", "kmeans_closest"])
+def test_what_a_teacher_sees_chooses_other_images_than_latents_do(
+    method, make, inputs, made, tmp_path
+):
+    methods = {method: {**inputs["methods"][method], "features": "teacher"}}
+    make(tmp_path / "images", method, methods=methods)
+    chosen = pixels_in(tmp_path / "images")
+    assert chosen.keys() == images_of(made, method).keys()
+    assert chosen != images_of(made, method)
+    teacher = load_teacher(inputs["teacher"].load(), inputs["benchmark"].classes, 32).network
+    for digit in ("0", "6"):
+        real = read_class(int(digit), *TRAIN)
+        with torch.no_grad():
+            read = teacher.features(as_networks_see(real))
+        places = CORESETS[method](read, IPC, 0)
+        assert torch.equal(read_images(tmp_path / "images" / digit), real[places])
+
+
+def test_crops_are_those_that_the_teacher_recognises_best_in_the_order_of_its_ranking(inputs, made):
+    teacher = load_teacher(inputs["teacher"].load(), inputs["benchmark"].classes, 32)
+    folder = output(made, "07_model_output", "rded") / "images"
+    for digit in (0, 5):
+        images = read_images(folder / str(digit))
+        # Place p * ipc + i of the ranking is patch p of image i, shown within the mean colour.
+        patches = [images[..., y : y + 16, x : x + 16] for y in (0, 16) for x in (0, 16)]
+        shown = torch.zeros(4 * IPC, 3, 32, 32)
+        shown[..., 8:24, 8:24] = as_networks_see(torch.cat(patches))
+        with torch.no_grad():
+            logits = teacher(shown)
+        losses = logits.logsumexp(1) - logits[:, digit]
+        # Patches were scored before they were rounded to bytes.
+        assert (losses.diff() > -0.02).all()
+        assert losses[-1] > losses[0] + 0.1
+
+
+def test_a_method_without_its_teacher_is_refused_before_any_work(made, tmp_path):
+    before = times_of(made / "data"), len(runs_of(made))
+    message = "expected model weights in .*; kedro run --pipelines=train_teacher --env mnist"
+    with pytest.raises(DatasetError, match=message):
+        run(made, "guided_generate", method="rded", teacher=str(tmp_path))
+    assert (times_of(made / "data"), len(runs_of(made))) == before
+
+
+@pytest.fixture
+def check(inputs):
+    """Check a method before the run, with a teacher and settings of its own."""
+
+    def check_with(method, teacher, **settings):
+        methods = {**inputs["methods"], method: {**inputs["methods"][method], **settings}}
+        read = {name: inputs[argument] for argument, name in NODE._inputs.items()}
+        changes = {"params:method": method, "params:methods": methods, "teacher": teacher}
+        check_method({**read, "params:ipc": IPC, **changes})
+
+    return check_with
+
+
+ASKING = [*((method, {}) for method in TAUGHT), *((m, {"features": "teacher"}) for m in KEPT)]
+
+
+@pytest.mark.parametrize(("method", "settings"), ASKING)
+def test_every_method_that_asks_a_teacher_is_refused_without_one(
+    method, settings, check, inputs, tmp_path
+):
+    check(method, inputs["teacher"], **settings)
+    missing = ModelFolderDataset(
+        model=str(tmp_path), family="classifier", root="/", if_missing="train one", optional=True
+    )
+    with pytest.raises(DatasetError, match=r"--params model=FOLDER; train one"):
+        check(method, missing.load(), **settings)
+
+
+@pytest.mark.parametrize("method", sorted(set(CONFIGURED) - set(TAUGHT)))
+def test_a_method_that_asks_no_teacher_does_without(method, check, tmp_path):
+    check(method, Partition(lambda: pytest.fail("the teacher was asked"), "missing"))
+
+
+def test_a_teacher_without_batch_norm_is_refused_where_its_statistics_are_asked(check, tmp_path):
+    teacher = teacher_in(write_teacher(tmp_path / "teacher", "convnet1"))
+    check("rded", teacher)
+    with pytest.raises(ValueError, match="expected a network with batch norm"):
+        check("sre2l", teacher)
+
+
+def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ResNetConfig(
+        embedding_size=4, hidden_sizes=[4], depths=[1], num_labels=10
+    )
+    transformers.ResNetForImageClassification(config).save_pretrained(tmp_path)
+    teacher = teacher_in(tmp_path)
+    check("sre2l", teacher)
+    message = r"expected a teacher made by train_teacher, .* take features=latents with this one"
+    with pytest.raises(ValueError, match=message):
+        check("herding", teacher, features="teacher")

@@ -1,0 +1,352 @@
+"""Methods as they are planned: settings, what they need, what they refuse, what they depend on."""
+
+from dataclasses import fields, replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tiny_project import REPOSITORY
+
+from mgd3_kedro.datasets.fingerprint import plain_text
+from mgd3_kedro.devices import PRECISIONS
+from mgd3_kedro.evaluation import build_network
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.teacher import Published, Selected
+from mgd3_kedro.pipelines.guided_generate.nodes import measure_generation
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    DistillationConfig,
+    Source,
+    build_settings,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES, plan_method
+from mgd3_kedro.pipelines.guided_generate.procedures.selection import FEATURES, Selection
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    Origin,
+    describe_images,
+    nearest_modes,
+)
+from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import Partition, is_neutral
+
+METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+OF = {
+    procedure: [name for name, method in METHODS.items() if method["procedure"] == procedure]
+    for procedure in PROCEDURES
+}
+TAUGHT = {"rded", "sre2l", "herding_taught"}
+WITH_TAUGHT = {**METHODS, "herding_taught": {**METHODS["herding"], "features": "teacher"}}
+
+
+@pytest.fixture
+def make_common(make_classes, make_diffusion, make_autoencoding):
+    """Return what methods share, for three classes of 256 px, with some of it changed."""
+
+    def make(**changes):
+        shared = {
+            "classes": tuple(make_classes([0, 1, 2])),
+            "image_size": 256,
+            "teacher_size": 224,
+            "diffusion": make_diffusion(),
+            "autoencoder": make_autoencoding(),
+            "sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 25, None),
+            "distillation": DistillationConfig(10, 0),
+            "mode_finder": "kmeans",
+            "device": "cpu",
+            "checkpoints": "",
+        }
+        return Common(**{**shared, **changes})
+
+    return make
+
+
+def test_every_procedure_is_that_of_a_configured_method():
+    assert all(OF.values())
+    assert sum(map(len, OF.values())) == len(METHODS)
+
+
+@pytest.mark.parametrize("method", WITH_TAUGHT)
+def test_a_configured_method_is_planned_from_sources_that_there_are(method, make_common):
+    plan = plan_method(method, WITH_TAUGHT, make_common())
+    assert set(plan.needs) <= set(get_args(Source))
+    assert len(set(plan.needs)) == len(plan.needs)
+    asks = method in TAUGHT
+    assert ("teacher" in plan.needs) == (plan.try_teacher is not None) == asks
+
+
+@pytest.mark.parametrize("method", OF["denoise"])
+def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, make_common):
+    common = make_common()
+    own = {name: value for name, value in METHODS[method].items() if name != "procedure"}
+    plan = plan_method(method, METHODS, common)
+    assert plan.settings.sampling == replace(common.sampling, **own)
+    assert plan.settings.diffusion == common.diffusion
+
+
+@pytest.mark.parametrize(
+    ("max_batch", "ipc", "classes"), [(128, 10, 13), (128, 128, 1), (128, 129, 1), (1, 10, 1)]
+)
+def test_classes_that_fit_a_batch_are_denoised_together(max_batch, ipc, classes, make_common):
+    diffusion = replace(make_common().diffusion, max_batch=max_batch)
+    common = make_common(diffusion=diffusion, distillation=DistillationConfig(ipc, 0))
+    assert plan_method("mgd3", METHODS, common).group_size == classes
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_setting_that_a_method_does_not_have_is_refused_by_name(method, make_common):
+    methods = {**METHODS, method: {**METHODS[method], "batch": 3}}
+    with pytest.raises(
+        ValueError, match=rf"^methods\.{method}: unknown setting of a method 'batch'"
+    ):
+        plan_method(method, methods, make_common())
+
+
+@pytest.mark.parametrize("method", [*OF["match_distribution"], *OF["match_gradients"]])
+def test_where_pixels_are_optimised_is_no_setting_of_a_method(method, make_common):
+    methods = {**METHODS, method: {**METHODS[method], "device": "cuda"}}
+    with pytest.raises(ValueError, match="unknown setting of a method 'device'"):
+        plan_method(method, methods, make_common())
+    plan = plan_method(method, METHODS, make_common(device="auto"))
+    assert plan.settings.config.device == "auto"
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (method, name)
+        for method, settings in METHODS.items()
+        if method not in OF["denoise"]
+        for name in settings
+        if name != "procedure"
+    ],
+)
+def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common):
+    settings = {key: value for key, value in METHODS[method].items() if key != name}
+    with pytest.raises(ValueError, match=rf"^methods\.{method}: expected the setting {name}, got"):
+        plan_method(method, {method: settings}, make_common())
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        ("mgd3", {"mode_guidance_scale": -1}, "mode_guidance_scale: expected a number in"),
+        ("random", {"coreset": "randm"}, "unknown coreset 'randm': .* did you mean 'random'"),
+        (
+            "herding",
+            {"features": "pixels"},
+            "unknown features 'pixels': expected one of latents, t",
+        ),
+        ("rded", {"crop_min_scale": 0}, r"crop_min_scale: expected a number in \(0, 1\], got 0"),
+        ("rded", {"factor": 3}, "factor: expected a side that is a multiple of 3, as 255 or 258"),
+        ("rded", {"candidates": 39}, r"candidates: expected a number in \[40, inf\), got 39"),
+        ("dm", {"network": "convnet7", "size": 64}, "convnet7: expected images of at least 128"),
+        ("dm", {"network": "convnet9"}, "unknown network 'convnet9'"),
+        ("idc1", {"network": "convnet7", "size": 64}, "convnet7: expected images of at least 128"),
+        ("idc1", {"factor": 3}, "factor: expected a side that is a multiple of 3"),
+        ("sre2l", {"iterations": 0.5}, "iterations: expected a number in"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_with_its_method(
+    method, changes, message, make_common
+):
+    own = {**METHODS[method], **changes}
+    common = make_common(image_size=own.pop("size", 256))
+    with pytest.raises(ValueError, match=rf"^methods\.{method}: {message}"):
+        plan_method(method, {method: own}, common)
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ({"mine": {"procedure": "dream"}}, "unknown procedure of method mine 'dream'"),
+        ({"mine": {"coreset": "random"}}, "unknown procedure of method mine ''"),
+        ({"mine": None}, "unknown procedure of method mine ''"),
+        ({"yours": {}}, "unknown method 'mine': expected one of yours"),
+    ],
+)
+def test_a_method_without_a_procedure_is_refused(methods, message, make_common):
+    with pytest.raises(ValueError, match=message):
+        plan_method("mine", methods, make_common())
+
+
+def test_as_few_candidates_as_there_are_crops_are_enough(make_common):
+    methods = {"rded": {**METHODS["rded"], "candidates": 40}}
+    assert plan_method("rded", methods, make_common()).settings.config.candidates == 40
+
+
+SELECTED = {name for name, method in WITH_TAUGHT.items() if method["procedure"] == "select"}
+DRAWN = {*OF["denoise"], *OF["fine_tune"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "invalidated"),
+    [
+        ({"device": "auto"}, set()),
+        ({"checkpoints": "elsewhere"}, set()),
+        ({"teacher_size": 112}, TAUGHT),
+        ({"distillation": DistillationConfig(10, 1)}, set(WITH_TAUGHT)),
+        ({"distillation": DistillationConfig(9, 0)}, set(WITH_TAUGHT)),
+        ({"image_size": 128}, set(WITH_TAUGHT) - SELECTED),
+        ({"mode_finder": "random"}, DRAWN),
+        ({"sampling": SamplingConfig("noise", 0.6, 0.1, "constant", 25, None)}, DRAWN),
+    ],
+    ids=[
+        "device",
+        "checkpoints",
+        "teacher_size",
+        "seed",
+        "ipc",
+        "image_size",
+        "mode_finder",
+        "sampling",
+    ],
+)
+def test_images_depend_on_what_their_method_reads_and_on_nothing_else(
+    change, invalidated, make_common
+):
+    def identities(common):
+        plans = {name: plan_method(name, WITH_TAUGHT, common) for name in WITH_TAUGHT}
+        return {name: plain_text(plan.settings) for name, plan in plans.items()}
+
+    before, after = identities(make_common()), identities(make_common(**change))
+    assert {name for name in before if before[name] != after[name]} == invalidated
+
+
+def test_images_depend_on_all_classes_if_a_model_tells_them_apart(make_common, make_classes):
+    fewer = make_common(classes=tuple(make_classes([0, 1])))
+    for name in WITH_TAUGHT:
+        settings = [plan_method(name, WITH_TAUGHT, c).settings for c in (make_common(), fewer)]
+        told_apart = name in TAUGHT or name in OF["fine_tune"]
+        assert (plain_text(settings[0]) != plain_text(settings[1])) == told_apart
+
+
+def test_settings_are_those_configured_and_those_given():
+    settings = build_settings(Selection, {"config": 1}, distillation=2, schooling=None)
+    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, None]
+
+
+def test_every_kind_of_features_says_whether_it_asks_a_teacher(make_common):
+    for name, kind in FEATURES.items():
+        methods = {"mine": {"procedure": "select", "coreset": "random", "features": name}}
+        plan = plan_method("mine", methods, make_common())
+        assert ("teacher" in plan.needs) == kind.taught == (plan.settings.schooling is not None)
+
+
+def make_teacher(network, indices, size=16):
+    selected = Selected(network, torch.tensor(indices)).eval()
+    return Teacher(Passes(selected, PRECISIONS["fp32"], torch.device("cpu")), size)
+
+
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
+
+
+def seen(images):
+    """Return what networks see of uint8 images, by ImageNet's colours."""
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    unit = images.numpy() / 255
+    return torch.from_numpy(((unit - mean[:, None, None]) / std[:, None, None]).astype(np.float32))
+
+
+@torch.no_grad()
+def test_features_are_what_the_last_layer_of_the_teacher_reads(images):
+    network = build_network("convnet2_bn", 4, 16).eval()
+    features = make_teacher(network, [2, 0]).features(images)
+    assert features.shape == (5, 128 * 4 * 4)
+    layer = network.classifier
+    logits = features.numpy() @ layer.weight.numpy().T + layer.bias.numpy()
+    assert np.allclose(logits, network(seen(images)).numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [16, 12])
+@torch.no_grad()
+def test_a_score_is_the_cross_entropy_among_the_classes_of_the_benchmark(side, images):
+    network = build_network("convnet1_bn", 4, side).eval()
+    teacher = make_teacher(network, [3, 1, 0], side)
+    scores = teacher.cross_entropy(images / 255, 1)
+    small = images / 255
+    if side != 16:
+        channels = [Image.fromarray(channel) for channel in small.flatten(0, 1).numpy()]
+        resized = [c.resize((side, side), Image.Resampling.BILINEAR) for c in channels]
+        small = torch.from_numpy(np.array(resized)).unflatten(0, (5, 3))
+    logits = network(seen(small * 255)).double().numpy()[:, [3, 1, 0]]
+    expected = np.log(np.exp(logits).sum(1)) - logits[:, 1]
+    assert np.allclose(scores.numpy(), expected, atol=1e-4)
+    assert scores.shape == (5,)
+
+
+def test_a_teacher_that_does_not_tell_features_is_refused(images):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4], depths=[1], num_labels=3)
+    published = Published(transformers.ResNetForImageClassification(config))
+    teacher = make_teacher(published, [0, 2])
+    assert teacher.cross_entropy(images / 255, 1).shape == (5,)
+    with pytest.raises(ValueError, match=r"made by train_teacher, .* take features=latents"):
+        teacher.features(images)
+
+
+def test_an_image_that_was_made_for_no_mode_has_the_nearest():
+    modes, latents = torch.randn(4, 2, 3, 3), torch.randn(6, 2, 3, 3)
+    differences = (latents[:, None] - modes[None]).double().numpy()
+    expected = np.square(differences).sum((2, 3, 4)).argmin(1)
+    assert nearest_modes(latents, {"modes": modes}).tolist() == expected.tolist()
+    assert len(set(expected.tolist())) > 1
+
+
+def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_classes):
+    (spec,) = make_classes([7])
+    real = torch.zeros(4, 1, 2, 2)
+    real[1], real[2], real[3] = 1, 2, 3
+    found = {"modes": torch.stack([real[0], real[3]]), "assignment": torch.tensor([0, 0, 1, -1])}
+    origin = Origin(spec, 5, torch.tensor([1, 0]), {"coreset": "random"})
+    rows = describe_images(origin, real[[2, 1]] + 0.25, real, found)
+    expected = [
+        {"image": "n00000007/0.png", "mode": 1, "mode_members": "2", "nearest_real": 2},
+        {"image": "n00000007/1.png", "mode": 0, "mode_members": "0 1", "nearest_real": 1},
+    ]
+    # Four dimensions, each off by the same: twice that is the distance.
+    for row, values, off in zip(rows, expected, (0.75, 1.25), strict=True):
+        assert {name: row[name] for name in values} == values
+        assert row["mode_member_count"] == len(values["mode_members"].split())
+        assert row["distance_to_mode"] == pytest.approx(2 * off)
+        assert row["distance_to_nearest_real"] == pytest.approx(0.5)
+        assert (row["seed"], row["coreset"], row["class_index"]) == (5, "random", 7)
+
+
+def of_classes(*metrics):
+    return {
+        str(number): Partition(lambda: None, "0", 4, 2.0, {"guided_steps": number, **measured})
+        for number, measured in enumerate(metrics)
+    }
+
+
+def test_losses_are_means_over_the_classes_where_there_are_any():
+    places = {"distance_to_mode": [1.0, 2.0], "distance_to_nearest_real": [3.0, 5.0]}
+    measured = {
+        "images": 8,
+        "images_per_second": 2.0,
+        "guided_steps": 1,
+        "mean_distance_to_mode": 1.5,
+        "mean_distance_to_nearest_real": 4.0,
+    }
+    drawn = of_classes({}, {})
+    assert measure_generation(drawn, pd.DataFrame(places)) == measured
+    losses = ({"first_loss": 8.0, "last_loss": 1.0}, {"first_loss": 4.0, "last_loss": 2.0})
+    optimised = measure_generation(of_classes(*losses), pd.DataFrame(places))
+    assert optimised == {**measured, "first_loss": 6.0, "last_loss": 1.5}
+
+
+def test_what_only_changes_speed_is_no_part_of_an_identity(make_common):
+    plan = plan_method("rded", METHODS, make_common())
+    assert [field.name for field in fields(plan.settings.config) if is_neutral(field)] == [
+        "batch_size"
+    ]
+    other = {"rded": {**METHODS["rded"], "batch_size": 7}}
+    changed = plan_method("rded", other, make_common())
+    assert plain_text(changed.settings) == plain_text(plan.settings)

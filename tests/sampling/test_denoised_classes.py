@@ -1,0 +1,158 @@
+"""Options of sampling as classes are denoised with a saved model."""
+
+import pytest
+import torch
+
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
+    denoise_classes,
+    fitting_batches,
+    plan_denoising,
+)
+from mgd3_kedro.sampling import choose_candidates
+from mgd3_kedro.stages import LoadedTask
+
+IPC = 3
+ALL = {
+    "mode_guidance_adaptation": 0.5,
+    "tangent_components": 2,
+    "repulsion_scale": 0.1,
+    "noise_coupling": "transport",
+    "candidates": 2,
+}
+JOINT = [{"repulsion_scale": 0.1}, {"noise_coupling": "transport"}]
+OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL]
+
+
+@pytest.fixture(autouse=True)
+def forget_batches():
+    fitting_batches.cache_clear()
+    yield
+    fitting_batches.cache_clear()
+
+
+@pytest.fixture
+def tasks(make_classes, model_folder):
+    """Return wnid -> what three classes are denoised from."""
+    loaded = {}
+    for spec in make_classes([5, 0, 2]):
+        real = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(spec.label))
+        found = {"modes": real[:IPC].clone(), "assignment": torch.arange(20) % IPC}
+        loaded[spec.wnid] = LoadedTask(({"latents": real}, found, model_folder), spec)
+    return loaded
+
+
+@pytest.fixture
+def plan(make_diffusion, make_autoencoding, make_sampling):
+    """Plan images with so many at once and some options on."""
+
+    def make(max_batch=9, ipc=IPC, **changes):
+        asked = {
+            "image_size": 16,
+            "diffusion": make_diffusion(num_inference_steps=4, max_batch=max_batch),
+            "autoencoder": make_autoencoding(),
+            "sampling": make_sampling(stop_guidance_step=1),
+            "distillation": DistillationConfig(ipc, 0),
+            "mode_finder": "kmeans",
+        }
+        return plan_denoising(changes, Common(**{**dict.fromkeys(Common._fields), **asked}))
+
+    return make
+
+
+def bytes_of(made):
+    return {wnid: each.value.numpy().tobytes() for wnid, each in made.items()}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: "+".join(option))
+def test_classes_are_the_same_whatever_classes_and_batches_they_are_made_with(option, tasks, plan):
+    settings = plan(**option).settings
+    together = bytes_of(denoise_classes(tasks, settings))
+    alone = {}
+    for wnid in reversed(tasks):
+        alone |= bytes_of(denoise_classes({wnid: tasks[wnid]}, settings))
+    fitting_batches.cache_clear()
+    smaller = bytes_of(denoise_classes(tasks, plan(max_batch=4, **option).settings))
+    assert together == alone == smaller
+    assert together != bytes_of(denoise_classes(tasks, plan().settings))
+
+
+def test_the_kept_of_some_draws_are_told_by_number(tasks, plan):
+    made = denoise_classes(tasks, plan(candidates=4).settings)
+    numbers = {wnid: [row["candidate"] for row in each.rows] for wnid, each in made.items()}
+    kept = {number for of_class in numbers.values() for number in of_class}
+    assert kept <= {0, 1, 2, 3}
+    assert len(kept) > 1
+    plain = denoise_classes(tasks, plan().settings)
+    for wnid, each in plain.items():
+        assert not any("candidate" in row for row in each.rows)
+        same = [number == 0 for number in numbers[wnid]]
+        equal = (made[wnid].value == each.value).flatten(1).all(1)
+        assert equal.tolist() == same
+
+
+def test_the_kept_are_nearer_to_the_real_latents_than_the_first_draws(tasks, plan, monkeypatch):
+    pools = []
+
+    def watch(pool, real):
+        chosen = choose_candidates(pool, real)
+        pools.append((pool, real, chosen))
+        return chosen
+
+    monkeypatch.setattr(
+        "mgd3_kedro.pipelines.guided_generate.procedures.denoising.choose_candidates", watch
+    )
+    denoise_classes(tasks, plan(candidates=4).settings)
+    assert len(pools) == len(tasks)
+    for (pool, real, chosen), task in zip(pools, tasks.values(), strict=True):
+        assert torch.equal(real, task.inputs[0]["latents"])
+        kept = pool[chosen, torch.arange(IPC)]
+        sums = [
+            torch.cdist(real.flatten(1), each.flatten(1)).amin(1).sum() for each in (kept, pool[0])
+        ]
+        assert sums[0] <= sums[1]
+
+
+@pytest.mark.parametrize("option", [*JOINT, ALL], ids=lambda option: "+".join(option))
+def test_a_batch_that_cannot_hold_a_class_is_refused_with_what_to_do(option, plan):
+    named = " and ".join(name for name in ("repulsion_scale", "noise_coupling") if name in option)
+    message = (
+        f"^max_batch: expected at least the 10 images of a class, .* by {named}, got 9; "
+        "raise diffusion.max_batch"
+    )
+    with pytest.raises(ValueError, match=message):
+        plan(max_batch=9, ipc=10, **option)
+    assert plan(max_batch=10, ipc=10, **option).group_size == 1
+
+
+@pytest.mark.parametrize(
+    "option", [{}, *({name: ALL[name]} for name in list(ALL)[:2]), {"candidates": 2}]
+)
+def test_images_that_depend_on_themselves_alone_fit_any_batch(option, plan):
+    assert plan(max_batch=1, ipc=10, **option).group_size == 1
+
+
+def test_a_class_is_not_parted_when_memory_runs_out(tasks, plan, monkeypatch):
+    from mgd3_kedro.pipelines.guided_generate.procedures import denoising
+
+    seen, draw = [], denoising.denoise
+
+    def short_of_memory(backbone, modes, *others):
+        seen.append(len(modes))
+        if len(modes) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return draw(backbone, modes, *others)
+
+    settings = plan(repulsion_scale=0.1).settings
+    expected = bytes_of(denoise_classes(tasks, settings))
+    fitting_batches.cache_clear()
+    monkeypatch.setattr(denoising, "denoise", short_of_memory)
+    assert bytes_of(denoise_classes(tasks, settings)) == expected
+    assert seen == [9, 3, 3, 3]
+
+
+def test_options_are_told_in_the_rows_of_every_image(tasks, plan):
+    options = {**ALL, "candidates": 1}
+    for each in denoise_classes(tasks, plan(**options).settings).values():
+        for row in each.rows:
+            assert {name: row[name] for name in options} == options

@@ -1,0 +1,339 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from filelock import FileLock
+from kedro.framework.startup import bootstrap_project
+from safetensors.torch import load_file, save_file
+from tiny_project import IPC, as_options, make_project, run, runs_of, small, times_of
+
+from mgd3_kedro.cli import cli
+
+PARENT = "mlflow.parentRunId"
+FINDERS, SEEDS = ("kmeans", "random"), (0, 1)
+GRID = ("--over", "modes.mode_finder=kmeans,random", "--over", "seed=0,1")
+ALL = ("--pipelines", "distill", "--to-nodes", "collect_rows", "--name", "grid", "--jobs", "2")
+POINTS = [f"mode_finder={finder}-seed={seed}" for finder in FINDERS for seed in SEEDS]
+# One class at a time and many steps, so that there is a middle to be interrupted in.
+SLOW = {
+    "modes_variant": "-mode_finder=kmeans",
+    "diffusion": {"max_batch": 1, "num_inference_steps": 60},
+}
+TO_IMAGES = ("--pipelines", "guided_generate", "--to-nodes", "distill_images")
+DRAWN = (*TO_IMAGES, "--name", "drawn", "--over", "seed=1,0")
+
+
+def arguments(*options, **changes):
+    """Return the command line of a sweep with small parameters, and others over them."""
+    return ["sweep", *options, "--params", ",".join(as_options(small(**changes)))]
+
+
+def sweep(project, *options, **changes):
+    """Run `kedro sweep` in this process; its points are processes of their own."""
+    bootstrap_project(project)
+    with chdir(project):
+        return CliRunner().invoke(cli, arguments(*options, **changes))
+
+
+def states(project, name):
+    """Return the table of the points' states."""
+    path = project / "data/08_reporting/sweeps" / name / "points.csv"
+    return pd.read_csv(path, keep_default_na=False).set_index("point")
+
+
+def family(project, name):
+    """Return the parent run of a sweep, and its children by name, newest first."""
+    runs = runs_of(project)
+    (parent,) = [run for run in runs if run.data.tags.get("sweep") == name]
+    children = [run for run in runs if run.data.tags.get(PARENT) == parent.info.run_id]
+    return parent, children
+
+
+def folder_of(project, stage, finder, seed):
+    return project / f"data/{stage}/mnist/test/dit/ipc{IPC}/mgd3-mode_finder={finder}/seed{seed}"
+
+
+def modes_of(project, finder, seed):
+    variant = f"-mode_finder={finder}" if finder else ""
+    return project / f"data/04_feature/mnist/test/dit/ipc{IPC}/seed{seed}{variant}/modes"
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Sweep a grid of two by two in a new project, two points at a time."""
+    project = make_project(tmp_path_factory.mktemp("swept"))
+    result = sweep(project, *ALL, *GRID)
+    assert result.exit_code == 0, result.output
+    return project, result
+
+
+def test_a_sweep_says_how_far_it_is_and_ends_well(swept):
+    lines = swept[1].stdout.splitlines()
+    assert lines[0] == "grid: 4 points, 0 done before; logs in data/08_reporting/sweeps/grid"
+    assert [line.split("]")[0] for line in lines[1:]] == ["[1/4", "[2/4", "[3/4", "[4/4"]
+    assert {line.split()[1].rstrip(":") for line in lines[1:]} == set(POINTS)
+    for line in lines[1:-1]:
+        assert "done in " in line
+        assert line.endswith(" to go")
+    assert "to go" not in lines[-1]
+
+
+def test_every_point_is_a_child_run_under_one_parent(swept):
+    parent, children = family(swept[0], "grid")
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "grid"
+    assert parent.data.params == {"modes.mode_finder": "kmeans, random", "seed": "0, 1"}
+    assert {child.info.run_name for child in children} == set(POINTS)
+    assert len(children) == 4
+    assert len(runs_of(swept[0])) == 5
+    for child in children:
+        params = child.data.params
+        assert child.info.status == "FINISHED"
+        assert (
+            child.info.run_name
+            == f"mode_finder={params['modes.mode_finder']}-seed={params['seed']}"
+        )
+        assert params["diffusion.num_inference_steps"] == "4"
+        assert child.data.metrics["train_networks/run_seconds"] > 0
+
+
+def test_every_state_is_written_down(swept):
+    table = states(swept[0], "grid")
+    assert list(table.index) == POINTS
+    assert set(table["status"]) == {"done"}
+    assert (table["seconds"] > 0).all()
+    children = {child.info.run_name: child.info.run_id for child in family(swept[0], "grid")[1]}
+    assert table["run_id"].to_dict() == children
+    assert set(table["error"]) == {""}
+    logs = swept[0] / "data/08_reporting/sweeps/grid"
+    for name in POINTS:
+        assert "trainings: 2 of 2" in (logs / f"{name}.log").read_text()
+        options = yaml.safe_load((logs / f"{name}.yml").read_text())["run"]
+        assert f"-seed={options['params']['seed']}" in name
+
+
+def test_every_point_has_rows_and_images_in_a_folder_of_its_own(swept):
+    images = []
+    for finder in FINDERS:
+        for seed in SEEDS:
+            (path,) = folder_of(swept[0], "08_reporting", finder, seed).rglob("result_rows.csv")
+            rows = pd.read_csv(path)
+            assert (len(rows), set(rows["seed"])) == (2, {seed})
+            folder = folder_of(swept[0], "07_model_output", finder, seed) / "images"
+            paths = sorted(folder.rglob("*.png"))
+            assert len(paths) == 10 * IPC
+            images.append(b"".join(path.read_bytes() for path in paths))
+    assert len(set(images)) == 4
+
+
+def test_what_points_share_is_made_by_one_before_the_others_begin(swept):
+    children = family(swept[0], "grid")[1]
+    encoding = [run for run in children if "encode_images/run_seconds" in run.data.metrics]
+    assert len(encoding) == 1
+    finished = swept[0] / "data/02_intermediate/mnist/test/dit/latents.manifest/complete"
+    for child in children:
+        if child.info.run_id != encoding[0].info.run_id:
+            assert child.info.start_time / 1000 > finished.stat().st_mtime
+    assert len(list(finished.parent.parent.glob("latents*"))) == 2
+
+
+def test_two_at_a_time_make_the_same_as_one_alone(swept, tmp_path):
+    alone = Path(shutil.copytree(swept[0], tmp_path / "alone"))
+    run(alone, "discover_modes", seed=1)
+    for digit in range(10):
+        expected = load_file(modes_of(alone, "", 1) / f"{digit}.safetensors")["modes"]
+        found = load_file(modes_of(swept[0], "kmeans", 1) / f"{digit}.safetensors")["modes"]
+        assert np.array_equal(found, expected)
+        other = load_file(modes_of(swept[0], "random", 1) / f"{digit}.safetensors")["modes"]
+        assert not np.array_equal(found, other)
+
+
+def test_the_same_command_again_does_nothing(swept):
+    before = times_of(swept[0] / "data")
+    runs = len(runs_of(swept[0]))
+    result = sweep(swept[0], *ALL, *GRID)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "grid: 4 points, 4 done before; logs in data/08_reporting/sweeps/grid"
+    ]
+    after = times_of(swept[0] / "data")
+    assert {name for name in after if after[name] != before.get(name)} <= {
+        "08_reporting/sweeps/grid/.lock"
+    }
+    assert len(runs_of(swept[0])) == runs
+
+
+def test_a_dry_run_lists_what_is_left_for_every_point(swept):
+    before = times_of(swept[0] / "data")
+    done = sweep(swept[0], *ALL, *GRID, "--dry-run").stdout.splitlines()
+    assert [line.split(": ")[0] for line in done] == ["grid", *POINTS]
+    assert all(": done before, in " in line for line in done[1:])
+    # Another number of repeats is another sweep, of which nothing is done.
+    lines = sweep(swept[0], *ALL, *GRID, "--dry-run", trainings={"repeats": 1}).stdout.splitlines()
+    nodes = [set(line.split(": ")[1].split(", ")) for line in lines[1:]]
+    assert {"encode_images", "discover_modes", "distill_images", "train_networks"} <= nodes[0]
+    for others in nodes[1:]:
+        assert others == nodes[0] - {"encode_images", "fit_test_images"}
+    assert times_of(swept[0] / "data") == before
+
+
+def test_a_sweep_of_a_name_that_is_at_work_is_refused(swept):
+    with FileLock(swept[0] / "data/08_reporting/sweeps/grid/.lock"):
+        result = sweep(swept[0], *ALL, *GRID)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: grid: expected no other process at work on this sweep\n"
+
+
+@pytest.fixture(scope="module")
+def interrupted(swept, tmp_path_factory):
+    """Interrupt a sweep in its first point."""
+    project = Path(shutil.copytree(swept[0], tmp_path_factory.mktemp("interrupted") / "project"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kedro", *arguments(*DRAWN, **SLOW)],
+        cwd=project,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell has its background jobs ignore Ctrl-C, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    manifest = manifest_of(project, seed=1)
+    while process.poll() is None and len(list(manifest.glob("*.json"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate()
+    table, runs = states(project, "drawn"), family(project, "drawn")
+    return project, (process.returncode, printed, errors), table, runs, times_of(manifest)
+
+
+def manifest_of(project, seed):
+    model_output = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}"
+    return model_output / f"mgd3/seed{seed}/images.manifest"
+
+
+def test_an_interrupted_sweep_ends_its_point_and_writes_down_how_far_it_was(interrupted):
+    _, (status, printed, errors), table, (parent, children), made = interrupted
+    assert status == 130, errors
+    assert "Interrupted; what was finished is kept" in errors
+    assert "Traceback" not in errors
+    assert printed.splitlines()[0].startswith("drawn: 2 points, 0 done before")
+    assert set(table["status"]) == {"pending"}
+    assert parent.info.status == "KILLED"
+    assert [(child.info.run_name, child.info.status) for child in children] == [
+        ("seed=1", "KILLED")
+    ]
+    assert 2 <= len([name for name in made if name.endswith(".json")]) < 7
+
+
+def test_the_next_sweep_goes_on_and_a_point_that_fails_leaves_the_others_complete(interrupted):
+    project, made = interrupted[0], interrupted[-1]
+    path = modes_of(project, "kmeans", 1) / "7.safetensors"
+    found = load_file(path)
+    found["modes"][0] = float("nan")
+    save_file(found, path)
+    result = sweep(project, *DRAWN, **SLOW)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("drawn: 2 points, 0 done before")
+    assert lines[1].startswith("[1/2] seed=1: failed after ")
+    assert lines[2].startswith("[2/2] seed=0: done in ")
+    table = states(project, "drawn")
+    assert table["status"].to_dict() == {"seed=1": "failed", "seed=0": "done"}
+    error = table.loc["seed=1", "error"]
+    assert error.startswith("class 7: expected finite samples, got NaN or infinity")
+    place = "data/08_reporting/sweeps/drawn/seed=1.log"
+    assert lines[3:] == [f"failed: seed=1: {error} ({place})"]
+    assert error in (project / place).read_text()
+    after = times_of(manifest_of(project, seed=1))
+    records = [name for name in made if name.endswith(".json")]
+    assert {name: after[name] for name in records} == {name: made[name] for name in records}
+    images = manifest_of(project, seed=0).with_name("images")
+    assert len(list(images.rglob("*.png"))) == 10 * IPC
+
+
+def test_a_sweep_that_goes_on_has_the_same_parent_and_new_children(interrupted):
+    parent, children = family(interrupted[0], "drawn")
+    assert parent.info.run_id == interrupted[3][0].info.run_id
+    assert parent.info.status == "FAILED"
+    assert [(child.info.run_name, child.info.status) for child in children] == [
+        ("seed=0", "FINISHED"),
+        ("seed=1", "FAILED"),
+        ("seed=1", "KILLED"),
+    ]
+    table = states(interrupted[0], "drawn")
+    assert table["run_id"].to_dict() == {c.info.run_name: c.info.run_id for c in children[:2]}
+    assert "class 7: expected finite samples" in children[1].data.tags["error"]
+    assert children[0].data.params["modes_variant"] == "-mode_finder=kmeans"
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """Make a project that every sweep is to be refused in."""
+    return make_project(tmp_path_factory.mktemp("untouched"))
+
+
+SEEDS_ONLY = ("--over", "seed=0,1")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--over", "sed=0,1"), "unknown parameter 'sed': expected one of"),
+        (("--over", "modes.finder=a,b"), "unknown parameter of modes 'finder'"),
+        (("--over", "modes=1,2"), "modes: expected one of its settings, mode_finder, ipc"),
+        (("--over", "variant=a,b"), "variant: expected another parameter, a sweep sets this one"),
+        (("--over", "seed="), "seed: expected values with commas between them, got ''"),
+        (("--over", "seed=1,2,1"), "seed: expected every value once, got 1 twice"),
+        ((*SEEDS_ONLY, *SEEDS_ONLY), "seed: expected once in all of --over and --params"),
+        (("--over", "ipc=1,2"), "ipc: expected once in all of --over and --params"),
+        (("--over", "seed=0,-1"), "seed: expected a number in [0, "),
+        (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of d4m"),
+        (("--over", "backbone=dit,dut"), "unknown backbone 'dut': expected one of dit"),
+        (("--over", "split=test,dev"), "unknown split 'dev': expected one of holdout, test"),
+        (("--over", "modes.mode_finder=random,kmean"), "unknown mode finder 'kmean'"),
+        (("--over", "autoencoder.device=cpu,tpu"), "device: expected one of auto, cpu, cuda, mps"),
+        ((*SEEDS_ONLY, "--pipelines", "distil"), "unknown pipeline 'distil': expected one of"),
+        ((*SEEDS_ONLY, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
+        ((*SEEDS_ONLY, "--env", "minst"), "conf/minst"),
+        ((*SEEDS_ONLY, "--pipelines", "encode"), "seed: expected a parameter that what is run"),
+        (
+            ("--over", "pretrain.denoiser.layers=1,2", "--pipelines", "pretrain"),
+            "pretrain.denoiser.layers: expected a parameter whose results have a folder",
+        ),
+        ((*SEEDS_ONLY, "--pipelines", "distill,compare"), "run it when the sweep is done"),
+        ((*SEEDS_ONLY, "--jobs", "0"), "jobs: expected a number in [1, inf), got 0"),
+        ((*SEEDS_ONLY, "--name", "../up"), "name: expected letters, digits and any of . + = -"),
+        # Found by what a run checks before it starts, at the first point.
+        (("--over", "seed=0,1", "--pipelines", "guided_generate"), "expected a complete "),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused_by_name_before_any_work(options, message, untouched):
+    result = sweep(untouched, *options)
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+    assert result.stdout == "" or " 0 done before" in result.stdout
+    assert runs_of(untouched) == []
+    assert not list(untouched.glob("data/0[2-57]*/mnist"))
+    assert not list(untouched.rglob("points.csv"))
+
+
+def test_help_names_the_options_and_gives_an_example():
+    text = CliRunner().invoke(cli, ["sweep", "--help"]).stdout
+    for option in ("--over", "--name", "--jobs", "--dry-run", "--params", "--pipelines", "--env"):
+        assert option in text
+    assert "--over sampling.stop_guidance_step=50,25,0 --over seed=0,1,2" in text
+    assert CliRunner().invoke(cli, ["sweep"]).exit_code == 2
