@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgd3_kedro.figures.style import INK
+from mgd3_kedro.figures.style import INK, load_font
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,7 +54,7 @@ def draw_contact_sheet(
     tile_height, tile_width = factor * height, factor * width
     columns = max(len(rows) for rows in images.values())
     top = MARGIN + (TITLE_SIZE + MARGIN if title else 0)
-    font, title_font = _load_font(LABEL_SIZE), _load_font(TITLE_SIZE, bold=True)
+    font, title_font = load_font(LABEL_SIZE), load_font(TITLE_SIZE, bold=True)
     labels = {wnid: _wrap(class_names.get(wnid, wnid), font) for wnid in images}
     lines = "\n".join(labels.values()).split("\n")
     label_end = MARGIN + math.ceil(max(font.getlength(line) for line in lines))
@@ -97,15 +96,6 @@ def _check_images(images: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
     if not any(len(pictures) for pictures in images.values()):
         raise ValueError("images: expected at least one image, got none")
     return sizes.pop()
-
-
-def _load_font(size: int, *, bold: bool = False) -> FreeTypeFont:
-    import matplotlib
-    from PIL import ImageFont
-
-    # The font that the charts use, shipped with matplotlib: no system font is needed.
-    file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", file)), size)
 
 
 def _wrap(words: str, font: FreeTypeFont) -> str:

@@ -94,7 +94,6 @@ def judge_samples(
         generators = [image_generator(0, spec.class_index, image) for image in range(count)]
         latents = denoise(backbone, nowhere, [spec] * count, plain, generators)
         samples[spec.wnid] = decoder.decode(latents)
-    images = [train_images[wnid].load()[:] for wnid in benchmark.wnids]
     protocol = replace(
         evaluation,
         protocol="hard",
@@ -106,10 +105,10 @@ def judge_samples(
         validations=1,
     )
     result = train_network(
-        LabelledSet.of_classes(images),
+        real_images(benchmark, train_images),
         LabelledSet.of_classes(list(samples.values())),
         network=config.network,
-        ipc=max(map(len, images)),
+        ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
         config=protocol,
         seed=0,
     )
@@ -135,13 +134,9 @@ def as_shipped(model: torch.nn.Module) -> Any:
     return copy.deepcopy(model).half().float()
 
 
-def stack_classes(
-    benchmark: Benchmark, partitions: Mapping[str, Partition]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return all images (N, 3, H, W), uint8, and labels (N,), classes in label order.
+def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> LabelledSet:
+    """Return all images of all classes.
 
     Source: ours.
     """
-    images = [partitions[wnid].load()[:] for wnid in benchmark.wnids]
-    labels = [torch.full((len(of_class),), label) for label, of_class in enumerate(images)]
-    return torch.cat(images), torch.cat(labels)
+    return LabelledSet.of_classes([partitions[wnid].load()[:] for wnid in benchmark.wnids])

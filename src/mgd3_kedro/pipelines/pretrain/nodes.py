@@ -19,7 +19,7 @@ from mgd3_kedro.backbones.autoencoder import (
 from mgd3_kedro.backbones.weights import load_component
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
-from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, as_shipped, stack_classes
+from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, as_shipped, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
@@ -61,7 +61,7 @@ def train_autoencoder(
         placement = Placed("fp32", False, device)
         given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
         return given, pd.DataFrame(given.curve, columns=["step", "loss"])
-    images, _ = stack_classes(benchmark, train_images)
+    images = real_images(benchmark, train_images).images
     trained = train(
         build_autoencoder(config, benchmark.image_size),
         autoencoder_loss(pixels_to_unit(images).to(where), config),
@@ -102,10 +102,10 @@ def train_denoiser(
     Source: DiT (arXiv 2212.09748), section 3.
     """
     where = resolve_device(device)
-    images, labels = stack_classes(benchmark, train_images)
-    latents = LatentAutoencoder(autoencoder.model, benchmark.image_size).encode(images)
+    data = real_images(benchmark, train_images)
+    latents = LatentAutoencoder(autoencoder.model, benchmark.image_size).encode(data.images)
     channels, height, width = latents.shape[1:]
-    class_indices = torch.tensor([spec.class_index for spec in benchmark.classes])[labels]
+    class_indices = torch.tensor([spec.class_index for spec in benchmark.classes])[data.labels]
     num_classes = int(class_indices.max()) + 1
     trained = train(
         build_denoiser(config, (channels, height, width), num_classes),
@@ -126,7 +126,7 @@ def measure_reconstruction(
 
     Source: ours.
     """
-    images, _ = stack_classes(benchmark, train_images)
+    images = real_images(benchmark, train_images).images
     model = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     return {"psnr": peak_signal_to_noise(images, model.decode(model.encode(images)))}
 

@@ -48,7 +48,14 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
     Source: minimax diffusion (arXiv 2311.15529).
     """
     config = build_settings(MinimaxConfig, settings)
-    plain = replace(common.sampling, initial_latents="noise", mode_guidance_scale=0.0)
+    plain = replace(
+        common.sampling,
+        initial_latents="noise",
+        mode_guidance_scale=0.0,
+        repulsion_scale=0.0,
+        noise_coupling="independent",
+        candidates=1,
+    )
     tuning = FineTuning(
         config,
         Denoising.of(common, plain),
