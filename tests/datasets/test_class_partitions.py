@@ -345,6 +345,33 @@ def test_workers_in_other_processes_make_the_same_files(dataset, tmp_path):
     assert not parallel.exists()
 
 
+def tell(batch, settings):
+    logging.getLogger("mgd3_kedro.somewhere").info("at work on %s", *batch)
+    logging.getLogger("mgd3_kedro.somewhere").debug("in detail")
+    return scale(batch, settings)
+
+
+def test_workers_in_other_processes_are_heard(tmp_path, capfd, caplog):
+    executor = {"n_jobs": 2, "backend": "loky"}
+    with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
+        parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), executor=executor)
+        parallel.save(make_stage(tell))
+    heard = capfd.readouterr().err
+    assert all(f"at work on {wnid}\n" in heard for wnid in WNIDS)
+    assert "in detail" not in heard
+
+
+def test_partitions_of_another_stage_stay_where_they_may_be_asked_for_again(tmp_path):
+    kept = JSONPartitionsDataset(filepath=str(tmp_path / "values"), keep_others=True)
+    kept.save(make_stage())
+    kept.save(make_stage(wnids=["n2"]))
+    assert kept.last_save.computed == 0
+    assert list(kept.load()) == ["n2"]
+    kept.save(make_stage())
+    assert kept.last_save.computed == 0
+    assert list(kept.load()) == WNIDS
+
+
 def test_a_hidden_file_beside_images_invalidates_nothing(tmp_path):
     dataset = ImagePartitionsDataset(filepath=str(tmp_path / "images"))
     stage = make_stage(paint, wnids=["n1"])

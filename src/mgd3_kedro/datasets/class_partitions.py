@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import shutil
 import time
 from abc import abstractmethod
@@ -18,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.fingerprint import file_digest, task_fingerprint
+from mgd3_kedro.datasets.fingerprint import PACKAGE, file_digest, task_fingerprint
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,25 @@ class SaveReport:
     computing_seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Speaker:
+    """Lets worker processes log to the console as the process that started them does.
+
+    Args:
+        process: That process.
+        level: Of its messages.
+    """
+
+    process: int
+    level: int
+
+    def speak_in_workers(self) -> None:
+        """Set logging up in a process that is another one and has none."""
+        if os.getpid() != self.process and not logging.getLogger().handlers:
+            logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+            logging.getLogger(PACKAGE).setLevel(self.level)
+
+
 class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     """One file or folder per class, and beside them a manifest of what each was made from.
 
@@ -60,6 +80,8 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         filepath: Folder of the partitions; the manifest is the folder beside it.
         executor: Arguments of `joblib.Parallel`, e.g. `{n_jobs: 2, backend: loky}`; sequential in
             this process by default.
+        keep_others: Whether partitions of earlier stages stay, for when they are asked for again;
+            loading gives those of the last stage alone.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -70,11 +92,13 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         *,
         filepath: str,
         executor: dict[str, Any] | None = None,
+        keep_others: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._folder = Path(filepath)
         self._manifest = manifest_of(self._folder)
         self._executor = {"n_jobs": 1, **(executor or {})}
+        self._keep_others = keep_others
         self.metadata = metadata
         self.last_save = SaveReport()
 
@@ -139,7 +163,8 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     def _complete(self, data: Stage, pending: list[str], fingerprints: Mapping[str, str]) -> None:
         """Compute and write some classes."""
         (self._manifest / INDEX).unlink(missing_ok=True)
-        self._forget_others(data)
+        if not self._keep_others:
+            self._forget_others(data)
         done = self.last_save.skipped
         for group in self._results(data, pending, fingerprints):
             self.last_save.computed += len(group)
@@ -219,10 +244,12 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
 
         size = stage.group_size
         groups = [pending[start : start + size] for start in range(0, len(pending), size)]
+        speaker = Speaker(os.getpid(), logger.getEffectiveLevel())
         jobs = (
             delayed(self._make)(
                 Stage(stage.function, {w: stage.tasks[w] for w in group}, stage.settings),
                 fingerprints,
+                speaker,
             )
             for group in groups
         )
@@ -231,8 +258,11 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         )
         yield from parallel(jobs)
 
-    def _make(self, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, float]:
+    def _make(
+        self, stage: Stage, fingerprints: Mapping[str, str], speaker: Speaker
+    ) -> dict[str, float]:
         """Compute and write some classes; returns their seconds."""
+        speaker.speak_in_workers()
         start = time.perf_counter()
         loaded = {
             wnid: LoadedTask(tuple(partition.load() for partition in task.inputs), task.about)
