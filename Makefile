@@ -24,7 +24,7 @@ SWEEP := $(BIN)/kedro sweep $(ONE_TRAINING)
 COMPARE := $(BIN)/kedro run --pipelines=compare --params
 METHODS := random,kmeans_closest,unguided,d4m,mgd3
 NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; resnet50; resnet101]
-ONE_OF_EACH := preset=smoke,jobs=1,trainings.repeats=1
+ONE_OF_EACH := jobs=1,trainings.repeats=1,trainings.networks=$(NETWORKS)
 
 results: methods labels networks
 
@@ -37,9 +37,10 @@ labels: $(VENV)/installed
 	$(SWEEP),evaluation.epochs=250 --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
 	$(COMPARE) results=docs/results
 
+# Every network sees 4000 images: 100 distilled ones 40 times, or all train digits once.
 networks: $(VENV)/installed
-	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),trainings.networks=$(NETWORKS)'
-	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),trainings.networks=$(NETWORKS)'
+	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=40,variant=-networks'
+	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=1,variant=-networks'
 	$(COMPARE) results=docs/results
 
 # The rows the knobs were chosen by: mode discovery on 300 of the 400 train digits of a class,

@@ -38,7 +38,8 @@ def gather_rows(runs: Tables) -> pd.DataFrame:
             "kedro run --pipelines=distill"
         )
     # Empty in a file is read as missing; rows of an older version have none.
-    rows["variant"] = rows.get("variant", pd.Series(index=rows.index, dtype=object)).fillna("")
+    variants = rows["variant"] if "variant" in rows else pd.Series("", index=rows.index)
+    rows["variant"] = variants.astype(object).fillna("")
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
 
 
