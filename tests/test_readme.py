@@ -10,6 +10,8 @@ from mgd3_kedro.records import ROW_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = sorted((ROOT / "docs/results").glob("*_ipc[0-9]*.csv"))
+MNIST = ROOT / "docs/results/mnist_rows.csv"
+EQUAL_LENGTH = "250 epochs"
 TABLES = [path for path in ROWS if not path.stem.endswith("_table")]
 
 
@@ -24,6 +26,20 @@ def test_every_line_of_the_table_is_the_mean_of_committed_rows(path):
     text = (ROOT / "README.md").read_text()
     for row in tabulate_rows(pd.read_csv(path)).itertuples():
         assert line_of(row) in text
+
+
+def row_means(rows):
+    return f"{rows['top1_last'].mean():.1f} ± {rows['top1_last'].std(ddof=0):.1f}"
+
+
+def test_every_protocol_of_the_table_is_the_mean_of_committed_rows():
+    text = (ROOT / "README.md").read_text()
+    rows = pd.read_csv(MNIST)
+    labels = rows[rows["preset"] == EQUAL_LENGTH]
+    assert {"hard", "soft"} <= set(labels["protocol"])
+    for protocol, of_protocol in labels.groupby("protocol"):
+        assert of_protocol["seed"].is_unique
+        assert f"| `{protocol}` | {row_means(of_protocol)} | {len(of_protocol)} |" in text
 
 
 def test_there_are_committed_rows_with_the_agreed_columns_one_training_each():
