@@ -223,7 +223,7 @@ def test_a_class_name_with_braces_is_a_prompt_like_any_other(load):
 def test_what_is_cut_off_a_long_prompt_is_said_once(load, caplog):
     backbone = load()
     long = ClassSpec(0, "long", 0, "a " * 75 + "b c")
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         conditions = backbone.conditions([long, TENCH])
         backbone.conditions([long])
     (record,) = caplog.records
@@ -235,7 +235,7 @@ def test_what_is_cut_off_a_long_prompt_is_said_once(load, caplog):
 
 
 def test_a_prompt_that_just_fits_is_not_warned_of(load, caplog):
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         load().denoiser.prompts.encode("a " * 75)
     assert not caplog.records
 

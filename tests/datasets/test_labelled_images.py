@@ -289,7 +289,7 @@ def test_two_sources_with_one_index_are_not_mixed_up(folder, make_set, files, wr
 
 def test_progress_is_told(folder, make_set, caplog):
     (folder / "n01/0.png").write_bytes(b"")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
         make_set(folder, bad_images="skip").load()
     assert "indexed n02, 5 images (1 of 2 classes)" in caplog.text
     assert "indexed n01, 3 images, 1 bad (2 of 2 classes)" in caplog.text

@@ -39,7 +39,7 @@ def test_a_run_is_warned_of_test_images_among_its_train_images(
         "train_images": make_set(train).load(),
         "test_images": make_set(test, index="test_index", part=[0.5, 1]).load(),
     }
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         check_disjoint(inputs)
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [

@@ -9,7 +9,7 @@ from mgd3_kedro.matching.losses import REPORTS, LossCurve
 @pytest.mark.parametrize("steps", [1, 7, 20, 101])
 def test_every_loss_is_kept_in_order_and_few_are_reported(steps, caplog):
     curve = LossCurve("a trial", steps)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
         for step in range(steps):
             curve.add(torch.tensor(float(step), requires_grad=True))
     assert curve.values().tolist() == list(range(steps))

@@ -33,7 +33,7 @@ def test_the_size_of_every_cluster_is_written_down():
 def test_a_class_of_duplicates_is_named(caplog):
     duplicates = torch.ones(9, 1, 2, 2)
     duplicates[0] = 0
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         made = discover(n1=torch.randn(9, 1, 2, 2), n2=duplicates)
     (warning,) = caplog.messages
     assert warning.startswith("class n2: 1 of 3 modes")

@@ -52,7 +52,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_what_is_done_is_kept(error, cap
         return work(part) if part.start < 8 else failing(part)
 
     batches = Batches(8)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         results = batches.run(fits_at_first, 18)
     assert results.flatten().tolist() == [number**2 for number in range(18)]
     assert calls == [(0, 8)]
