@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgd3_kedro.evaluation import PROTOCOLS, build_network
-from mgd3_kedro.evaluation.labels import LABEL_SOURCES
+from mgd3_kedro.pipelines.train_eval.labelling import LABELS
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -18,7 +18,7 @@ def test_every_protocol_has_a_number_for_everything(recipe, ipc, num_classes):
     plan = recipe.defaults(ipc, num_classes, "resnet18")
     assert min(plan.epochs, plan.batch_size, plan.learning_rate, plan.temperature) > 0
     assert 0 < plan.crop_min_scale <= 1
-    assert recipe.labels in LABEL_SOURCES
+    assert recipe.labels in LABELS
     assert [recipe.resized_side(size) >= size for size in (224, 28)] == [True, True]
 
 

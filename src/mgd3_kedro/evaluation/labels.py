@@ -16,8 +16,6 @@ from mgd3_kedro.randomness import seeded_generator
 Labels = Callable[[int, Batch], torch.Tensor]
 """(epoch counted from 1, batch) -> targets (B, n) for the loss of the recipe."""
 
-LABEL_SOURCES = ("given", "teacher", "stored")
-
 
 def given_labels(epoch: int, batch: Batch) -> torch.Tensor:
     """Return the labels of the images, mixed as the images are.

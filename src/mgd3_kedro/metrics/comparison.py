@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mgd3_kedro.checks import check_choice, check_count, check_range
 from mgd3_kedro.metrics.intervals import Draws, bootstrap_means, find_best, percentile_interval
 from mgd3_kedro.metrics.robust import FULL, add_robust_scores
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import FINISHED, KNOBS, RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,6 @@ TABLE_KEYS = ("benchmark", "network", "protocol", "preset")
 METHOD_KEYS = ("method", "backbone", *KNOBS)
 GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *KNOBS, "variant")
 """What is the same for all trainings that are averaged."""
-
-FINISHED = "finished"
 
 
 @dataclass(frozen=True)
