@@ -11,7 +11,7 @@ from tiny_dit import CLASSES, SHAPE, make_dit
 from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.matching.adaptation import Adaptation
 from mgd3_kedro.matching.memories import ClassMemories
-from mgd3_kedro.matching.minimax import class_groups, fine_tune, fine_tune_groups
+from mgd3_kedro.matching.minimax import fine_tune
 from mgd3_kedro.matching.minimax_loss import FineTuning, minimax_loss
 from mgd3_kedro.matching.minimax_settings import MinimaxConfig
 from mgd3_kedro.matching.variational import VariationalBound
@@ -387,70 +387,6 @@ def test_reduced_precision_tunes_nearly_as_full_precision_does(tune):
     assert rounded.curve[0]["loss"] == pytest.approx(exact.curve[0]["loss"], rel=0.03)
     assert rounded.curve != exact.curve
     assert all(each.dtype == torch.float32 for each in rounded.model.parameters())
-
-
-def test_many_classes_get_a_model_per_group_each_from_the_beginning(tune, tmp_path):
-    transformer, config = make_dit(), replace(CONFIG, classes_at_once=2)
-    data = {index: torch.randn(4 + index, *SHAPE) for index in (3, 0, 4, 1, 2)}
-    asked = []
-
-    def load(index):
-        return lambda: asked.append(index) or data[index]
-
-    groups = fine_tune_groups(
-        transformer,
-        SCHEDULE,
-        {index: load(index) for index in data},
-        config,
-        checkpoints=tmp_path / "groups",
-        identity="all",
-        device=CPU,
-    )
-    for group, loaded in (((3, 0), [3, 0]), ((4, 1), [3, 0, 4, 1]), ((2,), [3, 0, 4, 1, 2])):
-        found = next(groups)
-        assert found.class_indices == group
-        assert asked == loaded
-        alone = tune(
-            transformer,
-            config,
-            data=torch.cat([data[index] for index in group]),
-            labels=torch.tensor([index for index in group for _ in data[index]]),
-        )
-        assert_same(found.trained, alone)
-    assert next(groups, None) is None
-
-
-def test_finished_groups_are_not_repeated_and_others_not_mistaken_for_them(tmp_path):
-    transformer, calls = make_dit(), []
-    transformer.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
-    data = {index: torch.randn(4, *SHAPE) for index in range(4)}
-
-    def start_all(at_once):
-        calls.clear()
-        groups = fine_tune_groups(
-            transformer,
-            SCHEDULE,
-            {index: lambda index=index: data[index] for index in data},
-            replace(CONFIG, classes_at_once=at_once, epochs=1),
-            checkpoints=tmp_path,
-            identity="all",
-            device=CPU,
-        )
-        return [weights_of(group.trained) for group in groups]
-
-    first = start_all(2)
-    assert len(calls) == 4
-    again = start_all(2)
-    assert calls == []
-    assert [changed(*pair) for pair in zip(first, again, strict=True)] == [set(), set()]
-    start_all(3)
-    assert len(calls) == 3 + 1
-
-
-def test_classes_are_cut_into_groups_in_their_order():
-    assert class_groups([5, 1, 4, 2, 3], 2) == [(5, 1), (4, 2), (3,)]
-    assert class_groups([5, 1], 20) == [(5, 1)]
-    assert [len(group) for group in class_groups(range(1000), 20)] == [20] * 50
 
 
 def mean_cosine(predictions):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,18 +19,6 @@ from mgd3_kedro.training.loop import Trained, train
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel
-
-
-class FineTunedGroup(NamedTuple):
-    """A model for some of the classes.
-
-    Args:
-        class_indices: The classes, in the label space of the transformer.
-        trained: The model.
-    """
-
-    class_indices: tuple[int, ...]
-    trained: Trained
 
 
 def fine_tune(
@@ -92,56 +79,6 @@ def fine_tune(
     state.average.move_towards(state.adaptation, config.ema_decay)
     state.average.apply_to(tuned)
     return replace(trained, model=tuned)
-
-
-def fine_tune_groups(
-    transformer: DiTTransformer2DModel,
-    schedule: TrainedSchedule,
-    latents: Mapping[int, Callable[[], torch.Tensor]],
-    config: MinimaxConfig,
-    *,
-    checkpoints: Path,
-    identity: str,
-    device: torch.device,
-) -> Iterator[FineTunedGroup]:
-    """Fine-tune a model of its own for every few classes, each from the transformer as given.
-
-    One group is in memory at a time.
-
-    Args:
-        transformer: As of `fine_tune`.
-        schedule: How it was trained.
-        latents: Class index -> what loads its scaled latents, (N, C, H, W).
-        config: How it is fine-tuned; holds the size of a group.
-        checkpoints: Folder for interrupted trainings.
-        identity: As of `fine_tune`, of all groups together.
-        device: Where to train.
-
-    Source: minimax diffusion (arXiv 2311.15529), released code, for more than 20 classes.
-    """
-    for group in class_groups(list(latents), config.classes_at_once):
-        loaded = [latents[index]() for index in group]
-        counts = torch.tensor([len(each) for each in loaded])
-        trained = fine_tune(
-            transformer,
-            schedule,
-            torch.cat(loaded),
-            torch.tensor(group).repeat_interleave(counts),
-            config,
-            checkpoint=checkpoints / f"minimax_{group[0]}.ckpt",
-            identity=repr((identity, group)),
-            device=device,
-        )
-        yield FineTunedGroup(group, trained)
-
-
-def class_groups(class_indices: Sequence[int], at_once: int) -> list[tuple[int, ...]]:
-    """Cut classes into groups of so many, the last perhaps of fewer.
-
-    Source: ours.
-    """
-    starts = range(0, len(class_indices), at_once)
-    return [tuple(class_indices[start : start + at_once]) for start in starts]
 
 
 def _check_inputs(
