@@ -14,15 +14,19 @@ import yaml
 from click.testing import CliRunner
 from filelock import FileLock
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_project import IPC, as_options, make_project, run, runs_of, small, times_of
 
 from mgd3_kedro.cli import cli
+from mgd3_kedro.points import read_points
 
 PARENT = "mlflow.parentRunId"
 FINDERS, SEEDS = ("kmeans", "random"), (0, 1)
 GRID = ("--over", "modes.mode_finder=kmeans,random", "--over", "seed=0,1")
-ALL = ("--pipelines", "distill", "--to-nodes", "collect_rows", "--name", "grid", "--jobs", "2")
+LAST_NODES = "collect_rows,collect_scores"
+ALL = ("--pipelines", "distill", "--to-nodes", LAST_NODES, "--name", "grid", "--jobs", "2")
 POINTS = [f"mode_finder={finder}-seed={seed}" for finder in FINDERS for seed in SEEDS]
 # One class at a time and many steps, so that there is a middle to be interrupted in.
 SLOW = {
@@ -156,6 +160,41 @@ def test_two_at_a_time_make_the_same_as_one_alone(swept, tmp_path):
         assert np.array_equal(found, expected)
         other = load_file(modes_of(swept[0], "random", 1) / f"{digit}.safetensors")["modes"]
         assert not np.array_equal(found, other)
+
+
+def test_every_point_says_where_it_keeps_what_it_made(swept):
+    for point in read_points(swept[0] / "data/08_reporting/sweeps/grid"):
+        finder, seed = point.values["modes.mode_finder"], point.values["seed"]
+        assert point.name == f"mode_finder={finder}-seed={seed}"
+        rows = folder_of(swept[0], "08_reporting", finder, seed) / "hard-smoke/result_rows.csv"
+        assert swept[0] / point.places["result_rows"] == rows
+        assert rows.is_file()
+        assert point.places["distilled_images"].endswith(f"{finder}/seed{seed}/images")
+        assert "params:seed" not in point.places
+
+
+def test_a_sweep_is_reported_as_rows_with_scores_and_as_figures(swept, tmp_path):
+    project = Path(shutil.copytree(swept[0], tmp_path / "project"))
+    run(project, "report_sweep", "show_sweep", sweep="grid", results="out", figures="drawn")
+    table = pd.read_csv(project / "out/mnist_grid.csv")
+    assert table.groupby("point").size().to_dict() == dict.fromkeys(POINTS, 2)
+    for point, rows in table.groupby("point"):
+        (finder,), (seed,) = set(rows["mode_finder"]), set(rows["seed"])
+        assert point == f"mode_finder={finder}-seed={seed}"
+        scores = folder_of(project, "08_reporting", finder, seed) / "diversity_scores.csv"
+        means = pd.read_csv(scores)[["diversity", "representativeness"]].mean()
+        for name, mean in means.items():
+            assert rows[name].tolist() == pytest.approx([mean] * 2)
+    made = {path.name for path in (project / "drawn").iterdir()}
+    assert made == {"mnist_grid.png", "mnist_grid_interactive.json", "mnist_grid_images.png"}
+    with Image.open(project / "drawn/mnist_grid_images.png") as sheet:
+        # Ten classes below each other, a column per mode finder.
+        assert sheet.height > 4 * (sheet.width / 2)
+
+
+def test_a_report_of_no_sweep_names_those_that_there_are(swept):
+    with pytest.raises(DatasetError, match=r"sweep: expected one of grid.*, got 'gird'"):
+        run(swept[0], "report_sweep", sweep="gird")
 
 
 def test_the_same_command_again_does_nothing(swept):

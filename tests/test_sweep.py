@@ -10,8 +10,9 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import node
 from tiny_project import make_project, small
 
+from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.sweep.grid import Axis, leaves, make_points, merged, name_of, nested, parse_axes
-from mgd3_kedro.sweep.ledger import DONE, FAILED, PENDING, Ledger
+from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import PlannedPoint, Request, plan_sweep
 from mgd3_kedro.sweep.schedule import Interrupts, in_words, work_left
 from mgd3_kedro.sweep.sessions import Session

@@ -11,6 +11,8 @@ from mgd3_kedro.pipelines import (
     encode,
     guided_generate,
     pretrain,
+    report_methods,
+    report_sweep,
     train_eval,
     train_teacher,
 )
@@ -39,5 +41,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),
+        "report_methods": report_methods.create_pipeline(),
+        "report_sweep": report_sweep.create_pipeline(),
+        "show_sweep": report_sweep.create_images_pipeline(),
         "__default__": distill,
     }

@@ -343,7 +343,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
     (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
     (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
-    (frozenset({"params:methods", "benchmark"}), check_method),
+    (frozenset({"params:methods", "params:method", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
 )

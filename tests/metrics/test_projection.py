@@ -3,7 +3,9 @@ import warnings
 import numpy as np
 import pytest
 
-from mgd3_kedro.metrics import project_jointly
+from mgd3_kedro.metrics import ProjectionConfig, project_jointly
+
+FIXED = ProjectionConfig(perplexity=30.0, random_state=0)
 
 
 def test_synthetic_samples_land_beside_the_real_cluster_they_come_from():
@@ -15,7 +17,7 @@ def test_synthetic_samples_land_beside_the_real_cluster_they_come_from():
     synthetic = {
         name: centres[of] + generator.normal(size=(len(of), 10)) for name, of in origins.items()
     }
-    plane, planes = project_jointly(real, synthetic, random_state=0)
+    plane, planes = project_jointly(real, synthetic, FIXED)
     assert plane.shape == (60, 2)
     assert list(planes) == ["mixed", "one"]
     for name, of in origins.items():
@@ -25,8 +27,8 @@ def test_synthetic_samples_land_beside_the_real_cluster_they_come_from():
 
 def test_the_same_random_state_gives_the_same_plane():
     features = np.random.default_rng(0).normal(size=(15, 4))
-    first = project_jointly(features, {"a": features[:3] + 0.1}, random_state=3)
-    again = project_jointly(features, {"a": features[:3] + 0.1}, random_state=3)
+    first = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3))
+    again = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1]["a"], again[1]["a"])
 
@@ -37,7 +39,7 @@ def test_tiny_sets_are_projected_to_finite_places_without_a_warning(samples, wid
     real = np.random.default_rng(0).normal(size=(samples, width))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plane, planes = project_jointly(real, {"a": real[:1] + 1}, random_state=0)
+        plane, planes = project_jointly(real, {"a": real[:1] + 1}, FIXED)
     assert plane.shape == (samples, 2)
     assert planes["a"].shape == (1, 2)
     assert np.isfinite(plane).all()
@@ -45,25 +47,25 @@ def test_tiny_sets_are_projected_to_finite_places_without_a_warning(samples, wid
 
 
 def test_identical_samples_are_projected_to_finite_places():
-    plane, planes = project_jointly(np.ones((6, 3)), {"a": np.ones((2, 3))}, random_state=0)
+    plane, planes = project_jointly(np.ones((6, 3)), {"a": np.ones((2, 3))}, FIXED)
     assert np.isfinite(plane).all()
     assert np.isfinite(planes["a"]).all()
 
 
 def test_a_lone_real_sample_lies_at_the_origin():
-    plane, planes = project_jointly(np.ones((1, 3)), {}, random_state=0)
+    plane, planes = project_jointly(np.ones((1, 3)), {}, FIXED)
     assert plane.tolist() == [[0, 0]]
     assert planes == {}
 
 
 def test_a_method_may_be_called_real():
     features = np.random.default_rng(0).normal(size=(8, 2))
-    _, planes = project_jointly(features, {"real": features[:2]}, random_state=0)
+    _, planes = project_jointly(features, {"real": features[:2]}, FIXED)
     assert planes["real"].shape == (2, 2)
 
 
 def test_what_cannot_be_projected_is_refused():
     with pytest.raises(ValueError, match="perplexity"):
-        project_jointly(np.zeros((4, 2)), {}, random_state=0, perplexity=0)
+        ProjectionConfig(perplexity=0, random_state=0)
     with pytest.raises(ValueError, match=r"one width D.*'synthetic a': 3"):
-        project_jointly(np.zeros((4, 2)), {"a": np.zeros((4, 3))}, random_state=0)
+        project_jointly(np.zeros((4, 2)), {"a": np.zeros((4, 3))}, FIXED)

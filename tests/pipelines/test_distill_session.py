@@ -176,6 +176,22 @@ def test_curves_and_scores_are_tables(finished):
         assert (scores[f"{name}_in_plane"] > 0).all()
 
 
+def test_every_image_has_scores_of_which_those_of_its_class_are_means(finished):
+    images = read_table(finished, "sample_scores")
+    assert images["image"].tolist() == [*range(IPC)] * len(DIGITS)
+    classes = read_table(finished, "diversity_scores").set_index("wnid")
+    for name in ("diversity", "representativeness"):
+        for column in (name, f"{name}_in_plane"):
+            means = images.groupby("wnid")[column].mean()
+            assert means.tolist() == pytest.approx(classes.loc[means.index, column].tolist())
+
+
+def test_every_stage_before_the_evaluation_says_how_long_it_took(finished):
+    costs = read_table(finished, "stage_costs")
+    assert costs["stage"].tolist() == list(GENERATION)
+    assert (costs["seconds"] > 0).all()
+
+
 @pytest.mark.parametrize("name", ["contact_sheet", "latent_plane", "training_curves", "confusion"])
 def test_every_figure_is_a_picture_with_something_on_it(name, finished):
     place = evaluated if name in EVALUATED else output
@@ -241,7 +257,7 @@ def test_no_parameter_of_the_configuration_is_left_out(tracked):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 22
+    assert len(nodes) == 23
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]
@@ -428,6 +444,31 @@ def test_somebodys_images_are_evaluated_and_compared_with_the_others(copied, tmp
     table = pd.read_csv(folder / "mnist_table.csv").set_index("method")
     assert table.loc["theirs", "top1_last_mean"] == pytest.approx(rows["top1_last"].mean())
     assert table["trainings"].tolist() == [2, 2]
+
+
+def test_methods_are_reported_side_by_side(copied):
+    run(copied, "distill", method="random")
+    run(copied, "report_methods", results="out", figures="drawn", class_name="three")
+    scores = pd.read_csv(copied / f"out/mnist_ipc{IPC}_scores.csv", dtype={"wnid": str})
+    assert sorted(set(scores["method"])) == ["mgd3", "random"]
+    own = read_table(copied, "diversity_scores", "random").set_index("wnid")["diversity"]
+    found = scores[scores["method"] == "random"].set_index("wnid")["diversity"]
+    assert found.to_dict() == pytest.approx(own.to_dict())
+    table = pd.read_csv(copied / f"out/mnist_ipc{IPC}_diversity.csv")
+    assert table["random"].iloc[-1] == pytest.approx(own.mean())
+    plane = json.loads((copied / f"out/mnist_ipc{IPC}_plane.json").read_text())
+    assert plane["class_name"] == "three"
+    assert np.shape(plane["real"]) == (16, 2)
+    assert {name: np.shape(of) for name, of in plane["methods"].items()} == {
+        "mgd3": (IPC, 2),
+        "random": (IPC, 2),
+    }
+    costs = pd.read_csv(copied / f"out/mnist_ipc{IPC}_costs.csv")
+    assert costs.groupby("stage").size().to_dict() == dict.fromkeys((*GENERATION, "train_eval"), 2)
+    parts = ("trade_off", "plane", "images", "costs")
+    assert {f"mnist_ipc{IPC}_{part}.png" for part in parts} <= {
+        path.name for path in (copied / "drawn").iterdir()
+    }
 
 
 def test_holding_out_tunes_on_train_rows_alone(project):

@@ -7,6 +7,9 @@ A metric maps real (N, D) and synthetic (M, D) features of a class to a number. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mgd3_kedro.metrics.coverage import (
     Neighbourhoods,
@@ -23,11 +26,13 @@ from mgd3_kedro.metrics.diversity import (
     score_diversity,
     score_representativeness,
 )
-from mgd3_kedro.metrics.projection import project_jointly
+from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
 
 __all__ = [
     "METRICS",
+    "SAMPLE_SCORES",
     "Neighbourhoods",
+    "ProjectionConfig",
     "normalise_jointly",
     "project_jointly",
     "score_diversity",
@@ -42,3 +47,9 @@ METRICS: dict[str, Callable[[Features, Features], float]] = {
     "recall": measure_recall,
     "representativeness": measure_representativeness,
 }
+
+SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {
+    "diversity": lambda real, synthetic: score_diversity(synthetic),
+    "representativeness": score_representativeness,
+}
+"""Those of them that are means over samples: real (N, D) and synthetic (M, D) to one each, (M,)."""

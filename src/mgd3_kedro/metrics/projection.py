@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgd3_kedro.checks import check_range
+from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.metrics.distances import Features, check_features
 
-PERPLEXITY = 30.0
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How samples are placed in a plane.
+
+    Args:
+        perplexity: Effective number of neighbours; at most a third of the other samples is used.
+        random_state: Seed of the embedding.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    perplexity: float
+    random_state: int
+
+    def __post_init__(self) -> None:
+        check_range("perplexity", self.perplexity, 1)
+        check_count("random_state", self.random_state, 0, 2**32 - 1)
 
 
 def project_jointly(
-    real: Features,
-    synthetic: Mapping[str, Features],
-    *,
-    random_state: int,
-    perplexity: float = PERPLEXITY,
+    real: Features, synthetic: Mapping[str, Features], config: ProjectionConfig
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Project one class to a plane by t-SNE, all sets together.
 
@@ -28,32 +43,27 @@ def project_jointly(
     Args:
         real: (N, D), the real features of the class.
         synthetic: Method -> its synthetic features, (M, D); M may differ between methods.
-        random_state: Seed of the embedding.
-        perplexity: Effective number of neighbours; at most a third of the other samples is used.
+        config: Settings of t-SNE.
 
     Returns:
         Coordinates of the real samples, (N, 2), and method -> those of its samples, (M, 2).
 
     Raises:
-        ValueError: If features are not finite or not of one width, or `perplexity` is not
-            positive.
+        ValueError: If features are not finite or not of one width.
 
     Source: arXiv 2505.18963, Figure 3; t-SNE: van der Maaten and Hinton 2008.
     """
-    check_range("perplexity", perplexity, 0, low_open=True)
     # The prefix keeps a method that is called "real" apart from the real samples.
     named = {f"synthetic {method}": features for method, features in synthetic.items()}
     sets = check_features({"real": real, **named})
     pooled = np.concatenate(sets)
-    plane = _embed(pooled, random_state, perplexity)
+    plane = _embed(pooled, config)
     ends = np.cumsum([len(features) for features in sets])
     parts = np.split(plane, ends[:-1])
     return parts[0], dict(zip(synthetic, parts[1:], strict=True))
 
 
-def _embed(
-    features: NDArray[np.float64], random_state: int, perplexity: float
-) -> NDArray[np.float64]:
+def _embed(features: NDArray[np.float64], config: ProjectionConfig) -> NDArray[np.float64]:
     if len(features) < 2:
         return np.zeros((len(features), 2))
     from sklearn.manifold import TSNE
@@ -62,8 +72,8 @@ def _embed(
     has_plane = features.shape[1] > 1 and len(np.unique(features, axis=0)) > 1
     tsne = TSNE(
         n_components=2,
-        perplexity=min(perplexity, (len(features) - 1) / 3),
+        perplexity=min(config.perplexity, (len(features) - 1) / 3),
         init="pca" if has_plane else "random",
-        random_state=random_state,
+        random_state=config.random_state,
     )
     return np.asarray(tsne.fit_transform(features), dtype=np.float64)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from mgd3_kedro.checks import check_count
-from mgd3_kedro.sweep.ledger import DONE, FAILED, PENDING, Ledger
+from mgd3_kedro.points import DONE, FAILED, PENDING, STATES
+from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import Plan, Request, Work, check_first, plan_sweep
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.schedule import Schedule, in_words, work_left
@@ -42,11 +43,11 @@ def run_sweep(
     plan = plan_sweep(request, name)
     points = {point.name: point.values for point in plan.points}
     if dry_run:
-        _describe(plan, Ledger(plan.folder / "points.csv", points, plan.stamp), report)
+        _describe(plan, Ledger(plan.folder / STATES, points, plan.stamp), report)
         return True
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan):
-        ledger = Ledger(plan.folder / "points.csv", points, plan.stamp)
+        ledger = Ledger(plan.folder / STATES, points, plan.stamp)
         done, pending = ledger.with_status(DONE), ledger.with_status(PENDING)
         place = plan.folder.relative_to(plan.project)
         report(f"{plan.name}: {len(points)} points, {len(done)} done before; logs in {place}")

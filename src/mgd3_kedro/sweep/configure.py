@@ -65,6 +65,12 @@ class Configurator:
         check_inputs(_CheapInputs(self._pipeline.inputs(), checked, load))
         return lineage
 
+    def places(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """Return where a session with these parameters keeps what it makes."""
+        configuration = Configuration({}, _entries(self._with(params)["catalog"]))
+        named = {name: configuration.place(name) for name in sorted(self._pipeline.all_outputs())}
+        return {name: place for name, place in named.items() if place}
+
     def marked(self, values: Mapping[str, Any], marks: Mapping[str, str]) -> Configuration:
         """Return the catalog of a point whose folders have these names."""
         return Configuration({}, _entries(self._load(values, marks)["catalog"]))
@@ -76,10 +82,13 @@ class Configurator:
         return [self.lineage({key: v for key, v in first.items() if key != axis.key})]
 
     def _load(self, values: Mapping[str, Any], folders: Mapping[str, str]) -> AbstractConfigLoader:
+        return self._with(merged(self._params, nested(values), self.prefixes, folders))
+
+    def _with(self, params: Mapping[str, Any]) -> AbstractConfigLoader:
         return type(self._loader)(
             conf_source=self._loader.conf_source,
             env=self._loader.env,
-            runtime_params=merged(self._params, nested(values), self.prefixes, folders),
+            runtime_params=dict(params),
             **settings.CONFIG_LOADER_ARGS,
         )
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-DONE, FAILED, PENDING = "done", "failed", "pending"
-FACTS = ("status", "seconds", "run_id", "error", "code_version", "stamp")
+from mgd3_kedro.points import DONE, FACTS, PENDING, POINT
 
 
 class Ledger:
@@ -40,7 +39,7 @@ class Ledger:
             facts = {fact: kept.get(name, {}).get(fact) or "" for fact in FACTS}
             if facts["stamp"] != stamp or facts["status"] != DONE:
                 facts |= {"status": PENDING, "stamp": stamp}
-            self._rows[name] = {"point": name, **values, **facts}
+            self._rows[name] = {POINT: name, **values, **facts}
 
     def with_status(self, status: str) -> list[str]:
         """Return the names of the points of a status, in order."""
@@ -60,7 +59,7 @@ class Ledger:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".partial")
         with fresh.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, ["point", *self._keys, *FACTS])
+            table = csv.DictWriter(file, [POINT, *self._keys, *FACTS])
             table.writeheader()
             table.writerows(self._rows.values())
             file.flush()
@@ -73,4 +72,4 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         rows: Iterable[dict[str, str]] = csv.DictReader(file)
-        return {row["point"]: row for row in rows if row.get("point")}
+        return {row[POINT]: row for row in rows if row.get(POINT)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,6 +85,7 @@ class Plan:
         axes: The grid.
         points: In order.
         stamp: Differs if code or configuration are others.
+        places: Parameters of a point -> catalog entry -> where it is kept.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Plan:
     axes: tuple[Axis, ...]
     points: tuple[PlannedPoint, ...]
     stamp: str
+    places: Callable[[Mapping[str, Any]], Mapping[str, str]]
 
     @property
     def folder(self) -> Path:
@@ -163,6 +165,7 @@ def plan_sweep(request: Request, name: str | None) -> Plan:
         axes,
         tuple(points),
         stamp,
+        maker.places,
     )
 
 

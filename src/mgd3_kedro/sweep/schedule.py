@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mgd3_kedro.sweep.ledger import DONE, FAILED, PENDING, Ledger
+from mgd3_kedro.points import DONE, FAILED, PENDING, write_places
+from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import Plan, PlannedPoint, Work
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
@@ -131,6 +132,8 @@ class Schedule:
             self._seconds.append(seconds)
             if status == 0:
                 self._made |= set(running.work)
+                places = self._plan.places(running.point.params)
+                write_places(self._plan.folder, running.point.name, places)
             error = running.session.error() if status else ""
             self._runs.settle_child(running.run_id, "FAILED" if status else "FINISHED", error)
             self._ledger.record(

@@ -7,42 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
-from mgd3_kedro.metrics import METRICS, project_jointly
+from mgd3_kedro.metrics import METRICS, SAMPLE_SCORES, ProjectionConfig, project_jointly
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 
 if TYPE_CHECKING:
-    import pandas as pd
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
 
 SHOWN_CLASSES = 10
-PLANE_METRICS = ("diversity", "representativeness")
-
-
-@dataclass(frozen=True)
-class AnalysisConfig:
-    """How images are analysed.
-
-    Args:
-        perplexity: Of t-SNE; lowered for few samples.
-        random_state: Seed of t-SNE.
-
-    Raises:
-        ValueError: Naming the setting that does not fit.
-    """
-
-    perplexity: float
-    random_state: int
-
-    def __post_init__(self) -> None:
-        check_range("perplexity", self.perplexity, 1)
-        check_count("random_state", self.random_state, 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +29,7 @@ class Analysis:
 
     method: str
     image_size: int
-    config: AnalysisConfig
+    config: ProjectionConfig
     autoencoder: AutoencoderConfig
 
 
@@ -61,7 +39,7 @@ def analyze_images(
     latents: Mapping[str, Partition],
     prior: Partition,
     method: str,
-    config: AnalysisConfig,
+    config: ProjectionConfig,
     autoencoder: AutoencoderConfig,
 ) -> Stage:
     """Plan the analysis of every class.
@@ -103,15 +81,19 @@ def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict
         real_plane, planes = project_jointly(
             real,
             {settings.method: synthetic},
-            random_state=settings.config.random_state,
-            perplexity=settings.config.perplexity,
+            settings.config,
         )
         plane = planes[settings.method]
         scores = {name: measure(real, synthetic) for name, measure in METRICS.items()}
-        for name in PLANE_METRICS:
+        samples: dict[str, list[Any]] = {"image": list(range(len(images)))}
+        for name, score in SAMPLE_SCORES.items():
             scores[f"{name}_in_plane"] = METRICS[name](real_plane, plane)
+            samples[name] = score(real, synthetic).tolist()
+            samples[f"{name}_in_plane"] = score(real_plane, plane).tolist()
+        about = {"wnid": wnid, "class_name": task.about["class_name"]}
         value = {
-            "scores": {"wnid": wnid, "class_name": task.about["class_name"], **scores},
+            "scores": {**about, **scores},
+            "samples": {**about, **samples},
             "real": real_plane.tolist(),
             "synthetic": plane.tolist(),
         }
@@ -119,15 +101,28 @@ def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict
     return made
 
 
-def collect_scores(analysis: Mapping[str, Partition], method: str) -> pd.DataFrame:
-    """Put the scores of all classes into one table.
+def collect_scores(
+    analysis: Mapping[str, Partition], method: str, variant: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the scores of all classes into tables.
+
+    Args:
+        analysis: wnid -> scores.
+        method: What made the images.
+        variant: What is appended to its folder.
+        seed: Of the data set.
+
+    Returns:
+        One row per class; one per image, numbered within its class, with those scores that an
+        image has.
 
     Source: ours.
     """
-    import pandas as pd
-
-    rows = [{"method": method, **partition.load()["scores"]} for partition in analysis.values()]
-    return pd.DataFrame(rows)
+    run = {"method": method, "variant": variant, "seed": seed}
+    values = [partition.load() for partition in analysis.values()]
+    classes = pd.DataFrame([{**run, **value["scores"]} for value in values])
+    images = [pd.DataFrame({**run, **value["samples"]}) for value in values]
+    return classes, pd.concat(images, ignore_index=True)
 
 
 def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
@@ -135,7 +130,7 @@ def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
 
     Source: MGD3 (arXiv 2505.18963), Table 9.
     """
-    numbers = diversity_scores.set_index("wnid").select_dtypes("number")
+    numbers = diversity_scores.set_index("wnid").drop(columns="seed").select_dtypes("number")
     measured = {f"mean/{name}": float(np.nanmean(numbers[name])) for name in _known(numbers)}
     for wnid, row in numbers.iterrows():
         measured |= {f"{wnid}/{name}": float(row[name]) for name in _known(numbers)}

@@ -30,8 +30,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 collect_scores,
-                ["analysis", "params:method"],
-                "diversity_scores",
+                ["analysis", "params:method", "params:variant", "params:seed"],
+                ["diversity_scores", "sample_scores"],
                 name="collect_scores",
             ),
             node(

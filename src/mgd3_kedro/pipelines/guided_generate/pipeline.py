@@ -7,6 +7,7 @@ from mgd3_kedro.pipelines.guided_generate.nodes import (
     distill_images,
     draw_distilled_images,
     measure_generation,
+    tabulate_cost,
 )
 
 
@@ -38,6 +39,19 @@ def create_pipeline() -> Pipeline:
                 name="distill_images",
             ),
             node(collect_provenance, "distilled_images", "provenance", name="collect_provenance"),
+            node(
+                tabulate_cost,
+                [
+                    "latents",
+                    "modes",
+                    "distilled_images",
+                    "params:method",
+                    "params:variant",
+                    "params:seed",
+                ],
+                "stage_costs",
+                name="tabulate_cost",
+            ),
             node(
                 measure_generation,
                 ["distilled_images", "provenance"],

@@ -1,0 +1,110 @@
+"""What the points of a sweep made, read side by side."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from kedro.io import AbstractDataset, DatasetError
+
+from mgd3_kedro.datasets.image_folder import ImageFolderDataset
+from mgd3_kedro.points import POINT, FinishedPoint, read_points
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Found = TypeVar("Found")
+
+
+class SweepResultsDataset(AbstractDataset[None, Found], Generic[Found]):
+    """One catalog entry of every point of a sweep that is done; read only.
+
+    Args:
+        path: Folder of the sweep.
+        entry: Name of the catalog entry.
+        root: Folder of the project.
+        metadata: Ignored by Kedro; read by plugins.
+    """
+
+    def __init__(
+        self, *, path: str, entry: str, root: str = ".", metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._path = Path(path)
+        self._entry = entry
+        self._root = Path(root)
+        self.metadata = metadata
+
+    def load(self) -> Found:
+        """Read the entry of every point that has one.
+
+        Raises:
+            DatasetError: If there is no such sweep, or nothing of it is done.
+        """
+        try:
+            points = read_points(self._path)
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
+        found = [
+            (point, self._root / point.places[self._entry])
+            for point in points
+            if self._entry in point.places
+        ]
+        return self.combine([(point, place) for point, place in found if place.exists()])
+
+    def save(self, data: None) -> None:
+        """Refuse: the points write these.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._entry} of {self._path} is read only")
+
+    @staticmethod
+    @abstractmethod
+    def combine(found: list[tuple[FinishedPoint, Path]]) -> Found:
+        """Put the entries of some points together.
+
+        Args:
+            found: Points, and where their entry is kept.
+        """
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path), "entry": self._entry}
+
+
+class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
+    """The rows of all points, with `point` and the axes in front; empty where no point has any.
+
+    An axis has a column by the last part of its key, unless the tables have one of that name.
+    """
+
+    @staticmethod
+    def combine(found: list[tuple[FinishedPoint, Path]]) -> pd.DataFrame:
+        """Put the tables of some points below each other."""
+        import pandas as pd
+
+        tables = []
+        for point, place in found:
+            table = pd.read_csv(place)
+            values = {key.rpartition(".")[2]: value for key, value in point.values.items()}
+            further = {name: value for name, value in values.items() if name not in table}
+            table = table.assign(**further, **{POINT: point.name})
+            first = [POINT, *further]
+            tables.append(table[[*first, *table.columns.drop(first)]])
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+class SweepImagesDataset(SweepResultsDataset[dict[str, dict[str, Partition]]]):
+    """point -> wnid -> images (ipc, 3, H, W), uint8."""
+
+    @staticmethod
+    def combine(found: list[tuple[FinishedPoint, Path]]) -> dict[str, dict[str, Partition]]:
+        """Read the folders of some points."""
+        return {
+            point.name: ImageFolderDataset(filepath=str(place)).load() for point, place in found
+        }

@@ -1,0 +1,219 @@
+"""Nodes that report on all methods with the same number of images per class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.settings import EvaluationConfig
+from mgd3_kedro.figures import (
+    draw_cost,
+    draw_image_grid,
+    draw_interactive_methods_in_plane,
+    draw_interactive_trade_off,
+    draw_methods_in_plane,
+    draw_trade_off,
+)
+from mgd3_kedro.metrics import SAMPLE_SCORES, ProjectionConfig, project_jointly
+from mgd3_kedro.metrics.comparison import find_finished
+from mgd3_kedro.metrics.normalisation import normalise_scores
+from mgd3_kedro.metrics.tabulation import tabulate_diversity
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+Tables = Mapping[str, Callable[[], pd.DataFrame]]
+Images = Mapping[str, Callable[[], Mapping[str, Partition]]]
+
+CLASS_KEYS = ["method", "wnid", "class_name"]
+SHOWN_CLASSES = 10
+EVALUATION = "train_eval"
+
+
+def score_methods(runs: Tables) -> pd.DataFrame:
+    """Return the scores of every class and method, and the same normalised over all methods.
+
+    Args:
+        runs: File -> loads the scores of its images; those of variants take no part.
+
+    Returns:
+        One row per class and method: means over its images of all seeds.
+
+    Raises:
+        ValueError: If there are none.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 3 and 6, Table 9.
+    """
+    images = _without_variants(runs, "distill, or analyze_diversity")
+    normalised = normalise_scores(images)
+    measures = [f"{name}{end}" for name in SAMPLE_SCORES for end in ("", "_normalised")]
+    means = normalised.groupby(CLASS_KEYS, sort=False)[measures].mean()
+    number = normalised.groupby(CLASS_KEYS, sort=False).size().rename("images")
+    return means.join(number).reset_index()
+
+
+def tabulate_scores(method_scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return diversity and representativeness: classes as lines, methods as columns.
+
+    Source: MGD3 (arXiv 2505.18963), Table 9.
+    """
+    return (
+        tabulate_diversity(method_scores, "diversity"),
+        tabulate_diversity(method_scores, "representativeness"),
+    )
+
+
+def draw_scores(method_scores: pd.DataFrame) -> tuple[Figure, go.Figure]:
+    """Draw representativeness against diversity, by class and method.
+
+    Returns:
+        The picture, and its interactive form.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
+    """
+    return draw_trade_off(method_scores), draw_interactive_trade_off(method_scores)
+
+
+def place_methods(
+    benchmark: Benchmark,
+    latents: Mapping[str, Partition],
+    prior: Partition,
+    images: Images,
+    methods: dict[str, Any],
+    class_name: str | None,
+    config: ProjectionConfig,
+    autoencoder: AutoencoderConfig,
+) -> dict[str, Any]:
+    """Place the images of all methods among the real ones of a class, in one plane of t-SNE.
+
+    Args:
+        benchmark: The classes.
+        latents: wnid -> latents of the real images (N, C, h, w), scaled.
+        prior: The weights, whose autoencoder gives the features.
+        images: method -> loads wnid -> images (ipc, 3, H, W), uint8; those of variants take no
+            part.
+        methods: All that are configured, in the order of the panels.
+        class_name: Which class, by its name; None for the first.
+        config: Settings of t-SNE.
+        autoencoder: How the images are encoded.
+
+    Returns:
+        `class_name`; `real`, (N, 2); `methods`, name -> (ipc, 2).
+
+    Raises:
+        ValueError: If there is no such class, or no method has images.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 3.
+    """
+    by_name = {spec.class_name: spec for spec in benchmark.classes}
+    spec = lookup(by_name, class_name or next(iter(by_name)), "class_name")
+    encoder = load_autoencoder(prior.load(), autoencoder)
+    size = benchmark.image_size
+    features = {
+        method: encoder.encode(fit_images(of[spec.wnid].load(), size, size)).flatten(1).numpy()
+        for method, of in _load(images, methods).items()
+    }
+    real, planes = project_jointly(
+        latents[spec.wnid].load()["latents"].flatten(1).numpy(),
+        features,
+        config,
+    )
+    placed = {method: plane.tolist() for method, plane in planes.items()}
+    return {"class_name": spec.class_name, "real": real.tolist(), "methods": placed}
+
+
+def draw_plane(methods_in_plane: Mapping[str, Any]) -> tuple[Figure, go.Figure]:
+    """Draw the images of all methods among the real ones of a class.
+
+    Returns:
+        The picture, and its interactive form.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 3.
+    """
+    real, title = np.asarray(methods_in_plane["real"]), methods_in_plane["class_name"]
+    planes = {name: np.asarray(plane) for name, plane in methods_in_plane["methods"].items()}
+    return (
+        draw_methods_in_plane(real, planes, title=title),
+        draw_interactive_methods_in_plane(real, planes, title=title),
+    )
+
+
+def draw_method_images(benchmark: Benchmark, images: Images, methods: Mapping[str, Any]) -> Image:
+    """Lay out the first image of the first classes, a row per method.
+
+    Images of another size than the benchmark's are brought to it.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 5.
+    """
+    classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
+    loaded = _load(images, methods)
+    rows = [
+        [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
+        for of in loaded.values()
+    ]
+    return draw_image_grid(rows, list(loaded), [spec.class_name for spec in classes])
+
+
+def tabulate_costs(stages: Tables, runs: Tables, evaluation: EvaluationConfig) -> pd.DataFrame:
+    """Return the seconds of every stage of every method, means over seeds.
+
+    Args:
+        stages: File -> loads the stages of a run before its evaluation.
+        runs: File -> loads the rows of trainings.
+        evaluation: Whose protocol and length the trainings that count have.
+
+    Returns:
+        `method`, `stage` and `seconds`; the last stage is one training, where there is one.
+
+    Raises:
+        ValueError: If there is no run.
+
+    Source: ours.
+    """
+    before = _without_variants(stages, "distill")
+    costs = before.groupby(["method", "stage"], sort=False)["seconds"].mean().reset_index()
+    rows = pd.concat([load() for load in runs.values()]) if runs else pd.DataFrame()
+    if not rows.empty:
+        counted = rows[find_finished(rows) & rows["method"].isin(set(costs["method"]))]
+        alike = counted["protocol"].eq(evaluation.protocol) & counted["preset"].eq(
+            evaluation.length
+        )
+        seconds = counted[alike].groupby("method", sort=False)["seconds"].mean().reset_index()
+        costs = pd.concat([costs, seconds.assign(stage=EVALUATION)], ignore_index=True)
+    return costs[["method", "stage", "seconds"]]
+
+
+def draw_costs(method_costs: pd.DataFrame) -> Figure:
+    """Draw the time of every stage as a bar per method.
+
+    Source: ours.
+    """
+    return draw_cost(method_costs)
+
+
+def _without_variants(runs: Tables, needed: str) -> pd.DataFrame:
+    found = [load() for load in runs.values()]
+    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    if not rows.empty:
+        # Empty in a file is read as missing.
+        rows = rows[rows["variant"].isna() | (rows["variant"] == "")]
+    if rows.empty:
+        raise ValueError(f"expected runs of at least one method, found none; run {needed} first")
+    return rows
+
+
+def _load(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping[str, Partition]]:
+    loaded = {method: images[method]() for method in methods if method in images}
+    if not loaded:
+        raise ValueError("expected images of at least one method, found none; run distill first")
+    return loaded

@@ -1,0 +1,70 @@
+"""The report_methods pipeline."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from mgd3_kedro.pipelines.report_methods.nodes import (
+    draw_costs,
+    draw_method_images,
+    draw_plane,
+    draw_scores,
+    place_methods,
+    score_methods,
+    tabulate_costs,
+    tabulate_scores,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Build the report_methods pipeline."""
+    return pipeline(
+        [
+            node(score_methods, "all_sample_scores", "method_scores", name="score_methods"),
+            node(
+                tabulate_scores,
+                "method_scores",
+                ["diversity_table", "representativeness_table"],
+                name="tabulate_scores",
+            ),
+            node(
+                draw_scores,
+                "method_scores",
+                ["trade_off_plot", "interactive_trade_off"],
+                name="draw_scores",
+            ),
+            node(
+                place_methods,
+                [
+                    "benchmark",
+                    "latents",
+                    "prior",
+                    "method_images",
+                    "params:methods",
+                    "params:class_name",
+                    "params:analysis",
+                    "params:autoencoder",
+                ],
+                "methods_in_plane",
+                name="place_methods",
+            ),
+            node(
+                draw_plane,
+                "methods_in_plane",
+                ["methods_plane", "interactive_methods_plane"],
+                name="draw_plane",
+            ),
+            node(
+                draw_method_images,
+                ["benchmark", "method_images", "params:methods"],
+                "method_sheet",
+                name="draw_method_images",
+            ),
+            node(
+                tabulate_costs,
+                ["all_stage_costs", "rows_of_ipc", "params:evaluation"],
+                "method_costs",
+                name="tabulate_costs",
+            ),
+            node(draw_costs, "method_costs", "costs_plot", name="draw_costs"),
+        ],
+        tags="report_methods",
+    )

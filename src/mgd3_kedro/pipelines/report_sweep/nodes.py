@@ -1,0 +1,135 @@
+"""Nodes that report on a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
+from mgd3_kedro.metrics import METRICS, SAMPLE_SCORES
+from mgd3_kedro.points import POINT, axes_of
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+REPEATED = ("method", "seed")
+"""Axes that are lines of a figure, or averaged over."""
+MEASURES = (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))
+SHOWN_CLASSES = 10
+
+
+def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Put what was measured of the networks and of the images of every point side by side.
+
+    Args:
+        rows: One per training, with its `point`.
+        scores: One per class, with its `point`; may be empty.
+
+    Returns:
+        One row per training; scores are means over classes, empty where a class has none.
+
+    Raises:
+        ValueError: If there is no training.
+
+    Source: ours.
+    """
+    if rows.empty:
+        raise ValueError(
+            "sweep: expected points with trainings, got none; run a sweep with --pipelines=distill"
+        )
+    if scores.empty:
+        return rows
+    known = [name for name in MEASURES if name in scores]
+    means = scores.groupby(POINT)[known].mean(skipna=False)
+    return rows.merge(means, left_on=POINT, right_index=True, how="left")
+
+
+def draw_knob(
+    table: pd.DataFrame, points: pd.DataFrame, knob: str | None, headline: str
+) -> tuple[Figure, go.Figure]:
+    """Draw accuracy, diversity and representativeness against the knob of a sweep.
+
+    Args:
+        table: One row per training.
+        points: One row per point: its axes, and its state.
+        knob: Last part of the key of the axis; None if it is the only one.
+        headline: Which accuracy, `top1_last` or `top1_best`.
+
+    Returns:
+        The picture, and its interactive form.
+
+    Raises:
+        ValueError: If the axis is not clear, or there is none of that name.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 4, 7 and 9.
+    """
+    name = find_knob(points, knob)
+    return (
+        draw_sweep(table, name, headline=headline),
+        draw_interactive_sweep(table, name, headline=headline),
+    )
+
+
+def draw_images_over_knob(
+    benchmark: Benchmark,
+    images: Mapping[str, Mapping[str, Partition]],
+    points: pd.DataFrame,
+    knob: str | None,
+) -> Image:
+    """Lay out the first image of every class against the values of the knob.
+
+    Of several points with a value (seeds, methods), the first is shown.
+
+    Args:
+        benchmark: The classes.
+        images: point -> wnid -> images (ipc, 3, H, W), uint8.
+        points: One row per point: its axes, and its state.
+        knob: Last part of the key of the axis; None if it is the only one.
+
+    Raises:
+        ValueError: If no point has images, or the axis is not clear.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 5.
+    """
+    if not images:
+        raise ValueError("sweep: expected points with distilled images, got none")
+    name = find_knob(points, knob)
+    axis = next(key for key in axes_of(points) if key.rpartition(".")[2] == name)
+    with_images = points[points[POINT].isin(list(images))]
+    shown = with_images.drop_duplicates(axis)
+    classes = benchmark.classes[:SHOWN_CLASSES]
+    rows = [
+        [images[point][spec.wnid].load()[0].numpy() for point in shown[POINT]] for spec in classes
+    ]
+    names = [f"{value:g}" if isinstance(value, float) else str(value) for value in shown[axis]]
+    return draw_image_grid(rows, [spec.class_name for spec in classes], names, title=axis)
+
+
+def find_knob(points: pd.DataFrame, knob: str | None) -> str:
+    """Return the column of a sweep's table that its figure is drawn over.
+
+    Args:
+        points: One row per point: its axes, and its state.
+        knob: As configured; None if there is only one axis that is no method or seed.
+
+    Raises:
+        ValueError: If the axis is not clear, or there is none of that name.
+
+    Source: ours.
+    """
+    names = [key.rpartition(".")[2] for key in axes_of(points)]
+    if knob is not None:
+        if knob not in names:
+            raise ValueError(f"knob: expected one of {', '.join(names)}, got {knob!r}")
+        return knob
+    found = [name for name in names if name not in REPEATED]
+    if len(found) != 1:
+        known = ", ".join(names)
+        raise ValueError(f"knob: expected a choice of {known}; add --params knob=NAME")
+    return found[0]

@@ -1,0 +1,89 @@
+"""The points of a sweep, as its folder has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES = "points.csv"
+"""Name of the file with a row per point: its name, its values, its facts."""
+DONE, FAILED, PENDING = "done", "failed", "pending"
+FACTS = ("status", "seconds", "run_id", "error", "code_version", "stamp")
+"""What is known of a point beside its values."""
+PLACES = ".places.json"
+"""What follows a point's name in that of the file that says where it keeps what it made."""
+POINT = "point"
+"""Column of the names."""
+
+
+@dataclass(frozen=True)
+class FinishedPoint:
+    """A point that is done.
+
+    Args:
+        name: Unlike that of any other point of the sweep.
+        values: Key of the axis -> value.
+        places: Catalog entry -> where it is kept, relative to the project.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    places: Mapping[str, str]
+
+
+def axes_of(points: pd.DataFrame) -> list[str]:
+    """Return the keys of the axes of a sweep.
+
+    Args:
+        points: One row per point: its name, its values, its state.
+
+    Source: ours.
+    """
+    return [str(column) for column in points if column not in (POINT, *FACTS)]
+
+
+def write_places(folder: Path, point: str, places: Mapping[str, str]) -> None:
+    """Note where a point keeps what it made.
+
+    Source: ours.
+    """
+    (folder / f"{point}{PLACES}").write_text(json.dumps(places, indent=1))
+
+
+def read_points(folder: Path) -> list[FinishedPoint]:
+    """Return the points of a sweep that are done, in order.
+
+    Args:
+        folder: Of the sweep.
+
+    Raises:
+        ValueError: If there is no such sweep, or none of its points is done.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    states = folder / STATES
+    if not states.is_file():
+        others = sorted(path.parent.name for path in folder.parent.glob(f"*/{STATES}"))
+        known = f"one of {', '.join(others)}" if others else "the name of one; none has run yet"
+        raise ValueError(f"sweep: expected {known}, got {folder.name!r}")
+    table = pd.read_csv(states, dtype={POINT: str})
+    done = table[table["status"] == DONE]
+    if done.empty:
+        raise ValueError(f"{folder.name}: expected a point that is done, got none of {len(table)}")
+    axes = axes_of(table)
+    return [
+        FinishedPoint(
+            row[POINT],
+            {axis: row[axis] for axis in axes},
+            json.loads((folder / f"{row[POINT]}{PLACES}").read_text()),
+        )
+        for row in done.to_dict("records")
+    ]
