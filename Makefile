@@ -22,19 +22,26 @@ lint: $(VENV)/installed-dev
 ONE_TRAINING := --pipelines=distill --to-nodes=collect_rows --jobs 2 --params jobs=1,trainings.repeats=1
 SWEEP := $(BIN)/kedro sweep $(ONE_TRAINING)
 COMPARE := $(BIN)/kedro run --pipelines=compare --params
-METHODS := random,kmeans_closest,unguided,d4m,mgd3
+SEEDS := --over seed=0,1,2,3,4
+SAMPLED := random,kmeans_closest,unguided,d4m,mgd3
+METHODS := $(SAMPLED),herding,k_center,minimax,rded,dm,idc1,sre2l
 NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; resnet50; resnet101]
 ONE_OF_EACH := jobs=1,trainings.repeats=1,trainings.networks=$(NETWORKS)
+COMMITTED := results=docs/results,figures=docs/figures
 
-results: methods labels networks
+results: methods labels networks ablations mixture
 
 methods: $(VENV)/installed
-	$(SWEEP) --name methods --over method=$(METHODS) --over seed=0,1,2,3,4
+	$(BIN)/kedro run --pipelines=train_teacher
+	$(BIN)/kedro sweep --name methods --pipelines=distill --jobs 2 --params jobs=1,trainings.repeats=1 $(SEEDS) --over method=$(METHODS)
+	$(SWEEP) --name ipc-1-50 $(SEEDS) --over method=$(SAMPLED) --over ipc=1,50
+	$(BIN)/kedro sweep --name full --pipelines=train_full --to-nodes=full.collect_rows --jobs 2 --params jobs=1,trainings.repeats=1 $(SEEDS)
 	$(COMPARE) results=docs/results
+	$(BIN)/kedro run --pipelines=report_methods --params $(COMMITTED)
 
 labels: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=train_teacher
-	$(SWEEP),evaluation.epochs=250 --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
+	$(SWEEP),evaluation.epochs=250,variant=-labels --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
 	$(COMPARE) results=docs/results
 
 # Every network sees 4000 images: 100 distilled ones 40 times, or all train digits once.
@@ -42,6 +49,29 @@ networks: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=40,variant=-networks'
 	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=1,variant=-networks'
 	$(COMPARE) results=docs/results
+
+# What every part of the method does: a sweep over one knob each, three data sets a point, shorter
+# trainings. `make ablate-stop` runs one.
+STEPS := 50,45,40,35,30,25,20,15,10,5,0
+FINDERS := kmeans,kmeans_closest,kmeans_pooled,kmeans_pca,gmm,bisecting_kmeans,agglomerative,dbscan,random
+over_stop := sampling.stop_guidance_step=$(STEPS)
+over_scale := sampling.mode_guidance_scale=0,0.05,0.1,0.2,0.3,0.5,1
+over_finder := modes.mode_finder=$(FINDERS)
+over_sampler := sampling.mode_guidance_scale=0.05,0.1,0.2,0.4 --over diffusion.sampler=ddpm,ddim
+over_ipc := ipc=1,2,5,10,20,50,100 --over method=mgd3,random
+ABLATIONS := stop scale finder sampler ipc
+knob_sampler := ,knob=mode_guidance_scale
+
+.PHONY: ablations $(ABLATIONS:%=ablate-%) mixture
+ablations: $(ABLATIONS:%=ablate-%)
+
+$(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
+	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs 2 --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
+	$(BIN)/kedro run --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
+
+# The paper's first figure: a mixture whose modes are known.
+mixture: $(VENV)/installed
+	$(BIN)/kedro run --pipelines=illustrate --params $(COMMITTED)
 
 # The rows the knobs were chosen by: mode discovery on 300 of the 400 train digits of a class,
 # evaluation on the other 100. The guidance scale is chosen for the unguided samples.
