@@ -18,8 +18,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 # The rows behind the README's tables, on the digits: one data set and one training on it a point,
-# points side by side, one per core. Stop any of them and give the command again: it goes on.
-ONE_TRAINING := --pipelines=distill --to-nodes=collect_rows --jobs 2 --params jobs=1,trainings.repeats=1
+# JOBS points side by side, one per core. Stop any of them and give the command again: it goes on.
+JOBS ?= 2
+ONE_TRAINING := --pipelines=distill --to-nodes=collect_rows --jobs $(JOBS) --params jobs=1,trainings.repeats=1
 SWEEP := $(BIN)/kedro sweep $(ONE_TRAINING)
 COMPARE := $(BIN)/kedro run --pipelines=compare --params
 SEEDS := --over seed=0,1,2,3,4
@@ -33,9 +34,9 @@ results: methods labels networks ablations mixture
 
 methods: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=train_teacher
-	$(BIN)/kedro sweep --name methods --pipelines=distill --jobs 2 --params jobs=1,trainings.repeats=1 $(SEEDS) --over method=$(METHODS)
+	$(BIN)/kedro sweep --name methods --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1 $(SEEDS) --over method=$(METHODS)
 	$(SWEEP) --name ipc-1-50 $(SEEDS) --over method=$(SAMPLED) --over ipc=1,50
-	$(BIN)/kedro sweep --name full --pipelines=train_full --to-nodes=full.collect_rows --jobs 2 --params jobs=1,trainings.repeats=1 $(SEEDS)
+	$(BIN)/kedro sweep --name full --pipelines=train_full --to-nodes=full.collect_rows --jobs $(JOBS) --params jobs=1,trainings.repeats=1 $(SEEDS)
 	$(COMPARE) results=docs/results
 	$(BIN)/kedro run --pipelines=report_methods --params $(COMMITTED)
 
@@ -66,7 +67,7 @@ knob_sampler := ,knob=mode_guidance_scale
 ablations: $(ABLATIONS:%=ablate-%)
 
 $(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
-	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs 2 --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
+	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
 	$(BIN)/kedro run --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
 
 # The paper's first figure: a mixture whose modes are known.
