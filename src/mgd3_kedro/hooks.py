@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -25,6 +26,18 @@ from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
 
+def resolve_from(project: Path) -> None:
+    """Have `${project:...}` and `${environment:...}` resolved for a project.
+
+    Args:
+        project: Its folder.
+
+    Source: ours.
+    """
+    OmegaConf.register_new_resolver("project", lambda path: str(project / path), replace=True)
+    OmegaConf.register_new_resolver("environment", os.environ.get, replace=True)
+
+
 class ProjectPathHooks:
     """Makes `${project:...}` in the configuration an absolute path within the project that runs.
 
@@ -35,9 +48,7 @@ class ProjectPathHooks:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Resolve from the project that runs, wherever it was started."""
-        root = context.project_path
-        OmegaConf.register_new_resolver("project", lambda path: str(root / path), replace=True)
-        OmegaConf.register_new_resolver("environment", os.environ.get, replace=True)
+        resolve_from(context.project_path)
 
 
 class PreflightHooks:

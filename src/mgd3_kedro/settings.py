@@ -1,10 +1,18 @@
 """Kedro settings of the project."""
 
 import os
+from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
 
-from mgd3_kedro.hooks import PreflightHooks, ProjectPathHooks, SummaryHooks, TrackingHooks
+from mgd3_kedro.hooks import (
+    PreflightHooks,
+    ProjectPathHooks,
+    SummaryHooks,
+    TrackingHooks,
+    resolve_from,
+)
 from mgd3_kedro.memory import keep_freed_memory
 
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
@@ -12,6 +20,8 @@ for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMET
     os.environ.setdefault(name, "true")
 
 keep_freed_memory()
+# Kedro-Viz reads the configuration without the hooks.
+resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
 
 # Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
 HOOKS = (TrackingHooks(), PreflightHooks(), SummaryHooks(), ProjectPathHooks())
