@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import chdir
 from pathlib import Path
 
 import mlflow
@@ -12,10 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 from kedro.io import AbstractDataset
 from kedro_datasets.json import JSONDataset
 from mlflow.tracking import MlflowClient
-from tiny_project import run, runs_of
+from tiny_project import REPOSITORY, make_project, run, runs_of
 
 from mgd3_kedro.tracking import (
     HOST_TAG,
@@ -299,3 +302,18 @@ def test_after_an_interrupt_the_next_session_of_a_process_has_a_run_of_its_own(p
     assert "encode_images/run_seconds" in runs[1].data.metrics
     assert runs[0].data.metrics["encode/images"] == 160
     assert "encode/images" not in runs[1].data.metrics
+
+
+def test_the_user_interface_of_mlflow_finds_the_store(tmp_path):
+    # kedro-mlflow configures its ui for the environment "local" unless another one is named.
+    assert (REPOSITORY / "conf/local").is_dir()
+    project = make_project(tmp_path)
+    (project / "conf/local").mkdir()
+    before = mlflow.get_tracking_uri()
+    bootstrap_project(project)
+    try:
+        with chdir(project), KedroSession.create(project, env="local") as session:
+            server = session.load_context().mlflow.server
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert server.mlflow_tracking_uri == f"sqlite:///{project / 'mlflow.db'}"
