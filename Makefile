@@ -60,8 +60,10 @@ over_scale := sampling.mode_guidance_scale=0,0.05,0.1,0.2,0.3,0.5,1
 over_finder := modes.mode_finder=$(FINDERS)
 over_sampler := sampling.mode_guidance_scale=0.05,0.1,0.2,0.4 --over diffusion.sampler=ddpm,ddim
 over_ipc := ipc=1,2,5,10,20,50,100 --over method=mgd3,random
-ABLATIONS := stop scale finder sampler ipc
+over_component := method=unguided,kmeans_closest,mgd3
+ABLATIONS := stop scale finder sampler component ipc
 knob_sampler := ,knob=mode_guidance_scale
+knob_component := ,knob=method
 
 .PHONY: ablations $(ABLATIONS:%=ablate-%) mixture
 ablations: $(ABLATIONS:%=ablate-%)
@@ -69,6 +71,23 @@ ablations: $(ABLATIONS:%=ablate-%)
 $(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
 	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
 	$(BIN)/kedro run --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
+
+# What goes beyond the paper, tried on held-out train digits: a sweep over one option each.
+try_adaptation := sampling.mode_guidance_adaptation=0,0.5,1,2
+try_schedule := sampling.mode_guidance_schedule=constant,linear,cosine
+try_tangent := sampling.tangent_components=10,30 --over sampling.mode_guidance_scale=0.2,0.4,0.8
+try_repulsion := sampling.repulsion_scale=0,0.25,0.5,1
+try_coupling := sampling.noise_coupling=independent,transport
+try_candidates := sampling.candidates=1,2,4,8
+try_pooled := modes.mode_finder=kmeans,kmeans_pooled
+OPTIONS := adaptation schedule tangent repulsion coupling candidates pooled
+
+.PHONY: options $(OPTIONS:%=try-%)
+options: $(OPTIONS:%=try-%)
+	$(COMPARE) split=holdout,results=docs/results/options
+
+$(OPTIONS:%=try-%): try-%: $(VENV)/installed
+	$(SWEEP),preset=quick,split=holdout --name try-$* --over $(try_$*) --over seed=0,1,2
 
 # The paper's first figure: a mixture whose modes are known.
 mixture: $(VENV)/installed
