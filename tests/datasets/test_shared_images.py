@@ -2,7 +2,7 @@ import logging
 import shutil
 
 from mgd3_kedro.datasets.shared_images import shared_images
-from mgd3_kedro.preflight import check_disjoint
+from mgd3_kedro.preflight.images import check_disjoint
 from mgd3_kedro.stages import Partition
 
 

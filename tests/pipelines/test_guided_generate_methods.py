@@ -36,7 +36,7 @@ from mgd3_kedro.pipeline_registry import register_pipelines
 from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import inversion
-from mgd3_kedro.preflight import check_method
+from mgd3_kedro.preflight.making import check_method
 from mgd3_kedro.records import KNOBS
 from mgd3_kedro.stages import Partition
 

@@ -1,0 +1,80 @@
+"""Checks before work starts: what a run needs is there, fits, and is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from mgd3_kedro.preflight.images import (
+    check_classes,
+    check_disjoint,
+    check_images_per_class,
+    check_readable,
+    warn_of_other_split,
+)
+from mgd3_kedro.preflight.inputs import Inputs
+from mgd3_kedro.preflight.making import (
+    check_device,
+    check_finished,
+    check_given_autoencoder,
+    check_method,
+    check_prior,
+)
+from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
+from mgd3_kedro.preflight.parameters import VARIANTS, check_known_parameters, check_run_keys
+
+__all__ = [
+    "CHECKS",
+    "VARIANTS",
+    "Inputs",
+    "check_inputs",
+    "check_known_parameters",
+    "check_run_keys",
+]
+
+CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
+    *(
+        (frozenset({name}), partial(check_device, name=name))
+        for name in ("params:device", "params:autoencoder", "params:diffusion", "params:evaluation")
+    ),
+    *(
+        (frozenset({name, "benchmark"}), partial(check_classes, images=name))
+        for name in ("train_images", "test_images", "evaluated_images")
+    ),
+    *(
+        (frozenset({name}), partial(check_finished, name=name))
+        for name in (
+            "latents",
+            "modes",
+            "distilled_images",
+            "fitted_test_images",
+            "trainings",
+            "analysis",
+        )
+    ),
+    (frozenset({"train_images", "test_images"}), check_disjoint),
+    (frozenset({"test_images", "benchmark"}), warn_of_other_split),
+    (frozenset({"evaluated_images", "benchmark"}), check_readable),
+    (frozenset({"params:trainings", "benchmark"}), check_trainings),
+    (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
+    (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
+    (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
+    (frozenset({"params:methods", "params:method", "benchmark"}), check_method),
+    (frozenset({"prior", "benchmark"}), check_prior),
+    (frozenset({"train_images", "params:modes"}), check_images_per_class),
+)
+"""What a run must read for a check to apply, and the check."""
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Run the checks that apply to what a run reads.
+
+    Raises:
+        ValueError: The first thing that does not fit.
+        FileNotFoundError: The first file that is missing.
+
+    Source: ours.
+    """
+    for needed, check in CHECKS:
+        if all(name in inputs for name in needed):
+            check(inputs)

@@ -1,0 +1,109 @@
+"""Checks of the images that a run reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from mgd3_kedro.datasets.shared_images import shared_images
+from mgd3_kedro.preflight.inputs import Inputs
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+logger = logging.getLogger(__name__)
+
+
+SHOWN_SHARED = 5
+
+
+def check_classes(inputs: Inputs, images: str) -> None:
+    """Refuse images without one of the benchmark's classes, or with an empty one.
+
+    Raises:
+        ValueError: Naming the class.
+
+    Source: ours.
+    """
+    benchmark: Benchmark = inputs["benchmark"]
+    partitions: Mapping[str, Partition] = inputs[images]
+    for spec in benchmark.classes:
+        if spec.wnid not in partitions or not partitions[spec.wnid].count:
+            found = "an empty one" if spec.wnid in partitions else "none"
+            raise ValueError(
+                f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}"
+            )
+    if surplus := sorted(set(partitions) - set(benchmark.wnids)):
+        raise ValueError(
+            f"{images}: expected the classes of {benchmark.name}, "
+            f"got {surplus[0]} and {len(surplus) - 1} more that it does not have"
+        )
+
+
+def warn_of_other_split(inputs: Inputs) -> None:
+    """Warn if the test images are not as many as those that published numbers are made with.
+
+    Source: ours.
+    """
+    benchmark: Benchmark = inputs["benchmark"]
+    expected = benchmark.test_images_per_class
+    counts = {partition.count for partition in inputs["test_images"].values()}
+    if expected is not None and counts != {expected}:
+        logger.warning(
+            "test_images: %s has %d test images of each class where numbers are published, here "
+            "are %d to %d; with fast.ai's splits of ImageNet results are 2 to 5 points lower",
+            *(benchmark.name, expected, min(counts), max(counts)),
+        )
+
+
+def check_images_per_class(inputs: Inputs) -> None:
+    """Refuse more images to be made than a class has real ones.
+
+    Raises:
+        ValueError: Naming the smallest class.
+
+    Source: ours.
+    """
+    partitions: Mapping[str, Partition] = inputs["train_images"]
+    wnid = min(partitions, key=lambda name: partitions[name].count)
+    ipc = inputs["params:modes"].ipc
+    if ipc > partitions[wnid].count:
+        raise ValueError(
+            f"ipc: expected at most {partitions[wnid].count}, the images of class {wnid}, got {ipc}"
+        )
+
+
+def check_readable(inputs: Inputs) -> None:
+    """Refuse images to be evaluated that cannot be read, or are not squares of one size.
+
+    Raises:
+        ValueError: Naming the image, or the class of another size.
+
+    Source: ours.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    for wnid, partition in inputs["evaluated_images"].items():
+        height, width = sizes[wnid] = tuple(partition.load().shape[2:])
+        first = next(iter(sizes.values()))
+        if height != width or sizes[wnid] != first:
+            raise ValueError(
+                f"evaluated_images: expected squares of one size, {first[0]} x {first[0]} pixels, "
+                f"got {height} x {width} in class {wnid}; crop and resize the images"
+            )
+
+
+def check_disjoint(inputs: Inputs) -> None:
+    """Warn of test images that are train images too, byte for byte.
+
+    Published splits have some, so it is no reason to refuse.
+
+    Source: ours.
+    """
+    if shared := shared_images(inputs["train_images"], inputs["test_images"]):
+        first = "; ".join(" = ".join(pair) for pair in shared[:SHOWN_SHARED])
+        more = f" and {len(shared) - SHOWN_SHARED} more" if len(shared) > SHOWN_SHARED else ""
+        logger.warning(
+            "%d train images are test images too, which flatters accuracies: %s%s",
+            len(shared),
+            first,
+            more,
+        )

@@ -1,0 +1,70 @@
+"""Checks of the networks that are trained, and of those that teach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mgd3_kedro.preflight.inputs import Inputs
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}
+"""What a run reads -> what its networks are trained on; otherwise on images that it makes."""
+
+
+def check_trainings(inputs: Inputs) -> None:
+    """Refuse networks that do not fit the images, and a protocol that lacks a number.
+
+    Raises:
+        ValueError: Naming the network or the setting.
+
+    Source: ours.
+    """
+    config, count = inputs["params:evaluation"], len(inputs["benchmark"].classes)
+    given: Iterable[Partition] = next(
+        (inputs[name].values() for sign, name in TRAINED_ON.items() if sign in inputs), ()
+    )
+    ipc = max((partition.count for partition in given), default=inputs["params:ipc"])
+    for network in inputs["params:trainings"].networks:
+        config.plan(ipc, count, network)
+        _check_network(inputs, network)
+
+
+def check_teacher_training(inputs: Inputs) -> None:
+    """Refuse a network to be trained as a teacher that does not fit the images.
+
+    Source: ours.
+    """
+    _check_network(inputs, inputs["params:teacher_training"].network)
+
+
+def _check_network(inputs: Inputs, network: str) -> None:
+    import torch
+
+    from mgd3_kedro.evaluation import build_network
+
+    benchmark: Benchmark = inputs["benchmark"]
+    size = inputs["params:evaluation"].side_of(benchmark.image_size)
+    with torch.device("meta"):
+        build_network(network, len(benchmark.classes), size)
+
+
+def check_teacher(inputs: Inputs) -> None:
+    """Refuse a teacher that is missing, broken, or of other classes, where a protocol asks one.
+
+    Source: ours.
+    """
+    if inputs["params:evaluation"].recipe.labels != "given":
+        check_teacher_of(inputs)
+
+
+def check_teacher_of(inputs: Inputs) -> None:
+    """Refuse a teacher that is missing, broken, or of other classes.
+
+    Source: ours.
+    """
+    from mgd3_kedro.evaluation.teacher import load_teacher
+
+    config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
+    size = config.side_of(benchmark.image_size)
+    load_teacher(inputs["teacher"].load(), benchmark.classes, size)
