@@ -17,7 +17,17 @@ from mgd3_kedro.pipeline_registry import register_pipelines
 PACKAGE = "mgd3_kedro"
 ROOT = Path(mgd3_kedro.__file__).parent
 
-BASE = ("checks", "devices", "images", "points", "randomness", "records", "stages", "version")
+BASE = (
+    "checks",
+    "devices",
+    "durations",
+    "images",
+    "points",
+    "randomness",
+    "records",
+    "stages",
+    "version",
+)
 FAMILIES = ("backbones", "modes", "coresets", "evaluation", "metrics", "training", "figures")
 JOINED = ("sampling", "matching")
 """Families that see a contract of other families; `sampling` sees `backbones.base` alone."""

@@ -14,7 +14,7 @@ from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.sweep.grid import Axis, leaves, make_points, merged, name_of, nested, parse_axes
 from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import PlannedPoint, Request, plan_sweep
-from mgd3_kedro.sweep.schedule import Interrupts, in_words, work_left
+from mgd3_kedro.sweep.schedule import Interrupts, work_left
 from mgd3_kedro.sweep.sessions import Session
 from mgd3_kedro.sweep.sharing import (
     Configuration,
@@ -279,14 +279,6 @@ def test_a_name_that_another_grid_has_is_refused(tmp_path):
     others = {**POINTS, "a=4": {"g.a": 4}}
     with pytest.raises(ValueError, match=r"mine: expected the points .* got others, as a=4; give"):
         Ledger(tmp_path / "mine/points.csv", others, "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.2, "0 s"), (59.7, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (7385, "2 h 3 min")],
-)
-def test_times_are_said_in_their_two_largest_units(seconds, words):
-    assert in_words(seconds) == words
 
 
 def test_an_interrupt_is_kept_until_it_is_asked_for_and_the_second_is_not():

@@ -1,28 +1,9 @@
 import logging
 import time
 
-import pytest
-
-from mgd3_kedro.evaluation.progress import ProgressLog, as_time
+from mgd3_kedro.evaluation.progress import ProgressLog
 
 ROW = {"train_loss": 1.23456, "top1": 45.67}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.2, "0 s"),
-        (45.4, "45 s"),
-        (89.4, "89 s"),
-        (90, "2 min"),
-        (600, "10 min"),
-        (5399, "90 min"),
-        (5400, "1.5 h"),
-        (90_000, "25.0 h"),
-    ],
-)
-def test_durations_are_told_in_the_unit_people_would_use(seconds, words):
-    assert as_time(seconds) == words
 
 
 def test_a_line_says_how_far_a_training_is_and_how_long_it_will_take(caplog):

@@ -6,6 +6,8 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from mgd3_kedro.durations import in_words
+
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 10.0
@@ -32,15 +34,5 @@ class ProgressLog:
         self._last = now
         logger.info(
             "%s: epoch %d of %d, loss %.3f, top-1 %.1f %%, %s left",
-            *(self.name, epoch, epochs, row["train_loss"], row["top1"], as_time(left)),
+            *(self.name, epoch, epochs, row["train_loss"], row["top1"], in_words(left)),
         )
-
-
-def as_time(seconds: float) -> str:
-    """Return a duration for people: 45 s, 3 min, 2.5 h.
-
-    Source: ours.
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

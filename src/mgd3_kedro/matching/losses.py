@@ -8,6 +8,8 @@ import time
 
 import torch
 
+from mgd3_kedro.durations import in_words
+
 logger = logging.getLogger(__name__)
 
 REPORTS = 20
@@ -51,7 +53,8 @@ class LossCurve:
         left = (time.monotonic() - self._begun) / done * (self._steps - done)
         mean = sum(values) / len(values)
         logger.info(
-            "%s: step %d of %d, loss %.4g, %.0f s left", self._what, done, self._steps, mean, left
+            "%s: step %d of %d, loss %.4g, %s left",
+            *(self._what, done, self._steps, mean, in_words(left)),
         )
 
     def values(self) -> torch.Tensor:

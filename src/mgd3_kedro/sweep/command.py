@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from mgd3_kedro.checks import check_count
+from mgd3_kedro.durations import in_words
 from mgd3_kedro.points import DONE, FAILED, PENDING, STATES
 from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import Plan, Request, Work, check_first, plan_sweep
 from mgd3_kedro.sweep.runs import SweepRuns
-from mgd3_kedro.sweep.schedule import Schedule, in_words, work_left
+from mgd3_kedro.sweep.schedule import Schedule, work_left
 
 
 def run_sweep(

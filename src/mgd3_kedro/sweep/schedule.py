@@ -6,11 +6,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mgd3_kedro.durations import in_words
 from mgd3_kedro.points import DONE, FAILED, PENDING, write_places
 from mgd3_kedro.sweep.ledger import Ledger
 from mgd3_kedro.sweep.plan import Plan, PlannedPoint, Work
@@ -200,15 +201,3 @@ class Interrupts:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as it is said.
-
-    Source: ours.
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts: Sequence[tuple[int, str]] = ((hours, "h"), (minutes, "min"), (rest, "s"))
-    said = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(said[:2]) or "0 s"
