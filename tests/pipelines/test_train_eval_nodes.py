@@ -11,11 +11,13 @@ from mgd3_kedro.evaluation import NETWORKS, Checkpoint, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, training_set
 from mgd3_kedro.pipelines.train_eval.nodes import (
     TrainingsConfig,
+    label_images,
+    train_networks,
+)
+from mgd3_kedro.pipelines.train_eval.results import (
     collect_rows,
     draw_accuracy,
-    label_images,
     measure_accuracy,
-    train_networks,
 )
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark, ClassSpec
 from mgd3_kedro.stages import LoadedTask, Partition

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mgd3_kedro.figures.browser import lay_out
-from mgd3_kedro.figures.interactive import SYMBOLS
 from mgd3_kedro.figures.labels import find_knob_axis, label_measure
 from mgd3_kedro.figures.looks import pick_method_looks
-from mgd3_kedro.figures.style import LINE_STYLES
+from mgd3_kedro.figures.style import LINE_STYLES, SYMBOLS
 from mgd3_kedro.figures.sweep import FURTHER
 from mgd3_kedro.figures.sweep_lines import collect_sweep
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from mgd3_kedro.figures.looks import Look, pick_method_looks
 from mgd3_kedro.figures.style import (
-    COLOURS,
     FAINT,
     INK,
     LIGHT,
-    MARKERS,
     MEDIUM,
     shorten,
     start_figure,
@@ -26,6 +25,7 @@ Plane = tuple[NDArray[Any], Mapping[str, NDArray[Any]]]
 """One class: coordinates of the real samples (N, 2), and method -> those of its samples (M, 2)."""
 
 PANEL = 1.75
+EDGE, EDGE_WIDTH = "white", 0.6
 PANELS_PER_ROW = 5
 
 
@@ -47,6 +47,7 @@ def draw_latent_plane(planes: Mapping[str, Plane], *, title: str = "") -> Figure
     from matplotlib.lines import Line2D
 
     methods = list_methods(planes)
+    looks = pick_method_looks(methods)
     panels = [(name, method) for method in methods for name in planes]
     is_table = len(methods) > 1 and len(planes) > 1
     columns = len(planes) if is_table else min(PANELS_PER_ROW, len(panels))
@@ -57,7 +58,7 @@ def draw_latent_plane(planes: Mapping[str, Plane], *, title: str = "") -> Figure
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes, (name, method) in zip(grid, panels, strict=False):
         real, synthetic = planes[name]
-        _draw_panel(axes, real, synthetic[method], methods.index(method))
+        _draw_panel(axes, real, synthetic[method], looks[method])
         above, beside = (name, method) if is_table or len(methods) == 1 else (method, name)
         if method == methods[0] or not is_table:
             axes.set_title(shorten(above, 20), fontsize=MEDIUM, color=INK, pad=3)
@@ -68,8 +69,18 @@ def draw_latent_plane(planes: Mapping[str, Plane], *, title: str = "") -> Figure
 
     handles = [Line2D([], [], color=LIGHT, marker="o", markersize=3, linestyle="", label="real")]
     handles += [
-        Line2D([], [], **_look(position), markersize=5, linestyle="", label=method)
-        for position, method in enumerate(methods)
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            markeredgecolor=EDGE,
+            markeredgewidth=EDGE_WIDTH,
+            markersize=5,
+            linestyle="",
+            label=method,
+        )
+        for method, look in looks.items()
     ]
     figure.legend(
         handles=handles,
@@ -102,26 +113,16 @@ def list_methods(planes: Mapping[str, Plane]) -> list[str]:
     return methods
 
 
-def _look(position: int) -> dict[str, Any]:
-    return {
-        "color": COLOURS[position % len(COLOURS)],
-        "marker": MARKERS[position % len(MARKERS)],
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.6,
-    }
-
-
-def _draw_panel(axes: Axes, real: NDArray[Any], synthetic: NDArray[Any], position: int) -> None:
-    look = _look(position)
+def _draw_panel(axes: Axes, real: NDArray[Any], synthetic: NDArray[Any], look: Look) -> None:
     axes.scatter(real[:, 0], real[:, 1], s=4, color=LIGHT, linewidths=0, rasterized=True)
     axes.scatter(
         synthetic[:, 0],
         synthetic[:, 1],
         s=30,
-        color=look["color"],
-        marker=look["marker"],
-        edgecolors=look["markeredgecolor"],
-        linewidths=look["markeredgewidth"],
+        color=look.colour,
+        marker=look.marker,
+        edgecolors=EDGE,
+        linewidths=EDGE_WIDTH,
         zorder=3,
     )
     # The axes of t-SNE have no meaning: no ticks, but one scale for both.

@@ -6,8 +6,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mgd3_kedro.figures.interactive import SYMBOLS
-from mgd3_kedro.figures.style import COLOURS, MARKERS
+from mgd3_kedro.figures.style import COLOURS, MARKERS, SYMBOLS
 
 METHODS = (
     "mgd3",

@@ -21,6 +21,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's colours, told apart by the colour-blind; without yellow, lost on white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
+"""What Plotly calls these markers."""
 LINE_STYLES = ("-", "--", ":", "-.")
 
 NARROW = 4.4

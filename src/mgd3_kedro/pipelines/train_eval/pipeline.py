@@ -2,14 +2,8 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.train_eval.nodes import (
-    collect_rows,
-    draw_accuracy,
-    fit_test_images,
-    label_images,
-    measure_accuracy,
-    train_networks,
-)
+from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images, label_images, train_networks
+from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy, measure_accuracy
 
 SHARED = ("benchmark", "fitted_test_images", "teacher")
 PARAMETERS = ("backbone", "evaluation", "trainings", "seed", "variant")

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.figures.latent_plane import Plane, list_methods
-from mgd3_kedro.figures.style import COLOURS, INK, QUIET
+from mgd3_kedro.figures.looks import pick_method_looks
+from mgd3_kedro.figures.style import INK, QUIET
 
 if TYPE_CHECKING:
     import plotly.graph_objects
-
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
 
 
 def draw_interactive_latent_plane(
@@ -33,18 +32,18 @@ def draw_interactive_latent_plane(
     """
     from plotly import graph_objects
 
-    methods = list_methods(planes)
+    looks = pick_method_looks(list_methods(planes))
     traces, owners = [], []
     for name, (real, synthetic) in planes.items():
         sets = {"real": (real, {"size": 5, "color": QUIET, "opacity": 0.35})}
-        for position, method in enumerate(methods):
-            look = {
+        for method, look in looks.items():
+            marker = {
                 "size": 11,
-                "color": COLOURS[position % len(COLOURS)],
-                "symbol": SYMBOLS[position % len(SYMBOLS)],
+                "color": look.colour,
+                "symbol": look.symbol,
                 "line": {"color": "white", "width": 1},
             }
-            sets[f"synthetic: {method}"] = (synthetic[method], look)
+            sets[f"synthetic: {method}"] = (synthetic[method], marker)
         for label, (points, marker) in sets.items():
             owners.append(name)
             traces.append(

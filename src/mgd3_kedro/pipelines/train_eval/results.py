@@ -1,0 +1,127 @@
+"""Nodes that tabulate, measure and draw what trainings showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from mgd3_kedro.figures import draw_confusion, draw_training_curves
+from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+RESAMPLES, CONFIDENCE = 10_000, 0.95
+
+
+def collect_rows(
+    benchmark: Benchmark, trainings: Mapping[str, Partition]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Put the results of all trainings into tables.
+
+    Returns:
+        One row per training; one per training and validation; one per training and class.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    values = {name: partition.load() for name, partition in trainings.items()}
+    rows = pd.DataFrame([value["row"] for value in values.values()])
+    further = [column for column in rows if column not in ROW_COLUMNS]
+    curves = [{"training": name, **row} for name, value in values.items() for row in value["curve"]]
+    classes = [
+        {"training": name, "wnid": spec.wnid, "class_name": spec.class_name, "top1_last": accuracy}
+        for name, value in values.items()
+        for spec, accuracy in zip(benchmark.classes, class_accuracies(value), strict=False)
+    ]
+    columns = ["training", "epoch", "step", "train_loss", "learning_rate", "top1"]
+    return (
+        rows[[*ROW_COLUMNS, *further]],
+        pd.DataFrame(curves, columns=columns),
+        pd.DataFrame(classes, columns=["training", "wnid", "class_name", "top1_last"]),
+    )
+
+
+def class_accuracies(value: Mapping[str, Any]) -> list[float]:
+    """Return the accuracy of every class, percent; none of a training that did not finish.
+
+    Source: ours.
+    """
+    rows = value["confusion"] or []
+    return [100 * row[label] / sum(row) for label, row in enumerate(rows)]
+
+
+def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
+    """Return mean, population standard deviation and bootstrap interval per network.
+
+    The interval says how much trainings on these images vary; other images of the method may vary
+    more.
+
+    Raises:
+        FloatingPointError: Naming the trainings whose loss was not finite; their rows are kept.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
+    """
+    check_outcomes(result_rows["outcome"].tolist())
+    measured: dict[str, float] = {}
+    for network, rows in result_rows.groupby("network"):
+        for kind in ("top1_last", "top1_best"):
+            values = rows[kind].to_numpy()
+            measured[f"{network}/{kind}_mean"] = float(values.mean())
+            measured[f"{network}/{kind}_std"] = float(values.std())
+            if len(values) > 1:
+                draws = bootstrap_means([values], RESAMPLES, np.random.default_rng(0))
+                low, high = percentile_interval(draws, CONFIDENCE)
+                measured |= {f"{network}/{kind}_low": low, f"{network}/{kind}_high": high}
+        for kind in ("top5_last", "calibration_error", "seconds"):
+            measured[f"{network}/{kind}"] = float(rows[kind].mean())
+    return measured
+
+
+def draw_accuracy(
+    benchmark: Benchmark, trainings: Mapping[str, Partition], training_curves: pd.DataFrame
+) -> tuple[Figure, Figure]:
+    """Draw the training curves, and the confusion matrix summed over all trainings.
+
+    Raises:
+        FloatingPointError: If no training finished.
+
+    Source: ours.
+    """
+    values = [partition.load() for partition in trainings.values()]
+    if not any(value["confusion"] for value in values):
+        check_outcomes([value["row"]["outcome"] for value in values])
+    curves: dict[str, Any] = {
+        str(name): rows.rename(columns={"train_loss": "loss"}).to_dict("records")
+        for name, rows in training_curves.groupby("training", sort=False)
+    }
+    count = len(benchmark.classes)
+    counts = torch.zeros(count, count, dtype=torch.int64)
+    for value in values:
+        if value["confusion"]:
+            counts += torch.tensor(value["confusion"])
+    names = [spec.class_name for spec in benchmark.classes]
+    return draw_training_curves(curves), draw_confusion(counts.numpy(), names)
+
+
+def check_outcomes(outcomes: Sequence[str]) -> None:
+    """Refuse trainings that did not finish.
+
+    Raises:
+        FloatingPointError: Naming them.
+
+    Source: ours.
+    """
+    if lost := [outcome for outcome in outcomes if outcome != FINISHED]:
+        listed = "\n  ".join(lost)
+        raise FloatingPointError(
+            f"{len(lost)} of {len(outcomes)} trainings did not finish, as their rows say; the "
+            f"others are kept:\n  {listed}"
+        )
