@@ -42,6 +42,18 @@ def test_every_protocol_of_the_table_is_the_mean_of_committed_rows():
         assert f"| `{protocol}` | {row_means(of_protocol)} | {len(of_protocol)} |" in text
 
 
+def test_the_hits_of_the_mixture_are_those_of_the_committed_rows():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    rows = pd.read_csv(ROOT / "docs/results/mixture_samples.csv")
+    hits = {kind: of["hit"].value_counts(sort=False) for kind, of in rows.groupby("kind")}
+    unguided = [str(hits["unguided"][mode]) for mode in range(4)]
+    assert f"the modes are hit {', '.join(unguided[:3])} and {unguided[3]} times" in text
+    assert set(hits["guided"]) == {50}
+    for kind in ("unguided", "guided"):
+        of_kind = rows.loc[rows["kind"] == kind, "deviation"]
+        assert f"{(of_kind**2).mean() ** 0.5 / 0.25:.2f} of the true spread in both" in text
+
+
 def test_there_are_committed_rows_with_the_agreed_columns_one_training_each():
     assert TABLES
     for path in TABLES:
