@@ -71,23 +71,35 @@ def test_rows_of_all_runs_and_ipc_are_gathered_in_order():
         ),
         "rows.csv": lambda: make_rows("b", [3.0]),
     }
-    rows = gather_rows(runs)
+    rows = gather_rows(runs, {})
     assert rows["top1_last"].tolist() == [1.0, 2.0, 3.0, 9.0]
     assert rows["variant"].tolist() == ["-cfg2", "-cfg2", "", ""]
     assert rows.index.tolist() == [0, 1, 2, 3]
+
+
+def test_earlier_rows_are_added_and_those_of_a_run_replace_them():
+    runs = {"r": lambda: make_rows("a", [5.0, 6.0])}
+    # As read from a file: no variant is read as missing.
+    before = pd.concat([make_rows("a", [1.0, 2.0, 3.0]), make_rows("b", [4.0])]).assign(
+        variant=math.nan
+    )
+    rows = gather_rows(runs, {"mnist_rows.csv": lambda: before})
+    assert rows["method"].tolist() == ["a", "a", "a", "b"]
+    assert rows["top1_last"].tolist() == [5.0, 6.0, 3.0, 4.0]
+    assert gather_rows({}, {"mnist_rows.csv": lambda: before})["top1_last"].tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("runs", [{}, {"a/b": lambda: make_rows("a", [1.0]).iloc[:0]}])
 def test_no_rows_at_all_are_refused_with_what_makes_some(runs):
     message = "found none; run distill first: kedro run --pipelines=distill"
     with pytest.raises(ValueError, match=message):
-        gather_rows(runs)
+        gather_rows(runs, {})
 
 
 def test_published_results_of_the_benchmark_stand_below_and_take_no_part():
     rows = pd.concat([make_rows("a", [60.0, 60.0], ipc=50), make_rows("b", [10.0, 10.0], ipc=50)])
     published = {"some": read_published}
-    table = compare_methods(gather_rows({"r": lambda: rows}), published, CONFIG, "test")
+    table = compare_methods(gather_rows({"r": lambda: rows}, {}), published, CONFIG, "test")
     assert table["origin"].tolist() == ["measured", "measured", "reported"]
     assert table["among_best"].tolist() == [False, True, False]
     reported = table.iloc[2]
@@ -98,7 +110,7 @@ def test_published_results_of_the_benchmark_stand_below_and_take_no_part():
 
 
 def test_published_results_are_of_the_test_split_alone():
-    rows = gather_rows({"r": lambda: make_rows("a", [60.0, 61.0])})
+    rows = gather_rows({"r": lambda: make_rows("a", [60.0, 61.0])}, {})
     table = compare_methods(rows, {"some": read_published}, CONFIG, "holdout")
     assert table[["split", "origin"]].to_numpy().tolist() == [["holdout", "measured"]]
     assert table["reported_top1"].isna().all()

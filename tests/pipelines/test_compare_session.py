@@ -1,5 +1,7 @@
 """The compare pipeline in a project whose runs are written by hand."""
 
+import shutil
+
 import mlflow
 import pandas as pd
 from tiny_project import run, runs_of
@@ -49,3 +51,17 @@ def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     with_run = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
     kept = {file.path for file in with_run.list_artifacts(newest.info.run_id)}
     assert made <= kept
+
+
+def test_a_table_that_was_written_before_is_added_to_the_runs(project):
+    write_run(project, "mgd3", 10, [60.0, 62.0])
+    run(project, "compare", results="results")
+    shutil.rmtree(project / "data/08_reporting")
+    write_run(project, "mgd3", 10, [61.0])
+    write_run(project, "random", 10, [50.0])
+    run(project, "compare", results="results", earlier="results")
+    rows = pd.read_csv(project / "results/mnist_rows.csv")
+    assert rows["method"].tolist() == ["mgd3", "mgd3", "random"]
+    assert rows["top1_last"].tolist() == [61.0, 62.0, 50.0]
+    table = pd.read_csv(project / "results/mnist_table.csv").set_index("method")
+    assert table["trainings"].to_dict() == {"mgd3": 2, "random": 1}

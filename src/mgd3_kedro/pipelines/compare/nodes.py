@@ -19,18 +19,20 @@ PUBLISHED_WITH = {"split": "test", "preset": "paper"}
 REPORTED_COLUMNS = {"top1": "reported_top1", "std": "reported_std", "source": "source"}
 
 
-def gather_rows(runs: Tables) -> pd.DataFrame:
+def gather_rows(runs: Tables, earlier: Tables) -> pd.DataFrame:
     """Put the rows of all runs into one table.
 
     Args:
         runs: File -> loads its rows.
+        earlier: The same of tables that were written before, or on other machines; a training that
+            is among the runs too is taken from there.
 
     Raises:
         ValueError: If there are none.
 
     Source: ours.
     """
-    found = [load() for load in runs.values()]
+    found = [load() for tables in (runs, earlier) for load in tables.values()]
     rows = pd.concat(found) if found else pd.DataFrame()
     if rows.empty:
         raise ValueError(
@@ -40,6 +42,7 @@ def gather_rows(runs: Tables) -> pd.DataFrame:
     # Empty in a file is read as missing; rows of an older version have none.
     variants = rows["variant"] if "variant" in rows else pd.Series("", index=rows.index)
     rows["variant"] = variants.astype(object).fillna("")
+    rows = rows.drop_duplicates([*RUN_KEYS, "training_seed", "variant"])
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
 
 

@@ -9,7 +9,12 @@ def create_pipeline() -> Pipeline:
     """Build the compare pipeline."""
     return pipeline(
         [
-            node(gather_rows, "all_result_rows", "compared_rows", name="gather_rows"),
+            node(
+                gather_rows,
+                ["all_result_rows", "earlier_result_rows"],
+                "compared_rows",
+                name="gather_rows",
+            ),
             node(
                 compare_methods,
                 ["compared_rows", "published_results", "params:compare", "params:split"],
