@@ -78,12 +78,14 @@ try_schedule := sampling.mode_guidance_schedule=constant,linear,cosine
 try_tangent := sampling.tangent_components=10,30 --over sampling.mode_guidance_scale=0.2,0.4,0.8
 try_repulsion := sampling.repulsion_scale=0,0.25,0.5,1
 try_coupling := sampling.noise_coupling=independent,transport
-try_candidates := sampling.candidates=1,2,4,8
+try_candidates := sampling.candidates=2,4,8 --over sampling.candidate_score=coverage,confidence
 try_pooled := modes.mode_finder=kmeans,kmeans_pooled
 OPTIONS := adaptation schedule tangent repulsion coupling candidates pooled
 
 .PHONY: options $(OPTIONS:%=try-%)
-options: $(OPTIONS:%=try-%)
+options: $(VENV)/installed
+	$(BIN)/kedro run --pipelines=train_teacher --params split=holdout
+	$(MAKE) $(OPTIONS:%=try-%)
 	$(COMPARE) split=holdout,results=docs/results/options
 
 $(OPTIONS:%=try-%): try-%: $(VENV)/installed

@@ -34,6 +34,7 @@ KNOBS = (
     "repulsion_scale",
     "noise_coupling",
     "candidates",
+    "candidate_score",
     "coreset",
     "features",
 )

@@ -70,6 +70,7 @@ PROVENANCE = [
     "repulsion_scale",
     "noise_coupling",
     "candidates",
+    "candidate_score",
 ]
 EVALUATED = {"result_rows", "training_curves", "class_accuracies", "confusion"}
 LATENTS = "data/02_intermediate/mnist/test/dit/latents"

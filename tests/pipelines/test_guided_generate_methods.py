@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import chdir, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -419,6 +420,48 @@ def test_what_a_teacher_sees_chooses_other_images_than_latents_do(
             read = teacher.features(as_networks_see(real))
         places = CORESETS[method](read, IPC, 0)
         assert torch.equal(read_images(tmp_path / "images" / digit), real[places])
+
+
+def losses_of(folder, inputs, teacher):
+    """Return how little a teacher takes every image of a folder for its class, (10, IPC)."""
+    network = load_teacher(teacher.load(), inputs["benchmark"].classes, 32)
+    with torch.no_grad():
+        logits = [network(as_networks_see(read_images(folder / digit))) for digit in DIGITS]
+    return torch.stack(
+        [of_class.logsumexp(1) - of_class[:, label] for label, of_class in enumerate(logits)]
+    )
+
+
+def test_of_several_draws_the_one_stays_that_a_teacher_is_surest_about(
+    make, inputs, made, another_teacher, tmp_path
+):
+    sampling = replace(inputs["sampling"], candidates=3, candidate_score="confidence")
+    images = tmp_path / "images"
+    make(images, "mgd3", sampling=sampling)
+    plain = output(made, "07_model_output", "mgd3") / "images"
+    kept, first = (losses_of(folder, inputs, inputs["teacher"]) for folder in (images, plain))
+    assert (kept <= first + 1e-4).all()
+    assert (kept < first - 1e-3).any()
+    rows = collect_provenance(ImagePartitionsDataset(filepath=str(images)).load())
+    assert (rows["candidate_score"] == "confidence").all()
+    same = torch.tensor((rows["candidate"] == 0).to_numpy()).unflatten(0, first.shape)
+    assert torch.equal(kept[same], first[same])
+    assert 0 < same.sum() < same.numel()
+    # Another teacher is sure about others, and asked again.
+    assert make(images, "mgd3", sampling=sampling, teacher=another_teacher).computed == 10
+    assert (
+        losses_of(images, inputs, another_teacher)
+        <= losses_of(plain, inputs, another_teacher) + 1e-4
+    ).all()
+
+
+def test_a_single_draw_asks_no_teacher_and_says_no_score(make, inputs, copy_of, another_teacher):
+    sampling = replace(inputs["sampling"], candidate_score="confidence")
+    folder = copy_of("mgd3")
+    make(folder, "mgd3", sampling=sampling)
+    assert make(folder, "mgd3", sampling=sampling, teacher=another_teacher).computed == 0
+    rows = collect_provenance(ImagePartitionsDataset(filepath=str(folder)).load())
+    assert rows["candidate_score"].isna().all()
 
 
 def test_crops_are_those_that_the_teacher_recognises_best_in_the_order_of_its_ranking(inputs, made):

@@ -350,3 +350,13 @@ def test_what_only_changes_speed_is_no_part_of_an_identity(make_common):
     other = {"rded": {**METHODS["rded"], "batch_size": 7}}
     changed = plan_method("rded", other, make_common())
     assert plain_text(changed.settings) == plain_text(plan.settings)
+
+
+def test_draws_that_a_teacher_chooses_from_need_one_before_any_work(make_common):
+    asked = {"candidates": 2, "candidate_score": "confidence"}
+    plan = plan_method("mgd3", {"mgd3": {"procedure": "denoise", **asked}}, make_common())
+    assert plan.needs == ("latents", "modes", "teacher", "prior")
+    assert plan.try_teacher is not None
+    alone = plan_method("mgd3", {"mgd3": {"procedure": "denoise", "candidates": 1}}, make_common())
+    assert alone.needs == ("latents", "modes", "prior")
+    assert alone.try_teacher is None

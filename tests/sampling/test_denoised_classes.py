@@ -100,7 +100,7 @@ def test_the_kept_are_nearer_to_the_real_latents_than_the_first_draws(tasks, pla
         return chosen
 
     monkeypatch.setattr(
-        "mgd3_kedro.pipelines.guided_generate.procedures.denoising.choose_candidates", watch
+        "mgd3_kedro.pipelines.guided_generate.procedures.choosing.choose_candidates", watch
     )
     denoise_classes(tasks, plan(candidates=4).settings)
     assert len(pools) == len(tasks)

@@ -32,6 +32,7 @@ TIMESTEPS = tuple(respaced_schedule(50).timesteps.tolist())
         ("candidates", 0),
         ("candidates", 1.5),
         ("candidates", None),
+        ("candidate_score", "certainty"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named_with_its_value(field, value, make_sampling):

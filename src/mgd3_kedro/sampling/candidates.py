@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import torch
 
+CANDIDATE_SCORES = ("coverage", "confidence")
+"""What a draw is kept for: that real latents have one near, or that a teacher is sure of it."""
+
 
 def choose_candidates(pool: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Choose one draw per mode, so that all real latents have a chosen one near.
 
     Least is the sum over real latents of the distance to the nearest chosen candidate (facility
     location, one facility per mode). From the first draws on, one mode at a time changes to its
-    best draw given those of the others, until none does: never worse than the first draws. Only
-    latents are looked at, not whether a teacher recognises an image.
+    best draw given those of the others, until none does: never worse than the first draws.
 
     Args:
         pool: M draws for each of K modes of a class, (M, K, C, H, W), finite.

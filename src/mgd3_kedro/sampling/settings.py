@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
+from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
@@ -43,6 +44,7 @@ class SamplingConfig:
             with its schedule and stop; 0 is none.
         noise_coupling: A name of `NOISE_COUPLINGS`.
         candidates: Draws per mode, of which one is kept.
+        candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -59,6 +61,7 @@ class SamplingConfig:
     repulsion_scale: float = 0.0
     noise_coupling: str = "independent"
     candidates: int = 1
+    candidate_score: str = "coverage"
 
     def __post_init__(self) -> None:
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
@@ -82,6 +85,7 @@ class SamplingConfig:
         check_range("repulsion_scale", self.repulsion_scale, 0)
         lookup(NOISE_COUPLINGS, self.noise_coupling, "noise coupling")
         check_count("candidates", self.candidates)
+        check_choice("candidate_score", self.candidate_score, CANDIDATE_SCORES)
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -89,6 +93,11 @@ class SamplingConfig:
         if self.mode_guidance_scale == 0:
             return ()
         return tuple(name for name in TRAITS if getattr(self, name))
+
+    @property
+    def choice(self) -> str | None:
+        """What the draws of a mode are chosen by, None where there is one."""
+        return self.candidate_score if self.candidates > 1 else None
 
     @property
     def joint_settings(self) -> tuple[str, ...]:

@@ -23,12 +23,13 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     Plan,
     check_known,
 )
+from mgd3_kedro.pipelines.guided_generate.procedures.choosing import CHOOSERS
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Schooling, teacher_at
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import (
     Batches,
     SamplingConfig,
-    choose_candidates,
     denoise,
     image_generator,
     join_surveys,
@@ -51,6 +52,7 @@ class Denoising:
     sampling: SamplingConfig
     distillation: DistillationConfig
     mode_finder: str
+    schooling: Schooling | None
 
     def __post_init__(self) -> None:
         ipc, most = self.distillation.ipc, self.diffusion.max_batch
@@ -64,8 +66,10 @@ class Denoising:
     @classmethod
     def of(cls, common: Common, sampling: SamplingConfig) -> Denoising:
         """Take them from what all methods share, but for how samples are drawn."""
-        shared = {field.name: getattr(common, field.name) for field in fields(cls)}
-        return cls(**{**shared, "sampling": sampling})
+        schooling = Schooling.of(common) if "teacher" in CHOOSERS[sampling.choice].needs else None
+        own: dict[str, Any] = {"sampling": sampling, "schooling": schooling}
+        names = [field.name for field in fields(cls) if field.name not in own]
+        return cls(**{name: getattr(common, name) for name in names}, **own)
 
 
 def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -81,7 +85,14 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     sampling = SamplingConfig(**{**asdict(common.sampling), **settings})
     denoising = Denoising.of(common, sampling)
     classes = math.ceil(common.diffusion.max_batch / common.distillation.ipc)
-    return Plan(denoise_classes, denoising, ("latents", "modes", "prior"), classes)
+    schooling = denoising.schooling
+    return Plan(
+        denoise_classes,
+        denoising,
+        ("latents", "modes", *CHOOSERS[sampling.choice].needs, "prior"),
+        classes,
+        partial(teacher_at, schooling=schooling) if schooling else None,
+    )
 
 
 def denoise_classes(batch: Mapping[str, LoadedTask], settings: Denoising) -> dict[str, Made]:
@@ -100,7 +111,8 @@ def draw_images(
     """Draw the images of every mode from a backbone, keep one of each, and describe them.
 
     Args:
-        batch: wnid -> latents of the real images, modes, and the model that has the autoencoder.
+        batch: wnid -> latents of the real images, modes, what the choice between draws is made by,
+            and the model that has the autoencoder.
         settings: How.
         backbone: Draws them.
         batches: As large as memory allows.
@@ -119,9 +131,10 @@ def draw_images(
             "guidance scales, check the weights, or use another precision than "
             f"{settings.diffusion.precision}"
         )
+    choose = CHOOSERS[sampling.choice].choose
     chosen = torch.cat(
         [
-            choose_candidates(of_class, task.inputs[0]["latents"])
+            choose(of_class, task, settings)
             for of_class, task in zip(pool.split(ipc, dim=1), batch.values(), strict=True)
         ]
     )
@@ -133,11 +146,12 @@ def draw_images(
         "mode_finder": settings.mode_finder,
         **plain_settings(settings.diffusion),
         **plain_settings(sampling),
+        "candidate_score": sampling.choice,
     }
     made = {}
     parts = (latents.split(ipc), images.split(ipc), chosen.split(ipc))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):
-        real, found, _ = task.inputs
+        real, found, *_ = task.inputs
         origin = Origin(task.about, settings.distillation.seed, torch.arange(ipc), knobs)
         facts = describe_images(origin, of_class, real["latents"], found)
         if sampling.candidates > 1:

@@ -1,0 +1,70 @@
+"""Which of several draws of a mode is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.pipelines.guided_generate.plan import Source
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.sampling import choose_candidates
+from mgd3_kedro.stages import LoadedTask
+
+if TYPE_CHECKING:
+    from mgd3_kedro.pipelines.guided_generate.procedures.denoising import Denoising
+
+TEACHER = 2
+"""Place of the teacher among the inputs of a task, after latents and modes."""
+
+
+class Chooser(NamedTuple):
+    """A way to choose.
+
+    Args:
+        choose: (draws of a class (M, K, C, H, W), its task, settings) -> the number of the draw
+            that is kept for each mode, (K,), int64.
+        needs: What a task has between modes and model.
+    """
+
+    choose: Callable[[torch.Tensor, LoadedTask, Denoising], torch.Tensor]
+    needs: tuple[Source, ...] = ()
+
+
+def take_first(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+    """Return the first draw of every mode.
+
+    Source: ours.
+    """
+    return torch.zeros(pool.shape[1], dtype=torch.int64)
+
+
+def choose_covering(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+    """Return the draws that together are nearest to the real latents of the class.
+
+    Source: see `choose_candidates`.
+    """
+    return choose_candidates(pool, task.inputs[0]["latents"])
+
+
+def choose_confident(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+    """Return the draw of every mode that a teacher is surest about.
+
+    Source: ours; RDED (arXiv 2312.03526) chooses crops of real images so.
+    """
+    autoencoder = load_autoencoder(task.inputs[-1], settings.autoencoder)
+    images = autoencoder.decode(pool.flatten(0, 1), settings.image_size)
+    assert settings.schooling is not None
+    teacher = teacher_at(task.inputs[TEACHER], settings.schooling)
+    losses = teacher.cross_entropy(images.float() / 255, task.about.label)
+    return losses.unflatten(0, pool.shape[:2]).argmin(0)
+
+
+CHOOSERS: dict[str | None, Chooser] = {
+    None: Chooser(take_first),
+    "coverage": Chooser(choose_covering),
+    "confidence": Chooser(choose_confident, ("teacher",)),
+}
+"""`choice` of a sampling -> who chooses; None where there is one draw."""
