@@ -6,12 +6,13 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.records import Benchmark, ClassSpec
 
 
-class BenchmarkDataset(AbstractDataset[None, Benchmark]):
+class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
     """A table of classes, tab-separated without a header: folder, class index, class name.
 
     A line's number is the label within the benchmark. Without a table the classes are those of the
@@ -59,14 +60,6 @@ class BenchmarkDataset(AbstractDataset[None, Benchmark]):
             return Benchmark(self._name, self._image_size, specs, self._test_images)
         except ValueError as error:
             raise DatasetError(f"{self._path or self._source}: {error}") from error
-
-    def save(self, data: None) -> None:
-        """Refuse: class tables are source data.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._path or self._source} is read only")
 
     def _exists(self) -> bool:
         return self._path.is_file() if self._path else self._source.exists()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.fingerprint import digest
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
 PER_CLASS = 500
@@ -38,7 +39,7 @@ def read_class(digit: int, first: int, stop: int) -> Any:
     return read_digits()[digit, first:stop]
 
 
-class EmbeddedDigitsDataset(AbstractDataset[None, dict[str, Partition]]):
+class EmbeddedDigitsDataset(ReadOnlyDataset[dict[str, Partition]]):
     """Rows of every class of the embedded digits; needs no download.
 
     Args:
@@ -66,14 +67,6 @@ class EmbeddedDigitsDataset(AbstractDataset[None, dict[str, Partition]]):
             )
             for digit in range(10)
         }
-
-    def save(self, data: None) -> None:
-        """Refuse: the images belong to a package.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError("the embedded digits are read only")
 
     def _exists(self) -> bool:
         return True

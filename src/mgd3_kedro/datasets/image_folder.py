@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, manifest_of
 from mgd3_kedro.datasets.fingerprint import file_digest
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
@@ -75,7 +76,7 @@ class ImagePartitionsDataset(ClassPartitionsDataset):
         return read_images(path)
 
 
-class ImageFolderDataset(AbstractDataset[None, dict[str, Partition]]):
+class ImageFolderDataset(ReadOnlyDataset[dict[str, Partition]]):
     """A folder of images that someone else made, one folder per class; read only.
 
     Args:
@@ -99,14 +100,6 @@ class ImageFolderDataset(AbstractDataset[None, dict[str, Partition]]):
         if not folders:
             raise DatasetError(f"expected one folder per class in {self._folder}, found none")
         return {folder.name: _partition(folder) for folder in folders}
-
-    def save(self, data: None) -> None:
-        """Refuse: these images are somebody's own.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._folder} is read only")
 
     def _exists(self) -> bool:
         return self._folder.is_dir()

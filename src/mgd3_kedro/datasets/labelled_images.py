@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
 from mgd3_kedro.datasets.image_index import (
@@ -19,6 +19,7 @@ from mgd3_kedro.datasets.image_index import (
     listing_digest,
     make_index,
 )
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source, open_source
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Partition
@@ -32,7 +33,7 @@ NAMED = 20
 Listing = Callable[[], Sequence[Entry]]
 
 
-class LabelledImagesDataset(AbstractDataset[None, dict[str, Partition]]):
+class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     """The images of a benchmark's classes, read where they are and never held together in memory.
 
     The source is a folder of class folders, a zip or tar archive of one or a folder within, parquet
@@ -105,14 +106,6 @@ class LabelledImagesDataset(AbstractDataset[None, dict[str, Partition]]):
             except (ValueError, OSError) as error:
                 raise DatasetError(str(error)) from error
         return dict(self._loaded)
-
-    def save(self, data: None) -> None:
-        """Refuse: the images are somebody's own.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._path} is read only")
 
     def _exists(self) -> bool:
         try:

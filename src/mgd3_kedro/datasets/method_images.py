@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
 from mgd3_kedro.datasets.image_folder import ImageFolderDataset
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
 Images = dict[str, Partition]
 
 
-class MethodImagesDataset(AbstractDataset[None, dict[str, Callable[[], Images]]]):
+class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
     """method -> loads wnid -> images (ipc, 3, H, W), uint8, of `{method}/{images}`; read only.
 
     Args:
@@ -36,14 +35,6 @@ class MethodImagesDataset(AbstractDataset[None, dict[str, Callable[[], Images]]]
             for folder in folders
             if (folder / self._images).is_dir()
         }
-
-    def save(self, data: None) -> None:
-        """Refuse: other stages write these folders.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._path} is read only")
 
     def _exists(self) -> bool:
         return bool(self.load())

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 Tables = dict[str, Callable[[], "pd.DataFrame"]]
 
 
-class RowTablesDataset(AbstractDataset[None, Tables]):
+class RowTablesDataset(ReadOnlyDataset[Tables]):
     """CSV files below a folder.
 
     Other than of partitions, there may be none: whether that will do is for the reader to say.
@@ -37,14 +39,6 @@ class RowTablesDataset(AbstractDataset[None, Tables]):
             file.relative_to(self._path).as_posix(): partial(_read, file)
             for file in sorted(self._path.rglob(self._pattern))
         }
-
-    def save(self, data: None) -> None:
-        """Refuse: other stages write these files.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._path} is read only")
 
     def _exists(self) -> bool:
         return bool(self.load())

@@ -6,9 +6,10 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.image_folder import ImageFolderDataset
+from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.points import POINT, FinishedPoint, read_points
 from mgd3_kedro.stages import Partition
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 
-class SweepResultsDataset(AbstractDataset[None, Found], Generic[Found]):
+class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
     """One catalog entry of every point of a sweep that is done; read only.
 
     Args:
@@ -52,14 +53,6 @@ class SweepResultsDataset(AbstractDataset[None, Found], Generic[Found]):
             if self._entry in point.places
         ]
         return self.combine([(point, place) for point, place in found if place.exists()])
-
-    def save(self, data: None) -> None:
-        """Refuse: the points write these.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._entry} of {self._path} is read only")
 
     @staticmethod
     @abstractmethod
