@@ -338,6 +338,10 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         (("--over", "ipc=1,2"), "ipc: expected once in all of --over and --params"),
         (("--over", "seed=0,-1"), "seed: expected a number in [0, "),
         (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of d4m"),
+        (
+            ("--over", "method=random,rded"),
+            "kedro run --pipelines=train_teacher --env mnist trains",
+        ),
         (("--over", "backbone=dit,dut"), "unknown backbone 'dut': expected one of dit"),
         (("--over", "split=test,dev"), "unknown split 'dev': expected one of holdout, test"),
         (("--over", "modes.mode_finder=random,kmean"), "unknown mode finder 'kmean'"),

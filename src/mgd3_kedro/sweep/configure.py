@@ -21,6 +21,10 @@ from mgd3_kedro.sweep.grid import Axis, merged, nested
 from mgd3_kedro.sweep.sharing import Configuration, Lineage
 
 
+CHEAP = ("benchmark", "teacher")
+"""What is read of every value of an axis before work starts."""
+
+
 class Configurator:
     """Configures sessions with the values of points, and checks what can be checked at once.
 
@@ -98,7 +102,7 @@ class Configurator:
 
 
 class _CheapInputs:
-    """The validated parameters and the classes that a run reads; others take time to be read.
+    """The validated parameters, the classes and the teacher of a run; others take time to be read.
 
     What a check of these reads beyond them is read all the same.
     """
@@ -106,7 +110,7 @@ class _CheapInputs:
     def __init__(
         self, names: Iterable[str], parameters: Mapping[str, Any], load: Callable[[str], Any]
     ) -> None:
-        self._names = {n for n in names if n == "benchmark" or n.startswith("params:")}
+        self._names = {n for n in names if n in CHEAP or n.startswith("params:")}
         self._parameters = parameters
         self._load = load
 
