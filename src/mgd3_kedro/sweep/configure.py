@@ -20,7 +20,6 @@ from mgd3_kedro.preflight import VARIANTS, check_inputs, check_run_keys
 from mgd3_kedro.sweep.grid import Axis, merged, nested
 from mgd3_kedro.sweep.sharing import Configuration, Lineage
 
-
 CHEAP = ("benchmark", "teacher")
 """What is read of every value of an axis before work starts."""
 
