@@ -7,7 +7,7 @@ from tiny_project import PRIOR, make_project, run, runs_of
 from mgd3_kedro.backbones import check_backbone
 from mgd3_kedro.records import ClassSpec, ModelFolder
 
-LOOP = {"batch_size": 8, "warmup_steps": 1}
+LOOP = {"batch_size": 8, "warmup_steps": 1, "flip_probability": 0.5}
 PRETRAIN = {
     "autoencoder": {**LOOP, "block_channels": [8, 8, 8], "steps": 6, "precision": "fp32"},
     "denoiser": {**LOOP, "layers": 1, "heads": 1, "head_dim": 16, "steps": 6},
@@ -34,8 +34,12 @@ def test_the_card_states_data_steps_time_curves_and_findings(pretrained):
     for words in (
         "train split of `mnist`",
         "6 updates",
-        "dB PSNR",
+        "dB PSNR on the train split, ",
+        " dB on the test split",
         "% of 2 samples",
+        "% of the real test images",
+        "Memorisation: the median distance to the nearest training image",
+        "| flip_probability | 0.5 |",
         "| steps | 6 |",
     ):
         assert words in card
@@ -49,8 +53,26 @@ def test_training_logs_its_loss_curve_and_its_findings(pretrained):
     (tracked,) = runs_of(pretrained)
     assert tracked.info.status == "FINISHED"
     assert {"autoencoder_curve/loss", "denoiser_curve/loss"} <= set(tracked.data.metrics)
-    assert tracked.data.metrics["reconstruction/psnr"] > 0
-    assert 0 <= tracked.data.metrics["judge/samples_recognised"] <= 100
+    measured = tracked.data.metrics
+    assert measured["reconstruction/psnr_train"] > 0
+    assert measured["reconstruction/psnr_test"] > 0
+    for name in ("samples_recognised", "test_recognised"):
+        assert 0 <= measured[f"judge/{name}"] <= 100
+    assert 0 <= measured["memorisation/nearer_probability"] <= 1
+    assert measured["memorisation/samples"] == 20
+    assert measured["memorisation/unseen"] == 50
+
+
+def test_memorisation_is_a_table_with_a_line_per_class_and_a_figure(pretrained):
+    folder = pretrained / "data/08_reporting/mnist/pretrain"
+    table = pd.read_csv(folder / "memorisation.csv", dtype={"wnid": str})
+    assert table["wnid"].tolist() == [*map(str, range(10)), "all"]
+    assert table["samples"].tolist() == [2] * 10 + [20]
+    assert table["unseen"].tolist() == [5] * 10 + [50]
+    metrics = json.loads((folder / "memorisation_metrics.json").read_text())
+    overall = table.iloc[-1][list(metrics)].astype(float)
+    assert overall.to_dict() == pytest.approx(metrics)
+    assert (folder / "memorisation.png").stat().st_size > 5000
 
 
 def test_a_second_run_goes_on_from_the_finished_checkpoints_to_the_same_weights(pretrained):

@@ -8,16 +8,19 @@ from mgd3_kedro.training.autoencoder import (
     autoencoder_loss,
     build_autoencoder,
 )
-from mgd3_kedro.training.loop import Batch, train
+from mgd3_kedro.training.batches import Batch
+from mgd3_kedro.training.loop import train
 
 SETTINGS = {
     "steps": 40,
     "batch_size": 8,
+    "flip_probability": 0.0,
     "learning_rate": 5e-3,
     "warmup_steps": 2,
     "weight_decay": 0.0,
     "ema_decay": 0.9,
     "precision": "fp32",
+    "compile": False,
     "seed": 0,
     "block_channels": (8, 16),
     "latent_channels": 4,
@@ -63,7 +66,7 @@ def test_the_loss_is_the_pixel_error_and_the_divergence_written_out(kl_weight, m
     vae = build_autoencoder(config, 8)
     rows = torch.tensor([3, 0, 17])
     batch = Batch(rows, torch.Generator().manual_seed(5))
-    loss = autoencoder_loss(pixels, config)(vae, batch).item()
+    loss = autoencoder_loss(images, config)(vae, batch).item()
     with torch.no_grad():
         moments = vae.quant_conv(vae.encoder(pixels[rows])).double()
         mean, log_variance = moments[:, :4], moments[:, 4:]
@@ -77,6 +80,66 @@ def test_the_loss_is_the_pixel_error_and_the_divergence_written_out(kl_weight, m
     assert divergence > 0
 
 
+@pytest.fixture
+def uneven():
+    """Return images of one colour beside another, so that mirroring shows."""
+    colours = torch.randint(0, 256, (24, 3, 1, 2), generator=torch.Generator().manual_seed(1))
+    return colours.repeat_interleave(4, dim=3).expand(-1, -1, 8, -1).to(torch.uint8)
+
+
+def inputs_of(vae, loss_of, rows, batches):
+    """Return what the encoder is shown of so many batches of the same rows, (n, B, 3, H, W)."""
+    shown = []
+    handle = vae.encoder.register_forward_pre_hook(lambda module, args: shown.append(args[0]))
+    with torch.no_grad():
+        for seed in range(batches):
+            loss_of(vae, Batch(rows, torch.Generator().manual_seed(seed)))
+    handle.remove()
+    return torch.stack(shown)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
+def test_images_are_mirrored_as_often_as_configured(probability, make_config, uneven):
+    loss_of = autoencoder_loss(uneven, make_config(flip_probability=probability))
+    rows = torch.arange(24)
+    shown = inputs_of(build_autoencoder(make_config(), 8), loss_of, rows, 40)
+    straight = pixels_to_unit(uneven)
+    mirrored = (shown == straight.flip(-1)).flatten(2).all(2)
+    assert ((shown == straight).flatten(2).all(2) != mirrored).all()
+    # 960 images: five standard deviations, none where nothing is left to chance.
+    deviation = (probability * (1 - probability) / 960) ** 0.5
+    assert mirrored.float().mean().item() == pytest.approx(probability, abs=5 * deviation)
+    assert probability in (0, 1) or len({tuple(row.tolist()) for row in mirrored}) > 30
+
+
+def test_a_mirrored_image_is_reconstructed_as_it_is_shown(make_config, uneven):
+    vae, rows = build_autoencoder(make_config(), 8), torch.tensor([3, 0, 17])
+    batch = Batch(rows, torch.Generator().manual_seed(5))
+    loss = autoencoder_loss(uneven, make_config(kl_weight=0.0, flip_probability=1.0))(vae, batch)
+    source = torch.Generator().manual_seed(5)
+    torch.rand(3, generator=source)
+    with torch.no_grad():
+        pixels = pixels_to_unit(uneven[rows]).flip(-1)
+        posterior = vae.encode(pixels).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=source)
+        decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+    assert loss.item() == pytest.approx(F.mse_loss(decoded, pixels).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_a_loss_reads_no_value_back_from_the_device(probability, make_config, images):
+    vae = build_autoencoder(make_config(), 8).to("meta")
+    loss_of = autoencoder_loss(images.to("meta"), make_config(flip_probability=probability))
+    loss = loss_of(vae, Batch(torch.arange(4, device="meta"), torch.Generator()))
+    assert loss.is_meta
+    loss.backward()
+
+
+def test_images_that_are_floats_already_are_refused(make_config, images):
+    with pytest.raises(ValueError, match=r"images: expected uint8.*got torch\.float32"):
+        autoencoder_loss(pixels_to_unit(images), make_config())
+
+
 def test_a_short_training_reconstructs_better_than_none(make_config, images, tmp_path):
     config = make_config()
     vae = build_autoencoder(config, 8)
@@ -86,7 +149,7 @@ def test_a_short_training_reconstructs_better_than_none(make_config, images, tmp
         return peak_signal_to_noise(images, autoencoder.decode(autoencoder.encode(images)))
 
     before = reconstruction(vae)
-    loss_of = autoencoder_loss(pixels_to_unit(images), config)
+    loss_of = autoencoder_loss(images, config)
     trained = train(
         vae,
         loss_of,
@@ -102,7 +165,7 @@ def test_a_short_training_reconstructs_better_than_none(make_config, images, tmp
 
 def test_a_training_resumes_bit_for_bit(make_config, images, tmp_path):
     config = make_config(steps=6)
-    loss_of = autoencoder_loss(pixels_to_unit(images), config)
+    loss_of = autoencoder_loss(images, config)
     calls = []
 
     def interrupted(model, batch):
@@ -138,6 +201,8 @@ def test_a_training_resumes_bit_for_bit(make_config, images, tmp_path):
     [
         ("block_channels", (12,)),
         ("block_channels", (8, 0)),
+        ("block_channels", ()),
+        ("block_channels", ("8", "16")),
         ("latent_channels", 0),
         ("kl_weight", -1e-6),
         ("steps", 0),

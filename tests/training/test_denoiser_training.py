@@ -1,22 +1,25 @@
 import pytest
 import torch
 
+from mgd3_kedro.training.batches import Batch, batch_at
 from mgd3_kedro.training.denoiser import (
     DenoiserConfig,
     build_denoiser,
     denoiser_loss,
     linear_alphas_cumprod,
 )
-from mgd3_kedro.training.loop import Batch, batch_at, train
+from mgd3_kedro.training.loop import train
 
 SETTINGS = {
     "steps": 60,
     "batch_size": 16,
+    "flip_probability": 0.0,
     "learning_rate": 5e-3,
     "warmup_steps": 5,
     "weight_decay": 0.0,
     "ema_decay": 0.9,
     "precision": "fp32",
+    "compile": False,
     "seed": 0,
     "layers": 2,
     "heads": 2,
@@ -190,6 +193,95 @@ def test_labels_are_dropped_for_the_null_class_as_often_as_configured(
     # 2000 labels: five standard deviations, none where nothing is left to chance.
     assert share == pytest.approx(dropout, abs=5 * (dropout * (1 - dropout) / 2000) ** 0.5)
     assert {0, 1, 2, 3, 4} == set(true[dropped].tolist()) or dropout == 0
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
+def test_either_orientation_is_shown_as_often_as_configured(
+    probability, make_config, class_indices, observe
+):
+    config = make_config(batch_size=40, flip_probability=probability)
+    straight, mirrored = torch.zeros(40, 3, 4, 4), torch.full((40, 3, 4, 4), 1000.0)
+    model = build_denoiser(config, (3, 4, 4), NULL)
+    asked = observe(model)
+    loss_of = denoiser_loss(straight, class_indices, config, NULL, mirrored)
+    with torch.no_grad():
+        for step in range(50):
+            loss_of(model, batch_at(step, 40, config))
+    signal = linear_alphas_cumprod()
+    shares = [
+        (noisy / signal[kwargs["timestep"]].sqrt().view(-1, 1, 1, 1)).mean((1, 2, 3)) > 500
+        for noisy, kwargs in asked
+    ]
+    # 2000 latents: five standard deviations, none where nothing is left to chance.
+    deviation = (probability * (1 - probability) / 2000) ** 0.5
+    share = torch.cat(shares).float().mean().item()
+    assert share == pytest.approx(probability, abs=5 * deviation)
+
+
+def test_what_is_drawn_besides_does_not_depend_on_mirroring(
+    make_config, latents, class_indices, observe
+):
+    seen = []
+    for probability in (0.0, 0.5):
+        config = make_config(flip_probability=probability)
+        model = build_denoiser(config, (3, 4, 4), NULL)
+        asked = observe(model)
+        batch = Batch(torch.arange(16), torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            denoiser_loss(latents, class_indices, config, NULL, latents)(model, batch)
+        seen.append((asked[0][0], asked[0][1]["timestep"], asked[0][1]["class_labels"]))
+    assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
+
+
+def test_mirroring_needs_latents_of_the_mirrored_images(make_config, latents, class_indices):
+    config = make_config(flip_probability=0.5)
+    with pytest.raises(ValueError, match=r"mirrored: expected .* \(40, 3, 4, 4\).* got None"):
+        denoiser_loss(latents, class_indices, config, NULL)
+    with pytest.raises(ValueError, match=r"got \(39, 3, 4, 4\); encode both orientations"):
+        denoiser_loss(latents, class_indices, config, NULL, latents[1:])
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_a_loss_reads_no_value_back_from_the_device(
+    probability, make_config, latents, class_indices
+):
+    config = make_config(flip_probability=probability)
+    model = build_denoiser(config, (3, 4, 4), NULL).to("meta")
+    there = latents.to("meta")
+    loss_of = denoiser_loss(there, class_indices, config, NULL, there)
+    loss = loss_of(model, Batch(torch.arange(4, device="meta"), torch.Generator()))
+    assert loss.is_meta
+    loss.backward()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_an_update_does_not_wait_for_a_graphics_card(make_config, latents, class_indices, tmp_path):
+    config = make_config(steps=200, flip_probability=0.5, precision="bf16", warmup_steps=0)
+    where = torch.device("cuda")
+    there = latents.to(where)
+    loss_of = denoiser_loss(there, class_indices, config, NULL, there)
+    calls = []
+
+    def watched(model, batch):
+        calls.append(batch)
+        # Reports are after every second update: none between the 11th and the 12th.
+        torch.cuda.set_sync_debug_mode("error" if len(calls) == 11 else "default")
+        return loss_of(model, batch)
+
+    try:
+        train(
+            build_denoiser(config, (3, 4, 4), NULL),
+            watched,
+            40,
+            config,
+            checkpoint=tmp_path / "c",
+            identity="",
+            device=where,
+            draw_on=where,
+        )
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(calls) == 200
 
 
 def test_no_block_drops_a_label_on_its_own(make_config, latents, class_indices, observe, tmp_path):

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from mgd3_kedro.training.loop import LoopConfig, batch_at, train
+from mgd3_kedro.training.batches import batch_at
+from mgd3_kedro.training.loop import train
+from mgd3_kedro.training.settings import LoopConfig
 
 CPU = torch.device("cpu")
 SAMPLES = 10
@@ -18,16 +20,18 @@ class StoppedError(Exception):
 SETTINGS = {
     "steps": 101,
     "batch_size": 4,
+    "flip_probability": 0.0,
     "learning_rate": 0.02,
     "warmup_steps": 4,
     "weight_decay": 0.01,
     "ema_decay": 0.9,
     "precision": "fp32",
+    "compile": False,
     "seed": 0,
 }
 
 
-def train_small(checkpoint, config, *, identity="same", stop_at=None, watch=None):
+def train_small(checkpoint, config, *, identity="same", stop_at=None, watch=None, **how):
     """Train a small model on a noisy task; `stop_at` ends it within that update."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(SAMPLES, 3, generator=generator)
@@ -48,7 +52,14 @@ def train_small(checkpoint, config, *, identity="same", stop_at=None, watch=None
         return loss
 
     trained = train(
-        model, loss_of, SAMPLES, config, checkpoint=checkpoint, identity=identity, device=CPU
+        model,
+        loss_of,
+        SAMPLES,
+        config,
+        checkpoint=checkpoint,
+        identity=identity,
+        device=CPU,
+        **how,
     )
     return trained, calls
 
@@ -130,6 +141,43 @@ def test_a_broken_write_leaves_the_last_checkpoint(run, make_loop, tmp_path):
     _, calls = run(make_loop())
     assert len(calls) == 101 - 10
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["run.ckpt"]
+
+
+def test_checkpoints_are_no_closer_than_asked_and_the_end_is_always_kept(
+    run, make_loop, whole, tmp_path
+):
+    with pytest.raises(StoppedError):
+        run(make_loop(), stop_at=100, seconds_between=3600.0)
+    assert not (tmp_path / "deep").exists()
+    first, calls = run(make_loop(), seconds_between=3600.0)
+    assert len(calls) == 101
+    assert_same(first, whole[0])
+    again, calls = run(make_loop(), seconds_between=3600.0)
+    assert calls == []
+    assert_same(again, whole[0])
+
+
+def test_flags_of_the_process_are_as_configured_while_it_trains_and_then_as_before(
+    run, make_loop, tf32_flags
+):
+    cudnn, seen = torch.backends.cudnn, []
+    before = (*tf32_flags(), cudnn.benchmark)
+    for precision in ("fp32", "tf32", "bf16"):
+        config = make_loop(steps=1, warmup_steps=0, precision=precision)
+        look = lambda call, loss: seen.append((*tf32_flags(), cudnn.benchmark))  # noqa: E731
+        run(config, file=precision, watch=look)
+        assert (*tf32_flags(), cudnn.benchmark) == before
+    assert seen == [(allowed, allowed, True) for allowed in (False, True, False)]
+
+
+@pytest.mark.slow
+def test_a_compiled_model_trains_nearly_as_it_does_uncompiled(run, make_loop):
+    exact, _ = run(make_loop(steps=20))
+    compiled, _ = run(make_loop(steps=20, compile=True), file="compiled.ckpt")
+    losses = [[row["loss"] for row in each.curve] for each in (compiled, exact)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    names = [list(each.model.state_dict()) for each in (compiled, exact)]
+    assert names[0] == names[1]
 
 
 def test_the_loop_is_adam_with_clipped_gradients_and_a_growing_average_written_out(
@@ -257,6 +305,17 @@ def test_a_batch_is_a_function_of_seed_and_step(make_loop):
     assert len({each[16:] for each in batches}) == 100
 
 
+def test_batches_of_one_training_do_not_disturb_those_of_another(make_loop):
+    first, second = make_loop(seed=1), make_loop(seed=2)
+    alone = [batch_at(step, 10, first).indices.tolist() for step in range(6)]
+    mixed = []
+    for step in range(6):
+        batch_at(step, 10, second)
+        batch_at(step, 12, first)
+        mixed.append(batch_at(step, 10, first).indices.tolist())
+    assert mixed == alone
+
+
 def test_another_seed_gives_another_training(run, make_loop):
     first, _ = run(make_loop(steps=20))
     second, _ = run(make_loop(steps=20, seed=1), file="second.ckpt")
@@ -313,6 +372,8 @@ def test_reduced_precision_trains_nearly_as_full_precision_does(run, make_loop):
     [
         ("steps", 0),
         ("batch_size", 0),
+        ("flip_probability", 1.5),
+        ("flip_probability", -0.1),
         ("learning_rate", 0),
         ("learning_rate", math.nan),
         ("warmup_steps", -1),
@@ -321,6 +382,7 @@ def test_reduced_precision_trains_nearly_as_full_precision_does(run, make_loop):
         ("ema_decay", 1.01),
         ("ema_decay", -0.1),
         ("precision", "fp16"),
+        ("compile", "yes"),
         ("seed", -1),
     ],
 )

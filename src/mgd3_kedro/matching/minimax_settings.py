@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgd3_kedro.checks import check_count, check_range, lookup
-from mgd3_kedro.training.loop import PRECISIONS, LoopConfig
+from mgd3_kedro.checks import check_choice, check_count, check_range
+from mgd3_kedro.training.settings import TRAINED_IN, LoopConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MinimaxConfig:
         weight_decay: AdamW's decoupled decay.
         ema_decay: Decay of the weight average that is kept. It begins at the weights given, which
             a short training leaves hardly changed at 0.9999; 0 keeps the last weights.
-        precision: A name of `training.loop.PRECISIONS`.
+        precision: One of `training.settings.TRAINED_IN`.
         seed: Seed of order and noise.
 
     Raises:
@@ -57,19 +57,22 @@ class MinimaxConfig:
         for name in ("class_dropout", "ema_decay"):
             check_range(name, getattr(self, name), 0, 1)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        lookup(PRECISIONS, self.precision, "precision")
+        check_choice("precision", self.precision, TRAINED_IN)
 
     def loop(self, samples: int) -> LoopConfig:
         """Return the training that so many latents take; an incomplete batch is left out."""
         return ConstantRate(
             steps=self.epochs * (samples // min(self.batch_size, samples)),
             batch_size=self.batch_size,
+            # Latents are what they are: mirrored ones have to be among them.
+            flip_probability=0.0,
             learning_rate=self.learning_rate,
             warmup_steps=0,
             weight_decay=self.weight_decay,
             # The loop's average forgets the weights it began with; this method's must not.
             ema_decay=0.0,
             precision=self.precision,
+            compile=False,
             seed=self.seed,
         )
 

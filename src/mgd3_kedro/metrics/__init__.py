@@ -26,6 +26,7 @@ from mgd3_kedro.metrics.diversity import (
     score_diversity,
     score_representativeness,
 )
+from mgd3_kedro.metrics.memorisation import compare_nearest, measure_nearest, prefer_training
 from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
 
 __all__ = [
@@ -33,7 +34,10 @@ __all__ = [
     "SAMPLE_SCORES",
     "Neighbourhoods",
     "ProjectionConfig",
+    "compare_nearest",
+    "measure_nearest",
     "normalise_jointly",
+    "prefer_training",
     "project_jointly",
     "score_diversity",
     "score_representativeness",

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_count, check_range
-from mgd3_kedro.training.loop import Batch, LoopConfig
+from mgd3_kedro.training.batches import Batch, draw_flips
+from mgd3_kedro.training.settings import LoopConfig
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -40,8 +41,12 @@ class AutoencoderConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         blocks = list(self.block_channels)
-        if not blocks or any(channels < 8 or channels % 8 for channels in blocks):
-            raise ValueError(f"block_channels: expected some multiples of 8, got {blocks}")
+        # A list on the command line is one of words.
+        whole = all(isinstance(channels, int) for channels in blocks)
+        if not blocks or not whole or any(channels < 8 or channels % 8 for channels in blocks):
+            raise ValueError(
+                f"block_channels: expected some multiples of 8, got {blocks}; set them in a file"
+            )
         check_count("latent_channels", self.latent_channels)
         check_range("kl_weight", self.kl_weight, 0)
 
@@ -84,17 +89,29 @@ def autoencoder_loss(
     """Return the loss of a batch: squared error per pixel value plus the weighted KL term.
 
     Args:
-        images: (N, 3, H, W), float in [-1, 1], on the training device.
-        config: Holds the weight of the KL term.
+        images: (N, 3, H, W), uint8, on the training device: a quarter of what floats would take.
+        config: Holds the weight of the KL term and the probability of mirroring.
+
+    Raises:
+        ValueError: If images are not uint8.
 
     Source: auto-encoding variational Bayes (arXiv 1312.6114), eq. 10.
     """
+    if images.dtype != torch.uint8:
+        raise ValueError(
+            f"images: expected uint8, as they are decoded, got {images.dtype}; they are brought to "
+            "[-1, 1] batch by batch"
+        )
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         vae: AutoencoderKL = model
-        pixels = images[batch.indices.to(images.device)]
+        pixels = images[batch.indices].float().div(127.5).sub(1.0)
+        where, source = pixels.device, batch.generator
+        flips = draw_flips(len(pixels), config.flip_probability, source, where)
+        if flips is not None:
+            pixels = torch.where(flips[:, None, None, None], pixels.flip(-1), pixels)
         posterior = vae.encode(pixels).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=batch.generator).to(pixels.device)
+        noise = torch.randn(posterior.mean.shape, generator=source, device=where)
         decoded = vae.decode(posterior.mean + posterior.std * noise).sample
         error = F.mse_loss(decoded.float(), pixels)
         return error + config.kl_weight * posterior.kl().float().sum() / pixels.numel()

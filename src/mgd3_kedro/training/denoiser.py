@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_count, check_range
-from mgd3_kedro.training.loop import Batch, LoopConfig
+from mgd3_kedro.training.batches import Batch, draw_flips
+from mgd3_kedro.training.settings import LoopConfig
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel
@@ -104,34 +105,51 @@ def build_denoiser(
 
 
 def denoiser_loss(
-    latents: torch.Tensor, class_indices: torch.Tensor, config: DenoiserConfig, null_class: int
+    latents: torch.Tensor,
+    class_indices: torch.Tensor,
+    config: DenoiserConfig,
+    null_class: int,
+    mirrored: torch.Tensor | None = None,
 ) -> Callable[[torch.nn.Module, Batch], torch.Tensor]:
     """Return the loss of a batch: squared error of the predicted noise.
 
     Args:
         latents: (N, C, H, W), scaled, on the training device.
         class_indices: (N,), int64.
-        config: Holds the class dropout.
+        config: Holds the class dropout and the probability of mirroring.
         null_class: Index that stands for "no class".
+        mirrored: Latents of the mirrored images, (N, C, H, W): mirrored latents are not those of a
+            mirrored image. None where nothing is mirrored.
+
+    Raises:
+        ValueError: If samples are to be mirrored and `mirrored` is not of the latents' shape.
 
     Source: DDPM (arXiv 2006.11239), eq. 14; class dropout as in arXiv 2207.12598.
     """
-    alphas_cumprod = linear_alphas_cumprod()
+    shape = None if mirrored is None else mirrored.shape
+    if config.flip_probability > 0 and shape != latents.shape:
+        raise ValueError(
+            f"mirrored: expected latents of the mirrored images, {tuple(latents.shape)}, for "
+            f"flip_probability {config.flip_probability:g}, got {shape and tuple(shape)}; encode "
+            "both orientations"
+        )
+    where = latents.device
+    alphas_cumprod = linear_alphas_cumprod().to(where)
+    class_indices = class_indices.to(where)
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         size, source = len(batch.indices), batch.generator
-        timesteps = torch.randint(TRAIN_TIMESTEPS, (size,), generator=source)
-        dropped = torch.rand(size, generator=source) < config.class_dropout
-        noise = torch.randn((size, *latents.shape[1:]), generator=source).to(latents.device)
-        labels = torch.where(dropped, null_class, class_indices[batch.indices])
-        signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1).to(latents.device)
-        clean = latents[batch.indices.to(latents.device)]
+        timesteps = torch.randint(TRAIN_TIMESTEPS, (size,), generator=source, device=where)
+        dropped = torch.rand(size, generator=source, device=where) < config.class_dropout
+        noise = torch.randn((size, *latents.shape[1:]), generator=source, device=where)
+        flips = draw_flips(size, config.flip_probability, source, where)
+        labels = class_indices[batch.indices].masked_fill(dropped, null_class)
+        signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        clean = latents[batch.indices]
+        if flips is not None and mirrored is not None:
+            clean = torch.where(flips[:, None, None, None], mirrored[batch.indices], clean)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
-        predicted = model(
-            noisy,
-            timestep=timesteps.to(latents.device),
-            class_labels=labels.to(latents.device),
-        ).sample
+        predicted = model(noisy, timestep=timesteps, class_labels=labels).sample
         return F.mse_loss(predicted.float(), noise)
 
     return loss_of

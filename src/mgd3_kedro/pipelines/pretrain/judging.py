@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,27 +14,41 @@ from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import TrainedSchedule
-from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
+from mgd3_kedro.devices import reproducible, resolve_device
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, LabelledSet, train_network
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.scores import score
+from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.figures import draw_contact_sheet
+from mgd3_kedro.pipelines.pretrain.images import as_shipped, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.loop import Trained
 
 SHEET_COLUMNS = 20
+SET_OVER = ("epochs", "batch_size", "crop_min_scale", "precision")
+"""Settings of the judge's training that are those of evaluations where they are None."""
 
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """How samples of a prior are judged.
+    """How samples of a prior are drawn and judged.
+
+    The judge is trained by the hard-label protocol without mixing, and with the settings of
+    evaluations where it has none of its own.
 
     Args:
         samples_per_class: Samples judged.
         guidance_scale: Of classifier-free guidance.
         network: A name of `NETWORKS`.
         epoch_scale: Length of its training, as a share of the protocol's epochs.
+        epochs: Length that replaces this share; None for the share.
         learning_rate: Of its training.
+        batch_size: None: that of evaluations.
+        crop_min_scale: Smallest share of the area a random crop keeps; None: that of evaluations.
+        precision: None: that of evaluations.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -45,7 +58,11 @@ class JudgeConfig:
     guidance_scale: float
     network: str
     epoch_scale: float
+    epochs: int | None
     learning_rate: float
+    batch_size: int | None
+    crop_min_scale: float | None
+    precision: str | None
 
     def __post_init__(self) -> None:
         check_count("samples_per_class", self.samples_per_class)
@@ -53,30 +70,45 @@ class JudgeConfig:
         lookup(NETWORKS, self.network, "network")
         check_range("epoch_scale", self.epoch_scale, 0, low_open=True)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
+        for name in ("epochs", "batch_size"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value)
+        if self.crop_min_scale is not None:
+            check_range("crop_min_scale", self.crop_min_scale, 0, 1, low_open=True)
+        if self.precision is not None:
+            check_choice("precision", self.precision, TRAINED_IN)
+
+    def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
+        """Return the settings of the judge's training, from those of evaluations.
+
+        Source: ours.
+        """
+        own = {name: value for name in SET_OVER if (value := getattr(self, name)) is not None}
+        return replace(
+            evaluation,
+            protocol="hard",
+            preset="judge",
+            presets={"judge": self.epoch_scale},
+            learning_rate=self.learning_rate,
+            cutmix=False,
+            validations=1,
+            **{"epochs": None, **own},
+        )
 
 
-def judge_samples(
-    benchmark: Benchmark,
-    train_images: Mapping[str, Partition],
-    autoencoder: Trained,
-    denoiser: Trained,
-    diffusion: BackboneConfig,
-    evaluation: EvaluationConfig,
-    config: JudgeConfig,
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """Have a network trained on the real train split name the class of unguided samples.
+def draw_latents(
+    benchmark: Benchmark, denoiser: Trained, diffusion: BackboneConfig, config: JudgeConfig
+) -> dict[str, torch.Tensor]:
+    """Draw unguided samples of every class.
 
     Args:
-        benchmark: Classes and image size.
-        train_images: wnid -> images (N, 3, H, W), uint8.
-        autoencoder: Decodes the samples.
-        denoiser: Draws the samples.
+        benchmark: The classes.
+        denoiser: Draws the samples, with its weights rounded as they are stored.
         diffusion: How they are drawn.
-        evaluation: Augmentation and batch size of the network's training.
-        config: Samples per class, their guidance scale, and the network's training.
+        config: Samples per class, and their guidance scale.
 
     Returns:
-        Share of samples named by their class, percent; samples of each class for a look.
+        wnid -> scaled latents, (M, C, H, W).
 
     Source: ours.
     """
@@ -85,35 +117,64 @@ def judge_samples(
         TrainedSchedule(),
         replace(diffusion, guidance_scale=config.guidance_scale),
     )
-    decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     count = config.samples_per_class
     plain = SamplingConfig("noise", 1.0, 0.0, "constant", 0, None)
-    samples = {}
+    latents = {}
     for spec in benchmark.classes:
         nowhere = torch.zeros(count, *backbone.latent_shape)
         generators = [image_generator(0, spec.class_index, image) for image in range(count)]
-        latents = denoise(backbone, nowhere, [spec] * count, plain, generators)
-        samples[spec.wnid] = decoder.decode(latents)
-    protocol = replace(
-        evaluation,
-        protocol="hard",
-        preset="judge",
-        presets={"judge": config.epoch_scale},
-        epochs=None,
-        learning_rate=config.learning_rate,
-        cutmix=False,
-        validations=1,
-    )
+        latents[spec.wnid] = denoise(backbone, nowhere, [spec] * count, plain, generators)
+    return latents
+
+
+def judge_samples(
+    benchmark: Benchmark,
+    train_images: Mapping[str, Partition],
+    test_images: Mapping[str, Partition],
+    autoencoder: Trained,
+    sample_latents: Mapping[str, torch.Tensor],
+    evaluation: EvaluationConfig,
+    config: JudgeConfig,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Have a network trained on the real train split name the class of samples.
+
+    Args:
+        benchmark: Classes and image size.
+        train_images: wnid -> images (N, 3, H, W), uint8.
+        test_images: The same of the test split.
+        autoencoder: Decodes the samples.
+        sample_latents: wnid -> scaled latents, (M, C, H, W).
+        evaluation: What the judge's training is set to where it has no settings of its own.
+        config: The judge, and its training.
+
+    Returns:
+        `samples_recognised`, share of samples named by their class, and `test_recognised`, the
+        same of real test images, what the first is to be read by, both percent; samples of each
+        class for a look.
+
+    Source: ours.
+    """
+    decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
+    samples = {wnid: decoder.decode(latents) for wnid, latents in sample_latents.items()}
+    schooling = config.schooling(evaluation)
     result = train_network(
         real_images(benchmark, train_images),
-        LabelledSet.of_classes(list(samples.values())),
+        real_images(benchmark, test_images),
         network=config.network,
         ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
-        config=protocol,
+        config=schooling,
         seed=0,
     )
+    device = resolve_device(schooling.device)
+    drawn = LabelledSet.of_classes([samples[wnid] for wnid in benchmark.wnids]).to(device)
+    with reproducible(schooling.threads):
+        logits = Passes(result.network, schooling.number_format, device).classify(drawn.images)
+    metrics = {
+        "samples_recognised": score(logits, drawn.labels).top1,
+        "test_recognised": result.top1_last,
+    }
     shown = {wnid: of_class.permute(0, 2, 3, 1).numpy() for wnid, of_class in samples.items()}
-    return {"samples_recognised": result.top1_last}, shown
+    return metrics, shown
 
 
 def draw_samples(benchmark: Benchmark, samples: dict[str, Any], config: JudgeConfig) -> Image:
@@ -124,19 +185,3 @@ def draw_samples(benchmark: Benchmark, samples: dict[str, Any], config: JudgeCon
     first = {wnid: images[:SHEET_COLUMNS] for wnid, images in samples.items()}
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     return draw_contact_sheet(first, names, title=f"guidance scale {config.guidance_scale:g}")
-
-
-def as_shipped(model: torch.nn.Module) -> Any:
-    """Return a copy with the weights rounded as they are stored, to half precision.
-
-    Source: ours.
-    """
-    return copy.deepcopy(model).half().float()
-
-
-def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> LabelledSet:
-    """Return all images of all classes.
-
-    Source: ours.
-    """
-    return LabelledSet.of_classes([partitions[wnid].load()[:] for wnid in benchmark.wnids])

@@ -11,15 +11,14 @@ import pandas as pd
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig as Placed
-from mgd3_kedro.backbones.autoencoder import (
-    LatentAutoencoder,
-    peak_signal_to_noise,
-    pixels_to_unit,
-)
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.weights import load_component
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
-from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, as_shipped, real_images
+from mgd3_kedro.pipelines.pretrain.findings import describe_findings
+from mgd3_kedro.pipelines.pretrain.images import real_images
+from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig
+from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
@@ -29,6 +28,9 @@ from mgd3_kedro.training.autoencoder import (
 )
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import Trained, train
+
+SECONDS_BETWEEN = 30.0
+"""Between two checkpoints, at least: what a kill loses at most, beyond the time of a report."""
 
 
 def train_autoencoder(
@@ -64,12 +66,14 @@ def train_autoencoder(
     images = real_images(benchmark, train_images).images
     trained = train(
         build_autoencoder(config, benchmark.image_size),
-        autoencoder_loss(pixels_to_unit(images).to(where), config),
+        autoencoder_loss(images.to(where), config),
         len(images),
         config,
         checkpoint=checkpoints / "autoencoder.ckpt",
         identity=_identity(config, train_images),
         device=where,
+        draw_on=where,
+        seconds_between=SECONDS_BETWEEN,
     )
     vae: Any = trained.model
     vae.register_to_config(scaling_factor=1.0)
@@ -81,6 +85,7 @@ def train_autoencoder(
 def train_denoiser(
     benchmark: Benchmark,
     train_images: Mapping[str, Partition],
+    train_latents: EncodedImages,
     autoencoder: Trained,
     checkpoints: Path,
     config: DenoiserConfig,
@@ -89,9 +94,10 @@ def train_denoiser(
     """Train the denoiser on the latents of the train split.
 
     Args:
-        benchmark: Classes and image size.
-        train_images: wnid -> images (N, 3, H, W), uint8.
-        autoencoder: Gives the latents.
+        benchmark: The classes.
+        train_images: wnid -> what the latents are of; a checkpoint of other images is ignored.
+        train_latents: The latents.
+        autoencoder: What made them; the same of a checkpoint of another's.
         checkpoints: Folder for interrupted trainings.
         config: Size and length of training.
         device: Where to train.
@@ -102,33 +108,29 @@ def train_denoiser(
     Source: DiT (arXiv 2212.09748), section 3.
     """
     where = resolve_device(device)
-    data = real_images(benchmark, train_images)
-    latents = LatentAutoencoder(autoencoder.model, benchmark.image_size).encode(data.images)
+    latents, mirrored = train_latents.latents, train_latents.mirrored
     channels, height, width = latents.shape[1:]
-    class_indices = torch.tensor([spec.class_index for spec in benchmark.classes])[data.labels]
+    of_labels = torch.tensor([spec.class_index for spec in benchmark.classes])
+    class_indices = of_labels[train_latents.labels]
     num_classes = int(class_indices.max()) + 1
     trained = train(
         build_denoiser(config, (channels, height, width), num_classes),
-        denoiser_loss(latents.to(where), class_indices, config, num_classes),
+        denoiser_loss(
+            latents.to(where),
+            class_indices,
+            config,
+            num_classes,
+            None if mirrored is None else mirrored.to(where),
+        ),
         len(latents),
         config,
         checkpoint=checkpoints / "denoiser.ckpt",
         identity=_identity(config, train_images, str(autoencoder.curve)),
         device=where,
+        draw_on=where,
+        seconds_between=SECONDS_BETWEEN,
     )
     return trained, pd.DataFrame(trained.curve)
-
-
-def measure_reconstruction(
-    benchmark: Benchmark, train_images: Mapping[str, Partition], autoencoder: Trained
-) -> dict[str, float]:
-    """Measure how well the autoencoder reconstructs its own train split.
-
-    Source: ours.
-    """
-    images = real_images(benchmark, train_images).images
-    model = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
-    return {"psnr": peak_signal_to_noise(images, model.decode(model.encode(images)))}
 
 
 def assemble_prior(
@@ -139,6 +141,7 @@ def assemble_prior(
     denoiser_config: DenoiserConfig,
     reconstruction: dict[str, float],
     judged: dict[str, float],
+    memorised: dict[str, float],
     judge: JudgeConfig,
 ) -> dict[str, Any]:
     """Put both models into one pipeline folder as half precision, with a card and loss curves.
@@ -165,13 +168,8 @@ def assemble_prior(
         "autoencoder": Part(autoencoder, autoencoder_config),
         "denoiser": Part(denoiser, denoiser_config),
     }
-    recognised = (
-        f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
-        f"guidance scale {judge.guidance_scale:g} are named by their class by a {judge.network} "
-        "trained on the real train split"
-    )
-    psnr = f"reconstruction of the train split: {reconstruction['psnr']:.1f} dB PSNR"
-    return {"pipeline": pipeline, **write_card(benchmark, parts, (psnr, recognised))}
+    findings = describe_findings(reconstruction, judged, memorised, judge)
+    return {"pipeline": pipeline, **write_card(benchmark, parts, findings)}
 
 
 def _identity(config: object, images: Mapping[str, Partition], *more: str) -> str:

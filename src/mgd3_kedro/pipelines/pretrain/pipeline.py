@@ -2,10 +2,11 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.pretrain.judging import draw_samples, judge_samples
+from mgd3_kedro.pipelines.pretrain.judging import draw_latents, draw_samples, judge_samples
+from mgd3_kedro.pipelines.pretrain.latents import encode_split
+from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation, measure_reconstruction
 from mgd3_kedro.pipelines.pretrain.nodes import (
     assemble_prior,
-    measure_reconstruction,
     train_autoencoder,
     train_denoiser,
 )
@@ -27,11 +28,21 @@ def create_pipeline() -> Pipeline:
                 ["autoencoder", "autoencoder_curve"],
                 name="train_autoencoder",
             ),
+            *(
+                node(
+                    encode_split,
+                    ["benchmark", f"{split}_images", "autoencoder", "params:pretrain.denoiser"],
+                    f"{split}_latents",
+                    name=f"encode_{split}_split",
+                )
+                for split in ("train", "test")
+            ),
             node(
                 train_denoiser,
                 [
                     "benchmark",
                     "train_images",
+                    "train_latents",
                     "autoencoder",
                     "checkpoints",
                     "params:pretrain.denoiser",
@@ -42,18 +53,24 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 measure_reconstruction,
-                ["benchmark", "train_images", "autoencoder"],
+                ["benchmark", "train_images", "test_images", "autoencoder"],
                 "reconstruction_metrics",
                 name="measure_reconstruction",
+            ),
+            node(
+                draw_latents,
+                ["benchmark", "denoiser", "params:diffusion", "params:pretrain.judge"],
+                "sample_latents",
+                name="draw_latents",
             ),
             node(
                 judge_samples,
                 [
                     "benchmark",
                     "train_images",
+                    "test_images",
                     "autoencoder",
-                    "denoiser",
-                    "params:diffusion",
+                    "sample_latents",
                     "params:evaluation",
                     "params:pretrain.judge",
                 ],
@@ -67,6 +84,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_samples",
             ),
             node(
+                measure_memorisation,
+                ["benchmark", "train_latents", "test_latents", "sample_latents"],
+                ["memorisation_metrics", "memorisation", "memorisation_plot"],
+                name="measure_memorisation",
+            ),
+            node(
                 assemble_prior,
                 [
                     "benchmark",
@@ -76,6 +99,7 @@ def create_pipeline() -> Pipeline:
                     "params:pretrain.denoiser",
                     "reconstruction_metrics",
                     "judge_metrics",
+                    "memorisation_metrics",
                     "params:pretrain.judge",
                 ],
                 "trained_prior",

@@ -1,0 +1,39 @@
+"""What was measured of a prior, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig
+
+Measured = Mapping[str, float]
+
+
+def describe_findings(
+    reconstruction: Measured, judged: Measured, memorised: Measured, judge: JudgeConfig
+) -> tuple[str, ...]:
+    """Return a sentence on each of reconstruction, recognition and memorisation.
+
+    Args:
+        reconstruction: What `measure_reconstruction` gives.
+        judged: The metrics of `judge_samples`.
+        memorised: The metrics of `measure_memorisation`.
+        judge: How samples were drawn, and what judged them.
+
+    Source: ours.
+    """
+    return (
+        f"reconstruction: {reconstruction['psnr_train']:.1f} dB PSNR on the train split, "
+        f"{reconstruction['psnr_test']:.1f} dB on the test split",
+        f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
+        f"guidance scale {judge.guidance_scale:g} are named by their class by a {judge.network} "
+        "trained on the real train split, which names "
+        f"{judged['test_recognised']:.1f} % of the real test images",
+        "memorisation: the median distance to the nearest training image of the class is "
+        f"{memorised['samples_p50']:.2f} for these samples and {memorised['unseen_p50']:.2f} for "
+        f"test images, a sample is nearer than a test image with probability "
+        f"{memorised['nearer_probability']:.2f}, {memorised['nearest_percent']:.1f} % of samples "
+        "are nearer than 99 % of test images, and a training image rather than a test image is "
+        f"what {memorised['training_nearest_percent']:.0f} % of samples are nearest to "
+        f"({memorised['training_nearest_by_chance']:.0f} % by chance)",
+    )

@@ -1,0 +1,29 @@
+"""What the nodes of this pipeline are given: images of a split, models as they are stored."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mgd3_kedro.evaluation import LabelledSet
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+
+def as_shipped(model: torch.nn.Module) -> Any:
+    """Return a copy with the weights rounded as they are stored, to half precision.
+
+    Source: ours.
+    """
+    return copy.deepcopy(model).half().float()
+
+
+def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> LabelledSet:
+    """Return all images of all classes of a split.
+
+    Source: ours.
+    """
+    return LabelledSet.of_classes([partitions[wnid].load()[:] for wnid in benchmark.wnids])

@@ -1,0 +1,72 @@
+"""What every training of a part of a prior is set to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range
+from mgd3_kedro.devices import PRECISIONS, Precision
+
+TRAINED_IN = ("fp32", "tf32", "bf16")
+"""Precisions that gradients survive without scaling."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """Length, batch size, augmentation and optimiser settings of a training.
+
+    Args:
+        steps: Number of updates.
+        batch_size: Samples an update sees.
+        flip_probability: Of mirroring a sample, in [0, 1]; 0 where left and right differ, as in
+            digits.
+        learning_rate: Peak of the schedule.
+        warmup_steps: Updates of linear warm-up; half a cosine down to zero follows.
+        weight_decay: AdamW's decoupled decay.
+        ema_decay: Decay of the weight average, which is what is kept.
+        precision: One of `TRAINED_IN`; weights, their average and the optimiser stay in float32.
+        compile: Whether the network is compiled: slow to start, then faster.
+        seed: Seed of initial weights, order and noise.
+
+    Raises:
+        ValueError: Naming the field that no training can run with.
+    """
+
+    steps: int
+    batch_size: int
+    flip_probability: float
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    ema_decay: float
+    precision: str
+    compile: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_count("steps", self.steps)
+        check_count("batch_size", self.batch_size)
+        check_range("flip_probability", self.flip_probability, 0, 1)
+        check_range("learning_rate", self.learning_rate, 0, low_open=True)
+        check_count("warmup_steps", self.warmup_steps, 0, self.steps)
+        check_range("weight_decay", self.weight_decay, 0)
+        check_range("ema_decay", self.ema_decay, 0, 1)
+        check_choice("precision", self.precision, TRAINED_IN)
+        check_flag("compile", self.compile)
+        check_count("seed", self.seed, 0)
+
+    @property
+    def number_format(self) -> Precision:
+        """Of the activations, and whether float32 products may be rounded."""
+        return PRECISIONS[self.precision]
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the rate of an update: linear warm-up, then half a cosine down to zero.
+
+        Source: SGDR (arXiv 1608.03983), without restarts.
+        """
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
