@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = sorted((ROOT / "docs/results").glob("*_ipc[0-9]*.csv"))
 MNIST = ROOT / "docs/results/mnist_rows.csv"
 EQUAL_LENGTH = "250 epochs"
+NETWORKS_VARIANT = "-networks"
 TABLES = [path for path in ROWS if not path.stem.endswith("_table")]
 
 
@@ -40,6 +41,17 @@ def test_every_protocol_of_the_table_is_the_mean_of_committed_rows():
     for protocol, of_protocol in labels.groupby("protocol"):
         assert of_protocol["seed"].is_unique
         assert f"| `{protocol}` | {row_means(of_protocol)} | {len(of_protocol)} |" in text
+
+
+def test_every_network_of_the_table_is_a_pair_of_committed_rows():
+    text = (ROOT / "README.md").read_text()
+    rows = pd.read_csv(MNIST)
+    rows = rows[rows["variant"] == NETWORKS_VARIANT]
+    assert set(rows["image_steps"]) == {4000}
+    tops = rows.pivot(index="network", columns="method", values="top1_last")
+    assert len(tops) == 9
+    for network, of in tops.iterrows():
+        assert f"| `{network}` | {of['mgd3']:.1f} | {of['full']:.1f} |" in text
 
 
 def test_the_hits_of_the_mixture_are_those_of_the_committed_rows():
