@@ -45,7 +45,7 @@ CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text(
 SETTINGS = {
     # Models for 4, 4 and 2 of the classes.
     "minimax": {"epochs": 1, "batch_size": 32, "memory_size": 4, "classes_at_once": 4},
-    "rded": {"candidates": 12, "crops_per_image": 2},
+    "rded": {"candidates": 12, "crops_per_image": 2, "factor": 2},
     "dm": {"network": "convnet1", "iterations": 2},
     "idc1": {
         "network": "convnet1",
