@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = sorted((ROOT / "docs/results").glob("*_ipc[0-9]*.csv"))
 MNIST = ROOT / "docs/results/mnist_rows.csv"
 EQUAL_LENGTH = "250 epochs"
+ACCURACIES = ("top1_last", "top1_best")
 NETWORKS_VARIANT = "-networks"
 TABLES = [path for path in ROWS if not path.stem.endswith("_table")]
 
@@ -41,6 +42,17 @@ def test_every_protocol_of_the_table_is_the_mean_of_committed_rows():
     for protocol, of_protocol in labels.groupby("protocol"):
         assert of_protocol["seed"].is_unique
         assert f"| `{protocol}` | {row_means(of_protocol)} | {len(of_protocol)} |" in text
+
+
+def test_every_method_of_the_table_is_the_mean_of_committed_rows():
+    text = (ROOT / "README.md").read_text()
+    rows = pd.read_csv(MNIST)
+    rows = rows[(rows["preset"] == "short") & (rows["ipc"] == 10) & rows["variant"].isna()]
+    assert rows["method"].nunique() == 12
+    for method, of in rows.groupby("method"):
+        assert of["seed"].is_unique
+        last, best = (f"{of[k].mean():.1f} ± {of[k].std(ddof=0):.1f}" for k in ACCURACIES)
+        assert f"| `{method}` | {last} | {best} |\n" in text
 
 
 def test_every_network_of_the_table_is_a_pair_of_committed_rows():
