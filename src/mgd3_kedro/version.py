@@ -8,6 +8,9 @@ from pathlib import Path
 
 from mgd3_kedro import __version__
 
+DECIDING = (":/src", ":/conf")
+"""What results depend on, from the top of a checkout; tables and figures do not."""
+
 
 @cache
 def code_version() -> str:
@@ -15,11 +18,12 @@ def code_version() -> str:
 
     Source: ours.
     """
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    describe = ["git", "describe", "--always", "--abbrev=12", "--exclude=*"]
+    compare = ["git", "diff", "--quiet", "HEAD", "--", *DECIDING]
+    folder = Path(__file__).parent
     try:
-        described = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
+        commit = subprocess.run(describe, cwd=folder, capture_output=True, text=True, check=True)
+        is_changed = subprocess.run(compare, cwd=folder, capture_output=True).returncode != 0
     except (OSError, subprocess.CalledProcessError):
         return __version__
-    return f"{__version__}+{described.stdout.strip()}"
+    return f"{__version__}+{commit.stdout.strip()}{'-dirty' if is_changed else ''}"
