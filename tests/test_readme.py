@@ -66,6 +66,18 @@ def test_every_network_of_the_table_is_a_pair_of_committed_rows():
         assert f"| `{network}` | {of['mgd3']:.1f} | {of['full']:.1f} |" in text
 
 
+def test_what_is_said_of_the_stop_step_are_means_of_committed_rows():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    rows = pd.read_csv(ROOT / "docs/results/mnist_stop.csv")
+    assert set(rows["preset"]) == {"quick"}
+    of_steps = rows.groupby("stop_guidance_step")
+    assert set(of_steps.size()) == {3}
+    tops = of_steps["top1_last"].mean()
+    without, half, all_along = (f"{tops[step]:.1f}" for step in (50, 25, 0))
+    assert f"from {without} without (t_SG 50) over {half} (25) to {all_along} to the end" in text
+    assert of_steps["diversity"].mean().idxmax() == 25
+
+
 def test_the_hits_of_the_mixture_are_those_of_the_committed_rows():
     text = " ".join((ROOT / "README.md").read_text().split())
     rows = pd.read_csv(ROOT / "docs/results/mixture_samples.csv")
