@@ -11,7 +11,7 @@ import torch
 from kedro.io import DatasetError
 from PIL import Image
 
-from mgd3_kedro.datasets import image_index
+from mgd3_kedro.datasets import image_index, image_reader
 from mgd3_kedro.datasets.image_index import ClassIndex, IndexedClass, Part
 
 
@@ -33,14 +33,14 @@ def folder(write_form, files):
 def count_reads(monkeypatch):
     """Count how often each file is decoded."""
     decoded = Counter()
-    for name in ("describe_image", "decode_image"):
-        whole = getattr(image_index, name)
+    for module, name in ((image_index, "describe_image"), (image_reader, "decode_image")):
+        whole = getattr(module, name)
 
         def count(data, where, *size, whole=whole, name=name):
             decoded[name] += 1
             return whole(data, where, *size)
 
-        monkeypatch.setattr(image_index, name, count)
+        monkeypatch.setattr(module, name, count)
     return decoded
 
 

@@ -17,7 +17,8 @@ from image_sets import (
 
 from mgd3_kedro.datasets.sources import SOURCES, open_source
 from mgd3_kedro.datasets.sources.base import MAX_BYTES, Entry
-from mgd3_kedro.datasets.sources.columns import find_columns, split_files
+from mgd3_kedro.datasets.sources.columns import find_columns
+from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tables import LARGE, TableSource
 
 
@@ -279,7 +280,7 @@ def test_scattered_rows_of_large_files_are_worth_a_word(tmp_path, files, caplog,
 
 
 def test_a_member_larger_than_any_image_is_not_read():
-    from mgd3_kedro.datasets.image_index import read_bytes
+    from mgd3_kedro.datasets.image_reader import read_bytes
 
     with pytest.raises(ValueError, match=r"^x: .* bytes, more than any image"):
         read_bytes(None, Entry("x", MAX_BYTES + 1, (0,), ()), "x")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, manifest_of
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.fingerprint import file_digest
+from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
@@ -122,6 +122,8 @@ def _partition(folder: Path) -> Partition:
 
 def _recorded_rows(folder: Path, content: str) -> tuple[dict[str, Any], ...]:
     """Return what `ImagePartitionsDataset` wrote down, if these are still the same images."""
-    record = manifest_of(folder.parent) / f"{folder.name}.json"
-    kept = json.loads(record.read_text()) if record.is_file() else {}
+    try:
+        kept = Manifest(folder.parent).read_record(folder.name)
+    except FileNotFoundError:
+        return ()
     return tuple(kept["rows"]) if kept.get("content") == content else ()

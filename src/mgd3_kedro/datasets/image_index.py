@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mgd3_kedro.datasets.decoding import VERSION, decode_image, describe_image
+from mgd3_kedro.datasets.decoding import VERSION, describe_image
 from mgd3_kedro.datasets.fingerprint import digest
-from mgd3_kedro.datasets.sources.base import MAX_BYTES, Entry, Reader, Source, printable
+from mgd3_kedro.datasets.image_reader import ImageReader, read_bytes
+from mgd3_kedro.datasets.sources.base import Entry, Reader, Source, printable
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:
-    import torch
-
     from mgd3_kedro.images import LazyImages
 
 Record = dict[str, Any]
@@ -155,57 +154,6 @@ class IndexRows(Sequence[Mapping[str, Any]]):
         return list(self)[number]
 
 
-class ImageReader:
-    """Decodes images of a class by their numbers; keeps its source open between calls.
-
-    Args:
-        source: Where they are.
-        known: The entry and the digest of each.
-        image_size: Side to decode them to.
-    """
-
-    def __init__(self, source: Source, known: Sequence[tuple[Entry, str]], image_size: int) -> None:
-        self._source = source
-        self._known = known
-        self._image_size = image_size
-        self._opened: tuple[int, Reader] | None = None
-
-    def __call__(self, numbers: Sequence[int]) -> torch.Tensor:
-        """Return images, (n, 3, S, S), uint8, in the order asked for.
-
-        Raises:
-            ValueError: Naming the file that is no longer what was indexed.
-        """
-        import torch
-
-        size = self._image_size
-        images = torch.empty(len(numbers), 3, size, size, dtype=torch.uint8)
-        reader = self._reader()
-        in_order = sorted(range(len(numbers)), key=lambda i: self._known[numbers[i]][0].place)
-        for position in in_order:
-            entry, indexed = self._known[numbers[position]]
-            name = self._source.where(entry.name)
-            data = read_bytes(reader, entry, name)
-            if hashlib.sha256(data).hexdigest() != indexed:
-                raise ValueError(f"{name}: changed since it was indexed; run again")
-            pixels = decode_image(data, name, size)
-            images[position] = torch.from_numpy(pixels).permute(2, 0, 1)
-        return images
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
-
-    def __del__(self) -> None:
-        if self._opened and self._opened[0] == os.getpid():
-            self._opened[1].close()
-
-    def _reader(self) -> Reader:
-        # A forked process shares the position in an opened file with its parent.
-        if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = os.getpid(), self._source.open()
-        return self._opened[1]
-
-
 def index_path(folder: Path, wnid: str) -> Path:
     """Return where the index of a class is kept, whatever the class is called.
 
@@ -240,24 +188,6 @@ def make_index(source: Source, entries: Sequence[Entry], index: ClassIndex) -> t
     index.write(records)
     bad = sum("error" in record for record in records)
     return len(records) - bad, bad
-
-
-def read_bytes(reader: Reader, entry: Entry, name: str) -> bytes:
-    """Return a file.
-
-    Raises:
-        ValueError: Naming the file.
-
-    Source: ours.
-    """
-    if entry.problem:
-        raise ValueError(f"{name}: {entry.problem}")
-    if entry.size > MAX_BYTES:
-        raise ValueError(f"{name}: {entry.size} bytes, more than any image")
-    try:
-        return reader.read(entry)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
 
 
 def _record(source: Source, reader: Reader, entry: Entry) -> Record:

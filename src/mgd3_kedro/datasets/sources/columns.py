@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels", "class", "class_label", "target", "fine_label", "wnid")
 FILE_COLUMNS = ("file", "file_name", "filename", "file_path", "path")
-SPLITS = {
-    "train": ("train",),
-    "val": ("val", "validation", "valid"),
-    "validation": ("validation", "val", "valid"),
-    "valid": ("valid", "validation", "val"),
-    "test": ("test",),
-}
-"""What is asked for, and what its files may be called."""
 NO_CLASS = ("", "-1")
 """What rows without a class have."""
 NOTES = b"huggingface"
@@ -136,39 +127,6 @@ def label_rows(table: pa.Table, columns: Columns) -> Labels:
     return Labels(tuple(names[number] for number in order), place[codes.clip(-1)])
 
 
-def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
-    """Return the files that a path means: itself, those of a folder, or those of a split in it.
-
-    `PATH/train` means `PATH/train.parquet` and `PATH/train-00000-of-00003.parquet` alike.
-
-    Args:
-        path: A file, a folder, or a folder and the name of a split.
-        suffix: Of the files.
-
-    Raises:
-        ValueError: If a folder holds several splits and none is named.
-
-    Source: ours.
-    """
-    if path.is_file():
-        return (path,) if path.suffix.lower() == suffix else ()
-    if path.is_dir():
-        files = _files(path, suffix)
-        splits = sorted({split for file in files if (split := _split_of(file))})
-        if len(splits) > 1:
-            raise ValueError(
-                f"{path}: expected the files of one split, got {', '.join(splits)}: name one, "
-                f"{path / splits[0]}"
-            )
-        return tuple(files)
-    for name in SPLITS.get(path.name, (path.name,)):
-        pattern = re.compile(rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}")
-        beside = _files(path.parent, suffix)
-        if found := tuple(file for file in beside if pattern.fullmatch(file.name)):
-            return found
-    return ()
-
-
 def image_bytes(value: Any) -> bytes:
     """Return the file in a cell.
 
@@ -181,19 +139,6 @@ def image_bytes(value: Any) -> bytes:
     if found is None:
         raise ValueError("no bytes are stored in the row")
     return bytes(found)
-
-
-def _files(folder: Path, suffix: str) -> list[Path]:
-    # The hub's library keeps results of its own computations there too.
-    files = (
-        file for file in folder.glob(f"*{suffix}") if not file.name.startswith((".", "cache-"))
-    )
-    return sorted(files)
-
-
-def _split_of(file: Path) -> str | None:
-    parts = re.split(r"[-_.]", file.name)
-    return next((part for part in parts if part in SPLITS), None)
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.datasets.sources.columns import split_files
+from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tables import TableSource
 
 if TYPE_CHECKING:

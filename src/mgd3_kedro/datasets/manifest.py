@@ -1,0 +1,201 @@
+"""What is written down about the partitions of an artefact, beside the artefact."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.fingerprint import file_digest
+from mgd3_kedro.stages import Made
+
+logger = logging.getLogger(__name__)
+
+INDEX, LOCK = "complete", ".lock"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A folder with one record per partition, and an index once all are there.
+
+    A partition is written under another name, then its record is taken back, the partition put in
+    its place, and the record written: whatever is interrupted, a record never speaks for what is
+    not there.
+
+    Args:
+        artefact: Folder of the partitions; the manifest is the folder beside it.
+        suffix: Of a partition.
+    """
+
+    artefact: Path
+    suffix: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the records are."""
+        return self.artefact.with_name(f"{self.artefact.name}.manifest")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last stage came to its end."""
+        return (self.folder / INDEX).exists()
+
+    @property
+    def finished(self) -> int:
+        """Number of partitions there are, complete or not."""
+        return len(list(self.folder.glob("*.json"))) if self.folder.is_dir() else 0
+
+    def path_of(self, wnid: str) -> Path:
+        """Return where a partition is."""
+        return self.artefact / f"{wnid}{self.suffix}"
+
+    def read_index(self) -> list[str]:
+        """Return the classes of a complete artefact, in order."""
+        names: list[str] = json.loads((self.folder / INDEX).read_text())
+        return names
+
+    def read_record(self, wnid: str) -> dict[str, Any]:
+        """Return what is written down about a partition."""
+        record: dict[str, Any] = json.loads(self._record(wnid).read_text())
+        return record
+
+    def is_valid(self, wnid: str, fingerprint: str) -> bool:
+        """Tell whether a partition is there, unchanged, and was made from what it would be now."""
+        try:
+            record = self.read_record(wnid)
+            return bool(
+                record["fingerprint"] == fingerprint
+                and record["content"] == file_digest(_files(self.path_of(wnid)))
+            )
+        except (OSError, ValueError, KeyError):
+            return False
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep other processes from writing here; tells whether one was at it before.
+
+        Raises:
+            DatasetError: If the folder cannot be written to.
+        """
+        lock = FileLock(self.folder / LOCK)
+        waited = False
+        with _explained(self.folder / LOCK):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                logger.info("%s: another process is at it, waiting", self.artefact.name)
+                lock.acquire()
+                waited = True
+        try:
+            yield waited
+        finally:
+            lock.release()
+
+    def reopen(self) -> None:
+        """Say that the artefact is not complete."""
+        (self.folder / INDEX).unlink(missing_ok=True)
+
+    def close(self, wnids: Sequence[str]) -> None:
+        """Say that the artefact is complete, and consists of these classes.
+
+        Raises:
+            DatasetError: If the index cannot be written.
+        """
+        with _explained(self.folder / INDEX):
+            _write_json(self.folder / INDEX, list(wnids))
+
+    def forget_others(self, wnids: Collection[str]) -> None:
+        """Remove partitions of classes that are not among these, and what is known of them."""
+        for record in self.folder.glob("*.json"):
+            if record.stem not in wnids:
+                record.unlink()
+                _remove(self.path_of(record.stem))
+
+    def keep(
+        self,
+        wnid: str,
+        made: Made,
+        fingerprint: str,
+        seconds: float,
+        write: Callable[[Path, Any], None],
+    ) -> None:
+        """Write a partition and its record.
+
+        Args:
+            wnid: The class.
+            made: What was computed.
+            fingerprint: Of what it was made from.
+            seconds: Time that took.
+            write: Writes a value to a path that does not exist.
+
+        Raises:
+            DatasetError: If it cannot be written; nothing is left of it.
+        """
+        path = self.path_of(wnid)
+        fresh = self.folder / f"{wnid}.partial{self.suffix}"
+        with _explained(path, fresh):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _remove(fresh)
+            write(fresh, made.value)
+            self._record(wnid).unlink(missing_ok=True)
+            _remove(path)
+            fresh.replace(path)
+            record = {
+                "fingerprint": fingerprint,
+                "content": file_digest(_files(path)),
+                "count": made.count,
+                "seconds": seconds,
+                "metrics": dict(made.metrics),
+                "rows": [dict(row) for row in made.rows],
+            }
+            _write_json(self._record(wnid), record)
+
+    def _record(self, wnid: str) -> Path:
+        return self.folder / f"{wnid}.json"
+
+
+@contextlib.contextmanager
+def _explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if unfinished is not None:
+            with contextlib.suppress(OSError):
+                _remove(unfinished)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DatasetError(
+            f"{path} could not be written: {error.strerror or error}; "
+            f"{'free some space' if full else 'see to it'} and run again "
+            "(finished partitions are kept)"
+        ) from error
+
+
+def _write_json(path: Path, content: Any) -> None:
+    fresh = path.with_suffix(".partial")
+    fresh.write_text(json.dumps(content))
+    fresh.replace(path)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    # File managers leave hidden files of their own.
+    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Which files of tables belong to a split."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+SPLITS = {
+    "train": ("train",),
+    "val": ("val", "validation", "valid"),
+    "validation": ("validation", "val", "valid"),
+    "valid": ("valid", "validation", "val"),
+    "test": ("test",),
+}
+"""What is asked for, and what its files may be called."""
+
+
+def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
+    """Return the files that a path means: itself, those of a folder, or those of a split in it.
+
+    `PATH/train` means `PATH/train.parquet` and `PATH/train-00000-of-00003.parquet` alike.
+
+    Args:
+        path: A file, a folder, or a folder and the name of a split.
+        suffix: Of the files.
+
+    Raises:
+        ValueError: If a folder holds several splits and none is named.
+
+    Source: ours.
+    """
+    if path.is_file():
+        return (path,) if path.suffix.lower() == suffix else ()
+    if path.is_dir():
+        files = _files(path, suffix)
+        splits = sorted({split for file in files if (split := _split_of(file))})
+        if len(splits) > 1:
+            raise ValueError(
+                f"{path}: expected the files of one split, got {', '.join(splits)}: name one, "
+                f"{path / splits[0]}"
+            )
+        return tuple(files)
+    for name in SPLITS.get(path.name, (path.name,)):
+        pattern = re.compile(rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}")
+        beside = _files(path.parent, suffix)
+        if found := tuple(file for file in beside if pattern.fullmatch(file.name)):
+            return found
+    return ()
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    # The hub's library keeps results of its own computations there too.
+    files = (
+        file for file in folder.glob(f"*{suffix}") if not file.name.startswith((".", "cache-"))
+    )
+    return sorted(files)
+
+
+def _split_of(file: Path) -> str | None:
+    parts = re.split(r"[-_.]", file.name)
+    return next((part for part in parts if part in SPLITS), None)
