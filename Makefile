@@ -80,7 +80,8 @@ try_repulsion := sampling.repulsion_scale=0,0.25,0.5,1
 try_coupling := sampling.noise_coupling=independent,transport
 try_candidates := sampling.candidates=2,4,8 --over sampling.candidate_score=coverage,confidence
 try_pooled := modes.mode_finder=kmeans,kmeans_pooled
-OPTIONS := adaptation schedule tangent repulsion coupling candidates pooled
+try_weights := trainings.mode_weight_exponent=0,0.5,1
+OPTIONS := adaptation schedule tangent repulsion coupling candidates pooled weights
 
 .PHONY: options $(OPTIONS:%=try-%)
 options: $(VENV)/installed

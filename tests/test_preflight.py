@@ -275,6 +275,10 @@ NO_SQUARES = {
             {"params:evaluation": replace(EVALUATION, protocol="soft")},
             r"protocol soft has no published batch size for 2 images .*evaluation\.batch_size",
         ),
+        (
+            {"params:trainings": TrainingsConfig(["convnet1"], 1, 0.5)},
+            "mode_weight_exponent: expected images that .*set it to 0",
+        ),
         ({"evaluated_images": NO_SQUARES}, "expected squares of one size, .*got 8 x 6 in class n1"),
     ],
 )

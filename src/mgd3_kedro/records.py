@@ -37,6 +37,7 @@ KNOBS = (
     "candidate_score",
     "coreset",
     "features",
+    "mode_weight_exponent",
 )
 """Settings of a method that result rows repeat, empty where a method does not have one."""
 

@@ -142,6 +142,18 @@ def test_a_mixed_batch_holds_two_images_in_the_shares_of_its_targets(make_plan):
     assert len({round(share, 3) for share in torch.cat(shares).tolist()}) > 5
 
 
+def test_mixed_images_count_for_their_shares_of_both_weights(make_plan):
+    images = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 16, 16)
+    data = LabelledSet(images, torch.tensor([0, 1]), 2, torch.tensor([0.5, 1.5]))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        for batch in mixed_batches(data, 16, make_plan(cutmix=True), generator):
+            white = ((batch.inputs[:, 0] * 0.229 + 0.485) > 0.5).float().mean((1, 2))
+            assert torch.allclose(batch.weights, 0.5 + white, atol=1e-5)
+            assert torch.allclose(batch.targets[:, 1], 1.5 * white / (0.5 + white), atol=1e-5)
+            assert torch.allclose(batch.targets.sum(1), torch.ones(2))
+
+
 @pytest.mark.parametrize("side", [8, 24])
 def test_batches_are_of_the_size_that_the_network_sees_whatever_the_images_have(
     side, make_data, make_plan
@@ -182,11 +194,12 @@ def test_the_batches_of_an_epoch_are_a_function_of_seed_and_epoch_alone(make_dat
 def test_the_loss_is_the_cross_entropy_with_shares_of_classes(make_plan):
     logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
     targets = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
-    expected = 0.0
-    for row, shares in zip(logits.double(), targets.double(), strict=True):
+    losses = cross_entropy(logits, targets, make_plan()).tolist()
+    for row, shares, loss in zip(logits.double(), targets.double(), losses, strict=True):
         total = sum(value.exp() for value in row)
-        expected -= sum(s * (v.exp() / total).log() for s, v in zip(shares, row, strict=True)) / 2
-    assert cross_entropy(logits, targets, make_plan()).item() == pytest.approx(float(expected))
+        pairs = zip(shares, row, strict=True)
+        expected = -sum(share * (value.exp() / total).log() for share, value in pairs)
+        assert loss == pytest.approx(float(expected))
 
 
 def test_what_the_protocol_fixes_beyond_numbers():

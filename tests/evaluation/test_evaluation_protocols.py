@@ -66,8 +66,9 @@ def test_the_loss_of_every_protocol_prefers_the_right_logits(recipe, make_plan):
     targets = shares if recipe.labels == "given" else right
     plan = make_plan(temperature=2.0)
     best = recipe.loss(right, targets, plan)
+    assert best.shape == (2,)
     for turns in (1, 2):
-        assert best < recipe.loss(right.roll(turns, dims=1), targets, plan)
+        assert (best < recipe.loss(right.roll(turns, dims=1), targets, plan)).all()
 
 
 def test_the_optimiser_of_every_protocol_goes_down(recipe, make_plan):

@@ -33,18 +33,18 @@ def test_the_loss_is_the_divergence_of_the_student_from_the_teacher_without_its_
     for student, teacher in zip(STUDENT.tolist(), TEACHER.tolist(), strict=True):
         p, q = softmax(teacher, temperature), softmax(student, temperature)
         expected += float((p * np.log(p / q)).sum()) / len(STUDENT)
-    loss = distillation_loss(STUDENT, TEACHER, make_plan(temperature=temperature))
+    loss = distillation_loss(STUDENT, TEACHER, make_plan(temperature=temperature)).mean()
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_its_gradient_goes_from_the_teachers_shares_to_the_students(make_plan):
     logits = STUDENT.clone().requires_grad_()
-    distillation_loss(logits, TEACHER, make_plan(temperature=20.0)).backward()
+    distillation_loss(logits, TEACHER, make_plan(temperature=20.0)).mean().backward()
     for row, (student, teacher) in enumerate(zip(STUDENT.tolist(), TEACHER.tolist(), strict=True)):
         expected = (softmax(student, 20) - softmax(teacher, 20)) / 20 / len(STUDENT)
         assert np.allclose(logits.grad[row].numpy(), expected, atol=1e-7)
     equal = TEACHER.clone().requires_grad_()
-    distillation_loss(equal, TEACHER, make_plan(temperature=20.0)).backward()
+    distillation_loss(equal, TEACHER, make_plan(temperature=20.0)).mean().backward()
     assert equal.grad.abs().max() < 1e-8
 
 

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -366,3 +367,43 @@ def test_an_unknown_network_or_an_impossible_seed_is_refused(train):
     for seed in (-1, 2**32):
         with pytest.raises(ValueError, match="seed"):
             train(seed=seed)
+
+
+@pytest.mark.parametrize("protocol", ["hard", "soft", "glad"])
+def test_images_that_count_for_nothing_teach_nothing(protocol, make_config, make_data, teacher):
+    data, test = make_data(4), make_data(7, seed=1)
+    weights = torch.tensor([1.0, 1, 1, 0]).repeat(3)
+    config = make_config(protocol=protocol, epochs=2, batch_size=12, cutmix=False)
+    labels = teacher if protocol == "soft" else given_labels
+    states = []
+    for noise in (0, 1):
+        other = torch.randint(
+            0, 256, data.images.shape, generator=torch.Generator().manual_seed(noise)
+        )
+        images = torch.where(weights.bool()[:, None, None, None], data.images, other.byte())
+        weighted = LabelledSet(images, data.labels, 3, weights)
+        result = train_network(
+            weighted, test, network="convnet1", ipc=4, config=config, seed=0, labels=labels
+        )
+        states.append(result.network.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    alike = train_network(
+        data, test, network="convnet1", ipc=4, config=config, seed=0, labels=labels
+    )
+    assert not torch.equal(next(alike.network.parameters()), next(iter(states[0].values())))
+
+
+def test_equal_weights_are_none(make_config, make_data):
+    data, test = make_data(4), make_data(7, seed=1)
+    found = [
+        train_network(
+            replace(data, weights=weights),
+            test,
+            network="convnet1",
+            ipc=4,
+            config=make_config(epochs=2),
+            seed=0,
+        ).curve[-1]["train_loss"]
+        for weights in (None, torch.ones(12))
+    ]
+    assert found[1] == pytest.approx(found[0], rel=1e-5)

@@ -63,8 +63,10 @@ def fitted_tests():
 TEACHER = Partition(lambda: None, "teacher-1", 0)
 
 
-def plan_trainings(tmp_path, config=CONFIG, trainings=TRAININGS, *, labels=None, seed=0):
-    images, given = partitions(4), (TEACHER, labels or {}, tmp_path)
+def plan_trainings(
+    tmp_path, config=CONFIG, trainings=TRAININGS, *, labels=None, seed=0, images=None
+):
+    images, given = images or partitions(4), (TEACHER, labels or {}, tmp_path)
     return train_networks(
         BIRDS, images, fitted_tests(), *given, config, trainings, "ours", "dit", seed, "-b"
     )
@@ -365,3 +367,24 @@ def test_only_the_same_training_goes_on(change, interrupt, tmp_path):
         (tmp_path / f"{first}.ckpt").rename(tmp_path / f"{name}.ckpt")
     run_stage(stage, name)
     assert saved == ([2, 3] if "trainings" in change else [1, 2, 3])
+
+
+def test_weights_of_images_are_written_into_the_row_and_change_the_training(tmp_path):
+    rows = [({"mode": 0, "mode_member_count": 1}, {"mode": 1, "mode_member_count": 9})] * 2
+    images = {
+        wnid: replace(partition, rows=of)
+        for (wnid, partition), of in zip(partitions(2).items(), rows, strict=True)
+    }
+    found = {}
+    for exponent in (0, 1):
+        trainings = TrainingsConfig(["convnet1"], 1, exponent)
+        stage = plan_trainings(tmp_path / str(exponent), trainings=trainings, images=images)
+        found[exponent] = run_stage(stage, "convnet1-0")["convnet1-0"]
+    assert found[0]["row"]["mode_weight_exponent"] is None
+    assert found[1]["row"]["mode_weight_exponent"] == 1
+    assert found[0]["curve"] != found[1]["curve"]
+
+
+def test_a_negative_power_is_refused():
+    with pytest.raises(ValueError, match="mode_weight_exponent"):
+        TrainingsConfig(["convnet1"], 1, -1)

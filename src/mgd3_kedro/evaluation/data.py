@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
+
+SMALLEST = 1e-12
+"""Weight that targets are divided by where theirs is none."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class LabelledSet:
         images: (N, 3, H, H), uint8.
         labels: (N,), int64, 0..num_classes-1.
         num_classes: n.
+        weights: (N,), float, what an image counts for, 0 or more; None where all count alike.
 
     Raises:
         ValueError: If shapes, types or labels do not fit each other.
@@ -25,6 +30,7 @@ class LabelledSet:
     images: torch.Tensor
     labels: torch.Tensor
     num_classes: int
+    weights: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.images.shape), self.images.dtype
@@ -42,6 +48,13 @@ class LabelledSet:
             raise ValueError(
                 f"labels: expected those of 0..{self.num_classes - 1}, got {low}..{high}"
             )
+        if self.weights is not None and (
+            self.weights.shape != shape[:1] or not bool((self.weights >= 0).all())
+        ):
+            raise ValueError(
+                f"weights: expected {shape[0]} of 0 or more, got {tuple(self.weights.shape)} from "
+                f"{float(self.weights.min()):g}"
+            )
 
     @classmethod
     def of_classes(cls, images: Sequence[torch.Tensor]) -> LabelledSet:
@@ -51,7 +64,15 @@ class LabelledSet:
 
     def to(self, device: torch.device) -> LabelledSet:
         """Return the set on a device."""
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+        weights = None if self.weights is None else self.weights.to(device)
+        return replace(
+            self, images=self.images.to(device), labels=self.labels.to(device), weights=weights
+        )
+
+    def targets_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return what some images are, (B, n): their weight at their class, 0 elsewhere."""
+        targets = F.one_hot(self.labels[rows], self.num_classes).float()
+        return targets if self.weights is None else targets * self.weights[rows, None]
 
 
 class Batch(NamedTuple):
@@ -61,8 +82,20 @@ class Batch(NamedTuple):
         inputs: (B, 3, S, S), normalised.
         targets: (B, n), class probabilities.
         rows: Place of the batch within its epoch.
+        weights: (B,), what an input counts for; None where all count alike.
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     rows: slice
+    weights: torch.Tensor | None = None
+
+    @classmethod
+    def of(
+        cls, data: LabelledSet, inputs: torch.Tensor, targets: torch.Tensor, rows: slice
+    ) -> Batch:
+        """Return a batch whose targets, mixed or not, come from those of the data."""
+        if data.weights is None:
+            return cls(inputs, targets, rows)
+        weights = targets.sum(1)
+        return cls(inputs, targets / weights.clamp_min(SMALLEST)[:, None], rows, weights)

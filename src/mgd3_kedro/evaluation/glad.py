@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 
 import torch
-import torch.nn.functional as F
 
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
@@ -76,7 +75,7 @@ def siamese_batches(
         chosen = order[rows]
         drawn = draw_siamese(len(chosen), image_size, generator, shared=False)
         inputs = apply_siamese(normalize(data.images[chosen].float() / 255), drawn)
-        yield Batch(inputs, F.one_hot(data.labels[chosen], data.num_classes).float(), rows)
+        yield Batch.of(data, inputs, data.targets_of(chosen), rows)
 
 
 GLAD = Recipe(

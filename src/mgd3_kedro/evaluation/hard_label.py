@@ -125,19 +125,19 @@ def mixed_batches(
         chosen = order[rows]
         shuffled = shuffle_patches(images[chosen].float() / 255, patches[rows])
         inputs = augment(shuffled, drawn.rows(rows, device), size=image_size)
-        targets = F.one_hot(data.labels[chosen], data.num_classes).float()
+        targets = data.targets_of(chosen)
         if plan.cutmix:
             cut = draw_cut(len(chosen), image_size, generator)
             inputs, targets = cut_mix(inputs, targets, cut)
-        yield Batch(inputs, targets, rows)
+        yield Batch.of(data, inputs, targets, rows)
 
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
-    """Return the mean cross-entropy of logits (B, n) with class probabilities (B, n).
+    """Return the cross-entropy of logits (B, n) with class probabilities (B, n), each, (B,).
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
-    return F.cross_entropy(logits, targets)
+    return F.cross_entropy(logits, targets, reduction="none")
 
 
 HARD_LABEL = Recipe(published_numbers, sgd, stepped_rate, mixed_batches, cross_entropy)

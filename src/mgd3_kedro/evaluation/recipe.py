@@ -55,7 +55,7 @@ class Recipe:
         optimizer: (network, plan) -> optimiser.
         learning_rate: (epoch counted from 1, plan) -> rate during that epoch.
         batches: (images, side of what the network sees, plan, generator) -> one epoch.
-        loss: (logits, targets, plan) -> mean loss over the batch; targets are what `labels` says.
+        loss: (logits, targets, plan) -> loss of each, (B,); targets are what `labels` says.
         labels: Where targets come from: "given", "teacher" or "stored".
         fitted: Whether training images are brought to the size of the network first, as test
             images are; otherwise crops are cut from them as they are.

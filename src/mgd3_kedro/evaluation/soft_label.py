@@ -76,9 +76,9 @@ def resized_side(size: int) -> int:
 
 
 def distillation_loss(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
-    """Return the divergence of a network's classes from its teacher's, both at one temperature.
+    """Return the divergence of a network's classes from its teacher's, each, (B,).
 
-    KL(softmax(targets / T) || softmax(logits / T)), mean over the batch, not multiplied by T^2.
+    KL(softmax(targets / T) || softmax(logits / T)), not multiplied by T^2.
 
     Args:
         logits: Of the network, (B, n).
@@ -89,7 +89,7 @@ def distillation_loss(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -
     """
     student = F.log_softmax(logits / plan.temperature, dim=1)
     teacher = F.log_softmax(targets / plan.temperature, dim=1)
-    return F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    return F.kl_div(student, teacher, reduction="none", log_target=True).sum(1)
 
 
 SOFT_LABEL = Recipe(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mgd3_kedro.evaluation.data import Batch
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
 
@@ -51,7 +52,7 @@ class State:
         passes: Passes,
         recipe: Recipe,
         plan: Plan,
-        inputs: torch.Tensor,
+        batch: Batch,
         targets: torch.Tensor,
     ) -> None:
         """Learn from one batch; the host does not wait for its loss.
@@ -60,15 +61,18 @@ class State:
             passes: Through the network.
             recipe: Has the loss.
             plan: The numbers.
-            inputs: (B, 3, S, S), normalised.
-            targets: (B, n).
+            batch: What the network sees, and what each input counts for.
+            targets: (B, n), what it is to say.
 
         Source: ours.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        loss = passes.backward(
-            inputs, lambda logits, rows: recipe.loss(logits, targets[rows], plan)
-        )
+
+        def loss_of(logits: torch.Tensor, rows: slice) -> torch.Tensor:
+            losses = recipe.loss(logits, targets[rows], plan)
+            return (losses if batch.weights is None else losses * batch.weights[rows]).mean()
+
+        loss = passes.backward(batch.inputs, loss_of)
         self.optimizer.step()
         self.step += 1
         if plan.ema_decay:

@@ -150,8 +150,7 @@ def train_network(
                 group["lr"] = rate
             with seeded_globals(device, seed, epoch):
                 for batch in recipe.batches(data, size, plan, batches_of(epoch)):
-                    targets = labels(epoch, batch)
-                    state.update(training, recipe, plan, batch.inputs, targets)
+                    state.update(training, recipe, plan, batch, labels(epoch, batch))
             state.epoch = epoch
             validated = epoch % every == 0 or epoch == plan.epochs
             if validated:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
@@ -21,9 +20,10 @@ def check_trainings(inputs: Inputs) -> None:
     Source: ours.
     """
     config, count = inputs["params:evaluation"], len(inputs["benchmark"].classes)
-    given: Iterable[Partition] = next(
-        (inputs[name].values() for sign, name in TRAINED_ON.items() if sign in inputs), ()
+    given: list[Partition] = next(
+        ([*inputs[name].values()] for sign, name in TRAINED_ON.items() if sign in inputs), []
     )
+    weigh_images(given, inputs["params:trainings"].mode_weight_exponent)
     ipc = max((partition.count for partition in given), default=inputs["params:ipc"])
     for network in inputs["params:trainings"].networks:
         config.plan(ipc, count, network)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
+
+import torch
 
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
 from mgd3_kedro.evaluation.recipe import Recipe
@@ -65,11 +67,21 @@ def fit_classes(batch: Mapping[str, LoadedTask], settings: Fit) -> dict[str, Mad
     return made
 
 
-def training_set(classes: Sequence[Any], recipe: Recipe, fit: Fit) -> LabelledSet:
+def training_set(
+    classes: Sequence[Any], recipe: Recipe, fit: Fit, weights: Sequence[float] | None = None
+) -> LabelledSet:
     """Put the images of all classes together, at the side that the protocol crops them from.
+
+    Args:
+        classes: Images of each, (N, 3, H, H), uint8, in label order.
+        recipe: The protocol.
+        fit: That side.
+        weights: What the images count for; None: all alike.
 
     Source: ours.
     """
-    if not recipe.fitted:
-        return LabelledSet.of_classes([images[:] for images in classes])
-    return LabelledSet.of_classes([fit_images(images, *astuple(fit)) for images in classes])
+    fitted = [
+        fit_images(images, *astuple(fit)) if recipe.fitted else images[:] for images in classes
+    ]
+    counts_for = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+    return replace(LabelledSet.of_classes(fitted), weights=counts_for)

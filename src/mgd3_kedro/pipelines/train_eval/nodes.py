@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mgd3_kedro.checks import check_count, lookup
+from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
+from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import KNOBS, Benchmark
 from mgd3_kedro.stages import Partition, Stage, Task
 
@@ -27,6 +28,8 @@ class TrainingsConfig:
     Args:
         networks: Names of `NETWORKS`, or several in one text with semicolons between them.
         repeats: Trainings of each network on the same images.
+        mode_weight_exponent: Images count for the number of real images that their mode stands
+            for, to this power; 0: all alike.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -34,6 +37,7 @@ class TrainingsConfig:
 
     networks: Sequence[str]
     repeats: int
+    mode_weight_exponent: float = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.networks, str) or not self.networks:
@@ -44,6 +48,7 @@ class TrainingsConfig:
         for name in names:
             lookup(NETWORKS, name, "network")
         check_count("repeats", self.repeats, 1)
+        check_range("mode_weight_exponent", self.mode_weight_exponent, 0)
 
 
 def fit_test_images(
@@ -149,6 +154,8 @@ def train_networks(
     given = {"given": (), "teacher": (teacher,), "stored": tuple(soft_labels.values())}[source]
     facts = images[0].rows[0] if images[0].rows else {}
     fit = fit_of(config, benchmark.image_size)
+    exponent = trainings.mode_weight_exponent
+    weights = weigh_images(images, exponent)
     tasks = {}
     for network in trainings.networks:
         for repeat in range(trainings.repeats):
@@ -167,11 +174,12 @@ def train_networks(
                 "variant": variant,
                 "image_size": fit.size,
                 **{knob: facts.get(knob) for knob in KNOBS},
+                "mode_weight_exponent": exponent or None,
             }
             # Labels that were stored belong to the batches they were made for.
             batch_seed = seed if source == "stored" else training_seed
             taught_by = tuple(partition.fingerprint for partition in given)
-            subject = Subject(row, benchmark.classes, batch_seed, taught_by)
+            subject = Subject(row, benchmark.classes, batch_seed, taught_by, weights)
             tasks[f"{network}-{training_seed}"] = Task((*images, *tests, *given), subject)
     return Stage(run_trainings, tasks, Trainings(config, fit, str(training_checkpoints)))
 

@@ -38,12 +38,14 @@ class Subject:
         classes: Of the benchmark.
         batch_seed: Seed that batches are drawn from.
         taught_by: Fingerprints of the teacher, or of what it said, if there is one.
+        weights: What the images count for, in the order of classes; None where all count alike.
     """
 
     row: Mapping[str, Any]
     classes: tuple[ClassSpec, ...]
     batch_seed: int
     taught_by: tuple[str, ...] = ()
+    weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def run_trainings(batch: Mapping[str, LoadedTask], settings: Trainings) -> dict[
     for name, task in batch.items():
         subject: Subject = task.about
         count = len(subject.classes)
-        data = training_set(task.inputs[:count], config.recipe, fit)
+        data = training_set(task.inputs[:count], config.recipe, fit, subject.weights)
         test = LabelledSet.of_classes([kept["images"] for kept in task.inputs[count : 2 * count]])
         desk = Desk(subject.classes, fit.size, config.precision, config.device)
         checkpoint = Checkpoint(
