@@ -156,6 +156,15 @@ def test_categories_keep_the_order_of_the_rows_and_methods_lie_side_by_side():
     assert spans == [[0, 2], [10, 12], [20, 22]] * 2
 
 
+def test_methods_that_are_the_categories_lie_at_their_names():
+    rows = pd.DataFrame(
+        {"method": ["kmeans_closest", "mgd3"] * 2, "seed": [0, 0, 1, 1], "top1_last": [1, 2, 3, 4]}
+    )
+    axes = draw_sweep(rows, "method", headline="top1_last").axes[0]
+    assert [list(line.get_xdata()) for line in lines(axes).values()] == [[0], [1]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["kmeans_closest", "mgd3"]
+
+
 def test_settings_that_differ_are_never_averaged_away():
     rows = ROWS.assign(ipc=[10, 50] * (len(ROWS) // 2))
     (axes, *_) = draw_sweep(rows, "stop_guidance_step", headline="top1_last").axes

@@ -115,7 +115,7 @@ def _lay_out_knob(axes: Axes, sweep: Sweep, knob: str) -> None:
     about = find_knob_axis(knob)
     axes.set_xlabel(about.label, fontsize=MEDIUM, color=INK)
     if not sweep.is_numeric:
-        names = [shorten(str(value).replace("_", " "), 20) for value in sweep.values]
+        names = [shorten(str(value), 20) for value in sweep.values]
         is_long = sum(map(len, names)) > MANY_CHARACTERS
         axes.set_xticks(range(len(names)), names)
         if is_long:

@@ -64,7 +64,10 @@ class Sweep:
     @property
     def shifts(self) -> list[float]:
         """By how much each line moves aside, so that points of a category do not hide others."""
-        if self.is_numeric:
+        places = [
+            place for line in self.lines for place in set(line.points[self.measures[0]][:, 0])
+        ]
+        if self.is_numeric or len(set(places)) == len(places):
             return [0.0] * len(self.lines)
         spacing = min(SPACING, SPREAD / len(self.lines))
         return [spacing * (place - (len(self.lines) - 1) / 2) for place in range(len(self.lines))]
