@@ -7,6 +7,7 @@ from mgd3_kedro.training.denoiser import (
     build_denoiser,
     denoiser_loss,
     linear_alphas_cumprod,
+    noise_weights,
 )
 from mgd3_kedro.training.loop import train
 
@@ -26,6 +27,7 @@ SETTINGS = {
     "head_dim": 8,
     "patch_size": 2,
     "class_dropout": 0.1,
+    "snr_gamma": None,
 }
 NULL = 5
 CPU = torch.device("cpu")
@@ -156,6 +158,32 @@ def test_noisy_latents_are_of_their_timestep_and_the_target_is_their_noise(
         predicted = model(noisy, **kwargs).sample
     assert loss.item() == pytest.approx((predicted - noise).square().mean().item(), rel=1e-3)
     assert torch.equal(kwargs["class_labels"], class_indices[batch.indices])
+
+
+def test_a_cap_on_the_ratio_of_signal_to_noise_weighs_errors_by_it(
+    make_config, latents, class_indices, observe
+):
+    weights = noise_weights(5.0)
+    signal = linear_alphas_cumprod().double()
+    snr = signal / (1 - signal)
+    noisy = snr <= 5
+    assert (weights[noisy] == 1).all()
+    assert torch.allclose((weights * snr)[~noisy], torch.tensor(5.0).double())
+    assert 0 < noisy.sum() < 1000
+    assert (noise_weights(None) == 1).all()
+
+    config = make_config(class_dropout=0.0, snr_gamma=5.0)
+    model = build_denoiser(config, (3, 4, 4), NULL)
+    asked = observe(model)
+    batch = batch_at(3, 40, config)
+    loss = denoiser_loss(latents, class_indices, config, NULL)(model, batch)
+    ((seen, kwargs),) = asked
+    timesteps = kwargs["timestep"]
+    shares = signal[timesteps].float().view(-1, 1, 1, 1)
+    # An untrained model predicts no noise, so that its error is the noise.
+    noise = (seen - shares.sqrt() * latents[batch.indices]) / (1 - shares).sqrt()
+    expected = (weights[timesteps] * noise.square().mean((1, 2, 3))).mean()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-3)
 
 
 def test_every_timestep_may_be_drawn(make_config, latents, class_indices, observe):
@@ -375,6 +403,8 @@ def test_a_training_resumes_bit_for_bit(make_config, latents, class_indices, tmp
         ("patch_size", 0),
         ("class_dropout", 1.1),
         ("class_dropout", -0.1),
+        ("snr_gamma", 0.0),
+        ("snr_gamma", "five"),
         ("batch_size", 0),
     ],
 )
