@@ -147,6 +147,15 @@ def test_what_cannot_be_compared_is_in_tables_of_its_own(key):
     assert len(parse_latex(latex)) == 2
 
 
+def test_tables_with_most_lines_come_first():
+    rows = [
+        *make_rows("a", [60.0], 10, network="alexnet"),
+        *make_rows("a", [70.0], 10),
+        *make_rows("b", [80.0], 10),
+    ]
+    assert [len(table) for table in parse_markdown(write(rows)[0]).values()] == [2, 1]
+
+
 def test_lines_of_one_name_are_told_apart_by_what_differs():
     rows = [
         *make_rows("mgd3", [60.0], 10, mode_guidance_scale=0.1, sampler="ddpm"),

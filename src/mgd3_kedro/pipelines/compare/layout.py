@@ -64,7 +64,7 @@ class Table:
 
 
 def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
-    """Lay out all tables of a comparison.
+    """Lay out all tables of a comparison, those with most lines first.
 
     Lines rise with their accuracy. The whole train split is an upper bound for any number of
     images: it is in every column.
@@ -75,10 +75,11 @@ def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
 
     Source: ours.
     """
-    return [
+    tables = [
         _lay_out_table([str(key) for key in keys], lines, config)
         for keys, lines in comparison.groupby(["split", *TABLE_KEYS])
     ]
+    return sorted(tables, key=lambda table: -sum(map(len, table.blocks)))
 
 
 def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConfig) -> Table:
