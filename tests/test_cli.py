@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.modes import MODE_FINDERS
 
 DISTILL = ("--pipelines", "distill")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def kedro_run(project, *arguments, **changes):
@@ -567,3 +570,10 @@ def wrapped_store_error(reason):
         raise MlflowException(f"({reason})\n[SQL: ...]")
     except MlflowException as error:
         return error
+
+
+def test_a_command_starts_without_warnings():
+    command = [sys.executable, "-m", "kedro", "sweep", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "grid of parameters" in done.stdout
+    assert done.stderr == ""

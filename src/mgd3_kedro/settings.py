@@ -1,6 +1,8 @@
 """Kedro settings of the project."""
 
 import os
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
@@ -18,6 +20,10 @@ from mgd3_kedro.memory import keep_freed_memory
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
 for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(name, "true")
+
+# MLflow warns at every command, past filters, that a class of kedro-mlflow has no type hints.
+with warnings.catch_warnings(record=True):
+    import_module("kedro_mlflow.mlflow")
 
 keep_freed_memory()
 # Kedro-Viz reads the configuration without the hooks.

@@ -1,0 +1,140 @@
+"""Figures in the README and in docs are those of committed rows; what they link to is there."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mgd3_kedro.records import ROW_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RESULTS = ROOT / "docs/results"
+EQUAL_LENGTH = "250 epochs"
+ACCURACIES = ("top1_last", "top1_best")
+NETWORKS_VARIANT = "-networks"
+FIVE = {0, 1, 2, 3, 4}
+
+
+def flat(page):
+    """Return the text of a page with every run of blanks as one."""
+    return " ".join((ROOT / page).read_text().split())
+
+
+@pytest.fixture(scope="module")
+def results():
+    return (ROOT / "docs/results.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return pd.read_csv(RESULTS / "mnist_rows.csv")
+
+
+@pytest.fixture(scope="module")
+def short(rows):
+    """Return the rows that methods are compared by."""
+    return rows[(rows["preset"] == "short") & rows["variant"].isna()]
+
+
+def spread(values):
+    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_a_page_links_to_is_there(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("http"):
+            continue
+        path, _, heading = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+            assert heading in anchors, target
+
+
+def test_committed_rows_have_the_agreed_columns_and_are_one_training_each(rows):
+    assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
+    one = ["ipc", "method", "network", "protocol", "preset", "variant", "seed", "training_seed"]
+    assert not rows.duplicated(one).any()
+    assert set(rows["outcome"]) == {"finished"}
+
+
+def test_every_method_of_the_readme_is_the_mean_of_committed_rows(short):
+    text = (ROOT / "README.md").read_text()
+    ten = short[short["ipc"] == 10]
+    assert ten["method"].nunique() == 12
+    for method, of in ten.groupby("method"):
+        assert set(of["seed"]) == FIVE
+        last, best = (spread(of[name]) for name in ACCURACIES)
+        assert f"| `{method}` | {last} | {best} |\n" in text
+
+
+def test_every_knob_of_the_table_is_a_mean_of_committed_rows(results):
+    rows = pd.read_csv(RESULTS / "tuning/mnist_ipc10.csv")
+    keys = ["method", "guidance_scale", "mode_guidance_scale", "stop_guidance_step"]
+    for (method, scale, pull, stop), of in rows.groupby(keys):
+        named = f"`{method}`, guidance scale {scale:g}"
+        if method == "mgd3":
+            named += f", λ {pull:g}, t_SG {stop:g}"
+        assert f"| {named} | {of['top1_last'].mean():.1f} |" in results
+
+
+def test_every_protocol_of_the_table_is_the_mean_of_committed_rows(results, rows):
+    labels = rows[rows["preset"] == EQUAL_LENGTH]
+    assert {"hard", "soft"} <= set(labels["protocol"])
+    for protocol, of in labels.groupby("protocol"):
+        assert of["seed"].is_unique
+        assert f"| `{protocol}` | {spread(of['top1_last'])} | {len(of)} |" in results
+
+
+def test_every_network_of_the_table_is_a_pair_of_committed_rows(results, rows):
+    rows = rows[rows["variant"] == NETWORKS_VARIANT]
+    assert set(rows["image_steps"]) == {4000}
+    tops = rows.pivot(index="network", columns="method", values="top1_last")
+    assert len(tops) == 9
+    for network, of in tops.iterrows():
+        assert f"| `{network}` | {of['mgd3']:.1f} | {of['full']:.1f} |" in results
+
+
+def test_what_is_said_of_the_stop_step_are_means_of_committed_rows():
+    rows = pd.read_csv(RESULTS / "mnist_stop.csv")
+    assert set(rows["preset"]) == {"quick"}
+    of_steps = rows.groupby("stop_guidance_step")
+    assert set(of_steps.size()) == {3}
+    tops = of_steps["top1_last"].mean()
+    without, half, all_along = (f"{tops[step]:.1f}" for step in (50, 25, 0))
+    said = f"from {without} without (t_SG 50) over {half} (25) to {all_along} to the end"
+    assert said in flat("docs/results.md")
+    assert of_steps["diversity"].mean().idxmax() == 25
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_the_hits_of_the_mixture_are_those_of_the_committed_rows(page):
+    rows = pd.read_csv(RESULTS / "mixture_samples.csv")
+    hits = {kind: of["hit"].value_counts(sort=False) for kind, of in rows.groupby("kind")}
+    unguided = [str(hits["unguided"][mode]) for mode in range(4)]
+    assert f"the modes are hit {', '.join(unguided[:3])} and {unguided[3]} times" in flat(page)
+    assert set(hits["guided"]) == {50}
+
+
+def test_the_spread_of_the_mixture_is_that_of_the_committed_rows():
+    rows = pd.read_csv(RESULTS / "mixture_samples.csv")
+    for kind in ("unguided", "guided"):
+        deviations = rows.loc[rows["kind"] == kind, "deviation"]
+        said = f"{(deviations**2).mean() ** 0.5 / 0.25:.2f} of the true spread in both"
+        assert said in flat("docs/results.md")
+
+
+def test_the_table_of_speeds_is_that_of_the_committed_rows(results):
+    rows = pd.read_csv(RESULTS / "speed.csv")
+    of_cpu = rows[rows["machine"].str.contains("cores")].set_index("name")["ratio_median"]
+    small = ("sampling_small", "sampling_small_compile", "sampling_small_bf16_compile")
+    line = " | ".join(f"{of_cpu[name]:.1f} x" for name in small)
+    assert f"| 16 tokens (the digits' prior) | {line} |" in results
+    eager, reduced = (f"{of_cpu[name]:.1f} x" for name in ("sampling_s2", "sampling_s2_bf16"))
+    assert f"| 256 tokens (DiT-S/2) | {eager} | | {reduced} (not compiled) |" in results
