@@ -74,6 +74,34 @@ def test_every_method_of_the_readme_is_the_mean_of_committed_rows(short):
         assert f"| `{method}` | {last} | {best} |\n" in text
 
 
+def test_what_is_not_separated_from_the_best_is_what_the_page_names(results):
+    table = pd.read_csv(RESULTS / "mnist_table.csv")
+    table = table[(table["preset"] == "short") & (table["ipc"] == 10)]
+    best = sorted(table.loc[table["among_best"], "method"])
+    first, second, third = (f"`{name}`" for name in ("mgd3", "herding", "kmeans_closest"))
+    assert best == ["herding", "kmeans_closest", "mgd3"]
+    assert f"{first}, {second} and {third} are not separated" in " ".join(results.split())
+
+
+ABLATIONS = {
+    "scale": (["mode_guidance_scale"], "{:g}"),
+    "finder": (["mode_finder"], "`{}`"),
+    "component": (["method"], "`{}`"),
+}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_line_of_an_ablation_is_a_mean_of_committed_rows(name, results):
+    keys, written = ABLATIONS[name]
+    rows = pd.read_csv(RESULTS / f"mnist_{name}.csv")
+    assert set(rows["preset"]) == {"quick"}
+    for values, of in rows.groupby(keys):
+        assert set(of["seed"]) == {0, 1, 2}
+        places = " | ".join(f"{of[k].mean():.2f}" for k in ("diversity", "representativeness"))
+        line = f"| {written.format(*values)} | {spread(of['top1_last'])} | {places} |"
+        assert line in results
+
+
 def test_every_knob_of_the_table_is_a_mean_of_committed_rows(results):
     rows = pd.read_csv(RESULTS / "tuning/mnist_ipc10.csv")
     keys = ["method", "guidance_scale", "mode_guidance_scale", "stop_guidance_step"]
