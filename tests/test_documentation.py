@@ -87,6 +87,7 @@ ABLATIONS = {
     "scale": (["mode_guidance_scale"], "{:g}"),
     "finder": (["mode_finder"], "`{}`"),
     "component": (["method"], "`{}`"),
+    "sampler": (["sampler", "mode_guidance_scale"], "`{}`, λ {:g}"),
 }
 
 
