@@ -142,7 +142,7 @@ def make_inputs(**changes):
         "params:sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 2, None),
         "params:evaluation": EVALUATION,
         "params:evaluation.image_size": None,
-        "params:trainings": TrainingsConfig(["convnet1", "convnet3"], 1),
+        "params:trainings": TrainingsConfig(["convnet1", "convnet3"], 1, 0),
     }
     return {**inputs, **changes}
 
@@ -252,7 +252,7 @@ def test_a_test_set_other_than_the_published_one_is_warned_of(expected, counts, 
         assert "2 to 5 points lower" in messages[0]
 
 
-TOO_DEEP = TrainingsConfig(["convnet1", "convnet4"], 1)
+TOO_DEEP = TrainingsConfig(["convnet1", "convnet4"], 1, 0)
 NO_SQUARES = {
     wnid: Partition(lambda: torch.zeros(2, 3, 8, 6, dtype=torch.uint8), wnid, 2)
     for wnid in ("n1", "n2")

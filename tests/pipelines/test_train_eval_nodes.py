@@ -40,7 +40,7 @@ CONFIG = EvaluationConfig(
     threads=1,
     **dict.fromkeys(UNSET),
 )
-TRAININGS = TrainingsConfig(["convnet1"], 2)
+TRAININGS = TrainingsConfig(["convnet1"], 2, 0)
 
 
 def draw(count, size, seed):
@@ -138,17 +138,18 @@ def test_training_images_are_fitted_as_test_images_are_unless_crops_come_from_th
 
 
 def test_networks_are_a_list_or_a_text_with_semicolons():
-    assert TrainingsConfig(["vit", "convnet1"], 1).networks == ["vit", "convnet1"]
-    assert TrainingsConfig(["vit; convnet1;alexnet"], 1).networks == ["vit", "convnet1", "alexnet"]
+    assert TrainingsConfig(["vit", "convnet1"], 1, 0).networks == ["vit", "convnet1"]
+    listed = ["vit", "convnet1", "alexnet"]
+    assert TrainingsConfig(["vit; convnet1;alexnet"], 1, 0).networks == listed
     for wrong in ("vit", []):
         with pytest.raises(ValueError, match="networks: expected a list of names, got"):
-            TrainingsConfig(wrong, 1)
+            TrainingsConfig(wrong, 1, 0)
     with pytest.raises(ValueError, match="unknown network 'lenet'"):
-        TrainingsConfig(["vit; lenet"], 1)
+        TrainingsConfig(["vit; lenet"], 1, 0)
 
 
 def test_a_training_is_named_after_its_network_and_a_seed_that_no_other_has(tmp_path):
-    trainings = TrainingsConfig(["convnet1", "convnet2"], 3)
+    trainings = TrainingsConfig(["convnet1", "convnet2"], 3, 0)
     names = [*plan_trainings(tmp_path, trainings=trainings).tasks]
     more = [*plan_trainings(tmp_path, trainings=trainings, seed=1).tasks]
     assert names == [f"convnet{depth}-{seed}" for depth in (1, 2) for seed in (0, 1, 2)]
@@ -226,7 +227,7 @@ def mixed(tmp_path, monkeypatch):
     """Return what was made of trainings, one of which diverges."""
     monkeypatch.setitem(NETWORKS, "constant", lambda num_classes, size: Constant(num_classes))
     config = replace(CONFIG, learning_rate=1e30, weight_decay=0.0, epochs=12)
-    trainings = TrainingsConfig(["convnet1", "constant"], 1)
+    trainings = TrainingsConfig(["convnet1", "constant"], 1, 0)
     return run_stage(plan_trainings(tmp_path, config, trainings))
 
 
@@ -354,7 +355,7 @@ def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(interrupt, tmp
     [
         {"config": replace(CONFIG, learning_rate=0.02)},
         {"seed": 1},
-        {"trainings": TrainingsConfig(["convnet1"], 2)},
+        {"trainings": TrainingsConfig(["convnet1"], 2, 0)},
     ],
     ids=["config", "seed", "none"],
 )

@@ -37,7 +37,7 @@ class TrainingsConfig:
 
     networks: Sequence[str]
     repeats: int
-    mode_weight_exponent: float = 0
+    mode_weight_exponent: float
 
     def __post_init__(self) -> None:
         if isinstance(self.networks, str) or not self.networks:
