@@ -72,16 +72,18 @@ $(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
 	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
 	$(BIN)/kedro run --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
 
-# What goes beyond the paper, tried on held-out train digits: a sweep over one option each.
-try_adaptation := sampling.mode_guidance_adaptation=0,0.5,1,2
-try_schedule := sampling.mode_guidance_schedule=constant,linear,cosine
+# What goes beyond the paper, tried on held-out train digits: a sweep over one option each, beside
+# the plain method of the first.
+try_plain := method=mgd3
+try_adaptation := sampling.mode_guidance_adaptation=0.5,1,2
+try_schedule := sampling.mode_guidance_schedule=linear,cosine
 try_tangent := sampling.tangent_components=10,30 --over sampling.mode_guidance_scale=0.2,0.4,0.8
-try_repulsion := sampling.repulsion_scale=0,0.25,0.5,1
-try_coupling := sampling.noise_coupling=independent,transport
+try_repulsion := sampling.repulsion_scale=0.25,0.5,1
+try_coupling := sampling.noise_coupling=transport
 try_candidates := sampling.candidates=2,4,8 --over sampling.candidate_score=coverage,confidence
-try_pooled := modes.mode_finder=kmeans,kmeans_pooled
-try_weights := trainings.mode_weight_exponent=0,0.5,1
-OPTIONS := adaptation schedule tangent repulsion coupling candidates pooled weights
+try_pooled := modes.mode_finder=kmeans_pooled
+try_weights := trainings.mode_weight_exponent=0.5,1
+OPTIONS := plain adaptation schedule tangent repulsion coupling candidates pooled weights
 
 .PHONY: options $(OPTIONS:%=try-%)
 options: $(VENV)/installed
