@@ -62,12 +62,14 @@ class Made:
         count: Number of samples in it.
         metrics: What was measured, by name.
         rows: Facts about each sample.
+        seconds_before: Time spent in earlier calls on what this one took up again.
     """
 
     value: Any
     count: int
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: tuple[Mapping[str, Any], ...] = ()
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,18 @@ def test_loading_gives_the_classes_in_the_order_of_the_stage_with_all_that_was_w
     assert len({one.fingerprint for one in loaded.values()}) == 4
 
 
+def add_time_of_earlier(batch, settings):
+    return {
+        wnid: replace(made, seconds_before=1e6) for wnid, made in scale(batch, settings).items()
+    }
+
+
+def test_what_a_class_took_up_again_counts_with_its_time(dataset):
+    dataset.save(replace(make_stage(), function=add_time_of_earlier))
+    assert all(1e6 < partition.seconds < 1e6 + 5 for partition in dataset.load().values())
+    assert dataset.last_save.computing_seconds < 20
+
+
 def test_a_stage_is_computed_once(dataset, again, tmp_path):
     dataset.save(make_stage())
     assert dataset.last_save.computed == 4

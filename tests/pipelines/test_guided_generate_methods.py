@@ -227,6 +227,22 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(met
     assert "device" not in rows
 
 
+@pytest.mark.parametrize("method", KINDS["fine_tune"])
+def test_data_sets_of_one_fine_tuned_model_count_its_time_each(
+    method, made, make, inputs, tmp_path
+):
+    other_seed = replace(inputs["distillation"], seed=1)
+    report = make(tmp_path / "images", method, distillation=other_seed)
+    assert report.computed == len(DIGITS)
+    counted = sum(
+        p.seconds for p in ImagePartitionsDataset(filepath=str(tmp_path / "images")).load().values()
+    )
+    checkpoints = list((made / "data/06_models/checkpoints").rglob(f"{method}-*.ckpt"))
+    assert len(checkpoints) == 3
+    training = sum(torch.load(path)["seconds"] for path in checkpoints)
+    assert counted == pytest.approx(report.computing_seconds + training)
+
+
 @pytest.mark.parametrize("method", EVALUATED)
 def test_a_network_trained_on_them_is_a_row_with_the_method_and_its_knobs(method, made):
     folder = evaluated(made, "08_reporting", method)

@@ -112,7 +112,8 @@ def test_a_training_may_be_interrupted_many_times(run, make_loop, whole):
     resumed, calls = run(make_loop())
     assert len(calls) == 101 - 4 * 20
     assert_same(resumed, whole[0])
-    assert resumed.seconds > 0
+    assert 0 < resumed.seconds_before < resumed.seconds
+    assert whole[0].seconds_before == 0
 
 
 def test_a_finished_training_is_not_repeated(run, make_loop):

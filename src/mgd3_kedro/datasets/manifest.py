@@ -135,7 +135,7 @@ class Manifest:
             wnid: The class.
             made: What was computed.
             fingerprint: Of what it was made from.
-            seconds: Time that took.
+            seconds: Time that took, beside what `made` counts itself.
             write: Writes a value to a path that does not exist.
 
         Raises:
@@ -155,7 +155,7 @@ class Manifest:
                 "fingerprint": fingerprint,
                 "content": file_digest(_files(path)),
                 "count": made.count,
-                "seconds": seconds,
+                "seconds": seconds + made.seconds_before,
                 "metrics": dict(made.metrics),
                 "rows": [dict(row) for row in made.rows],
             }

@@ -37,11 +37,13 @@ class Trained:
         model: The averaged (EMA) weights.
         curve: One row per report: step, loss (mean since the last row), learning_rate.
         seconds: Time spent in updates, over all interruptions.
+        seconds_before: The part of it that was spent before this call.
     """
 
     model: torch.nn.Module
     curve: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    seconds_before: float = 0.0
 
     @property
     def step(self) -> int:
@@ -153,4 +155,4 @@ def _restore(
     trained.model.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     trained.curve[:] = state["curve"]
-    trained.seconds = state["seconds"]
+    trained.seconds = trained.seconds_before = state["seconds"]

@@ -85,10 +85,12 @@ def draw_fine_tuned(batch: Mapping[str, LoadedTask], settings: FineTuning) -> di
         group = settings.classes[number * at_once : (number + 1) * at_once]
         asked = {w: task for w, task in batch.items() if task.about.label // at_once == number}
         *_, model, partitions = next(iter(asked.values())).inputs
-        backbone = fine_tuned_backbone(model, group, partitions, settings)
+        backbone, seconds_before = fine_tuned_backbone(model, group, partitions, settings)
         tasks = {w: LoadedTask(task.inputs[:-1], task.about) for w, task in asked.items()}
         batches = Batches(settings.denoising.diffusion.max_batch)
-        made |= draw_images(tasks, settings.denoising, backbone, batches)
+        drawn = draw_images(tasks, settings.denoising, backbone, batches)
+        share = seconds_before / len(group)
+        made |= {wnid: replace(of, seconds_before=share) for wnid, of in drawn.items()}
     return made
 
 
@@ -97,8 +99,14 @@ def fine_tuned_backbone(
     group: Sequence[ClassSpec],
     partitions: Sequence[Partition],
     settings: FineTuning,
-) -> Backbone:
+) -> tuple[Backbone, float]:
     """Return a backbone whose transformer was fine-tuned for a group of classes.
+
+    Data sets of other seeds are drawn from the same: it is fine-tuned once, and its time is told
+    to each of them.
+
+    Returns:
+        The backbone, and the seconds its fine-tuning took before this call.
 
     Raises:
         ValueError: If the model is no diffusion transformer.
@@ -131,4 +139,5 @@ def fine_tuned_backbone(
     tuned: Any = trained.model
     if (dtype := PRECISIONS[diffusion.precision].dtype) is not torch.float32:
         tuned = tuned.to(dtype)
-    return assemble_backbone(DiTDenoiser(tuned), schedule, diffusion)
+    backbone = assemble_backbone(DiTDenoiser(tuned), schedule, diffusion)
+    return backbone, trained.seconds_before
