@@ -75,7 +75,7 @@ $(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
 # What goes beyond the paper, tried on held-out train digits: a sweep over one option each, beside
 # the plain method of the first.
 try_plain := method=mgd3
-try_adaptation := sampling.mode_guidance_adaptation=0.5,1,2
+try_adaptation := sampling.mode_guidance_adaptation=0.5,1
 try_schedule := sampling.mode_guidance_schedule=linear,cosine
 try_tangent := sampling.tangent_components=10,30 --over sampling.mode_guidance_scale=0.2,0.4,0.8
 try_repulsion := sampling.repulsion_scale=0.25,0.5,1
