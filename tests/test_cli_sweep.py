@@ -51,7 +51,7 @@ def sweep(project, *options, **changes):
 
 def states(project, name):
     """Return the table of the points' states."""
-    path = project / "data/08_reporting/sweeps" / name / "points.csv"
+    path = project / "data/08_reporting/mnist/sweeps" / name / "points.csv"
     return pd.read_csv(path, keep_default_na=False).set_index("point")
 
 
@@ -83,7 +83,7 @@ def swept(tmp_path_factory):
 
 def test_a_sweep_says_how_far_it_is_and_ends_well(swept):
     lines = swept[1].stdout.splitlines()
-    assert lines[0] == "grid: 4 points, 0 done before; logs in data/08_reporting/sweeps/grid"
+    assert lines[0] == "grid: 4 points, 0 done before; logs in data/08_reporting/mnist/sweeps/grid"
     assert [line.split("]")[0] for line in lines[1:]] == ["[1/4", "[2/4", "[3/4", "[4/4"]
     assert {line.split()[1].rstrip(":") for line in lines[1:]} == set(POINTS)
     for line in lines[1:-1]:
@@ -119,7 +119,7 @@ def test_every_state_is_written_down(swept):
     children = {child.info.run_name: child.info.run_id for child in family(swept[0], "grid")[1]}
     assert table["run_id"].to_dict() == children
     assert set(table["error"]) == {""}
-    logs = swept[0] / "data/08_reporting/sweeps/grid"
+    logs = swept[0] / "data/08_reporting/mnist/sweeps/grid"
     for name in POINTS:
         assert "trainings: 2 of 2" in (logs / f"{name}.log").read_text()
         options = yaml.safe_load((logs / f"{name}.yml").read_text())["run"]
@@ -163,7 +163,7 @@ def test_two_at_a_time_make_the_same_as_one_alone(swept, tmp_path):
 
 
 def test_every_point_says_where_it_keeps_what_it_made(swept):
-    for point in read_points(swept[0] / "data/08_reporting/sweeps/grid"):
+    for point in read_points(swept[0] / "data/08_reporting/mnist/sweeps/grid"):
         finder, seed = point.values["modes.mode_finder"], point.values["seed"]
         assert point.name == f"mode_finder={finder}-seed={seed}"
         rows = folder_of(swept[0], "08_reporting", finder, seed) / "hard-smoke/result_rows.csv"
@@ -203,11 +203,11 @@ def test_the_same_command_again_does_nothing(swept):
     result = sweep(swept[0], *ALL, *GRID)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "grid: 4 points, 4 done before; logs in data/08_reporting/sweeps/grid"
+        "grid: 4 points, 4 done before; logs in data/08_reporting/mnist/sweeps/grid"
     ]
     after = times_of(swept[0] / "data")
     assert {name for name in after if after[name] != before.get(name)} <= {
-        "08_reporting/sweeps/grid/.lock"
+        "08_reporting/mnist/sweeps/grid/.lock"
     }
     assert len(runs_of(swept[0])) == runs
 
@@ -227,7 +227,7 @@ def test_a_dry_run_lists_what_is_left_for_every_point(swept):
 
 
 def test_a_sweep_of_a_name_that_is_at_work_is_refused(swept):
-    with FileLock(swept[0] / "data/08_reporting/sweeps/grid/.lock"):
+    with FileLock(swept[0] / "data/08_reporting/mnist/sweeps/grid/.lock"):
         result = sweep(swept[0], *ALL, *GRID)
     assert result.exit_code == 1
     assert result.stderr == "Error: grid: expected no other process at work on this sweep\n"
@@ -291,7 +291,7 @@ def test_the_next_sweep_goes_on_and_a_point_that_fails_leaves_the_others_complet
     assert table["status"].to_dict() == {"seed=1": "failed", "seed=0": "done"}
     error = table.loc["seed=1", "error"]
     assert error.startswith("class 7: expected finite samples, got NaN or infinity")
-    place = "data/08_reporting/sweeps/drawn/seed=1.log"
+    place = "data/08_reporting/mnist/sweeps/drawn/seed=1.log"
     assert lines[3:] == [f"failed: seed=1: {error} ({place})"]
     assert error in (project / place).read_text()
     after = times_of(manifest_of(project, seed=1))

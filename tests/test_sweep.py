@@ -378,4 +378,4 @@ def test_every_point_has_its_parameters_and_the_sweep_a_name_of_its_own(planned)
     assert plan.points[0].params["diffusion"]["cfg_channels"] is None
     assert plan.points[0].params["ipc"] == small()["ipc"]
     assert re.fullmatch(r"encode-distill-cfg_channels-seed-\w{8}", plan.name)
-    assert plan.folder.parts[-3:] == ("08_reporting", "sweeps", plan.name)
+    assert plan.folder.parts[-4:] == ("08_reporting", "mnist", "sweeps", plan.name)

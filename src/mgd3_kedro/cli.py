@@ -69,8 +69,8 @@ it. Results that differ are kept in folders named after the values.
 Give the same command again to go on: points that are done are skipped, those that failed or were
 interrupted are run. Exit status 1 means that some failed; the others are complete.
 
-data/08_reporting/sweeps/NAME has points.csv with the state of every point, and for each its log
-and its options, for: kedro run --config POINT.yml
+data/08_reporting/BENCHMARK/sweeps/NAME has points.csv with the state of every point, and for each
+its log and its options, for: kedro run --config POINT.yml
 """
 
 

@@ -31,8 +31,6 @@ from mgd3_kedro.sweep.grid import (
 )
 from mgd3_kedro.sweep.sharing import Lineage, check_apart, check_used, find_sharing
 
-SWEEPS = Path("data/08_reporting/sweeps")
-
 Work = tuple[str, str]
 """A node, and the values that its results depend on."""
 
@@ -80,6 +78,7 @@ class Plan:
     Args:
         name: Names the folder and the MLflow run.
         project: Folder of the project.
+        benchmark: Whose runs they are.
         experiment: Where MLflow keeps the runs.
         request: What was asked for.
         axes: The grid.
@@ -90,6 +89,7 @@ class Plan:
 
     name: str
     project: Path
+    benchmark: str
     experiment: str
     request: Request
     axes: tuple[Axis, ...]
@@ -100,7 +100,7 @@ class Plan:
     @property
     def folder(self) -> Path:
         """Where logs and states are."""
-        return self.project / SWEEPS / self.name
+        return self.project / "data/08_reporting" / self.benchmark / "sweeps" / self.name
 
     def options(self, point: PlannedPoint, nodes: Sequence[str]) -> dict[str, Any]:
         """Return what `kedro run` is started with to run some nodes of a point."""
@@ -160,6 +160,7 @@ def plan_sweep(request: Request, name: str | None) -> Plan:
     return Plan(
         name or _name(request, axes),
         context.project_path,
+        context.config_loader["globals"]["benchmark"],
         context.config_loader["mlflow"]["tracking"]["experiment"]["name"],
         request,
         axes,
