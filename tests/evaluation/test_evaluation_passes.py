@@ -8,9 +8,10 @@ from torch import nn
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import build_network
-from mgd3_kedro.evaluation.passes import CPU_CHUNK, Passes, evaluating, has_batch_norm
+from mgd3_kedro.evaluation.passes import CPU_CHUNK_PIXELS, Passes, evaluating, has_batch_norm
 
 CPU = torch.device("cpu")
+CHUNK = CPU_CHUNK_PIXELS // 16**2
 
 
 def passes_of(model, precision="fp32"):
@@ -25,7 +26,7 @@ def with_batch_norm():
 
 @pytest.mark.parametrize("make", [lambda: build_network("convnet2", 3, 16), with_batch_norm])
 def test_a_batch_larger_than_a_chunk_gives_the_gradient_of_the_whole(make):
-    count = 2 * CPU_CHUNK + 5
+    count = 2 * CHUNK + 5
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(count, 3, 16, 16, generator=generator)
     targets = torch.rand(count, 3, generator=generator).softmax(1)
@@ -42,7 +43,7 @@ def test_a_batch_larger_than_a_chunk_gives_the_gradient_of_the_whole(make):
 
 
 def test_the_loss_is_told_which_rows_it_sees():
-    count = 2 * CPU_CHUNK + 5
+    count = 2 * CHUNK + 5
     seen = []
 
     def loss(logits, rows):
@@ -51,11 +52,24 @@ def test_the_loss_is_told_which_rows_it_sees():
 
     inputs = torch.randn(count, 3, 16, 16)
     passes_of(build_network("convnet1", 3, 16)).backward(inputs, loss)
-    size = CPU_CHUNK
+    size = CHUNK
     assert seen == [(0, size, size), (size, 2 * size, size), (2 * size, count, 5)]
     seen.clear()
     passes_of(with_batch_norm()).backward(inputs, loss)
     assert seen == [(0, count, count)]
+
+
+@pytest.mark.parametrize(("side", "parts"), [(32, [16, 4]), (64, [4] * 5), (256, [1] * 20)])
+def test_the_larger_images_are_the_fewer_are_taken_at_once(side, parts):
+    seen = []
+    network = nn.Sequential(nn.AvgPool2d(side), nn.Flatten())
+
+    def loss(logits, rows):
+        seen.append(len(logits))
+        return logits.sum()
+
+    passes_of(network).backward(torch.zeros(20, 3, side, side).requires_grad_(), loss)
+    assert seen == parts
 
 
 def test_batch_norm_is_found_wherever_it_is():
@@ -66,9 +80,9 @@ def test_batch_norm_is_found_wherever_it_is():
 
 def test_test_images_are_normalised_and_classified_each_by_itself():
     torch.manual_seed(2)
-    model = build_network("convnet2", 4, 8)
+    model = build_network("convnet2", 4, 16)
     generator = torch.Generator().manual_seed(1)
-    images = torch.randint(0, 256, (2 * CPU_CHUNK + 3, 3, 8, 8), generator=generator)
+    images = torch.randint(0, 256, (2 * CHUNK + 3, 3, 16, 16), generator=generator)
     images = images.to(torch.uint8)
     logits = passes_of(model).classify(images)
     assert logits.shape == (len(images), 4)

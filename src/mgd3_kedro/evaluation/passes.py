@@ -13,8 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mgd3_kedro.devices import Precision, matmul_precision
 from mgd3_kedro.evaluation.augment import normalize
 
-CPU_CHUNK = 16
-"""Images a CPU takes at once: their activations stay in its cache, a quarter faster than 64."""
+CPU_CHUNK_PIXELS = 16 * 32**2
+"""Pixels of the images a CPU takes at once: their activations stay in its cache, which makes
+a ConvNet a quarter faster than four times as many do."""
 ACCELERATOR_CHUNK = 256
 """Images an accelerator classifies at once."""
 
@@ -59,7 +60,7 @@ class Passes:
         """
         whole = self.device.type != "cpu" or has_batch_norm(self.model)
         count = len(inputs)
-        chunk = count if whole else CPU_CHUNK
+        chunk = count if whole else self._chunk_of(inputs)
         total = torch.zeros((), device=self.device)
         for start in range(0, count, chunk):
             rows = slice(start, min(start + chunk, count))
@@ -76,7 +77,7 @@ class Passes:
         Source: ours.
         """
         with evaluating(self.model):
-            return torch.cat([self.logits(part) for part in inputs.split(self._chunk)])
+            return torch.cat([self.logits(part) for part in inputs.split(self._chunk_of(inputs))])
 
     @torch.no_grad()
     def classify(self, images: torch.Tensor) -> torch.Tensor:
@@ -88,12 +89,13 @@ class Passes:
         Source: ours.
         """
         with evaluating(self.model):
-            parts = images.split(self._chunk)
+            parts = images.split(self._chunk_of(images))
             return torch.cat([self.logits(normalize(part.float() / 255)) for part in parts])
 
-    @property
-    def _chunk(self) -> int:
-        return CPU_CHUNK if self.device.type == "cpu" else ACCELERATOR_CHUNK
+    def _chunk_of(self, images: torch.Tensor) -> int:
+        if self.device.type != "cpu":
+            return ACCELERATOR_CHUNK
+        return max(1, CPU_CHUNK_PIXELS // images.shape[-2:].numel())
 
 
 def has_batch_norm(model: nn.Module) -> bool:
