@@ -17,39 +17,52 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The rows behind the README's tables, on the digits: one data set and one training on it a point,
-# JOBS points side by side, one per core. Stop any of them and give the command again: it goes on.
+# The rows behind the tables: one data set and one training on it a point, JOBS points side by side,
+# one per core. Stop any of them and give the command again: it goes on. ENV names the benchmark, DATA
+# where its images are, if they have to be given: make methods ENV=imagenette64 DATA=/path/to/them
 JOBS ?= 2
-ONE_TRAINING := --pipelines=distill --to-nodes=collect_rows --jobs $(JOBS) --params jobs=1,trainings.repeats=1
-SWEEP := $(BIN)/kedro sweep $(ONE_TRAINING)
-COMPARE := $(BIN)/kedro run --pipelines=compare --params
-SEEDS := --over seed=0,1,2,3,4
-SAMPLED := random,kmeans_closest,unguided,d4m,mgd3
-METHODS := $(SAMPLED),herding,k_center,minimax,rded,dm,idc1,sre2l
-NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; resnet50; resnet101]
-ONE_OF_EACH := jobs=1,trainings.repeats=1,trainings.networks=$(NETWORKS)
+ENV ?= mnist
+comma := ,
+GIVEN := $(if $(DATA),$(comma)data=$(DATA))
+RUN := $(BIN)/kedro run --env $(ENV)
+TRAINING := $(BIN)/kedro sweep --env $(ENV) --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1$(GIVEN)
+SWEEP := $(subst --jobs,--to-nodes=collect_rows --jobs,$(TRAINING))
+TEACHER := $(RUN) --pipelines=train_teacher --params jobs=1$(GIVEN)
+COMPARE := $(RUN) --pipelines=compare --params
 COMMITTED := results=docs/results,figures=docs/figures
+
+SAMPLED := random,kmeans_closest,unguided,d4m,mgd3
+METHODS_mnist := $(SAMPLED),herding,k_center,minimax,rded,dm,idc1,sre2l
+METHODS_imagenette64 := $(SAMPLED),herding
+OTHER_IPC_mnist := 1,50
+OTHER_IPC_imagenette64 := 20,50
+SEEDS_mnist := --over seed=0,1,2,3,4
+SEEDS_imagenette64 := --over seed=0,1,2
+SEEDS := $(SEEDS_$(ENV))
 
 results: methods labels networks ablations mixture
 
 methods: $(VENV)/installed
-	$(BIN)/kedro run --pipelines=train_teacher
-	$(BIN)/kedro sweep --name methods --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1 $(SEEDS) --over method=$(METHODS)
-	$(SWEEP) --name ipc-1-50 $(SEEDS) --over method=$(SAMPLED) --over ipc=1,50
-	$(BIN)/kedro sweep --name full --pipelines=train_full --to-nodes=full.collect_rows --jobs $(JOBS) --params jobs=1,trainings.repeats=1 $(SEEDS)
+	$(TEACHER)
+	$(TRAINING) --name methods $(SEEDS) --over method=$(METHODS_$(ENV))
+	$(SWEEP) --name other-ipc $(SEEDS) --over method=$(SAMPLED) --over ipc=$(OTHER_IPC_$(ENV))
+	$(subst distill,train_full,$(subst collect_rows,full.collect_rows,$(SWEEP))) --name full $(SEEDS)
 	$(COMPARE) results=docs/results
-	$(BIN)/kedro run --pipelines=report_methods --params $(COMMITTED)
+	$(RUN) --pipelines=report_methods --params $(COMMITTED)
 
 labels: $(VENV)/installed
-	$(BIN)/kedro run --pipelines=train_teacher
+	$(TEACHER)
 	$(SWEEP),evaluation.epochs=250,variant=-labels --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
 	$(COMPARE) results=docs/results
 
 # Every network sees 4000 images: 100 distilled ones 40 times, or all train digits once.
+NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; resnet50; resnet101]
+ONE_OF_EACH := jobs=1,trainings.repeats=1,trainings.networks=$(NETWORKS)
+
 networks: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=40,variant=-networks'
 	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=1,variant=-networks'
-	$(COMPARE) results=docs/results
+	$(BIN)/kedro run --pipelines=compare --params results=docs/results
 
 # What every part of the method does: a sweep over one knob each, three data sets a point, shorter
 # trainings. `make ablate-stop` runs one.
@@ -69,8 +82,8 @@ knob_component := ,knob=method
 ablations: $(ABLATIONS:%=ablate-%)
 
 $(ABLATIONS:%=ablate-%): ablate-%: $(VENV)/installed
-	$(BIN)/kedro sweep --name $* --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1,preset=quick --over $(over_$*) --over seed=0,1,2
-	$(BIN)/kedro run --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
+	$(TRAINING),preset=quick --name $* --over $(over_$*) --over seed=0,1,2
+	$(RUN) --pipelines=report_sweep,show_sweep --params $(COMMITTED),sweep=$*$(knob_$*)
 
 # What goes beyond the paper, tried on held-out train digits: a sweep over one option each, beside
 # the plain method of the first.
@@ -87,7 +100,7 @@ OPTIONS := plain adaptation schedule tangent repulsion coupling candidates poole
 
 .PHONY: options $(OPTIONS:%=try-%)
 options: $(VENV)/installed
-	$(BIN)/kedro run --pipelines=train_teacher --params split=holdout
+	$(TEACHER),split=holdout
 	$(MAKE) $(OPTIONS:%=try-%)
 	$(COMPARE) split=holdout,results=docs/results/options
 

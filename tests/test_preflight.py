@@ -3,10 +3,10 @@ from functools import partial
 
 import pytest
 import torch
+from tiny_project import save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.evaluation import EvaluationConfig, build_network
-from mgd3_kedro.evaluation.teacher import describe_teacher
+from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
@@ -325,10 +325,7 @@ def test_a_teacher_cannot_be_taught_itself(protocol):
 
 
 def write_teacher(folder, wnids, size=8):
-    network = build_network("convnet1", len(wnids), size)
-    for name, content in describe_teacher(network, "convnet1", size, wnids, {}).items():
-        data = content if isinstance(content, bytes) else content.encode()
-        (folder / name).write_bytes(data)
+    save_teacher(folder, "convnet1", wnids, size)
     fingerprint = f"{wnids}{size}"
     model = ModelFolder(folder, fingerprint, "classifier")
     return Partition(lambda: model, fingerprint)

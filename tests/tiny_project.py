@@ -14,6 +14,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from mlflow.tracking import MlflowClient
 
+from mgd3_kedro.evaluation import build_network
+from mgd3_kedro.evaluation.teacher import describe_teacher
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PRIOR = Path("data/06_models/mnist")
 IPC = 2
@@ -84,6 +87,17 @@ def save_prior(folder, scaling_factor=0.9):
         torch.nn.init.normal_(weights, std=0.1)
     scheduler = DDPMScheduler(beta_schedule="linear", clip_sample=False)
     DiTPipeline(transformer=transformer, vae=vae, scheduler=scheduler).save_pretrained(folder)
+
+
+def save_teacher(folder, network, wnids, image_size=32):
+    """Write an untrained network as a teacher, and return its folder."""
+    torch.manual_seed(0)
+    built = build_network(network, len(wnids), image_size).eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in describe_teacher(built, network, image_size, wnids, {}).items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name).write_bytes(data)
+    return folder
 
 
 def make_project(folder):

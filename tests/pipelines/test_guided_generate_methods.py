@@ -23,6 +23,7 @@ from tiny_project import (
     output,
     run,
     runs_of,
+    save_teacher,
     small,
     times_of,
 )
@@ -31,8 +32,7 @@ from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset, read_images
 from mgd3_kedro.datasets.model_folder import ModelFolderDataset
-from mgd3_kedro.evaluation import build_network
-from mgd3_kedro.evaluation.teacher import describe_teacher, load_teacher
+from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipeline_registry import register_pipelines
 from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
@@ -161,17 +161,6 @@ def settings_of(method):
     return merged
 
 
-def write_teacher(folder, network, seed=0):
-    """Write an untrained network of the ten digits as a teacher."""
-    torch.manual_seed(seed)
-    built = build_network(network, 10, 32).eval()
-    folder.mkdir()
-    for name, content in describe_teacher(built, network, 32, DIGITS, {}).items():
-        data = content if isinstance(content, bytes) else content.encode()
-        (folder / name).write_bytes(data)
-    return folder
-
-
 def teacher_in(folder):
     """Load a teacher as the catalog does."""
     return ModelFolderDataset(
@@ -182,7 +171,7 @@ def teacher_in(folder):
 @pytest.fixture(scope="module")
 def another_teacher(tmp_path_factory):
     """Return a teacher that has not learnt anything."""
-    return teacher_in(write_teacher(tmp_path_factory.mktemp("another") / "teacher", "convnet1_bn"))
+    return teacher_in(save_teacher(tmp_path_factory.mktemp("another"), "convnet1_bn", DIGITS))
 
 
 def as_networks_see(images):
@@ -539,7 +528,7 @@ def test_a_method_that_asks_no_teacher_does_without(method, check, tmp_path):
 
 
 def test_a_teacher_without_batch_norm_is_refused_where_its_statistics_are_asked(check, tmp_path):
-    teacher = teacher_in(write_teacher(tmp_path / "teacher", "convnet1"))
+    teacher = teacher_in(save_teacher(tmp_path / "teacher", "convnet1", DIGITS))
     check("rded", teacher)
     with pytest.raises(ValueError, match="expected a network with batch norm"):
         check("sre2l", teacher)
