@@ -91,7 +91,7 @@ try_plain := method=mgd3
 try_adaptation := sampling.mode_guidance_adaptation=0.5,1
 try_schedule := sampling.mode_guidance_schedule=linear,cosine
 try_tangent := sampling.tangent_components=10,30 --over sampling.mode_guidance_scale=0.2,0.4,0.8
-try_repulsion := sampling.repulsion_scale=0.25,0.5,1
+try_repulsion := sampling.repulsion_scale=0.25,0.5
 try_coupling := sampling.noise_coupling=transport
 try_candidates := sampling.candidates=2,4,8 --over sampling.candidate_score=coverage,confidence
 try_pooled := modes.mode_finder=kmeans_pooled

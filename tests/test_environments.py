@@ -173,8 +173,11 @@ def project_of_any(tmp_path_factory):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_images_of_ones_own_are_distilled_whatever_they_are_kept_in(form, project_of_any, tmp_path):
+    table = tmp_path / "pets.tsv"
+    table.write_text("dog\t0\tdog\ngarden_cat\t1\tgarden cat\n")
     given = {
         "data": str(FORMS[form](tmp_path / "pets")),
+        "classes": str(table),
         "image_size": 32,
         "model": str(project_of_any / PRIOR),
         "evaluation": {"presets": {"smoke": 0.0005}, "validations": 1, "threads": 1},

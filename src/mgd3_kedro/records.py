@@ -76,6 +76,7 @@ class Benchmark:
         image_size: Side of its images in pixels.
         classes: In label order.
         test_images_per_class: What the published test set has, None if that is not known.
+        listed: Whether there is no table of the classes: an index is but a place among them.
 
     Raises:
         ValueError: If there is no class, labels are not 0..n-1 in order, or a folder repeats.
@@ -85,6 +86,7 @@ class Benchmark:
     image_size: int
     classes: tuple[ClassSpec, ...]
     test_images_per_class: int | None = None
+    listed: bool = False
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -105,6 +107,23 @@ class Benchmark:
     def wnids(self) -> tuple[str, ...]:
         """Folder names in label order."""
         return tuple(spec.wnid for spec in self.classes)
+
+    def check_numbers(self, network: str, known: int | None) -> None:
+        """Refuse a network that knows classes by numbers which are not those of these classes.
+
+        Args:
+            network: What it is called in the message.
+            known: How many classes it knows by number; None if it knows them by name.
+
+        Raises:
+            ValueError: If the classes have no numbers but their places, and are not as many.
+        """
+        if self.listed and known is not None and known != len(self.classes):
+            raise ValueError(
+                f"classes: expected a table that says which of its {known} classes {network} is "
+                f"asked for, got {len(self.classes)} classes without one; name it with --params "
+                "classes=TABLE (folder, class index and class name, separated by tabs)"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as stored in `benchmark.json`."""

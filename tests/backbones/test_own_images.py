@@ -80,6 +80,14 @@ def test_a_class_conditional_model_is_asked_for_the_classes_of_the_table(
         run(project_of_any, *STAGES, env="custom", **given)
 
 
+def test_a_model_of_other_classes_is_not_asked_for_those_of_the_same_places(
+    project_of_any, pets, save_dit
+):
+    given = {"model": str(save_dit(num_classes=7)), "data": str(pets), "image_size": 16}
+    with pytest.raises(ValueError, match=r"which of its 7 classes .* got 2 .*classes=TABLE"):
+        run(project_of_any, *STAGES, env="custom", **given)
+
+
 def test_a_prior_is_trained_on_ones_own_images_and_sampled(project_of_any, pets):
     loop = {"batch_size": 4, "warmup_steps": 1, "steps": 4, "precision": "fp32"}
     pretrain = {

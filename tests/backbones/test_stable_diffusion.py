@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
+from scales import scale_at
 
 from mgd3_kedro.backbones.stable_diffusion import (
     check_stable_diffusion,
@@ -163,7 +164,7 @@ def test_the_saved_model_says_what_it_denoises(load):
 def test_guidance_stopped_at_timestep_500_guides_25_of_50_steps(load):
     backbone = load()
     config = SamplingConfig("noise", 1.0, 0.1, "constant", None, 500)
-    scales = [config.scale_at(index, backbone.timesteps) for index in range(50)]
+    scales = [scale_at(config, index, backbone.timesteps) for index in range(50)]
     assert scales == [0.0] * 25 + [0.1] * 25
     assert config.guided_steps(backbone.timesteps) == 25
 

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import build_network, train_network
-from mgd3_kedro.evaluation.data import Batch
+from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.glad import GLAD, published_numbers, warmed_cosine_rate
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.scores import score
@@ -93,6 +94,23 @@ def test_the_average_is_what_is_tested_once_at_the_end(make_config, make_data):
         result.network.parameters(), trained_weights(data, make_config), strict=True
     ):
         assert not torch.equal(averaged, trained)
+
+
+@pytest.mark.parametrize(("probability", "mirrors"), [(0.5, True), (0.0, False)])
+def test_images_are_not_mirrored_where_that_is_switched_off(probability, mirrors, make_config):
+    data = LabelledSet(torch.zeros(1, 3, 16, 16, dtype=torch.uint8), torch.tensor([0]), 1)
+    data.images[..., :3] = 255
+    plan = make_config(protocol="glad", flip_probability=probability).plan(4, 3, "convnet1")
+    flipped = normalize(data.images.flip(3).float() / 255)
+    generator = torch.Generator().manual_seed(0)
+    inputs = [next(GLAD.batches(data, 16, plan, generator)).inputs for _ in range(100)]
+    assert any(torch.equal(one, flipped) for one in inputs) is mirrors
+
+
+def test_settings_that_the_protocol_does_not_use_are_refused(make_config):
+    for name, value in {"cutmix": True, "temperature": 2.0, "crop_min_scale": 0.5}.items():
+        with pytest.raises(ValueError, match=f"{name}: expected null with the protocol glad"):
+            make_config(protocol="glad", **{name: value})
 
 
 def trained_weights(data, make_config):

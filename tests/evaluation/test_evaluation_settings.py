@@ -3,6 +3,7 @@ from dataclasses import fields
 import pytest
 
 from mgd3_kedro.evaluation import EvaluationConfig
+from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.recipe import Plan
 
 REFUSED = [
@@ -72,8 +73,15 @@ def test_a_rate_of_zero_is_refused_but_a_decay_of_zero_is_not(make_config):
     assert make_config(weight_decay=0, momentum=0).plan(1, 10, "convnet3").weight_decay == 0
 
 
-@pytest.mark.parametrize("protocol", ["hard", "soft", "glad"])
-@pytest.mark.parametrize("name", OVER_THE_PROTOCOL)
+@pytest.mark.parametrize(
+    ("protocol", "name"),
+    [
+        (protocol, name)
+        for protocol, recipe in PROTOCOLS.items()
+        for name in OVER_THE_PROTOCOL
+        if name not in recipe.unused
+    ],
+)
 def test_each_setting_replaces_one_number_of_the_protocol(name, protocol, make_config):
     value = OVER_THE_PROTOCOL[name]
     published = make_config(protocol=protocol).plan(10, 10, "convnet3")

@@ -498,13 +498,29 @@ def test_a_method_without_its_teacher_is_refused_before_any_work(made, tmp_path)
 def check(inputs):
     """Check a method before the run, with a teacher and settings of its own."""
 
-    def check_with(method, teacher, **settings):
+    def check_with(method, teacher=inputs["teacher"], prior=inputs["prior"], **settings):
         methods = {**inputs["methods"], method: {**inputs["methods"][method], **settings}}
         read = {name: inputs[argument] for argument, name in NODE._inputs.items()}
-        changes = {"params:method": method, "params:methods": methods, "teacher": teacher}
+        changes = {"params:method": method, "params:methods": methods}
+        changes |= {"teacher": teacher, "prior": prior}
         check_method({**read, "params:ipc": IPC, **changes})
 
     return check_with
+
+
+def test_more_crops_than_there_are_images_are_refused_before_the_run(check):
+    check("rded", factor=2, candidates=40)
+    message = r"^ipc: expected at least 32 real images .* by rded, class 0 has 16; lower ipc$"
+    with pytest.raises(ValueError, match=message):
+        check("rded", factor=4, candidates=40)
+
+
+@pytest.mark.parametrize("method", KINDS["fine_tune"])
+def test_a_model_that_cannot_be_fine_tuned_is_refused_before_the_run(method, check, inputs):
+    model = replace(inputs["prior"].load(), family="stable_diffusion")
+    check(method)
+    with pytest.raises(ValueError, match=r"got a model of the family stable_diffusion; .*backbone"):
+        check(method, prior=Partition(lambda: model, ""))
 
 
 ASKING = [*((method, {}) for method in TAUGHT), *((m, {"features": "teacher"}) for m in KEPT)]

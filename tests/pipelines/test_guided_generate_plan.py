@@ -106,6 +106,26 @@ def test_a_setting_that_a_method_does_not_have_is_refused_by_name(method, make_c
         plan_method(method, methods, make_common())
 
 
+def test_with_other_steps_than_it_was_chosen_for_guidance_stops_at_the_same_noise(
+    make_common, make_diffusion
+):
+    diffusion = make_diffusion(num_inference_steps=20, reference_steps=40)
+    common = make_common(diffusion=diffusion)
+    asked = common.sampling.stop_guidance_step
+    plan = plan_method("mgd3", METHODS, common)
+    assert plan.settings.sampling.stop_guidance_step == round(asked / 2)
+    assert plan.remark is None
+
+
+def test_guidance_that_never_begins_is_remarked(make_common, make_diffusion):
+    common = make_common(diffusion=make_diffusion(num_inference_steps=20))
+    assert (
+        "no step is guided: guidance stops at step 25 of 20"
+        in plan_method("mgd3", METHODS, common).remark
+    )
+    assert plan_method("unguided", METHODS, common).remark is None
+
+
 @pytest.mark.parametrize("method", [*OF["match_distribution"], *OF["match_gradients"]])
 def test_where_pixels_are_optimised_is_no_setting_of_a_method(method, make_common):
     methods = {**METHODS, method: {**METHODS[method], "device": "cuda"}}
@@ -304,7 +324,7 @@ def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_cla
     real = torch.zeros(4, 1, 2, 2)
     real[1], real[2], real[3] = 1, 2, 3
     found = {"modes": torch.stack([real[0], real[3]]), "assignment": torch.tensor([0, 0, 1, -1])}
-    origin = Origin(spec, 5, torch.tensor([1, 0]), {"coreset": "random"})
+    origin = Origin(spec, 5, torch.tensor([1, 0]), 2, {"coreset": "random"})
     rows = describe_images(origin, real[[2, 1]] + 0.25, real, found)
     expected = [
         {"image": "n00000007/0.png", "mode": 1, "mode_members": "2", "nearest_real": 2},
@@ -316,7 +336,16 @@ def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_cla
         assert row["mode_member_count"] == len(values["mode_members"].split())
         assert row["distance_to_mode"] == pytest.approx(2 * off)
         assert row["distance_to_nearest_real"] == pytest.approx(0.5)
-        assert (row["seed"], row["coreset"], row["class_index"]) == (5, "random", 7)
+        assert (row["seed"], row["ipc"], row["coreset"], row["class_index"]) == (5, 2, "random", 7)
+
+
+def test_a_copy_of_a_real_image_is_at_no_distance_from_it(make_classes):
+    (spec,) = make_classes([7])
+    real = torch.randn(60, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = {"modes": real[:30], "assignment": torch.arange(60)}
+    rows = describe_images(Origin(spec, 0, torch.arange(30), 30, {}), real[:30], real, found)
+    assert [row["nearest_real"] for row in rows] == list(range(30))
+    assert {row["distance_to_nearest_real"] for row in rows} == {0.0}
 
 
 def of_classes(*metrics):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from omegaconf import OmegaConf
+from scales import scale_at
 from tiny_project import REPOSITORY
 
 from mgd3_kedro.backbones.mixture import GaussianMixtureBackbone
@@ -140,7 +141,7 @@ def test_repulsion_falls_and_stops_with_mode_guidance(make_sampling):
     assert config.scales_at(49, timesteps) == {"mode_guidance_scale": 0.1, "repulsion_scale": 0.4}
     halfway = config.scales_at(37, timesteps)
     assert halfway == pytest.approx({"mode_guidance_scale": 0.05, "repulsion_scale": 0.2})
-    assert config.scale_at(37, timesteps) == halfway["mode_guidance_scale"]
+    assert scale_at(config, 37, timesteps) == halfway["mode_guidance_scale"]
 
 
 def test_steps_that_only_repel_count_as_guided(make_sampling):
@@ -148,7 +149,7 @@ def test_steps_that_only_repel_count_as_guided(make_sampling):
     config = make_sampling(repulsion_scale=0.4, mode_guidance_scale=0)
     assert config.guided_steps(timesteps) == 24
     assert config.scales_at(30, timesteps) == {"repulsion_scale": 0.4}
-    assert config.scale_at(30, timesteps) == 0
+    assert scale_at(config, 30, timesteps) == 0
 
 
 def test_lambda_of_a_class_is_scaled_in_every_guided_step(

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from scales import scale_at
 
 from mgd3_kedro.backbones.schedule import TrainedSchedule, respaced_schedule
 from mgd3_kedro.sampling.settings import MODE_GUIDANCE_SCHEDULES
@@ -113,8 +114,36 @@ def test_a_timestep_that_is_none_is_named(value, make_sampling):
 def test_guided_steps_are_those_strictly_above_the_stop(stop, guided, make_sampling):
     config = make_sampling(stop_guidance_step=stop)
     assert config.guided_steps(TIMESTEPS) == guided
-    scales = [config.scale_at(index, TIMESTEPS) for index in range(50)]
+    scales = [scale_at(config, index, TIMESTEPS) for index in range(50)]
     assert scales == [0.0] * (50 - guided) + [0.1] * guided
+
+
+@pytest.mark.parametrize(
+    ("steps", "reference", "stop", "expected"),
+    [(25, 50, 25, 12), (25, 50, 0, 0), (50, 50, 25, 25), (100, 50, 25, 50), (25, None, 25, 25)],
+)
+def test_a_stop_step_is_that_of_the_steps_it_was_chosen_for(
+    steps, reference, stop, expected, make_sampling
+):
+    config = make_sampling(stop_guidance_step=stop).with_steps(steps, reference)
+    assert config == make_sampling(stop_guidance_step=expected)
+    by_timestep = make_sampling(stop_guidance_step=None, stop_guidance_timestep=500)
+    assert by_timestep.with_steps(steps, reference) == by_timestep
+
+
+@pytest.mark.parametrize(
+    ("steps", "changes", "never"),
+    [
+        (50, {}, False),
+        (26, {}, True),
+        (20, {}, True),
+        (27, {}, False),
+        (20, {"mode_guidance_scale": 0.0}, False),
+        (20, {"stop_guidance_step": None, "stop_guidance_timestep": 500}, False),
+    ],
+)
+def test_guidance_that_stops_before_it_starts_is_found(steps, changes, never, make_sampling):
+    assert make_sampling(**{"stop_guidance_step": 25, **changes}).is_never_guided(steps) is never
 
 
 @pytest.mark.parametrize(
@@ -142,14 +171,14 @@ def test_guided_steps_are_those_strictly_above_a_timestep(
     config = make_sampling(stop_guidance_step=None, stop_guidance_timestep=stop)
     assert config.guided_steps(timesteps) == guided
     for index, timestep in enumerate(timesteps):
-        assert (config.scale_at(index, timesteps) > 0) is (timestep > stop)
+        assert (scale_at(config, index, timesteps) > 0) is (timestep > stop)
 
 
 def test_at_scale_zero_no_step_is_guided(make_sampling):
     for stop in ({}, {"stop_guidance_step": None, "stop_guidance_timestep": 0}):
         config = make_sampling(mode_guidance_scale=0, **({"stop_guidance_step": 0} | stop))
         assert config.guided_steps(TIMESTEPS) == 0
-        assert config.scale_at(49, TIMESTEPS) == 0
+        assert scale_at(config, 49, TIMESTEPS) == 0
 
 
 @pytest.mark.parametrize("name", MODE_GUIDANCE_SCHEDULES)
@@ -158,11 +187,11 @@ def test_every_schedule_begins_at_lambda_and_never_rises_towards_the_stop(
     name, stop, make_sampling
 ):
     config = make_sampling(mode_guidance_schedule=name, stop_guidance_step=stop)
-    scales = [config.scale_at(index, TIMESTEPS) for index in range(49, stop, -1)]
+    scales = [scale_at(config, index, TIMESTEPS) for index in range(49, stop, -1)]
     assert scales[0] == pytest.approx(0.1)
     assert scales == sorted(scales, reverse=True)
     assert scales[-1] > 0
-    assert config.scale_at(stop, TIMESTEPS) == 0
+    assert scale_at(config, stop, TIMESTEPS) == 0
 
 
 def test_the_schedules_fall_as_their_names_say(make_sampling):
@@ -171,7 +200,7 @@ def test_the_schedules_fall_as_their_names_say(make_sampling):
         config = make_sampling(
             mode_guidance_scale=1.0, mode_guidance_schedule=name, stop_guidance_step=45
         )
-        scales[name] = [config.scale_at(index, TIMESTEPS) for index in range(45, 50)]
+        scales[name] = [scale_at(config, index, TIMESTEPS) for index in range(45, 50)]
     assert scales["constant"] == [0, 1, 1, 1, 1]
     assert scales["linear"] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
     quarter = 0.5 - math.sqrt(0.125)

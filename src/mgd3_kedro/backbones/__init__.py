@@ -38,17 +38,20 @@ __all__ = [
 class BackboneFamily(NamedTuple):
     """How a family of models is checked and loaded from a folder."""
 
-    check: Callable[[Path, Sequence[ClassSpec]], None]
+    check: Callable[[Path, Sequence[ClassSpec]], int | None]
     load: Callable[[Path, BackboneConfig], Backbone]
     load_autoencoder: Callable[[Path, AutoencoderConfig], LatentAutoencoder]
 
 
-def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> None:
+def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | None:
     """Check a model folder without loading it.
 
     Args:
         model: Where the model is, and its family.
         classes: What it will be asked to draw.
+
+    Returns:
+        How many classes it knows by number; None if it knows them by name.
 
     Raises:
         ValueError: If the family is unknown, the weights do not fit their configuration, or the
@@ -57,7 +60,7 @@ def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> None:
 
     Source: ours.
     """
-    lookup(BACKBONES, model.family, "family of backbones").check(model.path, classes)
+    return lookup(BACKBONES, model.family, "family of backbones").check(model.path, classes)
 
 
 @lru_cache(maxsize=2)

@@ -72,8 +72,8 @@ class DiTDenoiser:
         return output
 
 
-def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> None:
-    """Check a `DiTPipeline` folder without loading it.
+def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> int:
+    """Check a `DiTPipeline` folder without loading it, and return how many classes it draws.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -87,7 +87,9 @@ def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> None:
     check_component(AutoencoderKL, folder / "vae")
     config = check_component(DiTTransformer2DModel, folder / "transformer")
     read_trained_schedule(folder / "scheduler")
-    class_labels(classes, config["num_embeds_ada_norm"])
+    known: int = config["num_embeds_ada_norm"]
+    class_labels(classes, known)
+    return known
 
 
 def load_dit_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoencoder:

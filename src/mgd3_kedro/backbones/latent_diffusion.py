@@ -109,8 +109,11 @@ class LatentDiffusionDenoiser:
         return output
 
 
-def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:
+def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
     """Check an `LDMPipeline` folder with a class-conditional U-Net without loading it.
+
+    Returns:
+        How many classes it draws.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -127,6 +130,7 @@ def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:
     count = _check_conditioning(file, unet_name, unet)
     _check_shape(file, unet, AUTOENCODERS[vae_name](vae), vae_folder.name)
     class_labels(classes, count - 1)
+    return count - 1
 
 
 def load_latent_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoencoder:

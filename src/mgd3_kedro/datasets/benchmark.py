@@ -57,7 +57,8 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         """
         try:
             specs = self._listed() if self._path is None else _read_table(self._path)
-            return Benchmark(self._name, self._image_size, specs, self._test_images)
+            listed = self._path is None
+            return Benchmark(self._name, self._image_size, specs, self._test_images, listed)
         except ValueError as error:
             raise DatasetError(f"{self._path or self._source}: {error}") from error
 

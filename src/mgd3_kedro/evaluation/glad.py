@@ -11,7 +11,7 @@ from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.hard_label import cross_entropy, sgd
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-from mgd3_kedro.evaluation.siamese import apply_siamese, draw_siamese
+from mgd3_kedro.evaluation.siamese import STRATEGY, apply_siamese, draw_siamese
 from mgd3_kedro.evaluation.transfer import send
 
 EPOCHS = 1000
@@ -62,22 +62,29 @@ def siamese_batches(
     Args:
         data: What to train on, of the side that the network sees.
         image_size: That side, in pixels.
-        plan: Batch size.
+        plan: Batch size; images are never mirrored where `flip_probability` is 0.
         generator: Source of all randomness, on CPU.
 
     Source: GLaD (arXiv 2305.01649), released code.
     """
     count, device = len(data.images), data.images.device
     batch_size = plan.batch_size or count
+    strategy = STRATEGY if plan.flip_probability else STRATEGY.replace("_flip", "")
     order = send(torch.randperm(count, generator=generator), device)
     for start in range(0, count, batch_size):
         rows = slice(start, min(start + batch_size, count))
         chosen = order[rows]
-        drawn = draw_siamese(len(chosen), image_size, generator, shared=False)
+        drawn = draw_siamese(len(chosen), image_size, generator, shared=False, strategy=strategy)
         inputs = apply_siamese(normalize(data.images[chosen].float() / 255), drawn)
         yield Batch.of(data, inputs, data.targets_of(chosen), rows)
 
 
 GLAD = Recipe(
-    published_numbers, sgd, warmed_cosine_rate, siamese_batches, cross_entropy, tested_once=True
+    published_numbers,
+    sgd,
+    warmed_cosine_rate,
+    siamese_batches,
+    cross_entropy,
+    tested_once=True,
+    unused=("cutmix", "crop_min_scale", "jitter_strength", "lighting_std", "factor", "temperature"),
 )

@@ -61,6 +61,7 @@ class Recipe:
             images are; otherwise crops are cut from them as they are.
         resized_side: Side of the centre that networks see -> side that test images are resized to.
         tested_once: Whether the network is tested after the last epoch alone.
+        unused: Numbers of a plan that change nothing.
     """
 
     defaults: Callable[[int, int, str], Plan]
@@ -72,3 +73,4 @@ class Recipe:
     fitted: bool = True
     resized_side: Callable[[int], int] = int
     tested_once: bool = False
+    unused: tuple[str, ...] = ()

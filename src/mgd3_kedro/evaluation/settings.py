@@ -83,6 +83,12 @@ class EvaluationConfig:
         for name, check in CHECKS.items():
             if (value := getattr(self, name)) is not None:
                 check(name, value)
+        for name in self.recipe.unused:
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name}: expected null with the protocol {self.protocol}, which does not use "
+                    f"it, got {getattr(self, name)}"
+                )
         check_count("validations", self.validations)
         check_choice("precision", self.precision, TRAINED_IN)
         check_flag("compile", self.compile)

@@ -140,6 +140,18 @@ def kind_of(config: Mapping[str, Any]) -> str:
     return next((kind for kind in KINDS if kind in config), "")
 
 
+def count_numbered(folder: Path) -> int | None:
+    """Return how many classes a teacher knows by number, None if it knows their folders' names.
+
+    Raises:
+        ValueError: If its configuration is not there or not readable.
+
+    Source: ours.
+    """
+    config = read_config(folder)
+    return None if "wnids" in config else _count(config)
+
+
 def class_indices(
     folder: Path, config: Mapping[str, Any], classes: Sequence[ClassSpec]
 ) -> list[int]:
@@ -154,7 +166,7 @@ def class_indices(
         places = {wnid: place for place, wnid in enumerate(config["wnids"])}
         found = [places.get(spec.wnid, -1) for spec in classes]
     else:
-        known = config.get("num_labels", len(config.get("id2label", ()))) or IMAGENET_CLASSES
+        known = _count(config)
         found = [spec.class_index if spec.class_index < known else -1 for spec in classes]
     if unknown := [spec for spec, place in zip(classes, found, strict=True) if place < 0]:
         first = unknown[0]
@@ -163,6 +175,10 @@ def class_indices(
             f"not, nor {len(unknown) - 1} more of the {len(classes)} classes"
         )
     return found
+
+
+def _count(config: Mapping[str, Any]) -> int:
+    return int(config.get("num_labels", len(config.get("id2label", ()))) or IMAGENET_CLASSES)
 
 
 IMAGENET_CLASSES = 1000

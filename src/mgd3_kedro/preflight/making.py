@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from mgd3_kedro.preflight.inputs import Inputs
+
+logger = logging.getLogger(__name__)
 
 
 def check_method(inputs: Inputs) -> None:
@@ -13,6 +16,7 @@ def check_method(inputs: Inputs) -> None:
     Source: ours.
     """
     from mgd3_kedro.evaluation.settings import side_of
+    from mgd3_kedro.evaluation.teacher import count_numbered
     from mgd3_kedro.pipelines.guided_generate.plan import Common
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
@@ -30,8 +34,25 @@ def check_method(inputs: Inputs) -> None:
         **{name: inputs[f"params:{name}"] for name in names},
     )
     plan = plan_method(inputs["params:method"], inputs["params:methods"], common)
+    if plan.remark:
+        logger.warning(plan.remark)
+    if "train_images" in inputs:
+        _check_real_images(inputs, plan.least_images)
+    if plan.try_model and "prior" in inputs:
+        plan.try_model(inputs["prior"].load())
     if plan.try_teacher and "teacher" in inputs:
-        plan.try_teacher(inputs["teacher"].load())
+        teacher = inputs["teacher"].load()
+        benchmark.check_numbers(str(teacher.path), count_numbered(teacher.path))
+        plan.try_teacher(teacher)
+
+
+def _check_real_images(inputs: Inputs, needed: int) -> None:
+    wnid, partition = min(inputs["train_images"].items(), key=lambda item: item[1].count)
+    if partition.count < needed:
+        raise ValueError(
+            f"ipc: expected at least {needed} real images of each class for {inputs['params:ipc']} "
+            f"by {inputs['params:method']}, class {wnid} has {partition.count}; lower ipc"
+        )
 
 
 def check_device(inputs: Inputs, name: str) -> None:
@@ -52,8 +73,11 @@ def check_prior(inputs: Inputs) -> None:
     """
     from mgd3_kedro.backbones import check_backbone
 
-    drawn = inputs["benchmark"].classes if "params:diffusion" in inputs else ()
-    check_backbone(inputs["prior"].load(), drawn)
+    drawn = "params:diffusion" in inputs
+    model, benchmark = inputs["prior"].load(), inputs["benchmark"]
+    known = check_backbone(model, benchmark.classes if drawn else ())
+    if drawn:
+        benchmark.check_numbers(str(model.path), known)
 
 
 def check_given_autoencoder(inputs: Inputs) -> None:

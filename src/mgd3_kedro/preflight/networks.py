@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.records import Benchmark
@@ -24,7 +25,7 @@ def check_trainings(inputs: Inputs) -> None:
         ([*inputs[name].values()] for sign, name in TRAINED_ON.items() if sign in inputs), []
     )
     weigh_images(given, inputs["params:trainings"].mode_weight_exponent)
-    ipc = max((partition.count for partition in given), default=inputs["params:ipc"])
+    ipc = images_per_class(given) if given else inputs["params:ipc"]
     for network in inputs["params:trainings"].networks:
         config.plan(ipc, count, network)
         _check_network(inputs, network)
@@ -63,8 +64,9 @@ def check_teacher_of(inputs: Inputs) -> None:
 
     Source: ours.
     """
-    from mgd3_kedro.evaluation.teacher import load_teacher
+    from mgd3_kedro.evaluation.teacher import count_numbered, load_teacher
 
     config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
-    size = config.side_of(benchmark.image_size)
-    load_teacher(inputs["teacher"].load(), benchmark.classes, size)
+    teacher = inputs["teacher"].load()
+    benchmark.check_numbers(str(teacher.path), count_numbered(teacher.path))
+    load_teacher(teacher, benchmark.classes, config.side_of(benchmark.image_size))

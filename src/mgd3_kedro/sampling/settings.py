@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
@@ -104,16 +104,23 @@ class SamplingConfig:
         """Those that make images of a class depend on each other; a batch holds whole classes."""
         return tuple(name for name, off in JOINT_SETTINGS.items() if getattr(self, name) != off)
 
-    def scale_at(self, index: int, timesteps: Sequence[int]) -> float:
-        """Return lambda at a step index, 0 where guidance has stopped.
+    def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
+        """Return the settings for another number of steps: guidance stops at the same noise.
 
         Args:
-            index: Step index i.
-            timesteps: The T visited timesteps, ascending.
+            steps: T.
+            reference: T that the stop step was chosen for; None if it was chosen for this one.
 
-        Source: MGD3 (arXiv 2505.18963), stop guidance; strict, as in the released code.
+        Source: ours.
         """
-        return self.scales_at(index, timesteps).get("mode_guidance_scale", 0.0)
+        if reference is None or self.stop_guidance_step is None:
+            return self
+        return replace(self, stop_guidance_step=round(self.stop_guidance_step * steps / reference))
+
+    def is_never_guided(self, steps: int) -> bool:
+        """Tell whether guidance is asked for that stops before the first of T steps."""
+        stop = self.stop_guidance_step
+        return bool(self._scales()) and stop is not None and stop >= steps - 1
 
     def scales_at(self, index: int, timesteps: Sequence[int]) -> dict[str, float]:
         """Return the scale of each of `DRIFTS` that acts at a step index, none after the stop.

@@ -78,6 +78,9 @@ class Plan(NamedTuple):
         needs: Sources, in the order that a task has them.
         group_size: Classes that are made together; None for all.
         try_teacher: Refuses a teacher that does not fit; None if none is asked.
+        try_model: Refuses a diffusion model that does not fit; None if any does.
+        least_images: Real images that every class must have.
+        remark: What is worth knowing before the work begins; None if nothing is.
     """
 
     function: Callable[[Mapping[str, LoadedTask], Any], dict[str, Made]]
@@ -85,6 +88,9 @@ class Plan(NamedTuple):
     needs: tuple[Source, ...]
     group_size: int | None = 1
     try_teacher: Callable[[ModelFolder], object] | None = None
+    try_model: Callable[[ModelFolder], object] | None = None
+    least_images: int = 1
+    remark: str | None = None
 
 
 def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: Any) -> Settings:

@@ -18,13 +18,15 @@ class Origin:
     Args:
         spec: The class.
         seed: Seed of the data set.
-        modes: (ipc,), the mode of each image.
+        modes: (M,), the mode of each image.
+        ipc: Images per class that these stand for; fewer, where one holds several.
         knobs: Settings, the same for all images.
     """
 
     spec: ClassSpec
     seed: int
     modes: torch.Tensor
+    ipc: int
     knobs: Mapping[str, Any]
 
 
@@ -35,7 +37,7 @@ def describe_images(
 
     Args:
         origin: What the images were made for and with.
-        latents: (ipc, C, H, W), of the images.
+        latents: (M, C, H, W), of the images.
         real: (N, C, H, W), of the class.
         found: `modes` (K, C, H, W) and `assignment` (N,).
 
@@ -46,7 +48,7 @@ def describe_images(
     Source: ours.
     """
     to_mode = (latents - found["modes"][origin.modes]).flatten(1).norm(dim=1)
-    to_real, nearest = torch.cdist(latents.flatten(1), real.flatten(1)).min(1)
+    to_real, nearest = _distances(latents, real).min(1)
     rows = []
     for image, mode in enumerate(origin.modes.tolist()):
         members = torch.nonzero(found["assignment"] == mode).flatten().tolist()
@@ -54,6 +56,7 @@ def describe_images(
             {
                 **asdict(origin.spec),
                 "image": f"{origin.spec.wnid}/{image}.png",
+                "ipc": origin.ipc,
                 "seed": origin.seed,
                 "mode": mode,
                 "mode_member_count": len(members),
@@ -76,4 +79,11 @@ def nearest_modes(latents: torch.Tensor, found: Mapping[str, torch.Tensor]) -> t
 
     Source: ours.
     """
-    return torch.cdist(latents.flatten(1), found["modes"].flatten(1)).argmin(1)
+    return _distances(latents, found["modes"]).argmin(1)
+
+
+def _distances(latents: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    # By differences: by products a copy of a real image would not be at distance 0.
+    return torch.cdist(
+        latents.flatten(1), others.flatten(1), compute_mode="donot_use_mm_for_euclid_dist"
+    )

@@ -185,8 +185,9 @@ def train_networks(
 
 
 def images_per_class(images: Sequence[Partition]) -> int:
-    """Return how many images the largest class has.
+    """Return the images per class: what they were made for, or how many the largest class has.
 
     Source: ours.
     """
-    return max(partition.count for partition in images)
+    made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]
+    return max(made or [partition.count for partition in images])

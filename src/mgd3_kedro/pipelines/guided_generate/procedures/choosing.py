@@ -56,7 +56,8 @@ def choose_confident(pool: torch.Tensor, task: LoadedTask, settings: Denoising) 
     """
     autoencoder = load_autoencoder(task.inputs[-1], settings.autoencoder)
     images = autoencoder.decode(pool.flatten(0, 1), settings.image_size)
-    assert settings.schooling is not None
+    if settings.schooling is None:
+        raise ValueError("candidate_score: expected a teacher to choose by, got none")
     teacher = teacher_at(task.inputs[TEACHER], settings.schooling)
     losses = teacher.cross_entropy(images.float() / 255, task.about.label)
     return losses.unflatten(0, pool.shape[:2]).argmin(0)

@@ -38,13 +38,15 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
     """
     config = build_settings(RdedConfig, settings)
     check_divisible(common.image_size, config.factor)
-    check_count("candidates", config.candidates, common.distillation.ipc * config.factor**2)
+    crops = common.distillation.ipc * config.factor**2
+    check_count("candidates", config.candidates, crops)
     schooling = Schooling.of(common)
     return Plan(
         cut_classes,
         Cropping(config, Making.of(common), schooling),
         (*FACTS, "images", "teacher"),
         try_teacher=partial(teacher_at, schooling=schooling),
+        least_images=crops,
     )
 
 

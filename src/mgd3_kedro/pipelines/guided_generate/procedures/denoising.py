@@ -82,9 +82,10 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     Source: ours.
     """
     check_known(settings, (field.name for field in fields(SamplingConfig)))
-    sampling = SamplingConfig(**{**asdict(common.sampling), **settings})
+    diffusion, asked = common.diffusion, SamplingConfig(**{**asdict(common.sampling), **settings})
+    sampling = asked.with_steps(diffusion.num_inference_steps, diffusion.reference_steps)
     denoising = Denoising.of(common, sampling)
-    classes = math.ceil(common.diffusion.max_batch / common.distillation.ipc)
+    classes = math.ceil(diffusion.max_batch / common.distillation.ipc)
     schooling = denoising.schooling
     return Plan(
         denoise_classes,
@@ -92,6 +93,17 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
         ("latents", "modes", *CHOOSERS[sampling.choice].needs, "prior"),
         classes,
         partial(teacher_at, schooling=schooling) if schooling else None,
+        remark=_remark(sampling, diffusion.num_inference_steps),
+    )
+
+
+def _remark(sampling: SamplingConfig, steps: int) -> str | None:
+    if not sampling.is_never_guided(steps):
+        return None
+    return (
+        f"no step is guided: guidance stops at step {sampling.stop_guidance_step} of {steps}, the "
+        "first is the last of these; lower sampling.stop_guidance_step, or name the number of "
+        "steps it was chosen for with diffusion.reference_steps"
     )
 
 
@@ -152,7 +164,7 @@ def draw_images(
     parts = (latents.split(ipc), images.split(ipc), chosen.split(ipc))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):
         real, found, *_ = task.inputs
-        origin = Origin(task.about, settings.distillation.seed, torch.arange(ipc), knobs)
+        origin = Origin(task.about, settings.distillation.seed, torch.arange(ipc), ipc, knobs)
         facts = describe_images(origin, of_class, real["latents"], found)
         if sampling.candidates > 1:
             numbered = zip(facts, numbers.tolist(), strict=True)

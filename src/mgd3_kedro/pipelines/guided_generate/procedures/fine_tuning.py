@@ -11,7 +11,7 @@ import torch
 
 from mgd3_kedro.backbones import load_backbone
 from mgd3_kedro.backbones.base import Backbone
-from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.devices import PRECISIONS, resolve_device
@@ -21,6 +21,9 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import Denoising,
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import Batches
 from mgd3_kedro.stages import LoadedTask, Made, Partition, neutral
+
+TUNED = "dit"
+"""Family of the models that can be fine-tuned."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,23 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
         tuning,
         ("latents", "modes", "prior", "class_latents"),
         config.classes_at_once,
+        try_model=refuse_others,
     )
+
+
+def refuse_others(model: ModelFolder) -> None:
+    """Refuse a model that cannot be fine-tuned.
+
+    Raises:
+        ValueError: If it is no diffusion transformer.
+
+    Source: minimax diffusion (arXiv 2311.15529), section 4.1.
+    """
+    if model.family != TUNED:
+        raise ValueError(
+            f"expected a diffusion transformer to fine-tune, got a model of the family "
+            f"{model.family}; take one of the family {TUNED} with --params backbone=NAME"
+        )
 
 
 def draw_fine_tuned(batch: Mapping[str, LoadedTask], settings: FineTuning) -> dict[str, Made]:
@@ -108,18 +127,11 @@ def fine_tuned_backbone(
     Returns:
         The backbone, and the seconds its fine-tuning took before this call.
 
-    Raises:
-        ValueError: If the model is no diffusion transformer.
-
     Source: minimax diffusion (arXiv 2311.15529), section 4.1.
     """
     diffusion = settings.denoising.diffusion
-    untuned = load_backbone(model, replace(diffusion, precision="fp32", compile=False))
-    denoiser = untuned.denoiser if isinstance(untuned, DiffusionBackbone) else None
-    if not isinstance(denoiser, DiTDenoiser):
-        raise ValueError(
-            f"expected a diffusion transformer (family dit) to fine-tune, got {model.family}"
-        )
+    untuned: Any = load_backbone(model, replace(diffusion, precision="fp32", compile=False))
+    denoiser: Any = untuned.denoiser
     used = [partitions[spec.label] for spec in group]
     latents = [partition.load()["latents"] for partition in used]
     counts = torch.tensor([len(of_class) for of_class in latents])

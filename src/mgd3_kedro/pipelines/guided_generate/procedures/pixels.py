@@ -71,7 +71,8 @@ class Making:
         side = self.image_size
         latents = load_autoencoder(model, self.autoencoder).encode(fit_images(images, side, side))
         modes = nearest_modes(latents, found)
-        origin = Origin(spec, self.distillation.seed, modes, plain_settings(config))
+        ipc, seed = self.distillation.ipc, self.distillation.seed
+        origin = Origin(spec, seed, modes, ipc, plain_settings(config))
         rows = describe_images(origin, latents, real["latents"], found)
         metrics = {"guided_steps": 0.0}
         if losses is not None:

@@ -96,7 +96,7 @@ def select_from_classes(batch: Mapping[str, LoadedTask], settings: Selection) ->
         chosen = pick(extract(task, settings.schooling), ipc, seed)
         kept = real["latents"][chosen]
         modes = nearest_modes(kept, found)
-        origin = Origin(task.about, seed, modes, plain_settings(settings.config))
+        origin = Origin(task.about, seed, modes, ipc, plain_settings(settings.config))
         rows = describe_images(origin, kept, real["latents"], found)
         made[wnid] = Made(images[chosen], ipc, {"guided_steps": 0}, rows)
     return made
