@@ -456,6 +456,45 @@ def test_both_ways_to_name_a_pipeline_work(option, broken):
     assert "discover_modes/run_seconds" not in only.data.metrics
 
 
+@pytest.mark.parametrize("parameter", ["data=/photos", "bad_images=skip"])
+def test_a_parameter_about_image_files_is_refused_where_there_are_none(parameter, untouched):
+    name = parameter.partition("=")[0]
+    message = error_of(kedro_run(untouched, *DISTILL, "--params", parameter))
+    assert message.startswith(f"{name}: expected an environment that reads images from files")
+    assert "got that of mnist" in message
+    assert_untouched(untouched)
+
+
+def test_parameters_may_be_given_in_several_parts(broken):
+    changes = ["--params", "ipc=3", "--params=modes.n_init=2"]
+    result = kedro_run(broken, "--pipelines", "encode", *changes)
+    assert result.exit_code == 0, result.output
+    (run,) = runs_of(broken)
+    # The last is that of the small parameters.
+    assert (run.data.params["modes.n_init"], run.data.params["ipc"]) == ("2", "2")
+    assert run.data.params["benchmark"] == "mnist"
+
+
+def test_stages_that_do_not_wait_for_each_other_are_refused(untouched):
+    stages = "encode,discover_modes,guided_generate,train_eval"
+    message = error_of(kedro_run(untouched, "--pipelines", stages))
+    assert "of the same run writes it; run one after the other" in message
+    assert_untouched(untouched)
+
+
+def test_images_are_made_without_training_on_them(broken):
+    result = kedro_run(broken, "--pipelines", "generate")
+    assert result.exit_code == 0, result.output
+    assert len(list(broken.glob("data/07_model_output/**/images/*/*.png"))) == 20
+    assert not list(broken.glob("data/08_reporting/**/result_rows.csv"))
+
+
+def test_results_are_kept_under_the_name_they_are_given(broken):
+    result = kedro_run(broken, "--pipelines", "generate", benchmark="mine")
+    assert result.exit_code == 0, result.output
+    assert (broken / "data/07_model_output/mine/test/dit/ipc2/mgd3/seed0/images").is_dir()
+
+
 def test_a_real_process_prints_one_error_and_no_traceback(untouched):
     process = start_command(untouched, *DISTILL, method="mgd4")
     printed, errors = process.communicate()

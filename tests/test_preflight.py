@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -14,6 +14,7 @@ from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
     check_inputs,
     check_known_parameters,
+    check_order,
     check_run_keys,
 )
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
@@ -88,6 +89,47 @@ KEYS["evaluation"] = EVALUATED
 )
 def test_keys_that_name_folders_may_hold_what_folders_hold(changes):
     check_run_keys({**KEYS, **changes}, ["holdout", "test"])
+
+
+def test_images_that_others_made_are_no_methods_of_ours():
+    given = {**KEYS, "images": "theirs/images", "methods": {"mgd3": {}}}
+    check_run_keys({**given, "method": "theirs"}, ["test"])
+    message = "^method: expected a name of your own for the images in theirs/images, .* got mgd3"
+    with pytest.raises(ValueError, match=message):
+        check_run_keys(given, ["test"])
+
+
+@dataclass(frozen=True)
+class Reader:
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+
+
+PLACED = {"images": "made/images", "shown": "made/images", "rows": "made", "table": "made/all.csv"}
+MAKER = Reader("make", ["params:seed"], ["images"])
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        Reader("judge", ["shown"], ["score"]),
+        Reader("gather", ["rows"], ["table"]),
+    ],
+    ids=lambda reader: reader.name,
+)
+def test_a_node_that_would_read_what_an_earlier_run_left_is_refused(reader):
+    message = f"^pipelines: {reader.name} would read made.* before make of the same run writes it"
+    with pytest.raises(ValueError, match=message):
+        check_order([reader, MAKER], PLACED.get)
+    check_order([reader], PLACED.get)
+
+
+def test_nodes_may_read_what_they_wait_for_and_write_beside_what_they_read():
+    check_order([MAKER, Reader("judge", ["images"], ["score"])], PLACED.get)
+    # It reads all that earlier runs wrote, and waits for the one that writes there now.
+    last = Reader("gather", ["score", "rows"], ["table"])
+    check_order([MAKER, Reader("judge", ["images"], ["score"]), last], PLACED.get)
 
 
 def test_an_environment_without_splits_takes_any():

@@ -22,6 +22,12 @@ def test_a_benchmark_survives_the_way_through_json():
     assert benchmark.wnids == ("n02102040", "n01440764")
 
 
+@pytest.mark.parametrize("name", ["air/plane", "", "..", "a\\b", "a\0"])
+def test_a_class_that_can_name_no_folder_is_refused(name):
+    with pytest.raises(ValueError, match="expected classes by names that folders can have, got"):
+        Benchmark("b", 32, (make_class(0, name),))
+
+
 def test_a_benchmark_keeps_the_order_of_labels_and_refuses_any_other():
     with pytest.raises(ValueError, match=r"benchmark 'b': expected labels 0..n-1.*\[1, 0\]"):
         Benchmark("b", 32, (make_class(1, "a"), make_class(0, "b")))

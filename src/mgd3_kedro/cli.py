@@ -151,12 +151,30 @@ def plain_errors() -> Iterator[None]:
         raise SystemExit(INTERRUPTED) from None
 
 
+class ParametersCommand(click.Command):
+    """A command whose `--params` may be given several times; Kedro keeps the last alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line with the values of all of them as one."""
+        others, values, rest = [], [], iter(args)
+        for word in rest:
+            name, is_joined, value = word.partition("=")
+            if name != "--params":
+                others.append(word)
+            elif value := value if is_joined else next(rest, ""):
+                values.append(value)
+        joined = ["--params", ",".join(values)] if values else []
+        return super().parse_args(ctx, others + joined)
+
+
 def _run(**options: Any) -> Any:
     with plain_errors():
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
-cli.add_command(click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help))
+cli.add_command(
+    ParametersCommand("run", params=kedro_run.params, callback=_run, help=kedro_run.help)
+)
 
 
 def _sweep(
@@ -179,7 +197,7 @@ def _sweep(
 
 
 cli.add_command(
-    click.Command(
+    ParametersCommand(
         "sweep",
         params=[*SWEEP_OPTIONS, *(one for one in kedro_run.params if one.name in SWEPT)],
         callback=_sweep,

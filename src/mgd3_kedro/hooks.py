@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -18,9 +19,13 @@ from omegaconf import OmegaConf
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.preflight import (
+    OF_IMAGES,
     check_inputs,
     check_known_parameters,
+    check_order,
     check_run_keys,
+    check_used,
+    place_of,
 )
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
@@ -64,14 +69,26 @@ class PreflightHooks:
         lookup(shared["backbones"], given.get("backbone", shared["backbone"]), "backbone")
         loader.runtime_params = {}
         known = loader["parameters"]
+        used = _image_parameters(loader, given)
         loader.runtime_params = given
+        check_used(given, used, shared["benchmark"])
         check_known_parameters(given, known)
         check_run_keys(loader["parameters"], shared.get("splits", ()))
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Check what the run reads."""
+        """Check the order of the nodes, and what they read."""
+        resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
+        check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
         check_inputs(FreeInputs(pipeline, catalog))
+
+
+def _image_parameters(loader: AbstractConfigLoader, given: Mapping[str, Any]) -> set[str]:
+    """Return which of the parameters about images reach the train images of an environment."""
+    asked = [name for name in OF_IMAGES if name in given]
+    loader.runtime_params = {**given, **{name: f"<{name}>" for name in asked}}
+    entry = str(loader["catalog"]["train_images"]) if asked else ""
+    return {name for name in asked if f"<{name}>" in entry}
 
 
 class TrackingHooks:

@@ -35,6 +35,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "guided_generate": generation,
         "train_eval": training,
         "analyze_diversity": analysis,
+        "generate": encoding + discovery + generation,
         "distill": distill,
         # Encoding skips what is there; without it a fresh clone could not analyse any images.
         "evaluate": encoding + judgement,

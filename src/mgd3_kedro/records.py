@@ -79,7 +79,8 @@ class Benchmark:
         listed: Whether there is no table of the classes: an index is but a place among them.
 
     Raises:
-        ValueError: If there is no class, labels are not 0..n-1 in order, or a folder repeats.
+        ValueError: If there is no class, labels are not 0..n-1 in order, or folders repeat or
+            cannot have such a name.
     """
 
     name: str
@@ -97,6 +98,12 @@ class Benchmark:
                 f"benchmark {self.name!r}: expected labels 0..n-1 in order, got {labels}"
             )
         wnids = [spec.wnid for spec in self.classes]
+        for wnid in wnids:
+            if wnid in ("", ".", "..") or {"/", "\\", "\0"} & set(wnid):
+                raise ValueError(
+                    f"benchmark {self.name!r}: expected classes by names that folders can have, "
+                    f"got {wnid!r}; rename it where the images are"
+                )
         repeated = sorted({wnid for wnid in wnids if wnids.count(wnid) > 1})
         if repeated:
             raise ValueError(

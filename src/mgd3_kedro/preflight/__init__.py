@@ -17,19 +17,33 @@ from mgd3_kedro.preflight.making import (
     check_device,
     check_finished,
     check_given_autoencoder,
+    check_latents_of_prior,
     check_method,
     check_prior,
+    check_real_images,
 )
 from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
-from mgd3_kedro.preflight.parameters import VARIANTS, check_known_parameters, check_run_keys
+from mgd3_kedro.preflight.parameters import (
+    OF_IMAGES,
+    VARIANTS,
+    check_known_parameters,
+    check_run_keys,
+    check_used,
+)
+from mgd3_kedro.preflight.places import MakingNode, check_order, place_of
 
 __all__ = [
     "CHECKS",
+    "OF_IMAGES",
     "VARIANTS",
     "Inputs",
+    "MakingNode",
     "check_inputs",
     "check_known_parameters",
+    "check_order",
     "check_run_keys",
+    "check_used",
+    "place_of",
 ]
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
@@ -37,9 +51,17 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
         (frozenset({name}), partial(check_device, name=name))
         for name in ("params:device", "params:autoencoder", "params:diffusion", "params:evaluation")
     ),
+    (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
+    (frozenset({"params:pretrain.denoiser", "benchmark"}), check_latents_of_prior),
+    (frozenset({"params:methods", "params:method", "benchmark"}), check_method),
+    (frozenset({"prior", "benchmark"}), check_prior),
+    (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
+    (frozenset({"params:trainings", "benchmark"}), check_trainings),
+    (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
+    # From here on images are looked at, which takes long where there are many.
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))
-        for name in ("train_images", "test_images", "evaluated_images")
+        for name in ("evaluated_images", "test_images", "train_images")
     ),
     *(
         (frozenset({name}), partial(check_finished, name=name))
@@ -52,18 +74,16 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
             "analysis",
         )
     ),
+    (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
-    (frozenset({"evaluated_images", "benchmark"}), check_readable),
-    (frozenset({"params:trainings", "benchmark"}), check_trainings),
-    (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
-    (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
-    (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
-    (frozenset({"params:methods", "params:method", "benchmark"}), check_method),
-    (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
+    (
+        frozenset({"train_images", "params:methods", "params:method", "benchmark"}),
+        check_real_images,
+    ),
 )
-"""What a run must read for a check to apply, and the check."""
+"""What a run must read for a check to apply, and the check; those that take longest come last."""
 
 
 def check_inputs(inputs: Inputs) -> None:

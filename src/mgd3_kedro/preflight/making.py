@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgd3_kedro.preflight.inputs import Inputs
+
+if TYPE_CHECKING:
+    from mgd3_kedro.pipelines.guided_generate.plan import Plan
 
 logger = logging.getLogger(__name__)
 
 
 def check_method(inputs: Inputs) -> None:
-    """Refuse a method, procedure or setting that does not exist or fit, or lacks its teacher.
+    """Refuse a method, procedure or setting that does not exist or fit, or lacks its models.
 
     Source: ours.
     """
-    from mgd3_kedro.evaluation.settings import side_of
     from mgd3_kedro.evaluation.teacher import count_numbered
+
+    plan = _plan(inputs)
+    if plan.remark:
+        logger.warning(plan.remark)
+    if plan.try_model and "prior" in inputs:
+        plan.try_model(inputs["prior"].load())
+    if plan.try_teacher and "teacher" in inputs:
+        teacher = inputs["teacher"].load()
+        inputs["benchmark"].check_numbers(str(teacher.path), count_numbered(teacher.path))
+        plan.try_teacher(teacher)
+
+
+def check_real_images(inputs: Inputs) -> None:
+    """Refuse a method that takes more real images than a class has.
+
+    Raises:
+        ValueError: Naming the smallest class.
+
+    Source: ours.
+    """
+    needed = _plan(inputs).least_images
+    wnid, partition = min(inputs["train_images"].items(), key=lambda item: item[1].count)
+    if partition.count < needed:
+        raise ValueError(
+            f"ipc: expected at least {needed} real images of each class for {inputs['params:ipc']} "
+            f"by {inputs['params:method']}, class {wnid} has {partition.count}; lower ipc"
+        )
+
+
+def _plan(inputs: Inputs) -> Plan:
+    from mgd3_kedro.evaluation.settings import side_of
     from mgd3_kedro.pipelines.guided_generate.plan import Common
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
@@ -33,26 +67,7 @@ def check_method(inputs: Inputs) -> None:
         checkpoints="",
         **{name: inputs[f"params:{name}"] for name in names},
     )
-    plan = plan_method(inputs["params:method"], inputs["params:methods"], common)
-    if plan.remark:
-        logger.warning(plan.remark)
-    if "train_images" in inputs:
-        _check_real_images(inputs, plan.least_images)
-    if plan.try_model and "prior" in inputs:
-        plan.try_model(inputs["prior"].load())
-    if plan.try_teacher and "teacher" in inputs:
-        teacher = inputs["teacher"].load()
-        benchmark.check_numbers(str(teacher.path), count_numbered(teacher.path))
-        plan.try_teacher(teacher)
-
-
-def _check_real_images(inputs: Inputs, needed: int) -> None:
-    wnid, partition = min(inputs["train_images"].items(), key=lambda item: item[1].count)
-    if partition.count < needed:
-        raise ValueError(
-            f"ipc: expected at least {needed} real images of each class for {inputs['params:ipc']} "
-            f"by {inputs['params:method']}, class {wnid} has {partition.count}; lower ipc"
-        )
+    return plan_method(inputs["params:method"], inputs["params:methods"], common)
 
 
 def check_device(inputs: Inputs, name: str) -> None:
@@ -91,6 +106,31 @@ def check_given_autoencoder(inputs: Inputs) -> None:
         from mgd3_kedro.backbones.weights import check_component
 
         check_component(AutoencoderKL, Path(folder))
+
+
+def check_latents_of_prior(inputs: Inputs) -> None:
+    """Refuse an autoencoder or a denoiser to be trained that fits neither images nor latents.
+
+    Raises:
+        ValueError: Naming the setting.
+
+    Source: ours.
+    """
+    import torch
+    from diffusers import AutoencoderKL
+
+    from mgd3_kedro.training.autoencoder import build_autoencoder
+    from mgd3_kedro.training.denoiser import build_denoiser
+
+    config, benchmark = inputs["params:pretrain.autoencoder"], inputs["benchmark"]
+    with torch.device("meta"):
+        if config.given:
+            model = AutoencoderKL.from_config(AutoencoderKL.load_config(config.given))
+        else:
+            model = build_autoencoder(config, benchmark.image_size)
+        side = benchmark.image_size // 2 ** (len(model.config.block_out_channels) - 1)
+        shape = (model.config.latent_channels, side, side)
+        build_denoiser(inputs["params:pretrain.denoiser"], shape, len(benchmark.classes))
 
 
 def check_finished(inputs: Inputs, name: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from mgd3_kedro.checks import check_count, unknown_name
 
 ONE_PER_CORE = -1
+OF_IMAGES = ("data", "bad_images")
+"""Parameters about how images are read."""
 VARIANTS = (
     "variant",
     "images_variant",
@@ -46,6 +48,27 @@ def check_known_parameters(
             check_known_parameters(value, known[name], f"{group}{name}.")
 
 
+def check_used(given: Iterable[str], used: Iterable[str], benchmark: str) -> None:
+    """Refuse parameters about images that an environment does not look at.
+
+    Args:
+        given: Names of the parameters of the command line.
+        used: Those of `OF_IMAGES` among them that change what is read.
+        benchmark: Of the environment.
+
+    Raises:
+        ValueError: Naming the parameter.
+
+    Source: ours.
+    """
+    for name in OF_IMAGES:
+        if name in given and name not in used:
+            raise ValueError(
+                f"{name}: expected an environment that reads images from files, got that of "
+                f"{benchmark}, which has its own; name another, as --env custom for your images"
+            )
+
+
 def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
 
@@ -59,9 +82,16 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
     Source: ours.
     """
     # Together they name a folder: one that is not above the others.
-    for name, pattern in (("method", r"\w[\w.+=-]*"), *((v, r"[\w.+=-]*") for v in VARIANTS)):
-        if not re.fullmatch(pattern, str(value := parameters.get(name, ""))):
+    of_folders = (("benchmark", r"\w[\w.+=-]*"), ("method", r"\w[\w.+=-]*"))
+    for name, pattern in (*of_folders, *((v, r"[\w.+=-]*") for v in VARIANTS)):
+        if not re.fullmatch(pattern, str(value := parameters.get(name, "x"))):
             raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
+    theirs, method = parameters.get("images"), parameters.get("method")
+    if theirs is not None and method in parameters.get("methods", ()):
+        raise ValueError(
+            f"method: expected a name of your own for the images in {theirs}, as method=theirs, "
+            f"got {method}, which is a method of this project"
+        )
     for name in ("protocol", "preset"):
         if (value := parameters["evaluation"][name]) != parameters[name]:
             raise ValueError(

@@ -160,7 +160,7 @@ def plan_sweep(request: Request, name: str | None) -> Plan:
     return Plan(
         name or _name(request, axes),
         context.project_path,
-        context.config_loader["globals"]["benchmark"],
+        context.params["benchmark"],
         context.config_loader["mlflow"]["tracking"]["experiment"]["name"],
         request,
         axes,

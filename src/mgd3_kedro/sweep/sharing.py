@@ -6,28 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mgd3_kedro.datasets.fingerprint import digest
-
-PLACES = ("filepath", "path", "model")
-"""What a catalog entry calls the place of its data."""
-
-
-class MakingNode(Protocol):
-    """A node of a pipeline."""
-
-    @property
-    def name(self) -> str:
-        """Unlike that of any other."""
-
-    @property
-    def inputs(self) -> list[str]:
-        """Catalog entries and parameters it reads."""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Catalog entries it makes."""
+from mgd3_kedro.preflight import MakingNode, place_of
 
 
 @dataclass(frozen=True)
@@ -44,8 +26,7 @@ class Configuration:
 
     def place(self, name: str) -> str | None:
         """Return where an entry is kept, None for memory."""
-        entry = self.entry(name)
-        return next((str(entry[key]) for key in PLACES if entry.get(key)), None)
+        return place_of(self.entry(name))
 
 
 class Lineage:

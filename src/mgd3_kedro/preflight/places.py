@@ -1,0 +1,73 @@
+"""Where what a run reads and writes is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+PLACES = ("filepath", "path", "model")
+"""What a catalog entry calls the place of its data."""
+
+
+class MakingNode(Protocol):
+    """A node of a pipeline."""
+
+    @property
+    def name(self) -> str:
+        """Unlike that of any other."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Catalog entries and parameters it reads."""
+
+    @property
+    def outputs(self) -> list[str]:
+        """Catalog entries it writes."""
+
+
+def place_of(entry: Mapping[str, Any]) -> str | None:
+    """Return where a catalog entry is kept, None for memory."""
+    return next((str(entry[key]) for key in PLACES if entry.get(key)), None)
+
+
+def check_order(nodes: Iterable[MakingNode], place: Callable[[str], str | None]) -> None:
+    """Refuse nodes that read a place in which others write, where neither waits for the other.
+
+    Kedro orders nodes by the names of what they read and write: under another name it would read
+    what an earlier run left there.
+
+    Args:
+        nodes: All that run.
+        place: Name of a catalog entry -> where it is kept, None for memory.
+
+    Raises:
+        ValueError: Naming both nodes and the place.
+
+    Source: ours.
+    """
+    known = list(nodes)
+    makers = {name: node for node in known for name in node.outputs}
+    written = {name: where for name in makers if (where := place(name))}
+    for reader in known:
+        for name in reader.inputs:
+            folder = None if name in makers or name.startswith("param") else place(name)
+            for output, where in written.items() if folder else ():
+                writer = makers[output]
+                if Path(where).is_relative_to(folder or "") and not _ordered(
+                    reader, writer, makers
+                ):
+                    raise ValueError(
+                        f"pipelines: {reader.name} would read {folder} before {writer.name} of "
+                        "the same run writes it; run one after the other, or a pipeline that "
+                        "joins them, as distill"
+                    )
+
+
+def _ordered(one: MakingNode, other: MakingNode, makers: Mapping[str, MakingNode]) -> bool:
+    return one is other or _waits(one, other, makers) or _waits(other, one, makers)
+
+
+def _waits(node: MakingNode, other: MakingNode, makers: Mapping[str, MakingNode]) -> bool:
+    before = [makers[name] for name in node.inputs if name in makers]
+    return any(one is other or _waits(one, other, makers) for one in before)
