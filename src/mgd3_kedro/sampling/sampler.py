@@ -14,6 +14,7 @@ from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
 from mgd3_kedro.sampling.guidance.context import group_mates
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
+from mgd3_kedro.sampling.progress import StepLog
 from mgd3_kedro.sampling.settings import SamplingConfig
 
 NOTHING_MEASURED: Mapping[str, torch.Tensor] = MappingProxyType({})
@@ -87,6 +88,7 @@ def denoise(
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]
     latents, first = start(backbone, modes, noise, config.noise_strength)
+    progress = StepLog(len(modes), first + 1)
     for index in range(first, -1, -1):
         step = backbone.step(index, latents, conditions)
         latents = step.prev_mean
@@ -94,6 +96,7 @@ def denoise(
             latents = latents + DRIFTS[name](step, scale, context)
         if index > 0:
             latents = latents + step.std * _noise(modes, generators)
+        progress(first + 1 - index)
     return latents.cpu()
 
 
