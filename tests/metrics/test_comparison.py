@@ -40,9 +40,19 @@ def compare(config, *rows):
     return compare_groups(pd.concat(rows, ignore_index=True), config).set_index("method")
 
 
+def test_seeds_that_made_the_same_images_are_one_data_set(make_config):
+    rows = make_rows("a", [60.0, 70.0, 80.0]).assign(data_set=["x", "x", "y"])
+    line = compare(make_config(), rows).loc["a"]
+    assert line[["trainings", "data_sets"]].tolist() == [3, 2]
+    same = compare(make_config(), make_rows("a", [60.0, 70.0, 80.0], seeds=[0, 0, 1])).loc["a"]
+    assert line["top1_last_low"] == same["top1_last_low"]
+    unknown = make_rows("a", [60.0, 70.0, 80.0]).assign(data_set=[None, "x", "x"])
+    assert compare(make_config(), unknown).loc["a", "data_sets"] == 2
+
+
 def test_a_group_has_its_counts_means_and_population_deviations(make_config):
     line = compare(make_config(), make_rows("a", [60.0, 70.0, 80.0], seeds=[0, 0, 1])).loc["a"]
-    assert line[["trainings", "seeds", "diverged"]].tolist() == [3, 2, 0]
+    assert line[["trainings", "data_sets", "diverged"]].tolist() == [3, 2, 0]
     assert line["top1_last_mean"] == 70
     assert line["top1_best_mean"] == 71
     assert line["top1_last_std"] == pytest.approx(math.sqrt(200 / 3))
@@ -93,7 +103,7 @@ def test_what_diverged_is_counted_and_named_and_not_averaged(make_config):
         outcome=["finished", "diverged at step 7", "finished"]
     )
     line = compare(make_config(), rows).loc["a"]
-    assert line[["trainings", "seeds", "diverged", "top1_last_mean"]].tolist() == [2, 2, 1, 62]
+    assert line[["trainings", "data_sets", "diverged", "top1_last_mean"]].tolist() == [2, 2, 1, 62]
     assert line["diverged_trainings"] == "seed 1, training 1: diverged at step 7"
 
 

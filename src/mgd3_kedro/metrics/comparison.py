@@ -83,7 +83,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
         config: How methods are compared.
 
     Returns:
-        The group's keys; `trainings` and `seeds` (data sets) that are averaged; `diverged`, how
+        The group's keys; `trainings` and `data_sets` that are averaged; `diverged`, how
         many are not, and which; mean, population standard deviation and interval of the mean
         (`_low`, `_high`, empty for one training) of both accuracies; means of `FURTHER`;
         `among_best` by the headline (never the whole train split); robust scores of the headline.
@@ -129,16 +129,17 @@ def _describe_group(
 ) -> tuple[dict[str, Any], Draws | None]:
     finished = find_finished(group)
     kept = group[finished]
+    data_sets = name_data_sets(kept)
     line = {
         **about,
         "trainings": len(kept),
-        "seeds": int(kept["seed"].nunique(dropna=False)),
+        "data_sets": int(data_sets.nunique(dropna=False)),
         "diverged": int((~finished).sum()),
         "diverged_trainings": "; ".join(map(_name_training, group[~finished].to_dict("records"))),
     }
     draws: dict[str, Draws | None] = {}
     for kind in ACCURACIES:
-        values = [part.to_numpy(float) for _, part in kept.groupby("seed", dropna=False)[kind]]
+        values = [part.to_numpy(float) for _, part in kept.groupby(data_sets, dropna=False)[kind]]
         low = high = np.nan
         draws[kind] = None
         if len(kept) > 1:
@@ -150,6 +151,17 @@ def _describe_group(
         line |= {f"{kind}_mean": mean, f"{kind}_std": std, f"{kind}_low": low, f"{kind}_high": high}
     line |= {f"{column}_mean": float(kept[column].astype(float).mean()) for column in FURTHER}
     return line, draws[config.headline]
+
+
+def name_data_sets(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return what tells data sets apart: their images; the seed, where rows do not have that.
+
+    A method that draws nothing makes the same data set whatever the seed.
+
+    Source: ours.
+    """
+    seeds = rows["seed"].astype(str)
+    return rows["data_set"].where(rows["data_set"].notna(), seeds) if "data_set" in rows else seeds
 
 
 def _mark_best(

@@ -138,7 +138,7 @@ def _describe_cells(measured: pd.DataFrame, config: CompareConfig) -> str:
         return "top-1 accuracy in percent"
     trainings, seeds = (
         _count(finished["trainings"], "training"),
-        _count(finished["seeds"], "data set"),
+        _count(finished["data_sets"], "data set"),
     )
     shown = f"{config.headline} in percent, mean ± population standard deviation over {trainings}"
     bold = f"the {100 * config.confidence:g} % bootstrap interval of the difference"

@@ -70,7 +70,7 @@ def compare_methods(
     further = [column for column in REPORTED_COLUMNS.values() if column not in table]
     table = table.reindex(columns=[*table.columns, *further])
     table["among_best"] = table["among_best"].eq(True)
-    counts, numbers = ["trainings", "seeds", "diverged"], ["reported_top1", "reported_std"]
+    counts, numbers = ["trainings", "data_sets", "diverged"], ["reported_top1", "reported_std"]
     table[counts] = table[counts].fillna(0).astype(int)
     table[numbers] = table[numbers].astype(float)
     first = ["split", "benchmark", "ipc", "origin"]

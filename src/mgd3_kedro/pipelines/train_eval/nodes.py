@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_e
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import KNOBS, Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task
+from mgd3_kedro.stages import Partition, Stage, Task, name_together
 
 LESSONS = 10
 """Parts that stored labels are written in."""
@@ -156,6 +156,7 @@ def train_networks(
     fit = fit_of(config, benchmark.image_size)
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
+    data_set = name_together(images)
     tasks = {}
     for network in trainings.networks:
         for repeat in range(trainings.repeats):
@@ -173,6 +174,7 @@ def train_networks(
                 "training_seed": training_seed,
                 "variant": variant,
                 "image_size": fit.size,
+                "data_set": data_set,
                 **{knob: facts.get(knob) for knob in KNOBS},
                 "mode_weight_exponent": exponent or None,
             }
