@@ -74,6 +74,16 @@ def test_every_method_of_the_readme_is_the_mean_of_committed_rows(short):
         assert f"| `{method}` | {last} | {best} |\n" in text
 
 
+def test_every_number_of_images_per_class_is_a_mean_of_committed_rows(short, results):
+    of_several = short[short["ipc"] != 10]["method"].unique()
+    assert len(of_several) == 5
+    for method, of in short[short["method"].isin(of_several)].groupby("method"):
+        seeds = {ipc: set(part["seed"]) for ipc, part in of.groupby("ipc")}
+        assert seeds == {1: FIVE, 10: FIVE, 50: {0, 1}}
+        cells = " | ".join(spread(part["top1_last"]) for _, part in of.groupby("ipc"))
+        assert f"| `{method}` | {cells} |\n" in results
+
+
 def test_what_is_not_separated_from_the_best_is_what_the_page_names(results):
     table = pd.read_csv(RESULTS / "mnist_table.csv")
     table = table[(table["preset"] == "short") & (table["ipc"] == 10)]
