@@ -11,6 +11,7 @@ from typing import Any
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -86,8 +87,16 @@ class PreflightHooks:
 def _image_parameters(loader: AbstractConfigLoader, given: Mapping[str, Any]) -> set[str]:
     """Return which of the parameters about images reach the train images of an environment."""
     asked = [name for name in OF_IMAGES if name in given]
-    loader.runtime_params = {**given, **{name: f"<{name}>" for name in asked}}
-    entry = str(loader["catalog"]["train_images"]) if asked else ""
+    if not asked:
+        return set()
+    # A loader keeps the parameters it was first asked with.
+    marked = type(loader)(
+        conf_source=loader.conf_source,
+        env=loader.env,
+        runtime_params={**given, **{name: f"<{name}>" for name in asked}},
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    entry = str(marked["catalog"]["train_images"])
     return {name for name in asked if f"<{name}>" in entry}
 
 

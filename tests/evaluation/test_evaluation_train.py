@@ -373,7 +373,8 @@ def test_an_unknown_network_or_an_impossible_seed_is_refused(train):
 def test_images_that_count_for_nothing_teach_nothing(protocol, make_config, make_data, teacher):
     data, test = make_data(4), make_data(7, seed=1)
     weights = torch.tensor([1.0, 1, 1, 0]).repeat(3)
-    config = make_config(protocol=protocol, epochs=2, batch_size=12, cutmix=False)
+    unmixed = {} if protocol == "glad" else {"cutmix": False}
+    config = make_config(protocol=protocol, epochs=2, batch_size=12, **unmixed)
     labels = teacher if protocol == "soft" else given_labels
     states = []
     for noise in (0, 1):

@@ -39,6 +39,7 @@ PROVENANCE = [
     "class_index",
     "class_name",
     "image",
+    "ipc",
     "seed",
     "mode",
     "mode_member_count",

@@ -37,7 +37,7 @@ from mgd3_kedro.pipeline_registry import register_pipelines
 from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import inversion
-from mgd3_kedro.preflight.making import check_method
+from mgd3_kedro.preflight.making import check_method, check_real_images
 from mgd3_kedro.records import KNOBS
 from mgd3_kedro.stages import Partition
 
@@ -503,7 +503,9 @@ def check(inputs):
         read = {name: inputs[argument] for argument, name in NODE._inputs.items()}
         changes = {"params:method": method, "params:methods": methods}
         changes |= {"teacher": teacher, "prior": prior}
-        check_method({**read, "params:ipc": IPC, **changes})
+        seen = {**read, "params:ipc": IPC, **changes, "train_images": inputs["train_images"]}
+        check_method(seen)
+        check_real_images(seen)
 
     return check_with
 
