@@ -113,6 +113,20 @@ def test_every_line_of_an_ablation_is_a_mean_of_committed_rows(name, results):
         assert line in results
 
 
+def test_every_option_beyond_the_paper_is_a_mean_of_committed_rows(results):
+    rows = pd.read_csv(RESULTS / "options/mnist_rows.csv")
+    assert set(rows["preset"]) == {"quick"}
+    means = {}
+    for variant, of in rows.fillna({"variant": ""}).groupby("variant"):
+        assert set(of["seed"]) == {0, 1, 2}
+        settings = re.split(r"-(?=mode_guidance_scale|candidate_score)", variant[1:])
+        name = ", ".join(f"`{one}`" for one in settings) if variant else "none (plain `mgd3`)"
+        assert f"| {name} | {' | '.join(spread(of[kind]) for kind in ACCURACIES)} |" in results
+        means[variant] = of["top1_last"].mean()
+    deviation = rows.loc[rows["variant"].isna(), "top1_last"].std(ddof=0)
+    assert max(means.values()) - means[""] < deviation
+
+
 def test_every_knob_of_the_table_is_a_mean_of_committed_rows(results):
     rows = pd.read_csv(RESULTS / "tuning/mnist_ipc10.csv")
     keys = ["method", "guidance_scale", "mode_guidance_scale", "stop_guidance_step"]
