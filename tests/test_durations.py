@@ -1,6 +1,6 @@
 import pytest
 
-from mgd3_kedro.durations import in_words
+from mgd3_kedro.durations import NowAndThen, in_words
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,11 @@ from mgd3_kedro.durations import in_words
 )
 def test_durations_are_said_in_their_two_largest_units(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_the_clock_strikes_once_an_interval():
+    clock = NowAndThen(60.0)
+    assert not clock.is_due()
+    clock._last -= 61
+    assert clock.is_due()
+    assert not clock.is_due()

@@ -1,7 +1,12 @@
-"""Durations for people."""
+"""Durations for people, and what is said to them now and then."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
+
+SECONDS_BETWEEN = 10.0
+"""Least time between two lines about the progress of one thing."""
 UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -16,3 +21,23 @@ def in_words(seconds: float) -> str:
         if number:
             said.append(f"{number} {unit}")
     return " ".join(said[:2]) or "0 s"
+
+
+@dataclass
+class NowAndThen:
+    """Tells when to speak again.
+
+    Args:
+        seconds_between: Least time between two times.
+    """
+
+    seconds_between: float = SECONDS_BETWEEN
+    begun: float = field(default_factory=time.monotonic)
+    _last: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        """Tell whether it is time, and count from now if it is."""
+        now = time.monotonic()
+        due = now - self._last >= self.seconds_between
+        self._last = now if due else self._last
+        return due
