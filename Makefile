@@ -25,8 +25,9 @@ ENV ?= mnist
 comma := ,
 GIVEN := $(if $(DATA),$(comma)data=$(DATA))
 RUN := $(BIN)/kedro run --env $(ENV)
-TRAINING := $(BIN)/kedro sweep --env $(ENV) --pipelines=distill --jobs $(JOBS) --params jobs=1,trainings.repeats=1$(GIVEN)
-SWEEP := $(subst --jobs,--to-nodes=collect_rows --jobs,$(TRAINING))
+sweep = $(BIN)/kedro sweep --env $(ENV) --pipelines=$(1) --jobs $(JOBS) --params jobs=1,trainings.repeats=1$(GIVEN)
+TRAINING := $(call sweep,distill)
+SWEEP := $(call sweep,distill --to-nodes=collect_rows)
 TEACHER := $(RUN) --pipelines=train_teacher --params jobs=1$(GIVEN)
 COMPARE := $(RUN) --pipelines=compare --params
 COMMITTED := results=docs/results,figures=docs/figures
@@ -46,7 +47,7 @@ methods: $(VENV)/installed
 	$(TEACHER)
 	$(TRAINING) --name methods $(SEEDS) --over method=$(METHODS_$(ENV))
 	$(SWEEP) --name other-ipc $(SEEDS) --over method=$(SAMPLED) --over ipc=$(OTHER_IPC_$(ENV))
-	$(subst distill,train_full,$(subst collect_rows,full.collect_rows,$(SWEEP))) --name full $(SEEDS)
+	$(call sweep,train_full --to-nodes=full.collect_rows) --name full $(SEEDS)
 	$(COMPARE) results=docs/results
 	$(RUN) --pipelines=report_methods --params $(COMMITTED)
 
