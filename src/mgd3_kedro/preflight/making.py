@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.preflight.inputs import Inputs
+from mgd3_kedro.preflight.networks import numbered_teacher
 
 if TYPE_CHECKING:
     from mgd3_kedro.pipelines.guided_generate.plan import Plan
@@ -19,17 +20,13 @@ def check_method(inputs: Inputs) -> None:
 
     Source: ours.
     """
-    from mgd3_kedro.evaluation.teacher import count_numbered
-
     plan = _plan(inputs)
     if plan.remark:
         logger.warning(plan.remark)
     if plan.try_model and "prior" in inputs:
         plan.try_model(inputs["prior"].load())
     if plan.try_teacher and "teacher" in inputs:
-        teacher = inputs["teacher"].load()
-        inputs["benchmark"].check_numbers(str(teacher.path), count_numbered(teacher.path))
-        plan.try_teacher(teacher)
+        plan.try_teacher(numbered_teacher(inputs))
 
 
 def check_real_images(inputs: Inputs) -> None:

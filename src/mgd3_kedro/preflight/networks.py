@@ -5,7 +5,7 @@ from __future__ import annotations
 from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
-from mgd3_kedro.records import Benchmark
+from mgd3_kedro.records import Benchmark, ModelFolder
 from mgd3_kedro.stages import Partition
 
 TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}
@@ -64,9 +64,23 @@ def check_teacher_of(inputs: Inputs) -> None:
 
     Source: ours.
     """
-    from mgd3_kedro.evaluation.teacher import count_numbered, load_teacher
+    from mgd3_kedro.evaluation.teacher import load_teacher
 
     config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
-    teacher = inputs["teacher"].load()
-    benchmark.check_numbers(str(teacher.path), count_numbered(teacher.path))
-    load_teacher(teacher, benchmark.classes, config.side_of(benchmark.image_size))
+    size = config.side_of(benchmark.image_size)
+    load_teacher(numbered_teacher(inputs), benchmark.classes, size)
+
+
+def numbered_teacher(inputs: Inputs) -> ModelFolder:
+    """Return the teacher, if it is known which of its classes it is asked for.
+
+    Raises:
+        ValueError: If it knows classes by number, and those of the benchmark have none.
+
+    Source: ours.
+    """
+    from mgd3_kedro.evaluation.teacher import count_numbered
+
+    teacher: ModelFolder = inputs["teacher"].load()
+    inputs["benchmark"].check_numbers(str(teacher.path), count_numbered(teacher.path))
+    return teacher
