@@ -15,8 +15,19 @@ import torch
 
 from mgd3_kedro.checks import check_latents
 
-RUN_KEYS = ("benchmark", "ipc", "method", "backbone", "network", "protocol", "preset", "seed")
-"""What identifies a training: the leading columns of every result row."""
+RUN_KEYS = (
+    "benchmark",
+    "image_size",
+    "ipc",
+    "method",
+    "backbone",
+    "network",
+    "protocol",
+    "preset",
+    "seed",
+)
+"""What identifies a training, the leading columns of every result row; `image_size` is the side of
+what the network sees, in pixels."""
 
 
 KNOBS = (

@@ -37,9 +37,15 @@ def read_published():
     return pd.DataFrame(
         [
             {"benchmark": "x", "ipc": 50, "method": "a", "backbone": "y", "network": "x"}
-            | {"protocol": "x", "top1": 66.4, "std": 2.4, "source": "Table 1"},
+            | {"image_size": "x", "protocol": "x", "top1": 66.4, "std": 2.4, "source": "Table 1"},
             {"benchmark": "z", "ipc": 50, "method": "b", "backbone": "y", "network": "x"}
-            | {"protocol": "x", "top1": 60.0, "std": math.nan, "source": "Table 1"},
+            | {
+                "image_size": "x",
+                "protocol": "x",
+                "top1": 60.0,
+                "std": math.nan,
+                "source": "Table 1",
+            },
         ]
     )
 
@@ -129,8 +135,17 @@ def test_the_shipped_published_results_are_percents_under_known_names():
     for row in rows:
         assert row["network"] in {*NETWORKS, "cross_architecture"}
         assert row["protocol"] in PROTOCOLS
+        assert row["image_size"] == ("128" if row["protocol"] == "glad" else "224")
         assert row["source"]
         assert 0 < float(row["top1"]) < 100
         assert 0 <= float(row["std"] or 0) < 10
     known = {key[:6]: row["top1"] for key, row in zip(keys, rows, strict=True)}
     assert known["imagenette", "10", "mgd3", "dit_xl_2", "resnet_ap10", "hard"] == "66.4"
+
+
+def test_trainings_on_another_size_of_image_are_other_trainings():
+    rows = [make_rows("a", [1.0, 1.0], image_size=size) for size in (128.0, 224.0)]
+    gathered = gather_rows({"r": lambda: rows[0]}, {"earlier": lambda: rows[1]})
+    assert gathered["image_size"].tolist() == [128.0, 128.0, 224.0, 224.0]
+    table = compare_methods(gathered, {}, CONFIG, "test")
+    assert table["top1_last_mean"].tolist() == [1.0, 1.0]

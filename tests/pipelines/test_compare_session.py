@@ -8,7 +8,13 @@ from tiny_project import run, runs_of
 
 from mgd3_kedro.records import ROW_COLUMNS
 
-HEAD = {"benchmark": "mnist", "backbone": "dit", "network": "convnet1", "protocol": "hard"}
+HEAD = {
+    "benchmark": "mnist",
+    "image_size": 32,
+    "backbone": "dit",
+    "network": "convnet1",
+    "protocol": "hard",
+}
 
 
 def write_run(project, method, ipc, values, backbone="dit", folder=None):
@@ -32,8 +38,8 @@ def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     write_run(project, "theirs", 10, [20.0], folder="theirs-long")
     published = project / "data/01_raw/published"
     published.mkdir(parents=True)
-    head = "benchmark,ipc,method,backbone,network,protocol,top1,std,source\n"
-    (published / "mine.csv").write_text(f"{head}mnist,10,dm,,convnet1,hard,50.0,,A paper\n")
+    head = "benchmark,image_size,ipc,method,backbone,network,protocol,top1,std,source\n"
+    (published / "mine.csv").write_text(f"{head}mnist,32,10,dm,,convnet1,hard,50.0,,A paper\n")
     run(project, "compare", results="results")
     made = {path.name for path in (project / "results").iterdir()}
     suffixes = ("rows.csv", "table.csv", "table.md", "table.tex")

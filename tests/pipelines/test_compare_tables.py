@@ -15,6 +15,7 @@ CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard")
 SAME = {
     **dict.fromkeys((*RUN_KEYS, *KNOBS)),
     "benchmark": "im_ten",
+    "image_size": 224,
     "network": "resnet_ap10",
     "protocol": "hard",
     "preset": "paper",
@@ -116,15 +117,15 @@ def test_latex_has_the_same_numbers_and_can_be_set(rows):
     }
     assert latex.startswith("% needs \\usepackage{booktabs}\n")
     assert latex.count("\\midrule") == 2
-    assert "\\label{tab:test-im-ten-resnet-ap10-hard-paper}" in latex
+    assert "\\label{tab:test-im-ten-224-resnet-ap10-hard-paper}" in latex
 
 
 def test_the_caption_says_what_was_measured(rows):
     (caption,) = parse_markdown(write(rows)[0])
     assert caption == (
-        "im_ten, test split, resnet_ap10, protocol hard, preset paper: top1_best in percent, "
-        "mean ± population standard deviation over 1 to 2 trainings on 1 to 2 data sets; bold: not "
-        "separated from the best by the 95 % bootstrap interval of the difference."
+        "im_ten, test split, resnet_ap10 at 224 px, protocol hard, preset paper: top1_best in "
+        "percent, mean ± population standard deviation over 1 to 2 trainings on 1 to 2 data sets; "
+        "bold: not separated from the best by the 95 % bootstrap interval of the difference."
     )
     (caption,) = parse_latex(write(rows)[1])
     assert r"top1\_best in percent, mean $\pm$ population" in caption
@@ -138,9 +139,12 @@ def test_the_headline_is_what_is_shown(rows):
     assert table["mgd3"]["ipc 10"] == "**65.5 ± 0.5**"
 
 
-@pytest.mark.parametrize("key", ["network", "protocol", "preset"])
-def test_what_cannot_be_compared_is_in_tables_of_its_own(key):
-    rows = [*make_rows("a", [60.0], 10), *make_rows("a", [70.0], 10, **{key: "other"})]
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [("image_size", 128), ("network", "vgg11"), ("protocol", "soft"), ("preset", "short")],
+)
+def test_what_cannot_be_compared_is_in_tables_of_its_own(key, other):
+    rows = [*make_rows("a", [60.0], 10), *make_rows("a", [70.0], 10, **{key: other})]
     markdown, latex = write(rows)
     found = parse_markdown(markdown)
     assert sorted(table["a"]["ipc 10"] for table in found.values()) == ["60.0", "70.0"]
@@ -177,7 +181,7 @@ def test_lines_of_one_name_are_told_apart_by_what_differs():
 
 
 def make_published(name, top1, ipc, std=1.0, **changes):
-    same = {key: SAME[key] for key in ("benchmark", "network", "protocol")}
+    same = {key: SAME[key] for key in ("benchmark", "image_size", "network", "protocol")}
     found = {"method": name, "ipc": ipc, "top1": top1, "std": std, "source": "Paper Table 1"}
     return {**same, "backbone": None, **found, **changes}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.metrics.comparison import METHOD_KEYS, TABLE_KEYS, CompareConfig
+from mgd3_kedro.metrics.comparison import METHOD_KEYS, TABLE_KEYS, CompareConfig, as_text
 from mgd3_kedro.metrics.robust import FULL
 from mgd3_kedro.pipelines.compare.labels import REPORTED, label_methods
 
@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """What may be compared: one benchmark, split, network, protocol and preset.
+    """What may be compared: one benchmark, split, image size, network, protocol, preset.
 
     Args:
         name: The same for no two tables of a comparison.
@@ -76,14 +76,14 @@ def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
     Source: ours.
     """
     tables = [
-        _lay_out_table([str(key) for key in keys], lines, config)
-        for keys, lines in comparison.groupby(["split", *TABLE_KEYS])
+        _lay_out_table([as_text(key) for key in keys], lines, config)
+        for keys, lines in comparison.groupby(["split", *TABLE_KEYS], dropna=False)
     ]
     return sorted(tables, key=lambda table: -sum(map(len, table.blocks)))
 
 
 def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConfig) -> Table:
-    split, benchmark, network, protocol, preset = keys
+    split, benchmark, size, network, protocol, preset = keys
     reported, full = lines["origin"] == REPORTED, lines["method"] == FULL
     small = lines if full.all() else lines[~full]
     columns = tuple(sorted({int(ipc) for ipc in small["ipc"]}))
@@ -91,7 +91,8 @@ def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConf
         _lay_out_lines(part, columns, config.headline)
         for part in (lines[~reported & ~full], lines[~reported & full], lines[reported])
     )
-    where = f"{benchmark}, {split} split, {network}, protocol {protocol}, preset {preset}"
+    seen_by = f"{network} at {size} px" if size else network
+    where = f"{benchmark}, {split} split, {seen_by}, protocol {protocol}, preset {preset}"
     return Table(
         name="-".join(keys),
         caption=f"{where}: {_describe_cells(lines[~reported], config)}.",

@@ -43,6 +43,7 @@ def gather_rows(runs: Tables, earlier: Tables) -> pd.DataFrame:
     variants = rows["variant"] if "variant" in rows else pd.Series("", index=rows.index)
     rows["variant"] = variants.astype(object).fillna("")
     rows = rows.drop_duplicates([*RUN_KEYS, "training_seed", "variant"])
+    rows = rows[[*RUN_KEYS, *(column for column in rows if column not in RUN_KEYS)]]
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
 
 
@@ -80,7 +81,7 @@ def compare_methods(
 def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, str]:
     """Write a comparison as Markdown and as LaTeX: methods as lines, ipc as columns.
 
-    Different benchmarks, networks, protocols and presets have tables of their own.
+    Different benchmarks, image sizes, networks, protocols and presets have tables of their own.
 
     Source: ours.
     """

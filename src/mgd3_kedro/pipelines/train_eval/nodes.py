@@ -164,6 +164,7 @@ def train_networks(
             training_seed = seed * trainings.repeats + repeat
             row = {
                 "benchmark": benchmark.name,
+                "image_size": fit.size,
                 "ipc": images_per_class(images),
                 "method": method,
                 "backbone": backbone,
@@ -173,7 +174,6 @@ def train_networks(
                 "seed": seed,
                 "training_seed": training_seed,
                 "variant": variant,
-                "image_size": fit.size,
                 "data_set": data_set,
                 **{knob: facts.get(knob) for knob in KNOBS},
                 "mode_weight_exponent": exponent or None,
