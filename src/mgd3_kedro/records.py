@@ -17,6 +17,7 @@ from mgd3_kedro.checks import check_latents
 
 RUN_KEYS = (
     "benchmark",
+    "split",
     "image_size",
     "ipc",
     "method",
@@ -26,8 +27,10 @@ RUN_KEYS = (
     "preset",
     "seed",
 )
-"""What identifies a training, the leading columns of every result row; `image_size` is the side of
-what the network sees, in pixels."""
+"""What identifies a training: the leading columns of every result row.
+
+`split` is what was tested on, `image_size` the side of what the network sees, in pixels.
+"""
 
 
 KNOBS = (

@@ -10,7 +10,14 @@ KEYS = ("method", "backbone", "scale")
 
 def make_table(*lines):
     columns = ["method", "protocol", "ipc", "accuracy", "trainings"]
-    same = {"benchmark": "b", "image_size": 32, "network": "n", "preset": "p", "backbone": "dit"}
+    same = {
+        "benchmark": "b",
+        "split": "s",
+        "image_size": 32,
+        "network": "n",
+        "preset": "p",
+        "backbone": "dit",
+    }
     same["scale"] = math.nan
     return pd.DataFrame([{**same, **dict(zip(columns, line, strict=True))} for line in lines])
 
@@ -98,7 +105,7 @@ def test_a_reference_that_did_not_finish_is_a_missing_one():
     assert score(table)["ior"].isna().all()
 
 
-@pytest.mark.parametrize("key", ["image_size", "network", "preset", "benchmark"])
+@pytest.mark.parametrize("key", ["split", "image_size", "network", "preset", "benchmark"])
 def test_references_of_another_network_or_length_do_not_count(key):
     table = make_table(("random", "hard", 10, 50.0, 1), ("mgd3", "hard", 10, 60.0, 1))
     table[key] = ["one", "other"]

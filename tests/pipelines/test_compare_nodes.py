@@ -15,7 +15,7 @@ CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard")
 
 
 def make_rows(method, last, *, ipc=10, scale=None, **changes):
-    keys = {**dict.fromkeys(RUN_KEYS, "x"), "ipc": ipc, "method": method}
+    keys = {**dict.fromkeys(RUN_KEYS, "x"), "split": "test", "ipc": ipc, "method": method}
     knobs = {**dict.fromkeys(KNOBS), "mode_guidance_scale": scale}
     return pd.DataFrame(
         [
@@ -77,7 +77,7 @@ def test_rows_of_all_runs_and_ipc_are_gathered_in_order():
         ),
         "rows.csv": lambda: make_rows("b", [3.0]),
     }
-    rows = gather_rows(runs, {})
+    rows = gather_rows(runs, {}, "test")
     assert rows["top1_last"].tolist() == [1.0, 2.0, 3.0, 9.0]
     assert rows["variant"].tolist() == ["-cfg2", "-cfg2", "", ""]
     assert rows.index.tolist() == [0, 1, 2, 3]
@@ -89,23 +89,28 @@ def test_earlier_rows_are_added_and_those_of_a_run_replace_them():
     before = pd.concat([make_rows("a", [1.0, 2.0, 3.0]), make_rows("b", [4.0])]).assign(
         variant=math.nan
     )
-    rows = gather_rows(runs, {"mnist_rows.csv": lambda: before})
+    rows = gather_rows(runs, {"mnist_rows.csv": lambda: before}, "test")
     assert rows["method"].tolist() == ["a", "a", "a", "b"]
     assert rows["top1_last"].tolist() == [5.0, 6.0, 3.0, 4.0]
-    assert gather_rows({}, {"mnist_rows.csv": lambda: before})["top1_last"].tolist() == [1, 2, 3, 4]
+    assert gather_rows({}, {"mnist_rows.csv": lambda: before}, "test")["top1_last"].tolist() == [
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 @pytest.mark.parametrize("runs", [{}, {"a/b": lambda: make_rows("a", [1.0]).iloc[:0]}])
 def test_no_rows_at_all_are_refused_with_what_makes_some(runs):
     message = "found none; run distill first: kedro run --pipelines=distill"
     with pytest.raises(ValueError, match=message):
-        gather_rows(runs, {})
+        gather_rows(runs, {}, "test")
 
 
 def test_published_results_of_the_benchmark_stand_below_and_take_no_part():
     rows = pd.concat([make_rows("a", [60.0, 60.0], ipc=50), make_rows("b", [10.0, 10.0], ipc=50)])
     published = {"some": read_published}
-    table = compare_methods(gather_rows({"r": lambda: rows}, {}), published, CONFIG, "test")
+    table = compare_methods(gather_rows({"r": lambda: rows}, {}, "test"), published, CONFIG, "test")
     assert table["origin"].tolist() == ["measured", "measured", "reported"]
     assert table["among_best"].tolist() == [False, True, False]
     reported = table.iloc[2]
@@ -116,7 +121,7 @@ def test_published_results_of_the_benchmark_stand_below_and_take_no_part():
 
 
 def test_published_results_are_of_the_test_split_alone():
-    rows = gather_rows({"r": lambda: make_rows("a", [60.0, 61.0])}, {})
+    rows = gather_rows({"r": lambda: make_rows("a", [60.0, 61.0], split="holdout")}, {}, "holdout")
     table = compare_methods(rows, {"some": read_published}, CONFIG, "holdout")
     assert table[["split", "origin"]].to_numpy().tolist() == [["holdout", "measured"]]
     assert table["reported_top1"].isna().all()
@@ -145,7 +150,17 @@ def test_the_shipped_published_results_are_percents_under_known_names():
 
 def test_trainings_on_another_size_of_image_are_other_trainings():
     rows = [make_rows("a", [1.0, 1.0], image_size=size) for size in (128.0, 224.0)]
-    gathered = gather_rows({"r": lambda: rows[0]}, {"earlier": lambda: rows[1]})
+    gathered = gather_rows({"r": lambda: rows[0]}, {"earlier": lambda: rows[1]}, "test")
     assert gathered["image_size"].tolist() == [128.0, 128.0, 224.0, 224.0]
     table = compare_methods(gathered, {}, CONFIG, "test")
     assert table["top1_last_mean"].tolist() == [1.0, 1.0]
+
+
+def test_rows_of_another_split_are_left_out():
+    of = {split: make_rows(split, [1.0], split=split) for split in ("test", "holdout")}
+    old = make_rows("old", [1.0]).drop(columns="split")
+    tables = {"options/mnist_rows.csv": lambda: of["holdout"], "old": lambda: old}
+    rows = gather_rows({"r": lambda: of["test"]}, tables, "test")
+    assert rows[["split", "method"]].to_numpy().tolist() == [["test", "old"], ["test", "test"]]
+    with pytest.raises(ValueError, match="of the test split to compare, found none"):
+        gather_rows({}, {"options/mnist_rows.csv": lambda: of["holdout"]}, "test")

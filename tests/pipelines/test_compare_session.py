@@ -10,6 +10,7 @@ from mgd3_kedro.records import ROW_COLUMNS
 
 HEAD = {
     "benchmark": "mnist",
+    "split": "test",
     "image_size": 32,
     "backbone": "dit",
     "network": "convnet1",

@@ -15,6 +15,7 @@ CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard")
 SAME = {
     **dict.fromkeys((*RUN_KEYS, *KNOBS)),
     "benchmark": "im_ten",
+    "split": "test",
     "image_size": 224,
     "network": "resnet_ap10",
     "protocol": "hard",
@@ -117,7 +118,7 @@ def test_latex_has_the_same_numbers_and_can_be_set(rows):
     }
     assert latex.startswith("% needs \\usepackage{booktabs}\n")
     assert latex.count("\\midrule") == 2
-    assert "\\label{tab:test-im-ten-224-resnet-ap10-hard-paper}" in latex
+    assert "\\label{tab:im-ten-test-224-resnet-ap10-hard-paper}" in latex
 
 
 def test_the_caption_says_what_was_measured(rows):

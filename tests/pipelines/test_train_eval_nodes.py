@@ -68,7 +68,7 @@ def plan_trainings(
 ):
     images, given = images or partitions(4), (TEACHER, labels or {}, tmp_path)
     return train_networks(
-        BIRDS, images, fitted_tests(), *given, config, trainings, "ours", "dit", seed, "-b"
+        BIRDS, images, fitted_tests(), *given, config, trainings, "ours", "dit", seed, "-b", "test"
     )
 
 

@@ -23,7 +23,7 @@ ACCURACIES = ("top1_last", "top1_best")
 FURTHER = ("top5_last", "calibration_error", "epochs", "image_steps", "seconds")
 """What else is averaged, where rows have it."""
 
-TABLE_KEYS = ("benchmark", "image_size", "network", "protocol", "preset")
+TABLE_KEYS = ("benchmark", "split", "image_size", "network", "protocol", "preset")
 """What must be the same for accuracies to be compared, apart from the images per class."""
 METHOD_KEYS = ("method", "backbone", *KNOBS)
 GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *KNOBS, "variant")

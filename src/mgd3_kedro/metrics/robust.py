@@ -59,7 +59,7 @@ def add_robust_scores(
     """
     scores = []
     for _, line in table.iterrows():
-        setting = _where(table, line, ("benchmark", "image_size", "network", "preset"))
+        setting = _where(table, line, ("benchmark", "split", "image_size", "network", "preset"))
         own, hard = setting["protocol"] == line["protocol"], setting["protocol"] == hard_protocol
         same_ipc = setting["ipc"] == line["ipc"]
         full = _pool(setting[hard & (setting["method"] == FULL)], accuracy)

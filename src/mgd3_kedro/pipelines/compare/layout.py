@@ -77,13 +77,13 @@ def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
     """
     tables = [
         _lay_out_table([as_text(key) for key in keys], lines, config)
-        for keys, lines in comparison.groupby(["split", *TABLE_KEYS], dropna=False)
+        for keys, lines in comparison.groupby(list(TABLE_KEYS), dropna=False)
     ]
     return sorted(tables, key=lambda table: -sum(map(len, table.blocks)))
 
 
 def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConfig) -> Table:
-    split, benchmark, size, network, protocol, preset = keys
+    benchmark, split, size, network, protocol, preset = keys
     reported, full = lines["origin"] == REPORTED, lines["method"] == FULL
     small = lines if full.all() else lines[~full]
     columns = tuple(sorted({int(ipc) for ipc in small["ipc"]}))

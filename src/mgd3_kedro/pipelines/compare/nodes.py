@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from mgd3_kedro.metrics.comparison import ACCURACIES, CompareConfig, compare_groups, find_finished
+from mgd3_kedro.metrics.comparison import (
+    ACCURACIES,
+    TABLE_KEYS,
+    CompareConfig,
+    compare_groups,
+    find_finished,
+)
 from mgd3_kedro.pipelines.compare.labels import MEASURED, REPORTED
 from mgd3_kedro.pipelines.compare.layout import lay_out
 from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
@@ -19,13 +25,15 @@ PUBLISHED_WITH = {"split": "test", "preset": "paper"}
 REPORTED_COLUMNS = {"top1": "reported_top1", "std": "reported_std", "source": "source"}
 
 
-def gather_rows(runs: Tables, earlier: Tables) -> pd.DataFrame:
+def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
     """Put the rows of all runs into one table.
 
     Args:
         runs: File -> loads its rows.
         earlier: The same of tables that were written before, or on other machines; a training that
             is among the runs too is taken from there.
+        split: What was tested on; rows of others are left out. Rows of an older version do not
+            tell, and are taken for its.
 
     Raises:
         ValueError: If there are none.
@@ -34,9 +42,12 @@ def gather_rows(runs: Tables, earlier: Tables) -> pd.DataFrame:
     """
     found = [load() for tables in (runs, earlier) for load in tables.values()]
     rows = pd.concat(found) if found else pd.DataFrame()
+    tested_on = rows["split"] if "split" in rows else pd.Series(split, index=rows.index)
+    rows = rows.assign(split=tested_on.fillna(split))
+    rows = rows[rows["split"] == split]
     if rows.empty:
         raise ValueError(
-            "expected result rows to compare, found none; run distill first: "
+            f"expected result rows of the {split} split to compare, found none; run distill first: "
             "kedro run --pipelines=distill"
         )
     # Empty in a file is read as missing; rows of an older version have none.
@@ -64,7 +75,7 @@ def compare_methods(
 
     Source: ours.
     """
-    measured = compare_groups(rows, config).assign(split=split, origin=MEASURED)
+    measured = compare_groups(rows, config).assign(origin=MEASURED)
     reported = [_read_published(load()) for load in published.values()]
     table = pd.concat([measured, *reported], ignore_index=True)
     table = table[(table["split"] == split) & table["benchmark"].isin(set(rows["benchmark"]))]
@@ -74,7 +85,7 @@ def compare_methods(
     counts, numbers = ["trainings", "data_sets", "diverged"], ["reported_top1", "reported_std"]
     table[counts] = table[counts].fillna(0).astype(int)
     table[numbers] = table[numbers].astype(float)
-    first = ["split", "benchmark", "ipc", "origin"]
+    first = [*TABLE_KEYS, "ipc", "origin"]
     return table[[*first, *(column for column in table if column not in first)]]
 
 

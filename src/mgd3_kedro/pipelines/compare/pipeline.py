@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 gather_rows,
-                ["all_result_rows", "earlier_result_rows"],
+                ["all_result_rows", "earlier_result_rows", "params:split"],
                 "compared_rows",
                 name="gather_rows",
             ),

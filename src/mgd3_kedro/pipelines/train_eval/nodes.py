@@ -126,6 +126,7 @@ def train_networks(
     backbone: str,
     seed: int,
     variant: str,
+    split: str,
 ) -> Stage:
     """Plan every training.
 
@@ -142,6 +143,7 @@ def train_networks(
         backbone: What they were drawn from.
         seed: Seed of the images.
         variant: What tells images of the same method apart, where its knobs do not.
+        split: What is tested on.
 
     Returns:
         Training -> its result row, curve and confusion matrix.
@@ -164,6 +166,7 @@ def train_networks(
             training_seed = seed * trainings.repeats + repeat
             row = {
                 "benchmark": benchmark.name,
+                "split": split,
                 "image_size": fit.size,
                 "ipc": images_per_class(images),
                 "method": method,

@@ -79,6 +79,7 @@ def _training() -> Pipeline:
                     "params:backbone",
                     "params:seed",
                     "params:variant",
+                    "params:split",
                 ],
                 "trainings",
                 name="train_networks",
