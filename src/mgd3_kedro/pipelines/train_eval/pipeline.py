@@ -6,7 +6,7 @@ from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images, label_images,
 from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy, measure_accuracy
 
 SHARED = ("benchmark", "fitted_test_images", "teacher")
-PARAMETERS = ("backbone", "evaluation", "trainings", "seed", "variant")
+PARAMETERS = ("backbone", "evaluation", "trainings", "seed", "split", "variant")
 
 
 def create_pipeline() -> Pipeline:
