@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -39,20 +39,32 @@ def test_a_benchmark_keeps_the_order_of_labels_and_refuses_any_other():
         Benchmark("b", 32, (make_class(0, "a"), make_class(1, "a")))
 
 
+def make_latents(latents):
+    count = len(latents) if latents.ndim else 0
+    return LatentSet(latents, torch.arange(count), torch.zeros(count, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("name", ["image_numbers", "mirrored"])
+def test_every_latent_stands_for_an_image(name):
+    fits = make_latents(torch.zeros(3, 1, 2, 2))
+    with pytest.raises(ValueError, match=rf"{name}: expected \(3,\), got \(2,\)"):
+        replace(fits, **{name: getattr(fits, name)[:2]})
+
+
 @pytest.mark.parametrize("shape", [(), (4,), (2, 4, 8), (0, 4, 8, 8), (1, 2, 4, 8, 8)])
 def test_latents_of_another_shape_are_refused_at_birth(shape):
     with pytest.raises(ValueError, match=r"latents: expected shape \(N, C, H, W\) with N > 0"):
-        LatentSet(torch.zeros(shape))
+        make_latents(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_latents_that_are_not_finite_are_counted_and_refused(value):
     latents = torch.zeros(5, 1, 2, 2)
-    LatentSet(latents)
+    make_latents(latents)
     latents[1, 0, 0, 0] = value
     latents[3] = value
     with pytest.raises(ValueError, match="latents: expected finite values, got 2 of 5 samples"):
-        LatentSet(latents)
+        make_latents(latents)
 
 
 def test_modes_count_their_members_and_leave_out_what_belongs_to_none():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +67,33 @@ def chunks_of(
     if isinstance(images, LazyImages):
         return images.chunks(size, workers)
     return iter(images.split(size))
+
+
+def mirror(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    """Mirror some of a number of images, left to right.
+
+    Args:
+        images: (B, C, H, W).
+        mirrored: (B,), bool.
+
+    Source: ours.
+    """
+    return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+
+
+def encoded_images(
+    images: torch.Tensor | LazyImages, latents: Mapping[str, torch.Tensor], rows: torch.Tensor
+) -> torch.Tensor:
+    """Return the images that some latents of a class were encoded from, (n, 3, H, W).
+
+    Args:
+        images: (N, 3, H, W), of the class.
+        latents: `image_numbers` (L,), int64, and `mirrored` (L,), bool.
+        rows: (n,), int64, places among the latents.
+
+    Source: ours.
+    """
+    return mirror(images[latents["image_numbers"][rows]], latents["mirrored"][rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,16 +161,25 @@ class LatentSet:
     """Scaled latents of one class.
 
     Args:
-        latents: (N, C, H, W), float32, autoencoder mean times its scaling factor.
+        latents: (L, C, H, W), float32, autoencoder mean times its scaling factor.
+        image_numbers: (L,), int64, places within the class of the images they stand for.
+        mirrored: (L,), bool, whether those are mirrored.
 
     Raises:
-        ValueError: If the shape is not (N, C, H, W) with N > 0, or a value is not finite.
+        ValueError: If the shape is not (L, C, H, W) with L > 0, a value is not finite, or there are
+            more or fewer numbers than latents.
     """
 
     latents: torch.Tensor
+    image_numbers: torch.Tensor
+    mirrored: torch.Tensor
 
     def __post_init__(self) -> None:
         check_latents("latents", self.latents)
+        for name in ("image_numbers", "mirrored"):
+            shape = tuple(getattr(self, name).shape)
+            if shape != (len(self.latents),):
+                raise ValueError(f"{name}: expected ({len(self.latents)},), got {shape}")
 
 
 @dataclass(frozen=True)

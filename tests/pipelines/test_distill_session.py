@@ -425,6 +425,19 @@ def test_every_method_makes_its_own_images(method, copied):
     assert newest.data.metrics["generate/guided_steps"] == 0
 
 
+def test_mirrored_images_are_among_those_that_are_kept_where_latents_are_of_either(copied):
+    run(copied, *GENERATION, method="kmeans_closest", encoding={"flip": "both"})
+    rows = read_table(copied, "provenance", "kmeans_closest")
+    places = rows["nearest_real"]
+    assert set(places // 16) == {0, 1}
+    folder = output(copied, "07_model_output", "kmeans_closest") / "images"
+    for digit in DIGITS:
+        real = read_class(int(digit), *TRAIN)
+        kept = places[rows["wnid"] == digit].tolist()
+        either = torch.cat([real, real.flip(-1)])
+        assert torch.equal(read_images(folder / digit), either[kept])
+
+
 def test_somebodys_images_are_evaluated_and_compared_with_the_others(copied, tmp_path):
     theirs = tmp_path / "theirs"
     for digit in DIGITS:

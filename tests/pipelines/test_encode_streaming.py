@@ -1,12 +1,12 @@
 """Images that are in files give the latents of the same images in memory, chunk by chunk."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from mgd3_kedro.backbones import load_autoencoder
-from mgd3_kedro.images import LazyImages
+from mgd3_kedro.images import LazyImages, encoded_images
 from mgd3_kedro.pipelines.encode.nodes import (
     Encoding,
     EncodingConfig,
@@ -39,25 +39,39 @@ class Decoder:
 
 
 @pytest.fixture
-def encode(model_folder, make_autoencoding):
-    """Encode images of one class."""
+def encode_as(model_folder, make_autoencoding):
+    """Encode images of one class, with what tells which image a latent stands for."""
 
-    def encode_with(images, posterior="mean", workers=0):
-        task = LoadedTask((images, model_folder), asdict(SPEC))
-        settings = Encoding(make_autoencoding(), EncodingConfig(posterior, 0, workers))
-        made = encode_classes({"n1": task}, settings)["n1"]
-        assert made.count == len(images)
-        return made.value["latents"]
+    def encode_with(images, config, spec=SPEC):
+        task = LoadedTask((images, model_folder), asdict(spec))
+        made = encode_classes({spec.wnid: task}, Encoding(make_autoencoding(), config))[spec.wnid]
+        assert made.count == len(made.value["latents"])
+        return made.value
+
+    return encode_with
+
+
+@pytest.fixture
+def encode(encode_as):
+    """Encode images of one class, one latent each."""
+
+    def encode_with(images, posterior="mean", workers=0, flip="none"):
+        value = encode_as(images, EncodingConfig(posterior, flip, 0, workers))
+        assert value["image_numbers"].tolist() == list(range(len(images)))
+        return value["latents"]
 
     return encode_with
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("posterior", ["mean", "sample"])
-def test_latents_are_those_of_images_in_memory_bit_for_bit(encode, images, posterior, workers):
-    expected = encode(images, posterior)
+@pytest.mark.parametrize("flip", ["none", "random"])
+def test_latents_are_those_of_images_in_memory_bit_for_bit(
+    encode, images, flip, posterior, workers
+):
+    expected = encode(images, posterior, flip=flip)
     lazy = LazyImages(Decoder(images), len(images), 16)
-    assert torch.equal(encode(lazy, posterior, workers), expected)
+    assert torch.equal(encode(lazy, posterior, workers, flip), expected)
 
 
 def test_chunks_leave_the_bits_of_one_call(encode, images, model_folder, make_autoencoding):
@@ -84,7 +98,7 @@ def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencodi
             {"n1": Partition(lambda: None, "1", 37)},
             Partition(lambda: model_folder, "0"),
             make_autoencoding(),
-            EncodingConfig("mean", 0, workers),
+            EncodingConfig("mean", "none", 0, workers),
         )
         for workers in (0, 4)
     ]
@@ -94,4 +108,50 @@ def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencodi
 
 def test_fewer_workers_than_none_are_refused():
     with pytest.raises(ValueError, match="workers: expected a number"):
-        EncodingConfig("mean", 0, -1)
+        EncodingConfig("mean", "none", 0, -1)
+
+
+def test_half_of_the_images_are_mirrored_at_random_and_each_latent_is_of_its_image(
+    encode, encode_as, images
+):
+    config = EncodingConfig("mean", "random", 0, 0)
+    value = encode_as(images, config)
+    assert 8 < value["mirrored"].sum() < 29
+    seen = encoded_images(images, value, torch.arange(37))
+    for image, original, mirrored in zip(seen, images, value["mirrored"], strict=True):
+        assert torch.equal(image, original.flip(-1) if mirrored else original)
+    assert torch.equal(value["latents"], encode(seen))
+    again = encode_as(images, config)
+    assert torch.equal(again["mirrored"], value["mirrored"])
+    others = [
+        encode_as(images, EncodingConfig("mean", "random", 1, 0)),
+        encode_as(images, config, replace(SPEC, class_index=5)),
+    ]
+    assert not any(torch.equal(other["mirrored"], value["mirrored"]) for other in others)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_each_image_is_encoded_either_way(encode, encode_as, images, lazy):
+    given = LazyImages(Decoder(images), len(images), 16) if lazy else images
+    value = encode_as(given, EncodingConfig("mean", "both", 0, 0))
+    assert value["image_numbers"].tolist() == [*range(37), *range(37)]
+    assert value["mirrored"].tolist() == [False] * 37 + [True] * 37
+    assert torch.equal(value["latents"], torch.cat([encode(images), encode(images.flip(-1))]))
+    rows = torch.tensor([40, 3])
+    assert torch.equal(
+        encoded_images(given, value, rows), torch.stack([images[3].flip(-1), images[3]])
+    )
+
+
+def test_draws_of_an_image_and_its_mirrored_one_differ(encode_as):
+    # A symmetric image: whatever differs is the draw.
+    image = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    first, second = encode_as(image, EncodingConfig("sample", "both", 0, 0))["latents"]
+    assert not torch.equal(first, second)
+
+
+def test_an_unknown_flip_is_refused_by_name():
+    with pytest.raises(
+        ValueError, match="unknown flip 'boths': expected one of both, none, random; did"
+    ):
+        EncodingConfig("mean", "boths", 0, 0)

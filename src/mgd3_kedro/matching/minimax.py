@@ -36,7 +36,8 @@ def fine_tune(
 
     An interrupted fine-tuning ends as an uninterrupted one does: the checkpoint holds the memories
     too. What is published flips images at random in every epoch and draws their latents; here
-    latents are what they are, so that flipped ones have to be among them. Gradients are clipped
+    latents are what they are, so that those of mirrored images have to be among them, as
+    `encoding.flip` can have it. Gradients are clipped
     to norm 1, which is ours.
 
     Args:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mgd3_kedro.figures import draw_contact_sheet, draw_modes
+from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
@@ -138,7 +139,10 @@ def draw_modes_of_classes(benchmark: Benchmark, modes: Mapping[str, Partition]) 
 
 
 def draw_members(
-    benchmark: Benchmark, train_images: Mapping[str, Partition], modes: Mapping[str, Partition]
+    benchmark: Benchmark,
+    train_images: Mapping[str, Partition],
+    latents: Mapping[str, Partition],
+    modes: Mapping[str, Partition],
 ) -> Image:
     """Draw real images of the first modes of the first classes, one row per mode.
 
@@ -147,12 +151,12 @@ def draw_members(
     rows, names = {}, {}
     for spec in benchmark.classes[:SHEET_CLASSES]:
         assignment = modes[spec.wnid].load()["assignment"]
-        images = train_images[spec.wnid].load()
+        images, encoded = train_images[spec.wnid].load(), latents[spec.wnid].load()
         for mode in range(min(SHEET_MODES, modes[spec.wnid].count)):
             members = torch.nonzero(assignment == mode).flatten()[:SHEET_MEMBERS]
             if not len(members):
                 continue
             row = f"{spec.wnid}/{mode}"
-            rows[row] = images[members].permute(0, 2, 3, 1).numpy()
+            rows[row] = encoded_images(images, encoded, members).permute(0, 2, 3, 1).numpy()
             names[row] = f"{spec.class_name}, mode {mode}"
     return draw_contact_sheet(rows, names, title=f"{benchmark.name}: members of modes")

@@ -21,7 +21,7 @@ def create_pipeline() -> Pipeline:
             node(draw_modes_of_classes, ["benchmark", "modes"], "modes_plot", name="draw_modes"),
             node(
                 draw_members,
-                ["benchmark", "train_images", "modes"],
+                ["benchmark", "train_images", "latents", "modes"],
                 "members_sheet",
                 name="draw_members",
             ),

@@ -11,8 +11,9 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
-from mgd3_kedro.checks import check_choice, check_count
-from mgd3_kedro.images import LazyImages, chunks_of
+from mgd3_kedro.checks import check_choice, check_count, lookup
+from mgd3_kedro.images import LazyImages, chunks_of, encoded_images, mirror
+from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
@@ -21,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 SHOWN_CLASSES = 10
 POSTERIORS = ("mean", "sample")
-POSTERIOR_DRAW = 1
-"""Last number of the key of a draw: no image that is made has one like it."""
+POSTERIOR_DRAW, FLIP_DRAW = 1, 2
+"""Last numbers of the keys of draws: no image that is made has one like them."""
 PROBED_CLASSES = 10
 PROBED_IMAGES = 16
 """Of each probed class: what is decoded again to measure the autoencoder does not grow with the
@@ -36,6 +37,7 @@ class EncodingConfig:
     Args:
         posterior: "mean", or "sample" for a draw, as the released code does with text-to-image
             models.
+        flip: A name of `FLIPS`: which images are mirrored; "random" as in the released code.
         seed: Of the draws.
         workers: Processes that decode image files ahead; 0: none, they are decoded in between.
 
@@ -44,11 +46,13 @@ class EncodingConfig:
     """
 
     posterior: str
+    flip: str
     seed: int
     workers: int = neutral()
 
     def __post_init__(self) -> None:
         check_choice("posterior", self.posterior, POSTERIORS)
+        lookup(FLIPS, self.flip, "flip")
         check_count("seed", self.seed, 0, 2**32 - 1)
         check_count("workers", self.workers, 0)
 
@@ -106,7 +110,8 @@ def encode_images(
         config: Which latent stands for an image.
 
     Returns:
-        wnid -> latents (N, C, H, W), scaled.
+        wnid -> `latents` (L, C, H, W), scaled; the number of the image that each stands for and
+        whether that is mirrored, `image_numbers` and `mirrored` (L,).
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -130,10 +135,10 @@ def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[
         images, model = task.inputs
         autoencoder = load_autoencoder(model, settings.autoencoder)
         try:
-            latents = LatentSet(_encode(autoencoder, images, task.about, settings.config)).latents
+            encoded = _encode(autoencoder, images, task.about, settings.config)
         except ValueError as error:
             raise ValueError(f"class {wnid}: {error}") from error
-        made[wnid] = Made({"latents": latents}, len(latents))
+        made[wnid] = Made(vars(encoded), len(encoded.latents))
     return made
 
 
@@ -159,8 +164,9 @@ def measure_encoding(
     step = -(-len(benchmark.wnids) // PROBED_CLASSES)
     psnr = []
     for wnid in benchmark.wnids[::step]:
-        images = train_images[wnid].load()[:PROBED_IMAGES]
-        of_class = latents[wnid].load()["latents"][: len(images)]
+        stored = latents[wnid].load()
+        of_class = stored["latents"][:PROBED_IMAGES]
+        images = encoded_images(train_images[wnid].load(), stored, torch.arange(len(of_class)))
         decoded = autoencoder.decode(of_class, images.shape[-1])
         psnr.append(peak_signal_to_noise(images, decoded))
     count = sum(partition.count for partition in latents.values())
@@ -176,18 +182,22 @@ def _encode(
     images: torch.Tensor | LazyImages,
     about: Mapping[str, Any],
     config: EncodingConfig,
-) -> torch.Tensor:
+) -> LatentSet:
     """Encode a class, of which no more than a slice of the autoencoder is in memory."""
+    key, count = (config.seed, about["class_index"]), len(images)
+    mirrored = FLIPS[config.flip](count, seeded_generator(*key, 0, FLIP_DRAW))
     latents = torch.empty(0)
     done = 0
-    for chunk in chunks_of(images, autoencoder.slice_size, config.workers):
-        numbers = range(done, done + len(chunk))
-        key = (config.seed, about["class_index"])
-        generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
-        drawn = config.posterior == "sample"
-        encoded = autoencoder.encode(chunk, generators if drawn else None)
-        if not done:
-            latents = encoded.new_empty((len(images), *encoded.shape[1:]))
-        latents[done : numbers.stop] = encoded
-        done = numbers.stop
-    return latents
+    for flips in mirrored:
+        for chunk in chunks_of(images, autoencoder.slice_size, config.workers):
+            numbers = range(done, done + len(chunk))
+            generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
+            drawn = config.posterior == "sample"
+            first = done % count
+            seen = mirror(chunk, flips[first : first + len(chunk)])
+            encoded = autoencoder.encode(seen, generators if drawn else None)
+            if not done:
+                latents = encoded.new_empty((mirrored.numel(), *encoded.shape[1:]))
+            latents[done : numbers.stop] = encoded
+            done = numbers.stop
+    return LatentSet(latents, torch.arange(count).repeat(len(mirrored)), mirrored.flatten())

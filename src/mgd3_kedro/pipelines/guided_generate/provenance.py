@@ -42,8 +42,9 @@ def describe_images(
         found: `modes` (K, C, H, W) and `assignment` (N,).
 
     Returns:
-        One row per image; distances are Euclidean, in scaled latent space, and `mode_members`
-        lists positions within the class.
+        One row per image; distances are Euclidean, in scaled latent space. `mode_members` and
+        `nearest_real` are places among the real latents: those of the images in order and, where
+        each has two, those of the mirrored ones after.
 
     Source: ours.
     """

@@ -11,6 +11,7 @@ import torch
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.images import encoded_images
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     DistillationConfig,
@@ -98,7 +99,7 @@ def select_from_classes(batch: Mapping[str, LoadedTask], settings: Selection) ->
         modes = nearest_modes(kept, found)
         origin = Origin(task.about, seed, modes, ipc, plain_settings(settings.config))
         rows = describe_images(origin, kept, real["latents"], found)
-        made[wnid] = Made(images[chosen], ipc, {"guided_steps": 0}, rows)
+        made[wnid] = Made(encoded_images(images, real, chosen), ipc, {"guided_steps": 0}, rows)
     return made
 
 
@@ -120,9 +121,10 @@ def _latents(task: LoadedTask, schooling: None) -> torch.Tensor:
 
 
 def _seen_by_teacher(task: LoadedTask, schooling: Schooling) -> torch.Tensor:
-    images, *_, folder = task.inputs
+    images, real, *_, folder = task.inputs
+    seen = encoded_images(images, real, torch.arange(len(real["latents"])))
     side = schooling.size
-    return teacher_at(folder, schooling).features(fit_images(images, side, side))
+    return teacher_at(folder, schooling).features(fit_images(seen, side, side))
 
 
 FEATURES = {
