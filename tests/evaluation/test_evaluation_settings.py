@@ -122,6 +122,7 @@ def test_networks_cannot_see_more_pixels_than_there_are(make_config):
 def test_rows_call_the_length_by_its_preset_or_by_its_number(make_config):
     assert make_config().length == "test"
     assert make_config(epochs=33).length == "33 epochs"
+    assert make_config(epochs=1).length == "1 epoch"
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones(make_config):

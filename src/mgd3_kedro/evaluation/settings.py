@@ -107,7 +107,9 @@ class EvaluationConfig:
     @property
     def length(self) -> str:
         """What result rows call the length: the preset, or the number of epochs that was set."""
-        return self.preset if self.epochs is None else f"{self.epochs} epochs"
+        if self.epochs is None:
+            return self.preset
+        return "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
 
     def side_of(self, image_size: int) -> int:
         """Return the side of what networks see of a benchmark's images, in pixels."""
