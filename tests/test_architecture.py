@@ -35,6 +35,7 @@ EDGE = (
     "hooks",
     "memory",
     "preflight",
+    "run_names",
     "tracking",
     "summary",
     "settings",

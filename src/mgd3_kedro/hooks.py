@@ -11,6 +11,7 @@ from typing import Any
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines as registered
 from kedro.framework.project import settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
@@ -28,6 +29,7 @@ from mgd3_kedro.preflight import (
     check_used,
     place_of,
 )
+from mgd3_kedro.run_names import name_run
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
@@ -121,11 +123,16 @@ class TrackingHooks:
 
     # kedro-mlflow opens the run in the same hook, and has to come first.
     @hook_impl(trylast=True)
-    def before_pipeline_run(self, catalog: CatalogProtocol) -> None:
-        """Log what the run is made with."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Name the run where nobody did, and log what it is made with."""
         self._catalog = catalog
         self._tracker = RunTracker.of_active_run()
         if self._tracker:
+            asked = run_params.get("pipeline_names") or []
+            name = name_run(asked, registered, self._parameters, pipeline.inputs())
+            self._tracker.rename("+".join(asked), name)
             self._tracker.start(flatten_parameters(self._parameters))
 
     @hook_impl

@@ -125,6 +125,11 @@ class RunTracker:
         run = mlflow.active_run()
         return cls(run.info.run_id) if run else None
 
+    def rename(self, before: str, name: str) -> None:
+        """Give the run another name, if its name is what it was."""
+        if self._client.get_run(self._run_id).info.run_name == before:
+            self._client.update_run(self._run_id, name=name)
+
     def start(self, parameters: Mapping[str, str]) -> None:
         """Log parameters and code version, and settle runs whose process has gone."""
         from mlflow.entities import Param, RunTag

@@ -29,6 +29,9 @@ Row = dict[str, float]
 Progress = Callable[[int, int, Row, float], None]
 """Hears of every validation: epoch, epochs, its row, seconds left."""
 
+DROPOUT = 1
+"""Last number of the key of an epoch's dropout; that of its batches has none."""
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -148,7 +151,7 @@ def train_network(
             rate = recipe.learning_rate(epoch, plan)
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            with seeded_globals(device, seed, epoch):
+            with seeded_globals(device, seed, epoch, DROPOUT):
                 for batch in recipe.batches(data, size, plan, batches_of(epoch)):
                     state.update(training, recipe, plan, batch, labels(epoch, batch))
             state.epoch = epoch
