@@ -61,9 +61,9 @@ NETWORKS := [convnet3; alexnet; vgg11; resnet18_bn; resnet_ap10; resnet18; vit; 
 ONE_OF_EACH := jobs=1,trainings.repeats=1,trainings.networks=$(NETWORKS)
 
 networks: $(VENV)/installed
-	$(BIN)/kedro run --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=40,variant=-networks'
-	$(BIN)/kedro run --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH),evaluation.epochs=1,variant=-networks'
-	$(BIN)/kedro run --pipelines=compare --params results=docs/results
+	$(RUN) --pipelines=distill --to-nodes=collect_rows --params '$(ONE_OF_EACH)$(GIVEN),evaluation.epochs=40,variant=-networks'
+	$(RUN) --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH)$(GIVEN),evaluation.epochs=1,variant=-networks'
+	$(COMPARE) results=docs/results
 
 # What every part of the method does: a sweep over one knob each, three data sets a point, shorter
 # trainings. `make ablate-stop` runs one.

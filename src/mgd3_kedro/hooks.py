@@ -29,7 +29,7 @@ from mgd3_kedro.preflight import (
     check_used,
     place_of,
 )
-from mgd3_kedro.run_names import name_run
+from mgd3_kedro.run_names import DEFAULT, name_run
 from mgd3_kedro.summary import summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
@@ -130,7 +130,7 @@ class TrackingHooks:
         self._catalog = catalog
         self._tracker = RunTracker.of_active_run()
         if self._tracker:
-            asked = run_params.get("pipeline_names") or []
+            asked = run_params.get("pipeline_names") or [DEFAULT]
             name = name_run(asked, registered, self._parameters, pipeline.inputs())
             self._tracker.rename("+".join(asked), name)
             self._tracker.start(flatten_parameters(self._parameters))

@@ -15,7 +15,7 @@ def name_run(
     parameters: Mapping[str, Any],
     read: Collection[str],
 ) -> str:
-    """Return a run's pipelines, its benchmark and, where it is about images of a method, which.
+    """Return a run's pipelines, its benchmark and split, and which images it is about, if it is.
 
     Args:
         names: Of its pipelines, in any order.
@@ -26,8 +26,9 @@ def name_run(
     Source: ours.
     """
     told = "+".join(name for name in known if name in names).replace(DEFAULT, "distill")
-    place = [parameters["benchmark"]]
+    place = [parameters["benchmark"], parameters["split"]]
     if "params:method" in read:
-        made_by = f"{parameters['method']}{parameters['variant']}"
-        place += [f"ipc{parameters['ipc']}", made_by, f"seed{parameters['seed']}"]
+        place += [f"ipc{parameters['ipc']}", f"{parameters['method']}{parameters['variant']}"]
+    if "params:seed" in read:
+        place.append(f"seed{parameters['seed']}")
     return f"{told} {'/'.join(place)}"

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -22,6 +23,8 @@ from mgd3_kedro.version import code_version
 logger = logging.getLogger(__name__)
 
 PARAMETER_LENGTH = 6000
+UNNAMEABLE = re.compile(r"[^\w/.\- :]")
+"""Signs that MLflow has in no name of a metric."""
 HOST_TAG, PROCESS_TAG = "process.host", "process.id"
 KIBIBYTE = 1024
 BEGUN = time.time() * 1000
@@ -159,7 +162,10 @@ class RunTracker:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now, step) for name, value, step in points]
+        metrics = [
+            Metric(UNNAMEABLE.sub("_", name), float(value), now, step)
+            for name, value, step in points
+        ]
         for start in range(0, len(metrics), 1000):
             self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from mgd3_kedro.metrics import normalise_jointly, score_diversity, score_representativeness
+from mgd3_kedro.metrics.coverage import Neighbourhoods
 from mgd3_kedro.metrics.diversity import measure_diversity, measure_representativeness
+
+
+def diversity_of(real, synthetic):
+    return measure_diversity(Neighbourhoods(real, synthetic))
+
+
+def representativeness_of(real, synthetic):
+    return measure_representativeness(Neighbourhoods(real, synthetic))
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def test_diversity_of_a_single_sample_is_undefined_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(score_diversity(np.ones((1, 4)))).tolist() == [True]
-        assert np.isnan(measure_diversity(np.zeros((3, 4)), np.ones((1, 4))))
+        assert np.isnan(diversity_of(np.zeros((3, 4)), np.ones((1, 4))))
 
 
 def test_representativeness_is_the_mean_distance_to_the_nearest_real_samples():
@@ -49,7 +58,7 @@ def test_representativeness_equals_a_double_loop(generator):
     real, synthetic = generator.normal(size=(70, 6)), generator.normal(size=(9, 6))
     expected = [np.mean(sorted(np.linalg.norm(s - r) for r in real)[:50]) for s in synthetic]
     np.testing.assert_allclose(score_representativeness(real, synthetic), expected, rtol=1e-12)
-    assert measure_representativeness(real, synthetic) == pytest.approx(np.mean(expected))
+    assert representativeness_of(real, synthetic) == pytest.approx(np.mean(expected))
 
 
 def test_more_neighbours_than_real_samples_means_all_of_them(generator):
@@ -67,9 +76,9 @@ def test_a_copy_of_the_real_data_is_perfectly_representative_for_one_neighbour(g
 
 def test_a_copy_of_the_real_data_is_more_representative_than_anything_off_the_data(generator):
     real = generator.normal(size=(200, 8))
-    copy = measure_representativeness(real, real)
-    noisy = measure_representativeness(real, real + generator.normal(size=real.shape))
-    shifted = measure_representativeness(real, real + 1)
+    copy = representativeness_of(real, real)
+    noisy = representativeness_of(real, real + generator.normal(size=real.shape))
+    shifted = representativeness_of(real, real + 1)
     assert copy < noisy
     assert copy < shifted
 
@@ -77,8 +86,8 @@ def test_a_copy_of_the_real_data_is_more_representative_than_anything_off_the_da
 def test_a_collapsed_set_looks_more_representative_than_a_copy_but_has_no_diversity(generator):
     real = generator.normal(size=(200, 64))
     collapsed = np.repeat(real.mean(axis=0, keepdims=True), 200, axis=0)
-    assert measure_representativeness(real, collapsed) < measure_representativeness(real, real)
-    assert measure_diversity(real, collapsed) == 0
+    assert representativeness_of(real, collapsed) < representativeness_of(real, real)
+    assert diversity_of(real, collapsed) == 0
 
 
 @pytest.mark.parametrize("neighbours", [0, -1])

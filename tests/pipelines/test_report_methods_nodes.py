@@ -127,8 +127,18 @@ def stages(method, seed, seconds, variant=None):
     return pd.DataFrame(rows)
 
 
-def training(method, seconds, preset="3 epochs", protocol="hard", outcome=FINISHED):
+def training(
+    method,
+    seconds,
+    *,
+    preset="3 epochs",
+    protocol="hard",
+    outcome=FINISHED,
+    network="convnet3",
+    variant="",
+):
     about = {"method": method, "protocol": protocol, "preset": preset, "outcome": outcome}
+    about |= {"network": network, "variant": variant}
     return pd.DataFrame([{**about, "top1_last": 1.0, "top1_best": 2.0, "seconds": seconds}])
 
 
@@ -140,9 +150,11 @@ def test_costs_are_means_over_seeds_and_a_training_is_the_last_stage():
         training("mgd3", 1000.0, preset="paper"),
         training("mgd3", 1000.0, protocol="soft"),
         training("mgd3", 1000.0, outcome="diverged by epoch 1"),
+        training("mgd3", 1000.0, network="resnet18"),
+        training("mgd3", 1000.0, variant="-slow"),
         training("theirs", 5.0),
     )
-    costs = tabulate_costs(made, trained, CONFIG)
+    costs = tabulate_costs(made, trained, CONFIG, ["convnet3", "resnet18"])
     assert costs["method"].unique().tolist() == ["mgd3"]
     assert costs.set_index("stage")["seconds"].to_dict() == {
         "encode": 2.0,
@@ -153,5 +165,5 @@ def test_costs_are_means_over_seeds_and_a_training_is_the_last_stage():
 
 
 def test_costs_before_any_training_are_those_of_the_images():
-    costs = tabulate_costs(runs(stages("mgd3", 0, 1.0)), {}, replace(CONFIG, epochs=None))
+    costs = tabulate_costs(runs(stages("mgd3", 0, 1.0)), {}, replace(CONFIG, epochs=None), ["vit"])
     assert costs["stage"].tolist() == ["encode", "discover_modes", "guided_generate"]

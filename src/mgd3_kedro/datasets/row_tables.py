@@ -14,6 +14,9 @@ from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMES = ("method", "variant", "wnid", "class_name")
+"""Columns of words, whatever they look like."""
+
 Tables = dict[str, Callable[[], "pd.DataFrame"]]
 
 
@@ -51,6 +54,7 @@ def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(file)
+        # A variant or a method may look like a number.
+        return pd.read_csv(file, dtype=dict.fromkeys(NAMES, str))
     except ValueError as error:
         raise DatasetError(f"{file}: expected a table of results ({error})") from error

@@ -10,6 +10,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.image_folder import ImageFolderDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
+from mgd3_kedro.datasets.row_tables import NAMES
 from mgd3_kedro.points import POINT, FinishedPoint, read_points
 from mgd3_kedro.stages import Partition
 
@@ -83,7 +84,7 @@ class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
 
         tables = []
         for point, place in found:
-            table = pd.read_csv(place)
+            table = pd.read_csv(place, dtype=dict.fromkeys(NAMES, str))
             values = {key.rpartition(".")[2]: value for key, value in point.values.items()}
             further = {name: value for name, value in values.items() if name not in table}
             table = table.assign(**further, **{POINT: point.name})

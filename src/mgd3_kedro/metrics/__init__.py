@@ -1,22 +1,19 @@
 """How good the synthetic features of one class are, given the real ones.
 
-A metric maps real (N, D) and synthetic (M, D) features of a class to a number. Of the members of
+A metric maps the `Neighbourhoods` of real and synthetic features to a number. Of the members of
 `METRICS`, representativeness is a distance and small is good; of all others large is good.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from numpy.typing import NDArray
 
 from mgd3_kedro.metrics.coverage import (
     Neighbourhoods,
-    measure_coverage,
-    measure_density,
-    measure_precision,
-    measure_recall,
 )
 from mgd3_kedro.metrics.distances import Features
 from mgd3_kedro.metrics.diversity import (
@@ -32,6 +29,7 @@ from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
 __all__ = [
     "METRICS",
     "SAMPLE_SCORES",
+    "SCORES",
     "Neighbourhoods",
     "ProjectionConfig",
     "compare_nearest",
@@ -43,12 +41,12 @@ __all__ = [
     "score_representativeness",
 ]
 
-METRICS: dict[str, Callable[[Features, Features], float]] = {
-    "coverage": measure_coverage,
-    "density": measure_density,
+METRICS: dict[str, Callable[[Neighbourhoods], float]] = {
+    "coverage": attrgetter("coverage"),
+    "density": attrgetter("density"),
     "diversity": measure_diversity,
-    "precision": measure_precision,
-    "recall": measure_recall,
+    "precision": attrgetter("precision"),
+    "recall": attrgetter("recall"),
     "representativeness": measure_representativeness,
 }
 
@@ -57,3 +55,6 @@ SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {
     "representativeness": score_representativeness,
 }
 """Those of them that are means over samples: real (N, D) and synthetic (M, D) to one each, (M,)."""
+
+SCORES = (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))
+"""What a class is scored by: those, and some of them in the plane of t-SNE too."""

@@ -106,7 +106,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
     table = add_robust_scores(
         table,
         f"{config.headline}_mean",
-        METHOD_KEYS,
+        (*METHOD_KEYS, "variant"),
         hard_protocol=config.hard_protocol,
         weight=config.lrs_weight,
     )

@@ -21,7 +21,7 @@ BALL_NEIGHBOURS = 5
 class Neighbourhoods:
     """The balls around the samples of one class, each reaching its k-th nearest own neighbour.
 
-    The four values share the distances, which are computed once and only when asked for. Balls
+    What is measured shares the distances, which are computed once and only when asked for. Balls
     are open, as in the released code of density and coverage: a copy of the real data then has
     density 1. The price is that a ball of k + 1 identical samples holds nothing.
 
@@ -55,62 +55,35 @@ class Neighbourhoods:
 
     @property
     def precision(self) -> float:
-        """Share of synthetic samples in some real ball; NaN where N is 1."""
+        """Share of synthetic samples in some real ball; NaN where N is 1 (arXiv 1904.06991)."""
         return _share(self.inside_real.any(axis=1), len(self.real))
 
     @property
     def recall(self) -> float:
-        """Share of real samples in some synthetic ball; NaN where M is 1."""
+        """Share of real samples in some synthetic ball; NaN where M is 1 (arXiv 1904.06991).
+
+        Few synthetic samples have wide balls: compare only sets of equal size.
+        """
         radii = measure_radii(self.synthetic, self.neighbours)
         return _share((self.distances < radii[:, None]).any(axis=0), len(self.synthetic))
 
     @property
     def density(self) -> float:
-        """Real balls around a synthetic sample over k, 1 on average for fresh real data."""
+        """Real balls around a synthetic sample over k, 1 on average for fresh real data.
+
+        It may exceed 1 (arXiv 2002.09797).
+        """
         balls = self.inside_real.sum(axis=1) / min(self.neighbours, max(1, len(self.real) - 1))
         return _share(balls, len(self.real))
 
     @property
     def coverage(self) -> float:
-        """Share of real balls that hold a synthetic sample; NaN where N is 1."""
+        """Share of real balls that hold a synthetic sample; NaN where N is 1 (arXiv 2002.09797).
+
+        Bounded by how many balls M samples can reach: compare only sets of equal size.
+        """
         return _share(self.inside_real.any(axis=0), len(self.real))
 
 
 def _share(values: ArrayLike, balls: int) -> float:
     return float(np.asarray(values, dtype=np.float64).mean()) if balls > 1 else float("nan")
-
-
-def measure_precision(real: Features, synthetic: Features) -> float:
-    """Return the share of synthetic samples (M, D) that lie among the real ones (N, D).
-
-    Source: arXiv 1904.06991, section 2, with k of arXiv 2002.09797.
-    """
-    return Neighbourhoods(real, synthetic).precision
-
-
-def measure_recall(real: Features, synthetic: Features) -> float:
-    """Return the share of real samples (N, D) that lie among the synthetic ones (M, D).
-
-    Few synthetic samples have wide balls: compare only sets of equal size.
-
-    Source: arXiv 1904.06991, section 2, with k of arXiv 2002.09797.
-    """
-    return Neighbourhoods(real, synthetic).recall
-
-
-def measure_density(real: Features, synthetic: Features) -> float:
-    """Return how densely real samples (N, D) surround a synthetic one (M, D); may exceed 1.
-
-    Source: arXiv 2002.09797, section 4.2.
-    """
-    return Neighbourhoods(real, synthetic).density
-
-
-def measure_coverage(real: Features, synthetic: Features) -> float:
-    """Return the share of real samples (N, D) that have a synthetic one (M, D) as a neighbour.
-
-    Bounded by how many balls M samples can reach: compare only sets of equal size.
-
-    Source: arXiv 2002.09797, section 4.2.
-    """
-    return Neighbourhoods(real, synthetic).coverage

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.checks import check_range
+from mgd3_kedro.metrics.coverage import Neighbourhoods
 from mgd3_kedro.metrics.distances import (
     Features,
     check_features,
@@ -97,26 +98,17 @@ def normalise_jointly(
     return normalised
 
 
-def measure_diversity(real: Features, synthetic: Features) -> float:
-    """Return the mean diversity of a class; NaN for a single sample.
-
-    Args:
-        real: (N, D), unused but for its width: members of `METRICS` share one signature.
-        synthetic: (M, D).
+def measure_diversity(samples: Neighbourhoods) -> float:
+    """Return the mean diversity of a class; NaN for a single synthetic sample.
 
     Source: arXiv 2505.18963, Table 9.
     """
-    check_features({"real": real, "synthetic": synthetic})
-    return float(score_diversity(synthetic).mean())
+    return float(score_diversity(samples.synthetic).mean())
 
 
-def measure_representativeness(real: Features, synthetic: Features) -> float:
+def measure_representativeness(samples: Neighbourhoods) -> float:
     """Return the mean representativeness of a class, a distance: small is good.
 
-    Args:
-        real: (N, D).
-        synthetic: (M, D).
-
     Source: arXiv 2505.18963, Table 9.
     """
-    return float(score_representativeness(real, synthetic).mean())
+    return float(score_representativeness(samples.real, samples.synthetic).mean())

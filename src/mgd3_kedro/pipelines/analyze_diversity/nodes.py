@@ -12,7 +12,14 @@ import pandas as pd
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
-from mgd3_kedro.metrics import METRICS, SAMPLE_SCORES, ProjectionConfig, project_jointly
+from mgd3_kedro.metrics import (
+    METRICS,
+    SAMPLE_SCORES,
+    SCORES,
+    Neighbourhoods,
+    ProjectionConfig,
+    project_jointly,
+)
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
 
@@ -84,16 +91,18 @@ def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict
             settings.config,
         )
         plane = planes[settings.method]
-        scores = {name: measure(real, synthetic) for name, measure in METRICS.items()}
-        samples: dict[str, list[Any]] = {"image": list(range(len(images)))}
+        samples = Neighbourhoods(real, synthetic)
+        in_plane = Neighbourhoods(real_plane, plane)
+        scores = {name: measure(samples) for name, measure in METRICS.items()}
+        of_images: dict[str, list[Any]] = {"image": list(range(len(images)))}
         for name, score in SAMPLE_SCORES.items():
-            scores[f"{name}_in_plane"] = METRICS[name](real_plane, plane)
-            samples[name] = score(real, synthetic).tolist()
-            samples[f"{name}_in_plane"] = score(real_plane, plane).tolist()
+            scores[f"{name}_in_plane"] = METRICS[name](in_plane)
+            of_images[name] = score(real, synthetic).tolist()
+            of_images[f"{name}_in_plane"] = score(real_plane, plane).tolist()
         about = {"wnid": wnid, "class_name": task.about["class_name"]}
         value = {
             "scores": {**about, **scores},
-            "samples": {**about, **samples},
+            "samples": {**about, **of_images},
             "real": real_plane.tolist(),
             "synthetic": plane.tolist(),
         }
@@ -130,7 +139,7 @@ def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
 
     Source: MGD3 (arXiv 2505.18963), Table 9.
     """
-    numbers = diversity_scores.set_index("wnid").drop(columns="seed").select_dtypes("number")
+    numbers = diversity_scores.set_index("wnid")[list(SCORES)]
     measured = {f"mean/{name}": float(np.nanmean(numbers[name])) for name in _known(numbers)}
     for wnid, row in numbers.iterrows():
         measured |= {f"{wnid}/{name}": float(row[name]) for name in _known(numbers)}

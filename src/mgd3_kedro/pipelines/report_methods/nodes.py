@@ -164,13 +164,16 @@ def draw_method_images(benchmark: Benchmark, images: Images, methods: Mapping[st
     return draw_image_grid(rows, list(loaded), [spec.class_name for spec in classes])
 
 
-def tabulate_costs(stages: Tables, runs: Tables, evaluation: EvaluationConfig) -> pd.DataFrame:
+def tabulate_costs(
+    stages: Tables, runs: Tables, evaluation: EvaluationConfig, networks: list[str]
+) -> pd.DataFrame:
     """Return the seconds of every stage of every method, means over seeds.
 
     Args:
         stages: File -> loads the stages of a run before its evaluation.
         runs: File -> loads the rows of trainings.
         evaluation: Whose protocol and length the trainings that count have.
+        networks: The first of which they train.
 
     Returns:
         `method`, `stage` and `seconds`; the last stage is one training, where there is one.
@@ -182,13 +185,17 @@ def tabulate_costs(stages: Tables, runs: Tables, evaluation: EvaluationConfig) -
     """
     before = _without_variants(stages, "distill")
     costs = before.groupby(["method", "stage"], sort=False)["seconds"].mean().reset_index()
-    rows = pd.concat([load() for load in runs.values()]) if runs else pd.DataFrame()
+    rows = _plain(runs)
     if not rows.empty:
         counted = rows[find_finished(rows) & rows["method"].isin(set(costs["method"]))]
-        alike = counted["protocol"].eq(evaluation.protocol) & counted["preset"].eq(
-            evaluation.length
-        )
-        seconds = counted[alike].groupby("method", sort=False)["seconds"].mean().reset_index()
+        asked = {
+            "protocol": evaluation.protocol,
+            "preset": evaluation.length,
+            "network": networks[0],
+        }
+        for column, value in asked.items():
+            counted = counted[counted[column] == value]
+        seconds = counted.groupby("method", sort=False)["seconds"].mean().reset_index()
         costs = pd.concat([costs, seconds.assign(stage=EVALUATION)], ignore_index=True)
     return costs[["method", "stage", "seconds"]]
 
@@ -202,14 +209,18 @@ def draw_costs(method_costs: pd.DataFrame) -> Figure:
 
 
 def _without_variants(runs: Tables, needed: str) -> pd.DataFrame:
-    found = [load() for load in runs.values()]
-    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    if not rows.empty:
-        # Empty in a file is read as missing.
-        rows = rows[rows["variant"].isna() | (rows["variant"] == "")]
+    rows = _plain(runs)
     if rows.empty:
         raise ValueError(f"expected runs of at least one method, found none; run {needed} first")
     return rows
+
+
+def _plain(runs: Tables) -> pd.DataFrame:
+    """Return the rows of runs that are no variants."""
+    found = [load() for load in runs.values()]
+    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    # Empty in a file is read as missing.
+    return rows if rows.empty else rows[rows["variant"].isna() | (rows["variant"] == "")]
 
 
 def _load(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping[str, Partition]]:

@@ -60,7 +60,12 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 tabulate_costs,
-                ["all_stage_costs", "rows_of_ipc", "params:evaluation"],
+                [
+                    "all_stage_costs",
+                    "rows_of_ipc",
+                    "params:evaluation",
+                    "params:trainings.networks",
+                ],
                 "method_costs",
                 name="tabulate_costs",
             ),

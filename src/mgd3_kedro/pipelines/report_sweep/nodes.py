@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
-from mgd3_kedro.metrics import METRICS, SAMPLE_SCORES
+from mgd3_kedro.metrics import SCORES
 from mgd3_kedro.points import POINT, axes_of
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 REPEATED = ("method", "seed")
 """Axes that are lines of a figure, or averaged over."""
-MEASURES = (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))
 SHOWN_CLASSES = 10
 
 
@@ -45,7 +44,7 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         )
     if scores.empty:
         return rows
-    known = [name for name in MEASURES if name in scores]
+    known = [name for name in SCORES if name in scores]
     means = scores.groupby(POINT)[known].mean(skipna=False)
     return rows.merge(means, left_on=POINT, right_index=True, how="left")
 
