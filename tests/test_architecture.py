@@ -97,7 +97,7 @@ def allowed_imports(module):
     if module == "version":
         return ("__init__",)
     if top in BASE:
-        return ("checks",) if top == "records" else ()
+        return {"records": ("checks",), "points": ("records",)}.get(top, ())
     if top in FAMILIES or top == "datasets":
         return (*BASE, top)
     if top == "matching":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.records import RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,32 @@ def axes_of(points: pd.DataFrame) -> list[str]:
     Source: ours.
     """
     return [str(column) for column in points if column not in (POINT, *FACTS)]
+
+
+def short_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return the last part of every key, or all of it where two end alike.
+
+    Source: ours.
+    """
+    last = {key: key.rpartition(".")[2] for key in keys}
+    endings = list(last.values())
+    return {key: end if endings.count(end) == 1 else key for key, end in last.items()}
+
+
+def columns_of(axes: Iterable[str]) -> dict[str, str]:
+    """Return the columns of axes in a table of results: their short names.
+
+    A setting that ends like what identifies a run, `encoding.seed` like `seed`, is written out.
+
+    Args:
+        axes: Keys of the axes.
+
+    Source: ours.
+    """
+    return {
+        key: key if name != key and name in RUN_KEYS else name
+        for key, name in short_names(axes).items()
+    }
 
 
 def write_places(folder: Path, point: str, places: Mapping[str, str]) -> None:

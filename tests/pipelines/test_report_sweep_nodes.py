@@ -127,3 +127,25 @@ def test_images_are_laid_out_by_class_and_value_the_first_seed_of_each():
 def test_a_sweep_without_images_is_refused():
     with pytest.raises(ValueError, match="expected points with distilled images, got none"):
         draw_images_over_knob(BIRDS, {}, POINTS, None)
+
+
+def test_points_of_another_axis_are_another_line_whatever_it_is():
+    points = pd.concat([POINTS.assign(**{"encoding.flip": flip}) for flip in ("none", "both")])
+    rows = pd.concat(
+        [
+            ROWS.assign(flip=flip, top1_last=ROWS["top1_last"] + more)
+            for flip, more in (("none", 0.0), ("both", 20.0))
+        ]
+    )
+    picture, interactive = draw_knob(rows, points, "stop_guidance_step", "top1_last")
+    assert [list(line.get_ydata()) for line in picture.axes[0].lines] == [
+        [50.5, 75.5],
+        [70.5, 95.5],
+    ]
+    assert [trace.name for trace in interactive.data] == ["mgd3, flip none", "mgd3, flip both"]
+
+
+def test_a_setting_that_ends_like_a_key_of_runs_is_a_knob_of_its_own():
+    points = POINTS.drop(columns="sampling.stop_guidance_step").assign(**{"encoding.seed": 1})
+    assert find_knob(points, None) == "encoding.seed"
+    assert find_knob(points, "seed") == "seed"

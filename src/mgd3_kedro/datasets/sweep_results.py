@@ -11,7 +11,7 @@ from kedro.io import DatasetError
 from mgd3_kedro.datasets.image_folder import ImageFolderDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.row_tables import NAMES
-from mgd3_kedro.points import POINT, FinishedPoint, read_points
+from mgd3_kedro.points import POINT, FinishedPoint, columns_of, read_points
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
 class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
     """The rows of all points, with `point` and the axes in front; empty where no point has any.
 
-    An axis has a column by the last part of its key, unless the tables have one of that name.
+    An axis has a column, named by `columns_of`, unless the tables have one of that name.
     """
 
     @staticmethod
@@ -85,7 +85,8 @@ class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
         tables = []
         for point, place in found:
             table = pd.read_csv(place, dtype=dict.fromkeys(NAMES, str))
-            values = {key.rpartition(".")[2]: value for key, value in point.values.items()}
+            columns = columns_of(point.values)
+            values = {columns[key]: value for key, value in point.values.items()}
             further = {name: value for name, value in values.items() if name not in table}
             table = table.assign(**further, **{POINT: point.name})
             first = [POINT, *further]

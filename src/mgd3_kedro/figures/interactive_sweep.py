@@ -28,6 +28,7 @@ def draw_interactive_sweep(
     *,
     headline: str,
     further: Sequence[str] = FURTHER,
+    axes: Sequence[str] = (),
     title: str = "",
 ) -> plotly.graph_objects.Figure:
     """Draw what `draw_sweep` draws, with error bars for bands.
@@ -39,6 +40,7 @@ def draw_interactive_sweep(
         knob: The column that varies.
         headline: The accuracy that is drawn on top.
         further: Measures below; those that the rows lack are left out.
+        axes: As in `draw_sweep`.
         title: Above all panels; empty for none.
 
     Raises:
@@ -49,7 +51,7 @@ def draw_interactive_sweep(
     from plotly import graph_objects
     from plotly.subplots import make_subplots
 
-    sweep = collect_sweep(rows, knob, headline, further)
+    sweep = collect_sweep(rows, knob, headline, further, axes)
     looks = pick_method_looks(line.method for line in sweep.lines)
     panels = len(sweep.measures)
     figure = make_subplots(panels, 1, shared_xaxes=True, vertical_spacing=0.06)

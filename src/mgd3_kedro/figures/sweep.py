@@ -42,6 +42,7 @@ def draw_sweep(
     *,
     headline: str,
     further: Sequence[str] = FURTHER,
+    axes: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
     """Draw measures against the values of a knob, a panel each: means with bands, a line each.
@@ -54,6 +55,7 @@ def draw_sweep(
         knob: The column that varies, e.g. `stop_guidance_step`.
         headline: The accuracy that is drawn on top, e.g. `top1_last`.
         further: Measures below; those that the rows lack are left out.
+        axes: Columns that lines may differ in, beside the settings that all rows have.
         title: Above all panels; empty for none.
 
     Raises:
@@ -61,16 +63,16 @@ def draw_sweep(
 
     Source: arXiv 2505.18963, Figures 4, 7 and 9.
     """
-    sweep = collect_sweep(rows, knob, headline, further)
+    sweep = collect_sweep(rows, knob, headline, further, axes)
     looks = pick_method_looks(line.method for line in sweep.lines)
     below = 0.9 if sweep.is_numeric else 1.3
     figure = start_figure(NARROW, below + PANEL * len(sweep.measures), title)
     panels = figure.subplots(len(sweep.measures), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, measure in zip(panels, sweep.measures, strict=True):
+    for panel, measure in zip(panels, sweep.measures, strict=True):
         for line, shift in zip(sweep.lines, sweep.shifts, strict=True):
-            _draw_line(axes, line, measure, looks[line.method], shift, sweep.is_numeric)
-        tidy_axes(axes, grid=True)
-        axes.set_ylabel(label_measure(measure), fontsize=SMALL, color=INK)
+            _draw_line(panel, line, measure, looks[line.method], shift, sweep.is_numeric)
+        tidy_axes(panel, grid=True)
+        panel.set_ylabel(label_measure(measure), fontsize=SMALL, color=INK)
     _lay_out_knob(panels[-1], sweep, knob)
     add_legend(figure, panels[0].get_legend_handles_labels()[0], sweep.notes)
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ from mgd3_kedro.records import KNOBS, RUN_KEYS
 if TYPE_CHECKING:
     import pandas as pd
 
-LINE_KEYS = tuple(key for key in (*RUN_KEYS, *KNOBS) if key not in ("method", "seed"))
+REPEATED = ("method", "seed")
+"""What every line has one of, and what is averaged over."""
+LINE_KEYS = tuple(key for key in (*RUN_KEYS, *KNOBS) if key not in REPEATED)
 """What is the same for all points of a line, apart from the method and the knob."""
 
 SPREAD, SPACING = 0.6, 0.12
@@ -74,7 +76,11 @@ class Sweep:
 
 
 def collect_sweep(
-    rows: pd.DataFrame, knob: str, headline: str, further: Sequence[str] = ()
+    rows: pd.DataFrame,
+    knob: str,
+    headline: str,
+    further: Sequence[str] = (),
+    axes: Sequence[str] = (),
 ) -> Sweep:
     """Sort rows into lines, and those of one point into a mean with a band.
 
@@ -87,6 +93,7 @@ def collect_sweep(
         knob: The column that varies.
         headline: The first measure.
         further: More measures; those that the rows lack are left out.
+        axes: More columns that lines may differ in.
 
     Raises:
         ValueError: If there is no row, no column or no value of knob or headline, or a point has
@@ -107,7 +114,7 @@ def collect_sweep(
     places = values if is_numeric else range(len(values))
     measures = (headline, *(name for name in further if _is_measured(rows, name)))
     points = _Points(knob, dict(zip(values, places, strict=True)))
-    lines = _sort_into_lines(known, knob, measures, points)
+    lines = _sort_into_lines(known, knob, measures, points, axes)
     if not any(len(line.points[headline]) for line in lines):
         raise ValueError(f"rows: expected at least one value of {headline}, got none")
     unplaced = len(rows) - len(known)
@@ -171,12 +178,20 @@ class _Points:
 
 
 def _sort_into_lines(
-    rows: pd.DataFrame, knob: str, measures: Sequence[str], points: _Points
+    rows: pd.DataFrame,
+    knob: str,
+    measures: Sequence[str],
+    points: _Points,
+    axes: Sequence[str],
 ) -> tuple[SweepLine, ...]:
-    differing = _find_differing(rows, [key for key in LINE_KEYS if key != knob])
+    own_keys = dict.fromkeys((*KNOBS, *axes))
+    keys = dict.fromkeys((*LINE_KEYS, *axes))
+    differing = _find_differing(rows, [key for key in keys if key not in (knob, *REPEATED)])
     # A method does not have to tell its knobs, only those that tell it from itself.
     told_of = {
-        method: [key for key in differing if key in RUN_KEYS or key in _find_differing(own, KNOBS)]
+        method: [
+            key for key in differing if key in RUN_KEYS or key in _find_differing(own, own_keys)
+        ]
         for method, own in rows.groupby("method", sort=False)
     }
     lines: list[SweepLine] = []
@@ -197,7 +212,7 @@ def _sort_into_lines(
     return tuple(lines)
 
 
-def _find_differing(rows: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+def _find_differing(rows: pd.DataFrame, keys: Iterable[str]) -> list[str]:
     return [key for key in keys if key in rows and rows[key].nunique(dropna=False) > 1]
 
 

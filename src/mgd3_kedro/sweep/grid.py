@@ -12,6 +12,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
+from mgd3_kedro.points import short_names
+
 MAX_VALUE, MAX_NAME = 40, 100
 """Characters of one value, and of all together, in the name of a folder."""
 
@@ -87,7 +89,7 @@ def name_of(values: Mapping[str, Any], keys: Iterable[str]) -> str:
 
     Source: ours.
     """
-    short = _short_names(tuple(values))
+    short = short_names(tuple(values))
     text = "-".join(f"{short[key]}={_plain(values[key])}" for key in keys)
     return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}-{short_digest(text)}"
 
@@ -181,13 +183,6 @@ def _parse_value(key: str, text: str) -> Any:
     if isinstance(value, dict):
         raise ValueError(f"{key}: expected one value, got the settings {', '.join(value)}")
     return value
-
-
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return the last part of every key, or all of it where two end alike."""
-    last = {key: key.rpartition(".")[2] for key in keys}
-    endings = list(last.values())
-    return {key: end if endings.count(end) == 1 else key for key, end in last.items()}
 
 
 def _plain(value: Any) -> str:

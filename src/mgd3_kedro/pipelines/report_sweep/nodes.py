@@ -9,7 +9,7 @@ import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
 from mgd3_kedro.metrics import SCORES
-from mgd3_kedro.points import POINT, axes_of
+from mgd3_kedro.points import POINT, axes_of, columns_of
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
@@ -57,7 +57,7 @@ def draw_knob(
     Args:
         table: One row per training.
         points: One row per point: its axes, and its state.
-        knob: Last part of the key of the axis; None if it is the only one.
+        knob: The axis, by its column; None if it is the only one.
         headline: Which accuracy, `top1_last` or `top1_best`.
 
     Returns:
@@ -69,9 +69,10 @@ def draw_knob(
     Source: MGD3 (arXiv 2505.18963), Figures 4, 7 and 9.
     """
     name = find_knob(points, knob)
+    axes = tuple(columns_of(axes_of(points)).values())
     return (
-        draw_sweep(table, name, headline=headline),
-        draw_interactive_sweep(table, name, headline=headline),
+        draw_sweep(table, name, headline=headline, axes=axes),
+        draw_interactive_sweep(table, name, headline=headline, axes=axes),
     )
 
 
@@ -89,7 +90,7 @@ def draw_images_over_knob(
         benchmark: The classes.
         images: point -> wnid -> images (ipc, 3, H, W), uint8.
         points: One row per point: its axes, and its state.
-        knob: Last part of the key of the axis; None if it is the only one.
+        knob: The axis, by its column; None if it is the only one.
 
     Raises:
         ValueError: If no point has images, or the axis is not clear.
@@ -99,7 +100,7 @@ def draw_images_over_knob(
     if not images:
         raise ValueError("sweep: expected points with distilled images, got none")
     name = find_knob(points, knob)
-    axis = next(key for key in axes_of(points) if key.rpartition(".")[2] == name)
+    (axis,) = (key for key, column in columns_of(axes_of(points)).items() if column == name)
     with_images = points[points[POINT].isin(list(images))]
     shown = with_images.drop_duplicates(axis)
     classes = benchmark.classes[:SHOWN_CLASSES]
@@ -122,7 +123,7 @@ def find_knob(points: pd.DataFrame, knob: str | None) -> str:
 
     Source: ours.
     """
-    names = [key.rpartition(".")[2] for key in axes_of(points)]
+    names = list(columns_of(axes_of(points)).values())
     if knob is not None:
         if knob not in names:
             raise ValueError(f"knob: expected one of {', '.join(names)}, got {knob!r}")
