@@ -13,6 +13,7 @@ from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
 from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
     check_inputs,
+    check_configured,
     check_known_parameters,
     check_order,
     check_run_keys,
@@ -46,6 +47,28 @@ def test_parameters_that_are_configured_may_be_given(given):
 def test_parameters_that_nothing_has_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         check_known_parameters(given, KNOWN)
+
+
+IN_FILES = {"benchmark": "birds", "backbone": "dit", "method": "mgd3", "ipc": 10, "seed": 0}
+IN_FILES |= {"protocol": "hard", "preset": "paper", "jobs": 1}
+
+
+def test_a_configuration_that_repeats_what_is_shared_is_none_of_its_own():
+    check_configured({**IN_FILES, "split": "test", "variant": "", "data": None}, IN_FILES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "holdout"}, "split: expected it on the command line, as --params split=holdout"),
+        ({"modes_variant": "-x"}, "modes_variant: expected it on the command line"),
+        ({"teacher": "a"}, "teacher: expected it on the command line, as --params teacher=a, got"),
+        ({"seed": 3}, "seed: expected it in globals.yml or on the command line, as --params seed=3"),
+    ],
+)
+def test_what_the_catalog_does_not_see_in_a_configuration_file_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_configured({**IN_FILES, **changes}, IN_FILES)
 
 
 DIFFUSION = BackboneConfig(
@@ -172,7 +195,7 @@ def make_inputs(**changes):
         "benchmark": Benchmark("birds", 8, classes),
         "train_images": partitions({"n1": 5, "n2": 4}),
         "test_images": partitions({"n1": 1, "n2": 1}),
-        "evaluated_images": partitions({"n2": 2, "n1": 2}),
+        "evaluated_images": partitions({"n2": 4, "n1": 3}),
         "params:device": "cpu",
         "params:ipc": 4,
         "params:autoencoder": AutoencoderConfig("fp32", False, "cpu"),
@@ -224,6 +247,7 @@ def test_no_more_images_are_made_than_the_smallest_class_has():
             "params:distillation": DistillationConfig(5, 0),
         }
     )
+    del inputs["evaluated_images"]
     with pytest.raises(ValueError, match="ipc: expected at most 4, the images of class n2, got 5"):
         check_inputs(inputs)
 
@@ -238,6 +262,10 @@ def test_no_more_images_are_made_than_the_smallest_class_has():
         (
             {"params:distillation": DistillationConfig(2, 0)},
             "distillation.ipc: expected 4 as ipc, got 2",
+        ),
+        (
+            {"evaluated_images": partitions({"n1": 2, "n2": 3})},
+            "ipc: expected 3, the images per class in the folder to be evaluated, got 4; add ipc=3",
         ),
         ({"params:method": "mgd"}, "unknown method 'mgd': expected one of mgd3"),
         (
@@ -315,7 +343,7 @@ NO_SQUARES = {
         ),
         (
             {"params:evaluation": replace(EVALUATION, protocol="soft")},
-            r"protocol soft has no published batch size for 2 images .*evaluation\.batch_size",
+            r"protocol soft has no published batch size for 4 images .*evaluation\.batch_size",
         ),
         (
             {"params:trainings": TrainingsConfig(["convnet1"], 1, 0.5)},
@@ -330,13 +358,13 @@ def test_trainings_that_cannot_run_are_refused(changes, message):
 
 
 def test_images_of_one_other_size_are_not_refused():
-    check_inputs(make_inputs(evaluated_images=partitions({"n1": 2, "n2": 2}, size=9)))
+    check_inputs(make_inputs(evaluated_images=partitions({"n1": 4, "n2": 4}, size=9)))
 
 
 @pytest.mark.parametrize(
     ("absent", "given", "count"),
     [
-        ((), {}, 2),
+        ((), {"evaluated_images": partitions({"n1": 3, "n2": 3})}, 3),
         (("evaluated_images",), {}, 4),
         (("evaluated_images",), {"params:upper_bound": "full"}, 5),
     ],

@@ -22,6 +22,7 @@ from mgd3_kedro.checks import lookup
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.preflight import (
     OF_IMAGES,
+    check_configured,
     check_inputs,
     check_known_parameters,
     check_order,
@@ -72,6 +73,7 @@ class PreflightHooks:
         lookup(shared["backbones"], given.get("backbone", shared["backbone"]), "backbone")
         loader.runtime_params = {}
         known = loader["parameters"]
+        check_configured(known, shared)
         used = _image_parameters(loader, given)
         loader.runtime_params = given
         check_used(given, used, shared["benchmark"])

@@ -63,6 +63,15 @@ def name_together(partitions: Iterable[Partition]) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
+def images_per_class(images: Sequence[Partition]) -> int:
+    """Return the images per class: what they were made for, or how many the largest class has.
+
+    Source: ours.
+    """
+    made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]
+    return max(made or [partition.count for partition in images])
+
+
 @dataclass(frozen=True)
 class Made:
     """A value a stage has computed for one class.

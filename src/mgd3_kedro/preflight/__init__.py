@@ -9,6 +9,7 @@ from mgd3_kedro.preflight.images import (
     check_classes,
     check_disjoint,
     check_images_per_class,
+    check_ipc_of_images,
     check_readable,
     warn_of_other_split,
 )
@@ -26,6 +27,7 @@ from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training,
 from mgd3_kedro.preflight.parameters import (
     OF_IMAGES,
     VARIANTS,
+    check_configured,
     check_known_parameters,
     check_run_keys,
     check_used,
@@ -38,6 +40,7 @@ __all__ = [
     "VARIANTS",
     "Inputs",
     "MakingNode",
+    "check_configured",
     "check_inputs",
     "check_known_parameters",
     "check_order",
@@ -75,6 +78,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
         )
     ),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
+    (frozenset({"evaluated_images", "benchmark"}), check_ipc_of_images),
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import Partition, images_per_class
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,24 @@ def check_images_per_class(inputs: Inputs) -> None:
     if ipc > partitions[wnid].count:
         raise ValueError(
             f"ipc: expected at most {partitions[wnid].count}, the images of class {wnid}, got {ipc}"
+        )
+
+
+def check_ipc_of_images(inputs: Inputs) -> None:
+    """Refuse images to be evaluated that are more or fewer than folders are named after.
+
+    Classes may have fewer than the largest one.
+
+    Raises:
+        ValueError: Saying how many they are.
+
+    Source: ours.
+    """
+    found = images_per_class(list(inputs["evaluated_images"].values()))
+    if (asked := inputs["params:ipc"]) != found:
+        raise ValueError(
+            f"ipc: expected {found}, the images per class in the folder to be evaluated, got "
+            f"{asked}; add ipc={found}, which results are kept by"
         )
 
 

@@ -21,6 +21,18 @@ VARIANTS = (
 """Parameters that folders of results are named after, so that other settings have others."""
 
 
+ON_COMMAND_LINE = {
+    "split": "test",
+    **dict.fromkeys(VARIANTS, ""),
+    **dict.fromkeys(
+        ("images", "results", "earlier", "figures", "sweep", "data", "classes", "teacher", "model")
+    ),
+}
+"""Parameters that the catalog reads from the command line alone, and what they are without it."""
+IN_GLOBALS = ("benchmark", "backbone", "method", "ipc", "seed", "protocol", "preset", "jobs")
+"""Parameters that it reads from the command line or from globals.yml."""
+
+
 def check_known_parameters(
     given: Mapping[str, Any], known: Mapping[str, Any], group: str = ""
 ) -> None:
@@ -46,6 +58,27 @@ def check_known_parameters(
                     f"{group}{name}: expected one value, got the settings {', '.join(value)}"
                 )
             check_known_parameters(value, known[name], f"{group}{name}.")
+
+
+def check_configured(configured: Mapping[str, Any], shared: Mapping[str, Any]) -> None:
+    """Refuse a configuration file that sets what the catalog reads from the command line alone.
+
+    Args:
+        configured: Parameters of the configuration files, without those of the command line.
+        shared: What globals.yml has, which the catalog reads too.
+
+    Raises:
+        ValueError: Naming the parameter and where it can be set.
+
+    Source: ours.
+    """
+    for name, default in (*ON_COMMAND_LINE.items(), *((n, shared[n]) for n in IN_GLOBALS)):
+        if (value := configured.get(name, default)) != default:
+            place = "in globals.yml or " if name in IN_GLOBALS else ""
+            raise ValueError(
+                f"{name}: expected it {place}on the command line, as --params {name}={value}, got "
+                f"{value!r} in a parameters.yml, where folders of results do not see it"
+            )
 
 
 def check_used(given: Iterable[str], used: Iterable[str], benchmark: str) -> None:

@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_e
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import KNOBS, Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task, name_together
+from mgd3_kedro.stages import Partition, Stage, Task, images_per_class, name_together
 
 LESSONS = 10
 """Parts that stored labels are written in."""
@@ -187,12 +187,3 @@ def train_networks(
             subject = Subject(row, benchmark.classes, batch_seed, taught_by, weights)
             tasks[f"{network}-{training_seed}"] = Task((*images, *tests, *given), subject)
     return Stage(run_trainings, tasks, Trainings(config, fit, str(training_checkpoints)))
-
-
-def images_per_class(images: Sequence[Partition]) -> int:
-    """Return the images per class: what they were made for, or how many the largest class has.
-
-    Source: ours.
-    """
-    made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]
-    return max(made or [partition.count for partition in images])
