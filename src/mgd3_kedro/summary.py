@@ -15,12 +15,12 @@ PLACES = {
     "distilled_images": "images",
     "provenance": "provenance of every image",
     "result_rows": "result rows",
-    "compared_rows": "result rows",
+    "compared_rows": "rows compared",
     "comparison": "table",
     "comparison_markdown": "table for people",
     "comparison_latex": "table for papers",
     "teacher": "weights of the teacher",
-    "full.result_rows": "result rows",
+    "full.result_rows": "rows of all real images",
     "trained_prior": "model weights",
 }
 

@@ -169,7 +169,7 @@ def measure_encoding(
         images = encoded_images(train_images[wnid].load(), stored, torch.arange(len(of_class)))
         decoded = autoencoder.decode(of_class, images.shape[-1])
         psnr.append(peak_signal_to_noise(images, decoded))
-    count = sum(partition.count for partition in latents.values())
+    count = sum(train_images[wnid].count for wnid in benchmark.wnids)
     return {
         "images": count,
         "images_per_second": count / sum(partition.seconds for partition in latents.values()),
