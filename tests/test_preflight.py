@@ -12,8 +12,8 @@ from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
 from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
-    check_inputs,
     check_configured,
+    check_inputs,
     check_known_parameters,
     check_order,
     check_run_keys,
@@ -63,7 +63,10 @@ def test_a_configuration_that_repeats_what_is_shared_is_none_of_its_own():
         ({"split": "holdout"}, "split: expected it on the command line, as --params split=holdout"),
         ({"modes_variant": "-x"}, "modes_variant: expected it on the command line"),
         ({"teacher": "a"}, "teacher: expected it on the command line, as --params teacher=a, got"),
-        ({"seed": 3}, "seed: expected it in globals.yml or on the command line, as --params seed=3"),
+        (
+            {"seed": 3},
+            "seed: expected it in globals.yml or on the command line, as --params seed",
+        ),
     ],
 )
 def test_what_the_catalog_does_not_see_in_a_configuration_file_is_refused(changes, message):

@@ -183,6 +183,7 @@ def test_without_weights_it_is_the_ordinary_loss(latents, class_indices):
         head_dim=8,
         patch_size=2,
         class_dropout=0.1,
+        prediction_type="epsilon",
         snr_gamma=None,
     )
     expected = denoiser_loss(latents, class_indices, ordinary, CLASSES)

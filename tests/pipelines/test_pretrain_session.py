@@ -1,7 +1,9 @@
 import json
+import shutil
 
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 from tiny_project import PRIOR, make_project, run, runs_of
 
 from mgd3_kedro.backbones import check_backbone
@@ -10,7 +12,14 @@ from mgd3_kedro.records import ClassSpec, ModelFolder
 LOOP = {"batch_size": 8, "warmup_steps": 1, "flip_probability": 0.5}
 PRETRAIN = {
     "autoencoder": {**LOOP, "block_channels": [8, 8, 8], "steps": 6, "precision": "fp32"},
-    "denoiser": {**LOOP, "layers": 1, "heads": 1, "head_dim": 16, "steps": 6},
+    "denoiser": {
+        **LOOP,
+        "layers": 1,
+        "heads": 1,
+        "head_dim": 16,
+        "prediction_type": "sample",
+        "steps": 6,
+    },
     "judge": {"samples_per_class": 2, "network": "convnet1", "epoch_scale": 0.002},
 }
 
@@ -56,7 +65,7 @@ def test_training_logs_its_loss_curve_and_its_findings(pretrained):
     measured = tracked.data.metrics
     assert measured["reconstruction/psnr_train"] > 0
     assert measured["reconstruction/psnr_test"] > 0
-    for name in ("samples_recognised", "test_recognised"):
+    for name in ("samples_recognised", "reconstructed_recognised", "test_recognised"):
         assert 0 <= measured[f"judge/{name}"] <= 100
     assert 0 <= measured["memorisation/nearer_probability"] <= 1
     assert measured["memorisation/samples"] == 20
@@ -84,7 +93,9 @@ def test_a_second_run_goes_on_from_the_finished_checkpoints_to_the_same_weights(
     assert checkpoint.stat().st_mtime_ns == trained
 
 
-def test_the_trained_prior_distils(pretrained):
+def test_the_trained_prior_distils_by_what_it_predicts(pretrained):
+    scheduler = json.loads((pretrained / PRIOR / "scheduler/scheduler_config.json").read_text())
+    assert scheduler["prediction_type"] == "sample"
     run(pretrained, "encode", "discover_modes", "guided_generate")
     folder = pretrained / "data/07_model_output/mnist/test/dit/ipc2/mgd3/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 20
@@ -104,6 +115,15 @@ def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     card = (project / PRIOR / "README.md").read_text()
     assert "parameters, given." in card
     assert not (project / PRIOR / "autoencoder_curve.png").exists()
+    # What was trained on the latents of another autoencoder is of no use.
+    other = tmp_path / "other"
+    shutil.copytree(given, other)
+    weights = load_file(other / name)
+    save_file({key: 1.5 * weight for key, weight in weights.items()}, other / name)
+    before = (project / PRIOR / "transformer" / name).read_bytes()
+    settings["autoencoder"]["given"] = str(other)
+    run(project, "pretrain", pretrain=settings)
+    assert (project / PRIOR / "transformer" / name).read_bytes() != before
 
 
 def test_a_given_autoencoder_that_is_not_there_is_refused_before_work(tmp_path):

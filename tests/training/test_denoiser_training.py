@@ -1,13 +1,17 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from mgd3_kedro.backbones.schedule import PREDICTION_TYPES
 from mgd3_kedro.training.batches import Batch, batch_at
 from mgd3_kedro.training.denoiser import (
+    PREDICTIONS,
     DenoiserConfig,
     build_denoiser,
     denoiser_loss,
+    error_weights,
     linear_alphas_cumprod,
-    noise_weights,
 )
 from mgd3_kedro.training.loop import train
 
@@ -27,6 +31,7 @@ SETTINGS = {
     "head_dim": 8,
     "patch_size": 2,
     "class_dropout": 0.1,
+    "prediction_type": "epsilon",
     "snr_gamma": None,
 }
 NULL = 5
@@ -163,14 +168,14 @@ def test_noisy_latents_are_of_their_timestep_and_the_target_is_their_noise(
 def test_a_cap_on_the_ratio_of_signal_to_noise_weighs_errors_by_it(
     make_config, latents, class_indices, observe
 ):
-    weights = noise_weights(5.0)
+    weights = error_weights("epsilon", 5.0)
     signal = linear_alphas_cumprod().double()
     snr = signal / (1 - signal)
     noisy = snr <= 5
     assert (weights[noisy] == 1).all()
     assert torch.allclose((weights * snr)[~noisy], torch.tensor(5.0).double())
     assert 0 < noisy.sum() < 1000
-    assert (noise_weights(None) == 1).all()
+    assert (error_weights("epsilon", None) == 1).all()
 
     config = make_config(class_dropout=0.0, snr_gamma=5.0)
     model = build_denoiser(config, (3, 4, 4), NULL)
@@ -184,6 +189,51 @@ def test_a_cap_on_the_ratio_of_signal_to_noise_weighs_errors_by_it(
     noise = (seen - shares.sqrt() * latents[batch.indices]) / (1 - shares).sqrt()
     expected = (weights[timesteps] * noise.square().mean((1, 2, 3))).mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-3)
+
+
+class Says(torch.nn.Module):
+    """Gives what it is told to give of noisy samples and their timesteps."""
+
+    def __init__(self, say):
+        super().__init__()
+        self.say = say
+
+    def forward(self, noisy, timestep, class_labels):
+        return SimpleNamespace(sample=self.say(noisy, timestep))
+
+
+@pytest.mark.parametrize("snr_gamma", [None, 5.0])
+def test_the_same_error_of_a_clean_sample_costs_the_same_whatever_is_predicted(
+    make_config, latents, class_indices, snr_gamma
+):
+    signals = linear_alphas_cumprod()
+    losses = {}
+    for name in PREDICTIONS:
+        config = make_config(prediction_type=name, snr_gamma=snr_gamma)
+        batch = batch_at(3, 40, config)
+        wrong = latents[batch.indices] + 0.1
+
+        def say(noisy, timestep, name=name, wrong=wrong):
+            signal = signals[timestep].view(-1, 1, 1, 1)
+            noise = (noisy - signal.sqrt() * wrong) / (1 - signal).sqrt()
+            return PREDICTIONS[name].target(wrong, noise, signal)
+
+        loss = denoiser_loss(latents, class_indices, config, NULL)(Says(say), batch)
+        losses[name] = loss.item()
+    assert losses["sample"] > 0
+    assert losses["epsilon"] == pytest.approx(losses["sample"], rel=1e-3)
+    assert losses["v_prediction"] == pytest.approx(losses["sample"], rel=1e-3)
+
+
+def test_samplers_read_what_is_predicted_as_it_is_trained():
+    assert set(PREDICTIONS) == set(PREDICTION_TYPES)
+    clean, noise = torch.randn(2, 5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    for share in (0.02, 0.5, 0.98):
+        signal = torch.tensor(share)
+        noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+        for name, prediction in PREDICTIONS.items():
+            said = prediction.target(clean, noise, signal)
+            assert torch.allclose(PREDICTION_TYPES[name](share, noisy, said), noise, atol=1e-4)
 
 
 def test_every_timestep_may_be_drawn(make_config, latents, class_indices, observe):

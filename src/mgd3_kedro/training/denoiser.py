@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.training.batches import Batch, draw_flips
 from mgd3_kedro.training.settings import LoopConfig
 
@@ -30,6 +30,7 @@ class DenoiserConfig(LoopConfig):
         patch_size: Side of a token in latent pixels.
         class_dropout: Probability that an update sees the null class instead, for classifier-free
             guidance.
+        prediction_type: A name of `PREDICTIONS`: what the transformer predicts.
         snr_gamma: Caps the signal-to-noise ratio by which the error of a clean sample counts; 5 is
             usual, and learns in fewer updates. None: no cap, which is the plain error of the noise.
 
@@ -42,6 +43,7 @@ class DenoiserConfig(LoopConfig):
     head_dim: int
     patch_size: int
     class_dropout: float
+    prediction_type: str
     snr_gamma: float | None
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class DenoiserConfig(LoopConfig):
         for name in ("layers", "heads", "head_dim", "patch_size"):
             check_count(name, getattr(self, name))
         check_range("class_dropout", self.class_dropout, 0, 1)
+        lookup(PREDICTIONS, self.prediction_type, "prediction type")
         if self.snr_gamma is not None:
             check_range("snr_gamma", self.snr_gamma, 0, low_open=True)
 
@@ -62,16 +65,47 @@ def linear_alphas_cumprod() -> torch.Tensor:
     return torch.cumprod(1 - betas, 0).float()
 
 
-def noise_weights(snr_gamma: float | None) -> torch.Tensor:
-    """Return what the squared error of the noise counts for at every timestep, (1000,), float32.
+class Prediction(NamedTuple):
+    """What a transformer can predict of a noisy sample.
 
-    Source: Min-SNR weighting (arXiv 2303.09556), for the prediction of noise.
+    Args:
+        target: (clean, noise, signal share) -> what it is to say.
+        gain: Signal-to-noise ratio -> how much larger the squared error of this is than that of
+            the clean sample it implies.
+    """
+
+    target: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    gain: Callable[[torch.Tensor], torch.Tensor]
+
+
+PREDICTIONS = {
+    "epsilon": Prediction(lambda clean, noise, signal: noise, lambda snr: snr),
+    "sample": Prediction(lambda clean, noise, signal: clean, torch.ones_like),
+    "v_prediction": Prediction(
+        lambda clean, noise, signal: signal.sqrt() * noise - (1 - signal).sqrt() * clean,
+        lambda snr: snr + 1,
+    ),
+}
+"""Prediction type, as schedulers of diffusers call it -> what is predicted. "sample" suits patches
+of many channels for the width of the transformer: clean latents lie on few dimensions, noise on all
+(arXiv 2511.13720)."""
+
+
+def error_weights(prediction_type: str, snr_gamma: float | None) -> torch.Tensor:
+    """Return what the squared error of a prediction counts for at every timestep, (1000,), float32.
+
+    Whatever is predicted, the same error of the clean sample counts for the same.
+
+    Args:
+        prediction_type: A name of `PREDICTIONS`.
+        snr_gamma: As in `DenoiserConfig`.
+
+    Source: Min-SNR weighting (arXiv 2303.09556), section 3.4.
     """
     signal = linear_alphas_cumprod()
-    if snr_gamma is None:
-        return torch.ones_like(signal)
     snr = signal / (1 - signal)
-    return snr.clamp(max=snr_gamma) / snr
+    capped = snr if snr_gamma is None else snr.clamp(max=snr_gamma)
+    return capped / PREDICTIONS[prediction_type].gain(snr)
 
 
 def build_denoiser(
@@ -128,7 +162,7 @@ def denoiser_loss(
     null_class: int,
     mirrored: torch.Tensor | None = None,
 ) -> Callable[[torch.nn.Module, Batch], torch.Tensor]:
-    """Return the loss of a batch: weighted squared error of the predicted noise.
+    """Return the loss of a batch: weighted squared error of what is predicted.
 
     Args:
         latents: (N, C, H, W), scaled, on the training device.
@@ -153,7 +187,8 @@ def denoiser_loss(
         )
     where = latents.device
     alphas_cumprod = linear_alphas_cumprod().to(where)
-    weights = noise_weights(config.snr_gamma).to(where)
+    target_of = PREDICTIONS[config.prediction_type].target
+    weights = error_weights(config.prediction_type, config.snr_gamma).to(where)
     class_indices = class_indices.to(where)
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
@@ -169,7 +204,8 @@ def denoiser_loss(
             clean = torch.where(flips[:, None, None, None], mirrored[batch.indices], clean)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
         predicted = model(noisy, timestep=timesteps, class_labels=labels).sample
-        errors = F.mse_loss(predicted.float(), noise, reduction="none")
+        target = target_of(clean, noise, signal)
+        errors = F.mse_loss(predicted.float(), target, reduction="none")
         return (weights[timesteps] * errors.mean((1, 2, 3))).mean()
 
     return loss_of

@@ -28,7 +28,8 @@ def describe_findings(
         f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
         f"guidance scale {judge.guidance_scale:g} are named by their class by a {judge.network} "
         "trained on the real train split, which names "
-        f"{judged['test_recognised']:.1f} % of the real test images",
+        f"{judged['test_recognised']:.1f} % of the real test images, and "
+        f"{judged['reconstructed_recognised']:.1f} % of them after the autoencoder",
         "memorisation: the median distance to the nearest training image of the class is "
         f"{memorised['samples_p50']:.2f} for these samples and {memorised['unseen_p50']:.2f} for "
         f"test images, a sample is nearer than a test image with probability "

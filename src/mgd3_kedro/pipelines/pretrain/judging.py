@@ -25,6 +25,7 @@ from mgd3_kedro.pipelines.pretrain.images import as_shipped, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.stages import Partition
+from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained
 
 SHEET_COLUMNS = 20
@@ -97,13 +98,18 @@ class JudgeConfig:
 
 
 def draw_latents(
-    benchmark: Benchmark, denoiser: Trained, diffusion: BackboneConfig, config: JudgeConfig
+    benchmark: Benchmark,
+    denoiser: Trained,
+    denoiser_config: DenoiserConfig,
+    diffusion: BackboneConfig,
+    config: JudgeConfig,
 ) -> dict[str, torch.Tensor]:
     """Draw unguided samples of every class.
 
     Args:
         benchmark: The classes.
         denoiser: Draws the samples, with its weights rounded as they are stored.
+        denoiser_config: Says what it predicts.
         diffusion: How they are drawn.
         config: Samples per class, and their guidance scale.
 
@@ -114,7 +120,7 @@ def draw_latents(
     """
     backbone = assemble_backbone(
         DiTDenoiser(as_shipped(denoiser.model)),
-        TrainedSchedule(),
+        TrainedSchedule(prediction_type=denoiser_config.prediction_type),
         replace(diffusion, guidance_scale=config.guidance_scale),
     )
     count = config.samples_per_class
@@ -148,9 +154,9 @@ def judge_samples(
         config: The judge, and its training.
 
     Returns:
-        `samples_recognised`, share of samples named by their class, and `test_recognised`, the
-        same of real test images, what the first is to be read by, both percent; samples of each
-        class for a look.
+        In percent, which share is named by its class: `samples_recognised` of the samples, and
+        what that is to be read by, `test_recognised` of real test images and
+        `reconstructed_recognised` of these after the autoencoder; samples of each class for a look.
 
     Source: ours.
     """
@@ -166,11 +172,20 @@ def judge_samples(
         seed=0,
     )
     device = resolve_device(schooling.device)
-    drawn = LabelledSet.of_classes([samples[wnid] for wnid in benchmark.wnids]).to(device)
-    with reproducible(schooling.threads):
-        logits = Passes(result.network, schooling.number_format, device).classify(drawn.images)
+    reconstructed = {
+        wnid: decoder.decode(decoder.encode(partition.load()[:]))
+        for wnid, partition in test_images.items()
+    }
+    judge = Passes(result.network, schooling.number_format, device)
+
+    def recognise(images: Mapping[str, torch.Tensor]) -> float:
+        shown = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids]).to(device)
+        with reproducible(schooling.threads):
+            return score(judge.classify(shown.images), shown.labels).top1
+
     metrics = {
-        "samples_recognised": score(logits, drawn.labels).top1,
+        "samples_recognised": recognise(samples),
+        "reconstructed_recognised": recognise(reconstructed),
         "test_recognised": result.top1_last,
     }
     shown = {wnid: of_class.permute(0, 2, 3, 1).numpy() for wnid, of_class in samples.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def train_denoiser(
         len(latents),
         config,
         checkpoint=checkpoints / "denoiser.ckpt",
-        identity=_identity(config, train_images, str(autoencoder.curve)),
+        identity=_identity(config, train_images, _digest(autoencoder.model)),
         device=where,
         draw_on=where,
         seconds_between=SECONDS_BETWEEN,
@@ -158,6 +159,7 @@ def assemble_prior(
         beta_end=0.02,
         clip_sample=False,
         timestep_spacing="linspace",
+        prediction_type=denoiser_config.prediction_type,
     )
     pipeline = DiTPipeline(
         transformer=copy.deepcopy(denoiser.model).half(),
@@ -174,3 +176,12 @@ def assemble_prior(
 
 def _identity(config: object, images: Mapping[str, Partition], *more: str) -> str:
     return repr((config, [partition.fingerprint for partition in images.values()], more))
+
+
+def _digest(model: Any) -> str:
+    """Return the identity of a model: its configuration and every weight."""
+    digest = hashlib.sha256(repr(sorted(model.config.items())).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -59,7 +59,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_latents,
-                ["benchmark", "denoiser", "params:diffusion", "params:pretrain.judge"],
+                [
+                    "benchmark",
+                    "denoiser",
+                    "params:pretrain.denoiser",
+                    "params:diffusion",
+                    "params:pretrain.judge",
+                ],
                 "sample_latents",
                 name="draw_latents",
             ),
