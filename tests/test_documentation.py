@@ -91,6 +91,9 @@ def test_what_is_not_separated_from_the_best_is_what_the_page_names(results):
     first, second, third = (f"`{name}`" for name in ("mgd3", "herding", "kmeans_closest"))
     assert best == ["herding", "kmeans_closest", "mgd3"]
     assert f"{first}, {second} and {third} are not separated" in " ".join(results.split())
+    fifty = pd.read_csv(RESULTS / "mnist_table.csv").query("preset == 'short' and ipc == 50")
+    assert sorted(fifty.loc[fifty["among_best"], "method"]) == ["kmeans_closest", "mgd3"]
+    assert "With 50 the two are not separated by the interval" in " ".join(results.split())
 
 
 ABLATIONS = {
