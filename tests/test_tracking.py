@@ -139,6 +139,12 @@ def test_histories_longer_than_a_batch_of_mlflow_are_kept_whole(active):
     assert active_run().data.metrics["loss"] == 1 / 2501
 
 
+def test_metrics_of_classes_with_odd_names_are_kept(active):
+    active.log_metrics({"crane (bird)/diversity": 1.0, "Müll & co./diversity": 2.0})
+    found = active_run().data.metrics
+    assert found == {"crane _bird_/diversity": 1.0, "Müll _ co./diversity": 2.0}
+
+
 def test_outputs_are_logged_as_their_metadata_says(active, tmp_path):
     curve = pd.DataFrame(
         {

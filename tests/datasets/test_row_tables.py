@@ -28,6 +28,15 @@ def test_tables_of_the_name_are_found_at_any_depth_and_read_when_asked_for(make_
     assert list(make_dataset("*.csv").load()) == ["a/more_rows.csv", "a/rows.csv", "b/c/rows.csv"]
 
 
+def test_names_are_words_even_if_they_look_like_numbers(make_dataset, tmp_path):
+    write(tmp_path / "all", "method,variant,wnid,x\nm,-1,007,2\nm,,1,3\n")
+    table = make_dataset().load()["rows.csv"]()
+    assert table["variant"].tolist()[0] == "-1"
+    assert table["variant"].isna().tolist() == [False, True]
+    assert table["wnid"].tolist() == ["007", "1"]
+    assert table["x"].tolist() == [2, 3]
+
+
 def test_there_may_be_none(make_dataset, tmp_path):
     assert make_dataset().load() == {}
     assert not make_dataset().exists()
