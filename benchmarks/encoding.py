@@ -171,6 +171,6 @@ def _run_stage(
         train_images,
         Partition(lambda: model, model.fingerprint),
         config,
-        EncodingConfig(posterior="mean", seed=SEED, workers=0),
+        EncodingConfig(posterior="mean", flip="none", seed=SEED, workers=0),
     )
     TensorPartitionsDataset(filepath=str(folder)).save(stage)

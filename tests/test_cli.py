@@ -451,7 +451,7 @@ def test_both_ways_to_name_a_pipeline_work(option, broken):
     assert result.exit_code == 0
     assert result.stderr == ""
     (only,) = runs_of(broken)
-    assert only.data.tags["mlflow.runName"] == "encode"
+    assert only.data.tags["mlflow.runName"] == "encode mnist/test"
     assert "encode_images/run_seconds" in only.data.metrics
     assert "discover_modes/run_seconds" not in only.data.metrics
 
