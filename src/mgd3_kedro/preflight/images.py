@@ -33,9 +33,10 @@ def check_classes(inputs: Inputs, images: str) -> None:
                 f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}"
             )
     if surplus := sorted(set(partitions) - set(benchmark.wnids)):
+        more = f" and {len(surplus) - 1} more" if len(surplus) > 1 else ""
         raise ValueError(
-            f"{images}: expected the classes of {benchmark.name}, "
-            f"got {surplus[0]} and {len(surplus) - 1} more that it does not have"
+            f"{images}: expected the classes of {benchmark.name} alone, got {surplus[0]}{more} too; "
+            "remove what it does not have"
         )
 
 
