@@ -332,7 +332,7 @@ def cut_off(folder):
         (cut_off, "theirs/4/1.png: not a readable image"),
         (lambda folder: shutil.rmtree(folder / "4"), "images of class 4 (four), got none"),
         (lambda folder: [p.unlink() for p in (folder / "4").iterdir()], "(four), got an empty one"),
-        (lambda folder: (folder / "n999").mkdir(), "got n999 and 0 more that it does not have"),
+        (lambda folder: (folder / "n999").mkdir(), "got n999 too; remove what it does not"),
         (
             lambda folder: [Image.new("RGB", (28, 28)).save(p) for p in (folder / "4").iterdir()],
             "squares of one size, 32 x 32 pixels, got 28 x 28 in class 4; crop and resize",

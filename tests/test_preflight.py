@@ -235,7 +235,10 @@ def test_what_a_run_does_not_read_is_not_checked(absent):
         ({"n1": 4}, r"expected images of class n2 \(owl\), got none"),
         ({"n1": 4, "n2": 0}, r"expected images of class n2 \(owl\), got an empty one"),
         ({"n1": 4, "n2": 4, "n3": 4}, "expected the classes of birds alone, got n3 too; remove"),
-        ({"n1": 4, "n2": 4, "n3": 4, "n4": 4}, "the classes of birds alone, got n3 and 1 more too"),
+        (
+            {"n1": 4, "n2": 4, "n3": 4, "n4": 4},
+            "expected the classes of birds alone, got n3 and 1 more too",
+        ),
     ],
 )
 def test_images_have_the_classes_of_the_benchmark(images, counts, found):

@@ -35,8 +35,8 @@ def check_classes(inputs: Inputs, images: str) -> None:
     if surplus := sorted(set(partitions) - set(benchmark.wnids)):
         more = f" and {len(surplus) - 1} more" if len(surplus) > 1 else ""
         raise ValueError(
-            f"{images}: expected the classes of {benchmark.name} alone, got {surplus[0]}{more} too; "
-            "remove what it does not have"
+            f"{images}: expected the classes of {benchmark.name} alone, got {surplus[0]}{more} "
+            "too; remove what it does not have"
         )
 
 
