@@ -50,17 +50,20 @@ def test_parameters_that_nothing_has_are_refused(given, message):
 
 
 IN_FILES = {"benchmark": "birds", "backbone": "dit", "method": "mgd3", "ipc": 10, "seed": 0}
-IN_FILES |= {"protocol": "hard", "preset": "paper", "jobs": 1}
+IN_FILES |= {"protocol": "hard", "preset": "paper", "jobs": 1, "split": "test"}
 
 
 def test_a_configuration_that_repeats_what_is_shared_is_none_of_its_own():
-    check_configured({**IN_FILES, "split": "test", "variant": "", "data": None}, IN_FILES)
+    check_configured({**IN_FILES, "variant": "", "data": None}, IN_FILES)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"split": "holdout"}, "split: expected it on the command line, as --params split=holdout"),
+        (
+            {"split": "holdout"},
+            "split: expected it in globals.yml or on the command line, as --params",
+        ),
         ({"modes_variant": "-x"}, "modes_variant: expected it on the command line"),
         ({"teacher": "a"}, "teacher: expected it on the command line, as --params teacher=a, got"),
         (

@@ -21,15 +21,15 @@ VARIANTS = (
 """Parameters that folders of results are named after, so that other settings have others."""
 
 
-ON_COMMAND_LINE = {
-    "split": "test",
-    **dict.fromkeys(VARIANTS, ""),
-    **dict.fromkeys(
-        ("images", "results", "earlier", "figures", "sweep", "data", "classes", "teacher", "model")
-    ),
-}
-"""Parameters that the catalog reads from the command line alone, and what they are without it."""
-IN_GLOBALS = ("benchmark", "backbone", "method", "ipc", "seed", "protocol", "preset", "jobs")
+ON_COMMAND_LINE = (
+    *VARIANTS,
+    *("images", "results", "earlier", "figures", "sweep", "data", "classes", "teacher", "model"),
+)
+"""Parameters that the catalog reads from the command line alone; none of them is set without it."""
+IN_GLOBALS = (
+    *("benchmark", "split", "backbone", "method", "ipc", "seed"),
+    *("protocol", "preset", "jobs"),
+)
 """Parameters that it reads from the command line or from globals.yml."""
 
 
@@ -72,13 +72,14 @@ def check_configured(configured: Mapping[str, Any], shared: Mapping[str, Any]) -
 
     Source: ours.
     """
-    for name, default in (*ON_COMMAND_LINE.items(), *((n, shared[n]) for n in IN_GLOBALS)):
-        if (value := configured.get(name, default)) != default:
-            place = "in globals.yml or " if name in IN_GLOBALS else ""
-            raise ValueError(
-                f"{name}: expected it {place}on the command line, as --params {name}={value}, got "
-                f"{value!r} in a parameters.yml, where folders of results do not see it"
-            )
+    given = {name: "" for name in ON_COMMAND_LINE if configured.get(name)}
+    given |= {name: "in globals.yml or " for name in IN_GLOBALS if configured[name] != shared[name]}
+    for name, place in given.items():
+        raise ValueError(
+            f"{name}: expected it {place}on the command line, as --params "
+            f"{name}={configured[name]}, got it in a parameters.yml, where folders of results do not "
+            "see it"
+        )
 
 
 def check_used(given: Iterable[str], used: Iterable[str], benchmark: str) -> None:
