@@ -77,8 +77,8 @@ def check_configured(configured: Mapping[str, Any], shared: Mapping[str, Any]) -
     for name, place in given.items():
         raise ValueError(
             f"{name}: expected it {place}on the command line, as --params "
-            f"{name}={configured[name]}, got it in a parameters.yml, where folders of results do not "
-            "see it"
+            f"{name}={configured[name]}, got it in a parameters.yml, where folders of results do "
+            "not see it"
         )
 
 
