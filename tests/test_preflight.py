@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_project import save_teacher
+from tiny_project import run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.evaluation import EvaluationConfig
@@ -75,6 +75,12 @@ def test_a_configuration_that_repeats_what_is_shared_is_none_of_its_own():
 def test_what_the_catalog_does_not_see_in_a_configuration_file_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         check_configured({**IN_FILES, **changes}, IN_FILES)
+
+
+def test_a_session_refuses_a_seed_that_no_folder_is_named_after(project):
+    (project / "conf/mnist/parameters_mine.yml").write_text("seed: 3\n")
+    with pytest.raises(ValueError, match="seed: expected it in globals.yml"):
+        run(project, "encode")
 
 
 DIFFUSION = BackboneConfig(
