@@ -79,7 +79,7 @@ def test_what_the_catalog_does_not_see_in_a_configuration_file_is_refused(change
 
 def test_a_session_refuses_a_seed_that_no_folder_is_named_after(project):
     (project / "conf/mnist/parameters_mine.yml").write_text("seed: 3\n")
-    with pytest.raises(ValueError, match="seed: expected it in globals.yml"):
+    with pytest.raises(ValueError, match="seed: expected it in globals"):
         run(project, "encode")
 
 
