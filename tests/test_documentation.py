@@ -107,6 +107,16 @@ def test_what_is_not_separated_from_the_best_is_what_the_page_names(results):
     assert "With 50 the two are not separated by the interval" in " ".join(results.split())
 
 
+def test_accuracy_by_images_per_class_is_that_of_committed_rows(results):
+    rows = pd.read_csv(RESULTS / "mnist_ipc.csv")
+    assert sorted(rows["ipc"].unique()) == [1, 2, 5, 10, 20, 50, 100]
+    for ipc, of in rows.groupby("ipc"):
+        methods = of.groupby("method")["top1_last"]
+        assert (methods.size() == 3).all()
+        cells = " | ".join(spread(methods.get_group(name)) for name in ("mgd3", "random"))
+        assert f"| {ipc} | {cells} |\n" in results
+
+
 ABLATIONS = {
     "scale": (["mode_guidance_scale"], "{:g}"),
     "finder": (["mode_finder"], "`{}`"),
