@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
+from mgd3_kedro.figures.sweep_lines import REPEATED
 from mgd3_kedro.metrics import SCORES
 from mgd3_kedro.points import POINT, axes_of, columns_of
 from mgd3_kedro.records import Benchmark
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-REPEATED = ("method", "seed")
-"""Axes that are lines of a figure, or averaged over."""
 SHOWN_CLASSES = 10
 
 
