@@ -5,6 +5,7 @@ import torch
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.evaluation import EvaluationConfig
+from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig, judge_samples
 from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
@@ -19,6 +20,7 @@ JUDGE = JudgeConfig(
     epochs=None,
     learning_rate=0.02,
     batch_size=None,
+    image_size=None,
     crop_min_scale=None,
     precision=None,
 )
@@ -43,6 +45,7 @@ EVALUATION = EvaluationConfig(
     **dict.fromkeys(LEFT_TO_THE_PROTOCOL),
 )
 CLASSES = (ClassSpec(0, "dark", 0, "dark"), ClassSpec(1, "light", 1, "light"))
+BENCHMARK = Benchmark("some", 16, CLASSES)
 
 
 def test_the_judge_is_trained_as_evaluations_are_but_with_hard_labels_and_without_mixing():
@@ -61,6 +64,20 @@ def test_what_the_judge_has_of_its_own_comes_first():
     assert plan.flip_probability == 0.25
 
 
+def test_it_sees_images_at_the_size_that_is_asked_for(monkeypatch):
+    seen = []
+
+    def built(name, num_classes, image_size):
+        seen.append(image_size)
+        return build_network(name, num_classes, image_size)
+
+    monkeypatch.setattr("mgd3_kedro.evaluation.train.build_network", built)
+    for wanted in (None, 24):
+        judged = replace(JUDGE, epochs=1, image_size=wanted)
+        judge_samples(BENCHMARK, split(4, 0), split(2, 1), *drawn(), EVALUATION, judged)
+    assert seen == [16, 24]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -71,6 +88,7 @@ def test_what_the_judge_has_of_its_own_comes_first():
         ("epochs", 0),
         ("learning_rate", 0.0),
         ("batch_size", 1.5),
+        ("image_size", 0),
         ("crop_min_scale", 0.0),
         ("precision", "fp16"),
     ],
@@ -95,7 +113,8 @@ def split(count, seed):
     }
 
 
-def test_samples_and_test_images_are_named_by_the_same_network():
+def drawn():
+    """Return an untrained autoencoder and latents of samples."""
     config = AutoencoderConfig(
         steps=1,
         batch_size=1,
@@ -112,11 +131,15 @@ def test_samples_and_test_images_are_named_by_the_same_network():
         kl_weight=0.0,
         given=None,
     )
-    autoencoder = Trained(build_autoencoder(config, 16).eval())
     latents = {spec.wnid: torch.randn(6, 4, 8, 8) for spec in CLASSES}
+    return Trained(build_autoencoder(config, 16).eval()), latents
+
+
+def test_samples_and_test_images_are_named_by_the_same_network():
+    autoencoder, latents = drawn()
     train, test = split(24, 0), split(10, 1)
     metrics, shown = judge_samples(
-        Benchmark("some", 16, CLASSES),
+        BENCHMARK,
         train,
         test,
         autoencoder,
@@ -132,7 +155,7 @@ def test_samples_and_test_images_are_named_by_the_same_network():
     # The order in which classes are drawn does not matter.
     turned = dict(reversed(latents.items()))
     again, _ = judge_samples(
-        Benchmark("some", 16, CLASSES),
+        BENCHMARK,
         train,
         dict(reversed(test.items())),
         autoencoder,

@@ -18,6 +18,7 @@ from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import reproducible, resolve_device
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig, LabelledSet, train_network
 from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.figures import draw_contact_sheet
@@ -48,6 +49,8 @@ class JudgeConfig:
         epochs: Length that replaces this share; None for the share.
         learning_rate: Of its training.
         batch_size: None: that of evaluations.
+        image_size: Side in pixels that images are brought to for it, which selects its stem; None:
+            224, or theirs if smaller.
         crop_min_scale: Smallest share of the area a random crop keeps; None: that of evaluations.
         precision: None: that of evaluations.
 
@@ -62,6 +65,7 @@ class JudgeConfig:
     epochs: int | None
     learning_rate: float
     batch_size: int | None
+    image_size: int | None
     crop_min_scale: float | None
     precision: str | None
 
@@ -71,7 +75,7 @@ class JudgeConfig:
         lookup(NETWORKS, self.network, "network")
         check_range("epoch_scale", self.epoch_scale, 0, low_open=True)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "image_size"):
             if (value := getattr(self, name)) is not None:
                 check_count(name, value)
         if self.crop_min_scale is not None:
@@ -91,6 +95,7 @@ class JudgeConfig:
             preset="judge",
             presets={"judge": self.epoch_scale},
             learning_rate=self.learning_rate,
+            image_size=None,
             cutmix=False,
             validations=1,
             **{"epochs": None, **own},
@@ -163,9 +168,10 @@ def judge_samples(
     decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     samples = {wnid: decoder.decode(latents) for wnid, latents in sample_latents.items()}
     schooling = config.schooling(evaluation)
+    size = config.image_size or schooling.side_of(benchmark.image_size)
     result = train_network(
-        real_images(benchmark, train_images),
-        real_images(benchmark, test_images),
+        _fitted(real_images(benchmark, train_images), size),
+        _fitted(real_images(benchmark, test_images), size),
         network=config.network,
         ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
         config=schooling,
@@ -179,7 +185,8 @@ def judge_samples(
     judge = Passes(result.network, schooling.number_format, device)
 
     def recognise(images: Mapping[str, torch.Tensor]) -> float:
-        shown = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids]).to(device)
+        of_classes = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids])
+        shown = _fitted(of_classes, size).to(device)
         with reproducible(schooling.threads):
             return score(judge.classify(shown.images), shown.labels).top1
 
@@ -190,6 +197,10 @@ def judge_samples(
     }
     shown = {wnid: of_class.permute(0, 2, 3, 1).numpy() for wnid, of_class in samples.items()}
     return metrics, shown
+
+
+def _fitted(shown: LabelledSet, size: int) -> LabelledSet:
+    return replace(shown, images=fit_images(shown.images, size, size))
 
 
 def draw_samples(benchmark: Benchmark, samples: dict[str, Any], config: JudgeConfig) -> Image:
