@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig
+from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 
 Measured = Mapping[str, float]
 

@@ -18,7 +18,7 @@ from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.findings import describe_findings
 from mgd3_kedro.pipelines.pretrain.images import real_images
-from mgd3_kedro.pipelines.pretrain.judging import JudgeConfig
+from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition

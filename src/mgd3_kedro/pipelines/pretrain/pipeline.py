@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from mgd3_kedro.pipelines.pretrain.judge import train_judge
 from mgd3_kedro.pipelines.pretrain.judging import draw_latents, draw_samples, judge_samples
 from mgd3_kedro.pipelines.pretrain.latents import encode_split
 from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation, measure_reconstruction
@@ -70,16 +71,21 @@ def create_pipeline() -> Pipeline:
                 name="draw_latents",
             ),
             node(
-                judge_samples,
+                train_judge,
                 [
                     "benchmark",
                     "train_images",
                     "test_images",
-                    "autoencoder",
-                    "sample_latents",
+                    "checkpoints",
                     "params:evaluation",
                     "params:pretrain.judge",
                 ],
+                "judge",
+                name="train_judge",
+            ),
+            node(
+                judge_samples,
+                ["benchmark", "test_images", "autoencoder", "sample_latents", "judge"],
                 ["judge_metrics", "prior_samples"],
                 name="judge_samples",
             ),

@@ -1,0 +1,178 @@
+"""The judge of a prior: a network that is trained on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
+from mgd3_kedro.devices import reproducible, resolve_device
+from mgd3_kedro.evaluation import (
+    NETWORKS,
+    Checkpoint,
+    EvaluationConfig,
+    LabelledSet,
+    train_network,
+)
+from mgd3_kedro.evaluation.checkpoint import digest_of
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.scores import score
+from mgd3_kedro.evaluation.settings import TRAINED_IN
+from mgd3_kedro.pipelines.pretrain.images import real_images
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+VALIDATIONS = 5
+"""Of a judge's training: they say how far it is, and decide nothing."""
+SET_OVER = ("epochs", "batch_size", "crop_min_scale", "precision")
+"""Settings of the judge's training that are those of evaluations where they are None."""
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """How samples of a prior are drawn and judged.
+
+    The judge is trained by the hard-label protocol without mixing, and with the settings of
+    evaluations where it has none of its own.
+
+    Args:
+        samples_per_class: Samples judged.
+        guidance_scale: Of classifier-free guidance.
+        network: A name of `NETWORKS`.
+        epoch_scale: Length of its training, as a share of the protocol's epochs.
+        epochs: Length that replaces this share; None for the share.
+        learning_rate: Of its training.
+        batch_size: None: that of evaluations.
+        image_size: Side in pixels that images are brought to for it, which selects its stem; None:
+            224, or theirs if smaller.
+        crop_min_scale: Smallest share of the area a random crop keeps; None: that of evaluations.
+        precision: None: that of evaluations.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    samples_per_class: int
+    guidance_scale: float
+    network: str
+    epoch_scale: float
+    epochs: int | None
+    learning_rate: float
+    batch_size: int | None
+    image_size: int | None
+    crop_min_scale: float | None
+    precision: str | None
+
+    def __post_init__(self) -> None:
+        check_count("samples_per_class", self.samples_per_class)
+        check_range("guidance_scale", self.guidance_scale, 0)
+        lookup(NETWORKS, self.network, "network")
+        check_range("epoch_scale", self.epoch_scale, 0, low_open=True)
+        check_range("learning_rate", self.learning_rate, 0, low_open=True)
+        for name in ("epochs", "batch_size", "image_size"):
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value)
+        if self.crop_min_scale is not None:
+            check_range("crop_min_scale", self.crop_min_scale, 0, 1, low_open=True)
+        if self.precision is not None:
+            check_choice("precision", self.precision, TRAINED_IN)
+
+    def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
+        """Return the settings of the judge's training, from those of evaluations.
+
+        Source: ours.
+        """
+        own = {name: value for name in SET_OVER if (value := getattr(self, name)) is not None}
+        return replace(
+            evaluation,
+            protocol="hard",
+            preset="judge",
+            presets={"judge": self.epoch_scale},
+            learning_rate=self.learning_rate,
+            image_size=None,
+            cutmix=False,
+            validations=VALIDATIONS,
+            **{"epochs": None, **own},
+        )
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A network that names the class of images.
+
+    Args:
+        network: Trained, in evaluation mode.
+        image_size: Side of what it sees, in pixels.
+        schooling: How it was trained.
+        test_recognised: Share of real test images that it names, percent.
+    """
+
+    network: nn.Module
+    image_size: int
+    schooling: EvaluationConfig
+    test_recognised: float
+
+    def recognise(self, images: Mapping[str, torch.Tensor], benchmark: Benchmark) -> float:
+        """Return the share that is named by its class, in percent.
+
+        Args:
+            images: wnid -> images (N, 3, H, W), uint8.
+            benchmark: The classes.
+
+        Source: ours.
+        """
+        device = resolve_device(self.schooling.device)
+        of_classes = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids])
+        shown = _fitted(of_classes, self.image_size).to(device)
+        passes = Passes(self.network, self.schooling.number_format, device)
+        with reproducible(self.schooling.threads):
+            return score(passes.classify(shown.images), shown.labels).top1
+
+
+def train_judge(
+    benchmark: Benchmark,
+    train_images: Mapping[str, Partition],
+    test_images: Mapping[str, Partition],
+    checkpoints: Path,
+    evaluation: EvaluationConfig,
+    config: JudgeConfig,
+) -> Judge:
+    """Train the judge on the real train split; one that was interrupted goes on.
+
+    Args:
+        benchmark: Classes and image size.
+        train_images: wnid -> images (N, 3, H, W), uint8.
+        test_images: The same of the test split; they decide nothing.
+        checkpoints: Folder for interrupted trainings.
+        evaluation: What the training is set to where the judge has no settings of its own.
+        config: The judge, and its training.
+
+    Source: ours.
+    """
+    schooling = config.schooling(evaluation)
+    size = config.image_size or schooling.side_of(benchmark.image_size)
+    data, test = (
+        _fitted(real_images(benchmark, images), size) for images in (train_images, test_images)
+    )
+    identity = digest_of(schooling, config.network, data.images, test.images)
+    result = train_network(
+        data,
+        test,
+        network=config.network,
+        ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
+        config=schooling,
+        seed=0,
+        checkpoint=Checkpoint(checkpoints / "judge.ckpt", identity),
+        progress=ProgressLog("judge"),
+    )
+    return Judge(result.network, size, schooling, result.top1_last)
+
+
+def _fitted(shown: LabelledSet, size: int) -> LabelledSet:
+    return replace(shown, images=fit_images(shown.images, size, size))
