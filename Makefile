@@ -19,11 +19,12 @@ lint: $(VENV)/installed-dev
 
 # The rows behind the tables: one data set and one training on it a point, JOBS points side by side,
 # one per core. Stop any of them and give the command again: it goes on. ENV names the benchmark, DATA
-# where its images are, if they have to be given: make methods ENV=imagenette64 DATA=/path/to/them
+# where its images are, if they have to be given, PARAMS any other parameters:
+# make methods ENV=imagenette64 DATA=/path/to/them PARAMS=evaluation.compile=true
 JOBS ?= 2
 ENV ?= mnist
 comma := ,
-GIVEN := $(if $(DATA),$(comma)data=$(DATA))
+GIVEN := $(if $(DATA),$(comma)data=$(DATA))$(if $(PARAMS),$(comma)$(PARAMS))
 RUN := $(BIN)/kedro run --env $(ENV)
 sweep = $(BIN)/kedro sweep --env $(ENV) --pipelines=$(1) --jobs $(JOBS) --params jobs=1,trainings.repeats=1$(GIVEN)
 TRAINING := $(call sweep,distill)
