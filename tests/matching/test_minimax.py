@@ -185,6 +185,9 @@ def test_without_weights_it_is_the_ordinary_loss(latents, class_indices):
         class_dropout=0.1,
         prediction_type="epsilon",
         snr_gamma=None,
+        snr_floor=None,
+        log_sigma_mean=None,
+        log_sigma_std=None,
     )
     expected = denoiser_loss(latents, class_indices, ordinary, CLASSES)
     for step in range(6):

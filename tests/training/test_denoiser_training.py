@@ -5,15 +5,9 @@ import torch
 
 from mgd3_kedro.backbones.schedule import PREDICTION_TYPES
 from mgd3_kedro.training.batches import Batch, batch_at
-from mgd3_kedro.training.denoiser import (
-    PREDICTIONS,
-    DenoiserConfig,
-    build_denoiser,
-    denoiser_loss,
-    error_weights,
-    linear_alphas_cumprod,
-)
+from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import train
+from mgd3_kedro.training.noise import PREDICTIONS, error_weights, linear_alphas_cumprod
 
 SETTINGS = {
     "steps": 60,
@@ -33,6 +27,9 @@ SETTINGS = {
     "class_dropout": 0.1,
     "prediction_type": "epsilon",
     "snr_gamma": None,
+    "snr_floor": None,
+    "log_sigma_mean": None,
+    "log_sigma_std": None,
 }
 NULL = 5
 CPU = torch.device("cpu")
@@ -202,14 +199,22 @@ class Says(torch.nn.Module):
         return SimpleNamespace(sample=self.say(noisy, timestep))
 
 
-@pytest.mark.parametrize("snr_gamma", [None, 5.0])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"snr_gamma": 5.0},
+        {"snr_gamma": 5.0, "snr_floor": 1.0},
+        {"log_sigma_mean": -0.4, "log_sigma_std": 1.0},
+    ],
+)
 def test_the_same_error_of_a_clean_sample_costs_the_same_whatever_is_predicted(
-    make_config, latents, class_indices, snr_gamma
+    make_config, latents, class_indices, changes
 ):
     signals = linear_alphas_cumprod()
     losses = {}
     for name in PREDICTIONS:
-        config = make_config(prediction_type=name, snr_gamma=snr_gamma)
+        config = make_config(prediction_type=name, **changes)
         batch = batch_at(3, 40, config)
         wrong = latents[batch.indices] + 0.1
 
@@ -455,12 +460,21 @@ def test_a_training_resumes_bit_for_bit(make_config, latents, class_indices, tmp
         ("class_dropout", -0.1),
         ("snr_gamma", 0.0),
         ("snr_gamma", "five"),
+        ("snr_floor", 0.0),
+        ("log_sigma_mean", 0.0),
+        ("log_sigma_std", 1.0),
+        ("log_sigma_std", 0.0),
         ("batch_size", 0),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(field, value, make_config):
     with pytest.raises(ValueError, match=field):
         make_config(**{field: value})
+
+
+def test_the_floor_of_what_errors_count_for_is_below_its_cap(make_config):
+    with pytest.raises(ValueError, match=r"snr_floor: expected .* 5"):
+        make_config(snr_gamma=5.0, snr_floor=6.0)
 
 
 def test_a_patch_that_does_not_tile_the_latent_is_refused(make_config):

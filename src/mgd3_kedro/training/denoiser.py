@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.training.batches import Batch, draw_flips
+from mgd3_kedro.training.noise import (
+    PREDICTIONS,
+    draw_timesteps,
+    error_weights,
+    linear_alphas_cumprod,
+)
 from mgd3_kedro.training.settings import LoopConfig
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel
-
-TRAIN_TIMESTEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class DenoiserConfig(LoopConfig):
         prediction_type: A name of `PREDICTIONS`: what the transformer predicts.
         snr_gamma: Caps the signal-to-noise ratio by which the error of a clean sample counts; 5 is
             usual, and learns in fewer updates. None: no cap, which is the plain error of the noise.
+        snr_floor: Lifts that ratio where it is smaller, so that what little of a sample is seen in
+            much noise is learnt too; 1 is usual where clean samples are predicted. None: no floor.
+        log_sigma_mean: Mean of the logarithm of noise to signal, in amplitudes, that samples are
+            trained at. None: all timesteps alike.
+        log_sigma_std: Its standard deviation.
 
     Raises:
         ValueError: Naming the field that does not fit.
@@ -45,6 +55,9 @@ class DenoiserConfig(LoopConfig):
     class_dropout: float
     prediction_type: str
     snr_gamma: float | None
+    snr_floor: float | None
+    log_sigma_mean: float | None
+    log_sigma_std: float | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,60 +65,18 @@ class DenoiserConfig(LoopConfig):
             check_count(name, getattr(self, name))
         check_range("class_dropout", self.class_dropout, 0, 1)
         lookup(PREDICTIONS, self.prediction_type, "prediction type")
-        if self.snr_gamma is not None:
-            check_range("snr_gamma", self.snr_gamma, 0, low_open=True)
-
-
-def linear_alphas_cumprod() -> torch.Tensor:
-    """Return the signal shares of the linear schedule, betas 1e-4 to 0.02, (1000,), float32.
-
-    Source: DDPM (arXiv 2006.11239), section 4.
-    """
-    betas = torch.linspace(1e-4, 0.02, TRAIN_TIMESTEPS, dtype=torch.float64)
-    return torch.cumprod(1 - betas, 0).float()
-
-
-class Prediction(NamedTuple):
-    """What a transformer can predict of a noisy sample.
-
-    Args:
-        target: (clean, noise, signal share) -> what it is to say.
-        gain: Signal-to-noise ratio -> how much larger the squared error of this is than that of
-            the clean sample it implies.
-    """
-
-    target: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-    gain: Callable[[torch.Tensor], torch.Tensor]
-
-
-PREDICTIONS = {
-    "epsilon": Prediction(lambda clean, noise, signal: noise, lambda snr: snr),
-    "sample": Prediction(lambda clean, noise, signal: clean, torch.ones_like),
-    "v_prediction": Prediction(
-        lambda clean, noise, signal: signal.sqrt() * noise - (1 - signal).sqrt() * clean,
-        lambda snr: snr + 1,
-    ),
-}
-"""Prediction type, as schedulers of diffusers call it -> what is predicted. "sample" suits patches
-of many channels for the width of the transformer: clean latents lie on few dimensions, noise on all
-(arXiv 2511.13720)."""
-
-
-def error_weights(prediction_type: str, snr_gamma: float | None) -> torch.Tensor:
-    """Return what the squared error of a prediction counts for at every timestep, (1000,), float32.
-
-    Whatever is predicted, the same error of the clean sample counts for the same.
-
-    Args:
-        prediction_type: A name of `PREDICTIONS`.
-        snr_gamma: As in `DenoiserConfig`.
-
-    Source: Min-SNR weighting (arXiv 2303.09556), section 3.4.
-    """
-    signal = linear_alphas_cumprod()
-    snr = signal / (1 - signal)
-    capped = snr if snr_gamma is None else snr.clamp(max=snr_gamma)
-    return capped / PREDICTIONS[prediction_type].gain(snr)
+        for name in ("snr_gamma", "log_sigma_std"):
+            if (value := getattr(self, name)) is not None:
+                check_range(name, value, 0, low_open=True)
+        if self.snr_floor is not None:
+            check_range("snr_floor", self.snr_floor, 0, self.snr_gamma or math.inf, low_open=True)
+        if self.log_sigma_mean is not None:
+            check_range("log_sigma_mean", self.log_sigma_mean, -math.inf)
+        if (self.log_sigma_mean is None) != (self.log_sigma_std is None):
+            raise ValueError(
+                "log_sigma_std: expected a number where log_sigma_mean is one and null where it is "
+                f"null, got {self.log_sigma_std} and {self.log_sigma_mean}"
+            )
 
 
 def build_denoiser(
@@ -175,8 +146,8 @@ def denoiser_loss(
     Raises:
         ValueError: If samples are to be mirrored and `mirrored` is not of the latents' shape.
 
-    Source: DDPM (arXiv 2006.11239), eq. 14; class dropout as in arXiv 2207.12598; weights as in
-    arXiv 2303.09556.
+    Source: DDPM (arXiv 2006.11239), eq. 14; class dropout as in arXiv 2207.12598; weights and
+    timesteps as in `training.noise`.
     """
     shape = None if mirrored is None else mirrored.shape
     if config.flip_probability > 0 and shape != latents.shape:
@@ -188,12 +159,12 @@ def denoiser_loss(
     where = latents.device
     alphas_cumprod = linear_alphas_cumprod().to(where)
     target_of = PREDICTIONS[config.prediction_type].target
-    weights = error_weights(config.prediction_type, config.snr_gamma).to(where)
+    weights = error_weights(config.prediction_type, config.snr_gamma, config.snr_floor).to(where)
     class_indices = class_indices.to(where)
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         size, source = len(batch.indices), batch.generator
-        timesteps = torch.randint(TRAIN_TIMESTEPS, (size,), generator=source, device=where)
+        timesteps = draw_timesteps(size, config.log_sigma_mean, config.log_sigma_std, source, where)
         dropped = torch.rand(size, generator=source, device=where) < config.class_dropout
         noise = torch.randn((size, *latents.shape[1:]), generator=source, device=where)
         flips = draw_flips(size, config.flip_probability, source, where)
