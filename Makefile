@@ -36,6 +36,8 @@ COMMITTED := results=docs/results,figures=docs/figures
 SAMPLED := random,kmeans_closest,unguided,d4m,mgd3
 METHODS_mnist := $(SAMPLED),herding,k_center,minimax,rded,dm,idc1,sre2l
 METHODS_imagenette64 := $(SAMPLED),herding
+OTHER_METHODS_mnist := $(SAMPLED)
+OTHER_METHODS_imagenette64 := $(METHODS_imagenette64)
 OTHER_IPC_mnist := 1,50
 OTHER_IPC_imagenette64 := 20,50
 SEEDS_mnist := --over seed=0,1,2,3,4
@@ -47,7 +49,7 @@ results: methods labels networks ablations mixture
 methods: $(VENV)/installed
 	$(TEACHER)
 	$(TRAINING) --name methods $(SEEDS) --over method=$(METHODS_$(ENV))
-	$(SWEEP) --name other-ipc $(SEEDS) --over method=$(SAMPLED) --over ipc=$(OTHER_IPC_$(ENV))
+	$(SWEEP) --name other-ipc $(SEEDS) --over method=$(OTHER_METHODS_$(ENV)) --over ipc=$(OTHER_IPC_$(ENV))
 	$(call sweep,train_full --to-nodes=full.collect_rows) --name full $(SEEDS)
 	$(COMPARE) results=docs/results
 	$(RUN) --pipelines=report_methods --params $(COMMITTED)
@@ -68,10 +70,13 @@ networks: $(VENV)/installed
 
 # What every part of the method does: a sweep over one knob each, three data sets a point, shorter
 # trainings. `make ablate-stop` runs one.
-STEPS := 50,45,40,35,30,25,20,15,10,5,0
+STEPS_mnist := 50,45,40,35,30,25,20,15,10,5,0
+STEPS_imagenette64 := 50,40,30,20,10,0
+SCALES_mnist := 0,0.05,0.1,0.2,0.3,0.5,1
+SCALES_imagenette64 := 0,0.05,0.1,0.2,0.4
 FINDERS := kmeans,kmeans_closest,kmeans_pooled,kmeans_pca,gmm,bisecting_kmeans,agglomerative,dbscan,random
-over_stop := sampling.stop_guidance_step=$(STEPS)
-over_scale := sampling.mode_guidance_scale=0,0.05,0.1,0.2,0.3,0.5,1
+over_stop := sampling.stop_guidance_step=$(STEPS_$(ENV))
+over_scale := sampling.mode_guidance_scale=$(SCALES_$(ENV))
 over_finder := modes.mode_finder=$(FINDERS)
 over_sampler := sampling.mode_guidance_scale=0.05,0.1,0.2,0.4 --over diffusion.sampler=ddpm,ddim
 over_ipc := ipc=1,2,5,10,20,50,100 --over method=mgd3,random

@@ -45,6 +45,8 @@ def test_the_card_states_data_steps_time_curves_and_findings(pretrained):
         "6 updates",
         "dB PSNR on the train split, ",
         " dB on the test split",
+        "The null class of classifier-free guidance is number 10;",
+        "Denoising: latents, of unit variance, are missed by a mean square of",
         "% of 2 samples",
         "% of the real test images",
         "Memorisation: the median distance to the nearest training image",
@@ -65,11 +67,19 @@ def test_training_logs_its_loss_curve_and_its_findings(pretrained):
     measured = tracked.data.metrics
     assert measured["reconstruction/psnr_train"] > 0
     assert measured["reconstruction/psnr_test"] > 0
+    assert measured["denoising/train_error"] > 0
+    assert measured["denoising/test_error"] > 0
     for name in ("samples_recognised", "reconstructed_recognised", "test_recognised"):
         assert 0 <= measured[f"judge/{name}"] <= 100
     assert 0 <= measured["memorisation/nearer_probability"] <= 1
     assert measured["memorisation/samples"] == 20
     assert measured["memorisation/unseen"] == 50
+
+
+def test_denoising_is_a_table_with_a_line_per_noise_level(pretrained):
+    table = pd.read_csv(pretrained / "data/08_reporting/mnist/pretrain/denoising.csv")
+    assert table.columns.tolist() == ["timestep", "train_error", "test_error"]
+    assert table["timestep"].tolist() == [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]
 
 
 def test_memorisation_is_a_table_with_a_line_per_class_and_a_figure(pretrained):
@@ -86,7 +96,7 @@ def test_memorisation_is_a_table_with_a_line_per_class_and_a_figure(pretrained):
 
 def test_a_second_run_goes_on_from_the_finished_checkpoints_to_the_same_weights(pretrained):
     weights = pretrained / PRIOR / "transformer/diffusion_pytorch_model.safetensors"
-    checkpoint = pretrained / "data/06_models/checkpoints/mnist/denoiser.ckpt"
+    (checkpoint,) = pretrained.glob("data/06_models/checkpoints/mnist/denoiser-*.ckpt")
     before, trained = weights.read_bytes(), checkpoint.stat().st_mtime_ns
     run(pretrained, "pretrain", pretrain=PRETRAIN)
     assert weights.read_bytes() == before
@@ -115,7 +125,7 @@ def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     card = (project / PRIOR / "README.md").read_text()
     assert "parameters, given." in card
     assert not (project / PRIOR / "autoencoder_curve.png").exists()
-    # What was trained on the latents of another autoencoder is of no use.
+    # What was trained on the latents of another autoencoder is of no use, and is left alone.
     other = tmp_path / "other"
     shutil.copytree(given, other)
     weights = load_file(other / name)
@@ -124,6 +134,7 @@ def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     settings["autoencoder"]["given"] = str(other)
     run(project, "pretrain", pretrain=settings)
     assert (project / PRIOR / "transformer" / name).read_bytes() != before
+    assert len(list(project.glob("data/06_models/checkpoints/mnist/denoiser-*.ckpt"))) == 2
 
 
 def test_a_given_autoencoder_that_is_not_there_is_refused_before_work(tmp_path):

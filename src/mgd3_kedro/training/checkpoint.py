@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -50,3 +51,11 @@ class Checkpoint:
         torch.save({**state, "identity": self.identity}, partial)
         partial.replace(self.path)
         self._saved = time.monotonic()
+
+
+def name_checkpoint(folder: Path, name: str, identity: str) -> Path:
+    """Return where a training of this identity is kept: others of the same name are left alone.
+
+    Source: ours.
+    """
+    return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.ckpt"

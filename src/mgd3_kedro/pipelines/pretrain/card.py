@@ -39,6 +39,7 @@ def write_card(
     """
     classes = ", ".join(spec.class_name for spec in benchmark.classes[:10])
     more = ", ..." if len(benchmark.classes) > 10 else ""
+    null_class = 1 + max(spec.class_index for spec in benchmark.classes)
     lines = [
         f"# Prior of {benchmark.name}",
         "",
@@ -49,6 +50,8 @@ def write_card(
         f"({classes}{more}), {benchmark.image_size} px; no other images.",
         "- Made by: `kedro run --pipelines=pretrain` with the settings below, "
         f"code version {code_version()}.",
+        f"- The null class of classifier-free guidance is number {null_class}; `DiTPipeline` "
+        "itself takes number 1000 always: call it with `guidance_scale=1` where that is another.",
         *(f"- {finding[0].upper()}{finding[1:]}." for finding in findings),
     ]
     files: dict[str, str | bytes] = {}

@@ -10,12 +10,17 @@ Measured = Mapping[str, float]
 
 
 def describe_findings(
-    reconstruction: Measured, judged: Measured, memorised: Measured, judge: JudgeConfig
+    reconstruction: Measured,
+    denoised: Measured,
+    judged: Measured,
+    memorised: Measured,
+    judge: JudgeConfig,
 ) -> tuple[str, ...]:
-    """Return a sentence on each of reconstruction, recognition and memorisation.
+    """Return a sentence on each of reconstruction, denoising, recognition and memorisation.
 
     Args:
         reconstruction: What `measure_reconstruction` gives.
+        denoised: The metrics of `measure_denoising`.
         judged: The metrics of `judge_samples`.
         memorised: The metrics of `measure_memorisation`.
         judge: How samples were drawn, and what judged them.
@@ -25,6 +30,9 @@ def describe_findings(
     return (
         f"reconstruction: {reconstruction['psnr_train']:.1f} dB PSNR on the train split, "
         f"{reconstruction['psnr_test']:.1f} dB on the test split",
+        "denoising: latents, of unit variance, are missed by a mean square of "
+        f"{denoised['train_error']:.3f} on the train split and {denoised['test_error']:.3f} on the "
+        "test split, over all noise levels",
         f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
         f"guidance scale {judge.guidance_scale:g} are named by their class by a {judge.network} "
         "trained on the real train split, which names "

@@ -27,6 +27,7 @@ from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.pipelines.pretrain.images import real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
+from mgd3_kedro.training.checkpoint import name_checkpoint
 
 VALIDATIONS = 5
 """Of a judge's training: they say how far it is, and decide nothing."""
@@ -168,7 +169,7 @@ def train_judge(
         ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
         config=schooling,
         seed=0,
-        checkpoint=Checkpoint(checkpoints / "judge.ckpt", identity),
+        checkpoint=Checkpoint(name_checkpoint(checkpoints, "judge", identity), identity),
         progress=ProgressLog("judge"),
     )
     return Judge(result.network, size, schooling, result.top1_last)

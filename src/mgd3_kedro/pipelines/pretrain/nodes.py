@@ -27,6 +27,7 @@ from mgd3_kedro.training.autoencoder import (
     autoencoder_loss,
     build_autoencoder,
 )
+from mgd3_kedro.training.checkpoint import name_checkpoint
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import Trained, train
 
@@ -65,13 +66,14 @@ def train_autoencoder(
         given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
         return given, pd.DataFrame(given.curve, columns=["step", "loss"])
     images = real_images(benchmark, train_images).images
+    identity = _identity(config, train_images)
     trained = train(
         build_autoencoder(config, benchmark.image_size),
         autoencoder_loss(images.to(where), config),
         len(images),
         config,
-        checkpoint=checkpoints / "autoencoder.ckpt",
-        identity=_identity(config, train_images),
+        checkpoint=name_checkpoint(checkpoints, "autoencoder", identity),
+        identity=identity,
         device=where,
         draw_on=where,
         seconds_between=SECONDS_BETWEEN,
@@ -114,6 +116,7 @@ def train_denoiser(
     of_labels = torch.tensor([spec.class_index for spec in benchmark.classes])
     class_indices = of_labels[train_latents.labels]
     num_classes = int(class_indices.max()) + 1
+    identity = _identity(config, train_images, _digest(autoencoder.model))
     trained = train(
         build_denoiser(config, (channels, height, width), num_classes),
         denoiser_loss(
@@ -125,8 +128,8 @@ def train_denoiser(
         ),
         len(latents),
         config,
-        checkpoint=checkpoints / "denoiser.ckpt",
-        identity=_identity(config, train_images, _digest(autoencoder.model)),
+        checkpoint=name_checkpoint(checkpoints, "denoiser", identity),
+        identity=identity,
         device=where,
         draw_on=where,
         seconds_between=SECONDS_BETWEEN,
@@ -141,6 +144,7 @@ def assemble_prior(
     autoencoder_config: AutoencoderConfig,
     denoiser_config: DenoiserConfig,
     reconstruction: dict[str, float],
+    denoised: dict[str, float],
     judged: dict[str, float],
     memorised: dict[str, float],
     judge: JudgeConfig,
@@ -170,7 +174,7 @@ def assemble_prior(
         "autoencoder": Part(autoencoder, autoencoder_config),
         "denoiser": Part(denoiser, denoiser_config),
     }
-    findings = describe_findings(reconstruction, judged, memorised, judge)
+    findings = describe_findings(reconstruction, denoised, judged, memorised, judge)
     return {"pipeline": pipeline, **write_card(benchmark, parts, findings)}
 
 

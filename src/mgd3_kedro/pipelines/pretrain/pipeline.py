@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from mgd3_kedro.pipelines.pretrain.denoising import measure_denoising
 from mgd3_kedro.pipelines.pretrain.judge import train_judge
 from mgd3_kedro.pipelines.pretrain.judging import draw_latents, draw_samples, judge_samples
 from mgd3_kedro.pipelines.pretrain.latents import encode_split
@@ -51,6 +52,19 @@ def create_pipeline() -> Pipeline:
                 ],
                 ["denoiser", "denoiser_curve"],
                 name="train_denoiser",
+            ),
+            node(
+                measure_denoising,
+                [
+                    "benchmark",
+                    "train_latents",
+                    "test_latents",
+                    "denoiser",
+                    "params:pretrain.denoiser",
+                    "params:diffusion",
+                ],
+                ["denoising_metrics", "denoising"],
+                name="measure_denoising",
             ),
             node(
                 measure_reconstruction,
@@ -110,6 +124,7 @@ def create_pipeline() -> Pipeline:
                     "params:pretrain.autoencoder",
                     "params:pretrain.denoiser",
                     "reconstruction_metrics",
+                    "denoising_metrics",
                     "judge_metrics",
                     "memorisation_metrics",
                     "params:pretrain.judge",
