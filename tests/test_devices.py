@@ -3,6 +3,7 @@ import torch
 
 from mgd3_kedro.devices import (
     PRECISIONS,
+    check_device,
     is_out_of_memory,
     matmul_precision,
     reproducible,
@@ -25,6 +26,26 @@ def test_auto_prefers_an_accelerator_and_falls_back_to_the_cpu():
 def test_a_device_this_machine_lacks_is_refused_with_those_it_has():
     with pytest.raises(ValueError, match=r"device: expected one of auto,.*cpu here, got 'cuda'"):
         resolve_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["cuda:", "cuda:x", "gpu", "cpu:0 ", 0, None])
+def test_what_is_no_device_anywhere_is_refused(name):
+    with pytest.raises(ValueError, match=r"device: expected one of auto, cpu, cuda, mps, cuda:0"):
+        check_device(name)
+
+
+@pytest.mark.parametrize("name", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:11"])
+def test_devices_of_other_machines_are_known(name):
+    check_device(name)
+
+
+def test_one_of_several_accelerators_is_named_by_its_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda", 1)
+    assert resolve_device("auto") == torch.device("cuda")
+    with pytest.raises(ValueError, match=r"auto, cuda, cuda:0, cuda:1, .*got 'cuda:2'"):
+        resolve_device("cuda:2")
 
 
 def test_process_settings_hold_inside_and_are_restored_after_an_error():

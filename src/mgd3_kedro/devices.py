@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -9,6 +10,19 @@ from typing import NamedTuple
 import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Names of devices; a number after "cuda:" says which of several."""
+
+
+def check_device(name: object) -> None:
+    """Refuse what is no device of `DEVICES` on any machine.
+
+    Raises:
+        ValueError: Listing what there is.
+
+    Source: ours.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError(f"device: expected one of {', '.join(DEVICES)}, cuda:0, ..., got {name!r}")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -19,8 +33,9 @@ def resolve_device(name: str) -> torch.device:
 
     Source: ours.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    present = [device for device, found in there.items() if found] + ["cpu"]
+    numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    cuda = ["cuda", *numbered] if torch.cuda.is_available() else []
+    present = [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
     if name == "auto":
         return torch.device(present[0])
     if name not in present:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.backbones.schedule import TIMESTEP_SPACINGS
-from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
-from mgd3_kedro.devices import DEVICES, PRECISIONS
+from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.devices import PRECISIONS, check_device
 from mgd3_kedro.stages import neutral
 
 CLASS_NAME = "{class_name}"
@@ -27,7 +27,7 @@ class Placement(Protocol):
 
     @property
     def device(self) -> str:
-        """One of `DEVICES`."""
+        """A name of `DEVICES`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class AutoencoderConfig:
     Args:
         precision: A name of `PRECISIONS`.
         compile: Compile the model.
-        device: One of `DEVICES`.
+        device: A name of `DEVICES`.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -49,7 +49,7 @@ class AutoencoderConfig:
 
     def __post_init__(self) -> None:
         lookup(PRECISIONS, self.precision, "precision")
-        check_choice("device", self.device, DEVICES)
+        check_device(self.device)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class BackboneConfig:
         precision: A name of `PRECISIONS`.
         compile: Compile the network.
         max_batch: Images that are denoised at once.
-        device: One of `DEVICES`.
+        device: A name of `DEVICES`.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -109,7 +109,7 @@ class BackboneConfig:
             )
         lookup(PRECISIONS, self.precision, "precision")
         check_count("max_batch", self.max_batch)
-        check_choice("device", self.device, DEVICES)
+        check_device(self.device)
 
     def uses_null_class(self, timestep: int) -> bool:
         """Tell whether classifier-free guidance acts at a training timestep.

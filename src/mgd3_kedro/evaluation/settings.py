@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range, lookup
-from mgd3_kedro.devices import DEVICES, PRECISIONS, Precision
+from mgd3_kedro.devices import PRECISIONS, Precision, check_device
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
 from mgd3_kedro.stages import neutral
@@ -92,7 +92,7 @@ class EvaluationConfig:
         check_count("validations", self.validations)
         check_choice("precision", self.precision, TRAINED_IN)
         check_flag("compile", self.compile)
-        check_choice("device", self.device, DEVICES)
+        check_device(self.device)
 
     @property
     def recipe(self) -> Recipe:

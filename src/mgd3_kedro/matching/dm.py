@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
-from mgd3_kedro.devices import DEVICES, reproducible, resolve_device
+from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.devices import check_device, reproducible, resolve_device
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import NETWORKS, build_network
 from mgd3_kedro.evaluation.siamese import OPERATIONS, apply_siamese, draw_siamese
@@ -59,7 +59,7 @@ class DmConfig:
         check_count("batch_real", self.batch_real)
         for operation in self.strategy.split("_"):
             lookup(OPERATIONS, operation, "siamese operation")
-        check_choice("device", self.device, DEVICES)
+        check_device(self.device)
 
 
 def match_distribution(

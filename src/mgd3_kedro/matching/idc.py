@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
-from mgd3_kedro.devices import DEVICES, reproducible, resolve_device
+from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.devices import check_device, reproducible, resolve_device
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import NETWORKS, build_network
 from mgd3_kedro.evaluation.siamese import OPERATIONS
@@ -99,7 +99,7 @@ class IdcConfig:
         check_range("network_weight_decay", self.network_weight_decay, 0)
         if not isinstance(self.network_cutmix, bool):
             raise ValueError(f"network_cutmix: expected true or false, got {self.network_cutmix!r}")
-        check_choice("device", self.device, DEVICES)
+        check_device(self.device)
 
     @property
     def network_strategy(self) -> str:
