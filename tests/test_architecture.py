@@ -21,6 +21,7 @@ BASE = (
     "checks",
     "devices",
     "durations",
+    "fingerprint",
     "images",
     "points",
     "randomness",

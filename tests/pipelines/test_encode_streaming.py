@@ -90,7 +90,7 @@ def test_images_go_through_in_slices_that_are_decoded_once(
 
 
 def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencoding):
-    from mgd3_kedro.datasets.fingerprint import plain_text
+    from mgd3_kedro.fingerprint import plain_text
 
     plans = [
         encode_images(

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 from tiny_project import REPOSITORY
 
-from mgd3_kedro.datasets.fingerprint import plain_text
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import build_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import Published, Selected
+from mgd3_kedro.fingerprint import plain_text
 from mgd3_kedro.pipelines.guided_generate.nodes import measure_generation
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,

@@ -14,8 +14,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.fingerprint import PACKAGE, task_fingerprint
 from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.fingerprint import PACKAGE, task_fingerprint
 from mgd3_kedro.stages import LoadedTask, Partition, Stage
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.fingerprint import digest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import Partition
 
 PER_CLASS = 500

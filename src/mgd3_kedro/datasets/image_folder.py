@@ -10,9 +10,9 @@ from typing import Any
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
-from mgd3_kedro.datasets.fingerprint import file_digest
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
+from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import Partition
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}

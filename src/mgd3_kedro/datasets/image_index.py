@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mgd3_kedro.datasets.decoding import VERSION, describe_image
-from mgd3_kedro.datasets.fingerprint import digest
 from mgd3_kedro.datasets.image_reader import ImageReader, read_bytes
 from mgd3_kedro.datasets.sources.base import Entry, Reader, Source, printable
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:

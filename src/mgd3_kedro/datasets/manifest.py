@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.fingerprint import file_digest
+from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import Made
 
 logger = logging.getLogger(__name__)

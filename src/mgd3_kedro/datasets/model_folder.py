@@ -11,8 +11,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.fingerprint import digest, file_digest
 from mgd3_kedro.datasets.hub import FILES, UNUSED, find_model
+from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
 

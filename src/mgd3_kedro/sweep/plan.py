@@ -16,7 +16,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from mgd3_kedro.checks import unknown_name
-from mgd3_kedro.datasets.fingerprint import digest
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.hooks import FreeInputs
 from mgd3_kedro.preflight import VARIANTS, check_inputs, check_known_parameters
 from mgd3_kedro.sweep.configure import Configurator

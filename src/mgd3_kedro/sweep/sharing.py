@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.datasets.fingerprint import digest
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.preflight import MakingNode, place_of
 
 

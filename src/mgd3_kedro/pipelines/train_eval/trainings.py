@@ -18,6 +18,7 @@ from mgd3_kedro.evaluation import (
 )
 from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.fingerprint import source_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
 from mgd3_kedro.records import FINISHED, ClassSpec
@@ -78,7 +79,7 @@ def run_trainings(batch: Mapping[str, LoadedTask], settings: Trainings) -> dict[
         desk = Desk(subject.classes, fit.size, config.precision, config.device)
         checkpoint = Checkpoint(
             Path(settings.checkpoints, f"{name}.ckpt"),
-            digest_of(subject, config, code_version(), data.images, test.images),
+            digest_of(subject, config, source_digest(__name__), data.images, test.images),
         )
         try:
             result = train_network(

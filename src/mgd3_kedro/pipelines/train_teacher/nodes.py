@@ -22,6 +22,7 @@ from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
+from mgd3_kedro.fingerprint import source_digest
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.version import code_version
@@ -104,7 +105,9 @@ def train_teacher(
     )
     checkpoint = Checkpoint(
         checkpoints / "teacher.ckpt",
-        digest_of(training, config, code_version(), data.images, test.images),
+        digest_of(
+            training, config, source_digest(train_network.__module__), data.images, test.images
+        ),
     )
     result = train_network(
         data,

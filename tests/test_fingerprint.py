@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from mgd3_kedro.datasets import fingerprint
-from mgd3_kedro.datasets.fingerprint import (
+from mgd3_kedro import fingerprint
+from mgd3_kedro.fingerprint import (
     digest,
     file_digest,
     plain_text,
