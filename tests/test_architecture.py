@@ -98,7 +98,9 @@ def allowed_imports(module):
     if module == "version":
         return ("__init__",)
     if top in BASE:
-        return {"records": ("checks",), "points": ("records",)}.get(top, ())
+        return {"fingerprint": ("stages",), "points": ("records",), "records": ("checks",)}.get(
+            top, ()
+        )
     if top in FAMILIES or top == "datasets":
         return (*BASE, top)
     if top == "matching":
