@@ -316,6 +316,26 @@ def test_a_sweep_that_goes_on_has_the_same_parent_and_new_children(interrupted):
     assert children[0].data.params["modes_variant"] == "-mode_finder=kmeans"
 
 
+def test_priors_of_a_sweep_are_trained_side_by_side(tmp_path):
+    project = make_project(tmp_path)
+    part = {"batch_size": 8, "warmup_steps": 1, "steps": 2, "precision": "fp32"}
+    settings = {"autoencoder": part, "denoiser": {**part, "layers": 1, "heads": 1, "head_dim": 16}}
+    grid = ("--over", "pretrain.denoiser.prediction_type=epsilon,sample")
+    last = ("--pipelines", "pretrain", "--to-nodes", "measure_denoising")
+    result = sweep(project, *last, *grid, pretrain=settings)
+    assert result.exit_code == 0, result.output
+    tables = [
+        project / f"data/08_reporting/mnist/pretrain-prediction_type={name}/denoising.csv"
+        for name in ("epsilon", "sample")
+    ]
+    errors = [pd.read_csv(table)["test_error"].tolist() for table in tables]
+    assert len(errors[0]) == len(errors[1]) == 10
+    assert errors[0] != errors[1]
+    # The autoencoder that they share was trained once.
+    kept = [path.name.split("-")[0] for path in project.rglob("*.ckpt")]
+    assert sorted(kept) == ["autoencoder", "denoiser", "denoiser"]
+
+
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory):
     """Make a project that every sweep is to be refused in."""
@@ -351,8 +371,8 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         ((*SEEDS_ONLY, "--env", "minst"), "conf/minst"),
         ((*SEEDS_ONLY, "--pipelines", "encode"), "seed: expected a parameter that what is run"),
         (
-            ("--over", "pretrain.denoiser.layers=1,2", "--pipelines", "pretrain"),
-            "pretrain.denoiser.layers: expected a parameter whose results have a folder",
+            ("--over", "teacher_training.epochs=1,2", "--pipelines", "train_teacher"),
+            "teacher_training.epochs: expected a parameter whose results have a folder",
         ),
         ((*SEEDS_ONLY, "--pipelines", "distill,compare"), "run it when the sweep is done"),
         ((*SEEDS_ONLY, "--jobs", "0"), "jobs: expected a number in [1, inf), got 0"),

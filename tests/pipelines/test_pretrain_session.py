@@ -4,7 +4,7 @@ import shutil
 import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
-from tiny_project import PRIOR, make_project, run, runs_of
+from tiny_project import PRIOR, make_project, run, runs_of, times_of
 
 from mgd3_kedro.backbones import check_backbone
 from mgd3_kedro.records import ClassSpec, ModelFolder
@@ -101,6 +101,17 @@ def test_a_second_run_goes_on_from_the_finished_checkpoints_to_the_same_weights(
     run(pretrained, "pretrain", pretrain=PRETRAIN)
     assert weights.read_bytes() == before
     assert checkpoint.stat().st_mtime_ns == trained
+
+
+def test_a_variant_has_a_folder_of_its_own(pretrained):
+    before = times_of(pretrained / PRIOR)
+    run(pretrained, "pretrain", pretrain=PRETRAIN, variant="-other")
+    other = pretrained / f"{PRIOR}-other"
+    assert {path.name for path in other.iterdir()} == {
+        path.name for path in (pretrained / PRIOR).iterdir()
+    }
+    assert times_of(pretrained / PRIOR) == before
+    assert (pretrained / "data/08_reporting/mnist/pretrain-other/denoising.csv").exists()
 
 
 def test_the_trained_prior_distils_by_what_it_predicts(pretrained):
