@@ -51,6 +51,7 @@ KNOBS = (
     "candidate_score",
     "coreset",
     "features",
+    "reconstructed",
     "mode_weight_exponent",
 )
 """Settings of a method that result rows repeat, empty where a method does not have one."""

@@ -28,6 +28,7 @@ from tiny_project import (
     times_of,
 )
 
+from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset, read_images
@@ -425,6 +426,26 @@ def test_what_a_teacher_sees_chooses_other_images_than_latents_do(
             read = teacher.features(as_networks_see(real))
         places = CORESETS[method](read, IPC, 0)
         assert torch.equal(read_images(tmp_path / "images" / digit), real[places])
+
+
+@pytest.mark.parametrize("features", ["latents", "teacher"])
+def test_the_same_images_are_kept_as_the_autoencoder_reconstructs_them(
+    features, make, inputs, tmp_path
+):
+    plain = {**inputs["methods"]["herding"], "features": features}
+    kept = {}
+    for reconstructed in (False, True):
+        folder = tmp_path / f"images-{reconstructed}"
+        make(folder, "herding", methods={"herding": {**plain, "reconstructed": reconstructed}})
+        kept[reconstructed] = ImagePartitionsDataset(filepath=str(folder)).load()
+    autoencoder = load_autoencoder(inputs["prior"].load(), inputs["autoencoder"])
+    for digit in ("0", "6"):
+        images, decoded = (kept[which][digit].load()[:] for which in (False, True))
+        assert torch.equal(decoded, autoencoder.decode(autoencoder.encode(images), 32))
+        assert not torch.equal(decoded, images)
+        before, after = (kept[which][digit].rows for which in (False, True))
+        assert [row["reconstructed"] for row in after] == [True] * IPC
+        assert before == tuple({**row, "reconstructed": None} for row in after)
 
 
 def losses_of(folder, inputs, teacher):

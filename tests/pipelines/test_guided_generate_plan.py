@@ -161,6 +161,7 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
             {"features": "pixels"},
             "unknown features 'pixels': expected one of latents, t",
         ),
+        ("random", {"reconstructed": "yes"}, "reconstructed: expected true or false, got 'yes'"),
         ("rded", {"crop_min_scale": 0}, r"crop_min_scale: expected a number in \(0, 1\], got 0"),
         ("rded", {"factor": 3}, "factor: expected a side that is a multiple of 3, as 255 or 258"),
         ("rded", {"candidates": 39}, r"candidates: expected a number in \[40, inf\), got 39"),
@@ -246,15 +247,18 @@ def test_images_depend_on_all_classes_if_a_model_tells_them_apart(make_common, m
 
 
 def test_settings_are_those_configured_and_those_given():
-    settings = build_settings(Selection, {"config": 1}, distillation=2, schooling=None)
-    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, None]
+    given = {"distillation": 2, "schooling": None, "decoding": 3}
+    settings = build_settings(Selection, {"config": 1}, **given)
+    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, None, 3]
 
 
 def test_every_kind_of_features_says_whether_it_asks_a_teacher(make_common):
     for name, kind in FEATURES.items():
-        methods = {"mine": {"procedure": "select", "coreset": "random", "features": name}}
-        plan = plan_method("mine", methods, make_common())
-        assert ("teacher" in plan.needs) == kind.taught == (plan.settings.schooling is not None)
+        for reconstructed in (False, True):
+            mine = {"coreset": "random", "features": name, "reconstructed": reconstructed}
+            plan = plan_method("mine", {"mine": {"procedure": "select", **mine}}, make_common())
+            assert ("teacher" in plan.needs) == kind.taught == (plan.settings.schooling is not None)
+            assert ("prior" in plan.needs) == reconstructed
 
 
 def make_teacher(network, indices, size=16):
