@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.pipelines.guided_generate.procedures.selection import SelectionConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
 from mgd3_kedro.records import KNOBS, Benchmark, ClassSpec, LatentSet, ModeSet
 from mgd3_kedro.sampling import SamplingConfig
@@ -97,6 +98,6 @@ def test_modes_that_are_not_finite_are_refused_at_birth():
 
 
 def test_the_knobs_of_a_method_are_settings_that_there_are():
-    configs = (BackboneConfig, SamplingConfig, TrainingsConfig)
+    configs = (BackboneConfig, SamplingConfig, SelectionConfig, TrainingsConfig)
     known = {field.name for config in configs for field in fields(config)}
-    assert {"mode_finder", "coreset", "features"} == set(KNOBS) - known
+    assert {"mode_finder"} == set(KNOBS) - known
