@@ -178,7 +178,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"evaluation": {"presets": {"smoke": 0}}}, "presets.smoke: expected a number in (0"),
         ({"trainings": {"repeats": 0}}, "trainings: repeats: expected a number in [1"),
         ({"analysis": {"perplexity": 0}}, "analysis: perplexity: expected a number in [1"),
-        ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, got 'tpu'"),
+        ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, cuda:0, ..., got 'tpu'"),
         ({"jobs": 0}, "jobs: expected a number in [1, inf), got 0"),
         ({"jobs": "all"}, "jobs: expected a number in [1, inf), got 'all'"),
         ({"variant": "../.."}, "variant: expected letters, digits and any of . + = -, got '../..'"),

@@ -212,6 +212,8 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(met
     if method in KINDS["cut_crops"]:
         assert "batch_size" not in rows
         del settings["batch_size"]
+    if settings.pop("reconstructed", None) is False:
+        assert rows["reconstructed"].isna().all()
     for name, value in settings.items():
         assert (rows[name] == value).all(), name
     assert "device" not in rows
