@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -226,6 +227,16 @@ def test_a_dry_run_lists_what_is_left_for_every_point(swept):
     assert times_of(swept[0] / "data") == before
 
 
+def test_priors_can_be_swept_over(swept):
+    project, _ = swept
+    grid = ("--over", "pretrain.denoiser.prediction_type=epsilon,sample", "--dry-run")
+    result = sweep(project, "--pipelines", "pretrain", *grid)
+    assert result.exit_code == 0, result.output
+    for name in ("epsilon", "sample"):
+        nodes = re.search(rf"^prediction_type={name}: (.+)$", result.output, flags=re.MULTILINE)[1]
+        assert {"train_denoiser", "judge_samples", "assemble_prior"} <= set(nodes.split(", "))
+
+
 def test_a_sweep_of_a_name_that_is_at_work_is_refused(swept):
     with FileLock(swept[0] / "data/08_reporting/mnist/sweeps/grid/.lock"):
         result = sweep(swept[0], *ALL, *GRID)
@@ -314,26 +325,6 @@ def test_a_sweep_that_goes_on_has_the_same_parent_and_new_children(interrupted):
     assert table["run_id"].to_dict() == {c.info.run_name: c.info.run_id for c in children[:2]}
     assert "class 7: expected finite samples" in children[1].data.tags["error"]
     assert children[0].data.params["modes_variant"] == "-mode_finder=kmeans"
-
-
-def test_priors_of_a_sweep_are_trained_side_by_side(tmp_path):
-    project = make_project(tmp_path)
-    part = {"batch_size": 8, "warmup_steps": 1, "steps": 2, "precision": "fp32"}
-    settings = {"autoencoder": part, "denoiser": {**part, "layers": 1, "heads": 1, "head_dim": 16}}
-    grid = ("--over", "pretrain.denoiser.prediction_type=epsilon,sample")
-    last = ("--pipelines", "pretrain", "--to-nodes", "measure_denoising")
-    result = sweep(project, *last, *grid, pretrain=settings)
-    assert result.exit_code == 0, result.output
-    tables = [
-        project / f"data/08_reporting/mnist/pretrain-prediction_type={name}/denoising.csv"
-        for name in ("epsilon", "sample")
-    ]
-    errors = [pd.read_csv(table)["test_error"].tolist() for table in tables]
-    assert len(errors[0]) == len(errors[1]) == 10
-    assert errors[0] != errors[1]
-    # The autoencoder that they share was trained once.
-    kept = [path.name.split("-")[0] for path in project.rglob("*.ckpt")]
-    assert sorted(kept) == ["autoencoder", "denoiser", "denoiser"]
 
 
 @pytest.fixture(scope="module")
