@@ -57,3 +57,17 @@ def encode_split(
     model = LatentAutoencoder(autoencoder.model, benchmark.image_size)
     mirrored = model.encode(data.images.flip(-1)) if config.flip_probability > 0 else None
     return EncodedImages(model.encode(data.images), mirrored, data.labels)
+
+
+def scaling_factor_of(unscaled: torch.Tensor) -> float:
+    """Return what brings latents to a standard deviation of 1, to four digits.
+
+    Another processor computes other last bits of the same latents; a denoiser that was interrupted
+    goes on there all the same, as its autoencoder is no other.
+
+    Args:
+        unscaled: (N, C, H, W).
+
+    Source: latent diffusion (arXiv 2112.10752), appendix G.
+    """
+    return float(f"{1 / float(unscaled.std()):.4g}")

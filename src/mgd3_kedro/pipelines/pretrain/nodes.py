@@ -19,7 +19,7 @@ from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.findings import describe_findings
 from mgd3_kedro.pipelines.pretrain.images import real_images
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
-from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
+from mgd3_kedro.pipelines.pretrain.latents import EncodedImages, scaling_factor_of
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
@@ -81,7 +81,7 @@ def train_autoencoder(
     vae: Any = trained.model
     vae.register_to_config(scaling_factor=1.0)
     unscaled = LatentAutoencoder(vae, benchmark.image_size).encode(images)
-    vae.register_to_config(scaling_factor=1 / float(unscaled.std()))
+    vae.register_to_config(scaling_factor=scaling_factor_of(unscaled))
     return trained, pd.DataFrame(trained.curve)
 
 
