@@ -128,17 +128,21 @@ def test_every_state_is_written_down(swept):
 
 
 def test_every_point_has_rows_and_images_in_a_folder_of_its_own(swept):
-    images = []
+    images, configurations = [], {}
     for finder in FINDERS:
         for seed in SEEDS:
             (path,) = folder_of(swept[0], "08_reporting", finder, seed).rglob("result_rows.csv")
             rows = pd.read_csv(path)
             assert (len(rows), set(rows["seed"])) == (2, {seed})
+            configurations.setdefault(finder, set()).update(rows["configuration"])
             folder = folder_of(swept[0], "07_model_output", finder, seed) / "images"
             paths = sorted(folder.rglob("*.png"))
             assert len(paths) == 10 * IPC
             images.append(b"".join(path.read_bytes() for path in paths))
     assert len(set(images)) == 4
+    # Seeds of a finder are made alike, and what they are made with is known.
+    assert [len(found) for found in configurations.values()] == [1, 1]
+    assert len(set.union(*configurations.values()) - {""}) == 2
 
 
 def test_what_points_share_is_made_by_one_before_the_others_begin(swept):

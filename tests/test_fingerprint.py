@@ -1,4 +1,5 @@
 import importlib
+import re
 import sys
 from dataclasses import dataclass
 
@@ -6,6 +7,7 @@ import pytest
 
 from mgd3_kedro import fingerprint
 from mgd3_kedro.fingerprint import (
+    configuration_digest,
     digest,
     file_digest,
     plain_text,
@@ -68,6 +70,28 @@ def test_a_task_is_its_code_settings_facts_and_inputs():
     ]
     assert len({identify(), *others}) == 6
     assert identify() == identify()
+
+
+def test_settings_are_told_apart_but_neither_seeds_nor_the_order_of_inputs():
+    def identify(function=digest, seed=0, steps=50, scale=0.5, device="cpu", inputs=("x", "y")):
+        seeds = [{"seed": seed}, {"random_state": seed}]
+        settings = {"steps": steps, "seeds": seeds, "inner": Inner(scale, device)}
+        return configuration_digest(function, settings, inputs)
+
+    same = {identify(), identify(seed=1), identify(device="cuda"), identify(inputs=("y", "x", "y"))}
+    others = [
+        identify(function=plain_text),
+        identify(steps=25),
+        identify(scale=0.25),
+        identify(inputs=("x",)),
+    ]
+    assert len(same) == 1
+    assert len({*same, *others}) == 5
+    assert re.fullmatch(r"[0-9a-f]{12}", identify())
+
+
+def test_what_is_made_of_something_unknown_is_unknown():
+    assert configuration_digest(digest, 1, ["x", ""]) == ""
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from typing import Any
 from mgd3_kedro.stages import plain_settings
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
+SEEDS = ("seed", "random_state")
+"""Settings that seeds are called by: this package's name, and scikit-learn's."""
 
 
 def digest(*parts: str) -> str:
@@ -65,6 +67,33 @@ def task_fingerprint(
     name = f"{function.__module__}.{function.__qualname__}"
     source = source_digest(function.__module__)
     return digest(name, source, plain_text(settings), plain_text(about), *inputs)
+
+
+def configuration_digest(function: Callable[..., Any], settings: Any, inputs: Iterable[str]) -> str:
+    """Return what tells how something is computed, whatever the seeds, the data and the code.
+
+    Args:
+        function: What computes it.
+        settings: `SEEDS` do not count.
+        inputs: Configurations of what it is computed from, in any order; empty ones are not known.
+
+    Returns:
+        Twelve digits; nothing if some configuration is not known.
+
+    Source: ours.
+    """
+    configurations = sorted(set(inputs))
+    if "" in configurations:
+        return ""
+    kept = _without_seeds(json.loads(plain_text(settings)))
+    name = f"{function.__module__}.{function.__qualname__}"
+    return digest(name, json.dumps(kept, sort_keys=True), *configurations)[:12]
+
+
+def _without_seeds(settings: Any) -> Any:
+    if isinstance(settings, dict):
+        return {k: _without_seeds(value) for k, value in settings.items() if k not in SEEDS}
+    return [*map(_without_seeds, settings)] if isinstance(settings, list) else settings
 
 
 @cache

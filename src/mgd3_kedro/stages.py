@@ -33,6 +33,10 @@ def plain_settings(settings: Any) -> dict[str, Any]:
     return {field.name: getattr(settings, field.name) for field in kept}
 
 
+GIVEN = "given"
+"""Configuration of images that nothing here has made."""
+
+
 @dataclass(frozen=True)
 class Partition:
     """One class of an artefact, not loaded yet.
@@ -44,6 +48,8 @@ class Partition:
         seconds: Time it took to make.
         metrics: What was measured while it was made.
         rows: Facts about each sample, written down while it was made.
+        configuration: Identity of how it was made, whatever the seeds and the real images; empty if
+            that is not known.
     """
 
     load: Callable[[], Any]
@@ -52,6 +58,7 @@ class Partition:
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    configuration: str = ""
 
 
 def name_together(partitions: Iterable[Partition]) -> str:

@@ -76,7 +76,8 @@ def make_stage(function=scale, *, factor=2, workers=1, wnids=WNIDS, changed=None
     tasks = {}
     for number, wnid in enumerate(sorted(wnids)):
         version = "new" if changed == ("input", wnid) else "old"
-        source = Partition(functools.partial(give, number), f"{version} source {wnid}")
+        name = f"{version} source {wnid}"
+        source = Partition(functools.partial(give, number), name, configuration="source")
         about = {"shift": 100 if changed == ("about", wnid) else 5}
         tasks[wnid] = Task((source,), about)
     ordered = {wnid: tasks[wnid] for wnid in wnids}
@@ -116,6 +117,26 @@ def test_loading_gives_the_classes_in_the_order_of_the_stage_with_all_that_was_w
     assert partition.rows == ({"image": "n2/0.png", "classes_at_once": 1},)
     assert 0 <= partition.seconds < 5
     assert len({one.fingerprint for one in loaded.values()}) == 4
+
+
+def test_classes_and_real_images_share_a_configuration_and_other_settings_do_not(dataset, again):
+    found = []
+    for stage in (make_stage(), make_stage(changed=("input", "n2")), make_stage(factor=3)):
+        dataset.save(stage)
+        found.append({partition.configuration for partition in again().load().values()})
+    first, other_images, other_settings = found
+    assert len(first) == 1
+    assert other_images == first
+    assert not other_settings & first
+
+
+def test_a_record_of_an_earlier_version_does_not_tell_its_configuration(dataset, again, tmp_path):
+    dataset.save(make_stage())
+    for path in tmp_path.rglob("*.json"):
+        record = json.loads(path.read_text())
+        if isinstance(record, dict) and record.pop("configuration", None):
+            path.write_text(json.dumps(record))
+    assert {partition.configuration for partition in again().load().values()} == {""}
 
 
 def add_time_of_earlier(batch, settings):

@@ -227,6 +227,21 @@ def test_what_diverged_is_told_and_has_no_number(rows):
     assert r"Not averaged: dm, ipc 10, seed 0, training 0: diverged at step 3 of 10 \%" in caption
 
 
+def test_seeds_of_different_settings_are_told(rows):
+    mixed = make_rows("dm", [50.0, 60.0, 70.0], 10)
+    for row, configuration in zip(mixed, ("12e4", "12e4", "b"), strict=True):
+        row["configuration"] = configuration
+    alike = make_rows("idc1", [50.0, 60.0], 10, configuration="b")
+    older = make_rows("kmeans", [50.0, 60.0], 10)
+    older[0]["configuration"] = "b"
+    markdown, latex = write([*rows, *mixed, *alike, *older])
+    told = "Made with different settings: dm, ipc 10, seed 0, 1 / seed 2; tell them apart with"
+    assert f"\n- {told} --params variant=-NAME\n" in markdown
+    assert markdown.count("different settings") == 1
+    (caption,) = parse_latex(latex)
+    assert told in caption
+
+
 def test_the_whole_train_split_alone_has_its_own_column():
     (table,) = parse_markdown(write(make_rows("full", [94.0], 963))[0]).values()
     assert table == {"full (upper bound)": {"ipc 963": "94.0"}}

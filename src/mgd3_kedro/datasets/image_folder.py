@@ -13,7 +13,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.fingerprint import file_digest
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
@@ -116,14 +116,16 @@ def _visible(folder: Path) -> Iterator[Path]:
 def _partition(folder: Path) -> Partition:
     files = image_files(folder)
     content = file_digest(sorted(files))
-    rows = _recorded_rows(folder, content)
-    return Partition(partial(read_images, folder), content, count=len(files), rows=rows)
+    load = partial(read_images, folder)
+    if (kept := _record(folder)) and kept.get("content") == content:
+        rows, configuration = tuple(kept["rows"]), kept.get("configuration", "")
+        return Partition(load, content, count=len(files), rows=rows, configuration=configuration)
+    return Partition(load, content, count=len(files), configuration=GIVEN)
 
 
-def _recorded_rows(folder: Path, content: str) -> tuple[dict[str, Any], ...]:
-    """Return what `ImagePartitionsDataset` wrote down, if these are still the same images."""
+def _record(folder: Path) -> dict[str, Any] | None:
+    """Return what `ImagePartitionsDataset` wrote down, if it did."""
     try:
-        kept = Manifest(folder.parent).read_record(folder.name)
+        return Manifest(folder.parent).read_record(folder.name)
     except FileNotFoundError:
-        return ()
-    return tuple(kept["rows"]) if kept.get("content") == content else ()
+        return None

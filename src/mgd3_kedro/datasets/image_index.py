@@ -16,7 +16,7 @@ from mgd3_kedro.datasets.decoding import VERSION, describe_image
 from mgd3_kedro.datasets.image_reader import ImageReader, read_bytes
 from mgd3_kedro.datasets.sources.base import Entry, Reader, Source, printable
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 if TYPE_CHECKING:
     from mgd3_kedro.images import LazyImages
@@ -122,6 +122,7 @@ class IndexedClass:
             digest("labelled images", str(VERSION), str(image_size), *contents),
             count=len(contents),
             rows=IndexRows(self, len(contents)),
+            configuration=GIVEN,
         )
         bad = [
             f"{self.source.where(record['file'])}: {record['error']}"

@@ -126,6 +126,7 @@ class Manifest:
         wnid: str,
         made: Made,
         fingerprint: str,
+        configuration: str,
         seconds: float,
         write: Callable[[Path, Any], None],
     ) -> None:
@@ -135,6 +136,7 @@ class Manifest:
             wnid: The class.
             made: What was computed.
             fingerprint: Of what it was made from.
+            configuration: How it was made.
             seconds: Time that took, beside what `made` counts itself.
             write: Writes a value to a path that does not exist.
 
@@ -154,6 +156,7 @@ class Manifest:
             record = {
                 "fingerprint": fingerprint,
                 "content": file_digest(_files(path)),
+                "configuration": configuration,
                 "count": made.count,
                 "seconds": seconds + made.seconds_before,
                 "metrics": dict(made.metrics),

@@ -64,7 +64,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         except DatasetError as error:
             if not self._optional:
                 raise
-            return Partition(partial(_refuse, str(error)), "missing")
+            return Partition(partial(_refuse, str(error)), "missing", configuration="missing")
 
     def _find(self) -> Partition:
         folder = find_model(self._model, self._root, self._files)
@@ -76,7 +76,8 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                 f"name another model with --params {self._parameter}=FOLDER; {self._advice(folder)}"
             )
         fingerprint = digest(self._family, _digest_of([*weights, *_texts(folder)]))
-        return Partition(partial(ModelFolder, folder, fingerprint, self._family), fingerprint)
+        load = partial(ModelFolder, folder, fingerprint, self._family)
+        return Partition(load, fingerprint, configuration=fingerprint)
 
     def save(self, data: Mapping[str, Any]) -> None:
         """Write a pipeline and files, then put the folder in place at once.

@@ -14,7 +14,7 @@ from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = ("method", "variant", "data_set", "wnid", "class_name")
+NAMES = ("method", "variant", "data_set", "configuration", "wnid", "class_name")
 """Columns of words, whatever they look like."""
 
 Tables = dict[str, Callable[[], "pd.DataFrame"]]

@@ -84,7 +84,8 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 
     Returns:
         The group's keys; `trainings` and `data_sets` that are averaged; `diverged`, how
-        many are not, and which; mean, population standard deviation and interval of the mean
+        many are not, and which; `mixed`, which seeds were made with settings that others were not,
+        empty if all were made alike; mean, population standard deviation and interval of the mean
         (`_low`, `_high`, empty for one training) of both accuracies; means of `FURTHER`;
         `among_best` by the headline (never the whole train split); robust scores of the headline.
 
@@ -93,7 +94,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wanted = (*GROUP_KEYS, *FURTHER, "seed", "training_seed", "outcome")
+    wanted = (*GROUP_KEYS, *FURTHER, "seed", "training_seed", "outcome", "configuration")
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *wanted])))
     lines, draws = [], []
     for _, group in rows.groupby(list(GROUP_KEYS), sort=False, dropna=False):
@@ -136,6 +137,7 @@ def _describe_group(
         "data_sets": int(data_sets.nunique(dropna=False)),
         "diverged": int((~finished).sum()),
         "diverged_trainings": "; ".join(map(_name_training, group[~finished].to_dict("records"))),
+        "mixed": _name_mixed(kept),
     }
     draws: dict[str, Draws | None] = {}
     for kind in ACCURACIES:
@@ -183,6 +185,14 @@ def _mean_and_std(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _digest(about: Mapping[str, Any]) -> int:
     return zlib.crc32("|".join(map(as_text, about.values())).encode())
+
+
+def _name_mixed(rows: pd.DataFrame) -> str:
+    """Return the seeds of each configuration, where there are several; older rows do not tell."""
+    known = rows[rows["configuration"].notna() & (rows["configuration"] != "")]
+    seeds = [sorted(set(part["seed"])) for _, part in known.groupby("configuration", sort=False)]
+    texts = sorted(f"seed {', '.join(map(as_text, some))}" for some in seeds)
+    return " / ".join(texts) if len(texts) > 1 else ""
 
 
 def _name_training(row: Mapping[Any, Any]) -> str:

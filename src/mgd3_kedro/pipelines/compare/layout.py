@@ -156,5 +156,10 @@ def _count(numbers: pd.Series[int], unit: str) -> str:
 def _note(lines: pd.DataFrame) -> Iterator[str]:
     for row in lines[lines["diverged"] > 0].to_dict("records"):
         yield f"Not averaged: {row['method']}, ipc {row['ipc']}, {row['diverged_trainings']}"
+    for row in lines[lines["mixed"].map(as_text) != ""].to_dict("records"):
+        yield (
+            f"Made with different settings: {row['method']}, ipc {row['ipc']}, {row['mixed']}; "
+            "tell them apart with --params variant=-NAME"
+        )
     if sources := sorted(lines["source"].dropna().unique()):
         yield f"Reported, not measured here: {', '.join(sources)}"

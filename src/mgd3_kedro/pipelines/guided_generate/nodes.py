@@ -106,7 +106,10 @@ def distill_images(
 def _together(partitions: Sequence[Partition]) -> Partition:
     """Return some partitions as one, which loads none of them."""
     contents = " ".join(partition.fingerprint for partition in partitions)
-    return Partition(partial(tuple, partitions), contents, sum(p.count for p in partitions))
+    configurations = sorted({partition.configuration for partition in partitions})
+    configuration = " ".join(configurations) if all(configurations) else ""
+    count = sum(partition.count for partition in partitions)
+    return Partition(partial(tuple, partitions), contents, count, configuration=configuration)
 
 
 def collect_provenance(distilled_images: Mapping[str, Partition]) -> pd.DataFrame:

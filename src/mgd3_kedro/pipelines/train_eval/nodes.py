@@ -10,6 +10,7 @@ from pathlib import Path
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
+from mgd3_kedro.fingerprint import configuration_digest
 from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
@@ -159,8 +160,11 @@ def train_networks(
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
     data_set = name_together(images)
+    made_by = [partition.configuration for partition in (*images, *given)]
     tasks = {}
     for network in trainings.networks:
+        plan = config.plan(images_per_class(images), len(images), network)
+        configuration = configuration_digest(run_trainings, [plan, fit, config.precision], made_by)
         for repeat in range(trainings.repeats):
             # No two trainings of a comparison share a seed, on whichever images.
             training_seed = seed * trainings.repeats + repeat
@@ -178,6 +182,7 @@ def train_networks(
                 "training_seed": training_seed,
                 "variant": variant,
                 "data_set": data_set,
+                "configuration": configuration,
                 **{knob: facts.get(knob) for knob in KNOBS},
                 "mode_weight_exponent": exponent or None,
             }
