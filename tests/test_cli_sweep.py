@@ -32,7 +32,7 @@ POINTS = [f"mode_finder={finder}-seed={seed}" for finder in FINDERS for seed in 
 # One class at a time and many steps, so that there is a middle to be interrupted in.
 SLOW = {
     "modes_variant": "-mode_finder=kmeans",
-    "diffusion": {"max_batch": 1, "num_inference_steps": 60},
+    "diffusion": {"max_batch": 1, "num_inference_steps": 30},
 }
 TO_IMAGES = ("--pipelines", "guided_generate", "--to-nodes", "distill_images")
 DRAWN = (*TO_IMAGES, "--name", "drawn", "--over", "seed=1,0")

@@ -100,3 +100,5 @@ def test_a_prior_is_trained_on_ones_own_images_and_sampled(project_of_any, pets)
     run(project_of_any, *STAGES, env="custom", **given, model="data/06_models/custom")
     rows = provenance_of(project_of_any, "dit")
     assert rows["class_index"].tolist() == [0, 0, 1, 1]
+    for row in rows.itertuples():
+        assert row.nearest_real_file == f"{row.wnid}/{row.nearest_real}.png"

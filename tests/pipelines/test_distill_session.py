@@ -72,6 +72,7 @@ PROVENANCE = [
     "noise_coupling",
     "candidates",
     "candidate_score",
+    "nearest_real_file",
 ]
 EVALUATED = {"result_rows", "training_curves", "class_accuracies", "confusion"}
 LATENTS = "data/02_intermediate/mnist/test/dit/latents"
@@ -122,6 +123,7 @@ def test_every_image_has_one_row_of_provenance(finished):
     assert (rows["class_index"].astype(str) == rows["wnid"]).all()
     assert rows["class_name"].unique()[[0, 9]].tolist() == ["zero", "nine"]
     assert rows["nearest_real"].between(0, 15).all()
+    assert rows["nearest_real_file"].isna().all()  # The digits are no files.
     assert (rows["distance_to_nearest_real"] <= rows["distance_to_mode"] + 20).all()
     knobs = {
         "sampler": "ddpm",

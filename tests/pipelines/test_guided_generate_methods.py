@@ -470,7 +470,8 @@ def test_of_several_draws_the_one_stays_that_a_teacher_is_surest_about(
     kept, first = (losses_of(folder, inputs, inputs["teacher"]) for folder in (images, plain))
     assert (kept <= first + 1e-4).all()
     assert (kept < first - 1e-3).any()
-    rows = collect_provenance(ImagePartitionsDataset(filepath=str(images)).load())
+    kept_images = ImagePartitionsDataset(filepath=str(images)).load()
+    rows = collect_provenance(kept_images, inputs["train_images"])
     assert (rows["candidate_score"] == "confidence").all()
     same = torch.tensor((rows["candidate"] == 0).to_numpy()).unflatten(0, first.shape)
     assert torch.equal(kept[same], first[same])
@@ -488,7 +489,8 @@ def test_a_single_draw_asks_no_teacher_and_says_no_score(make, inputs, copy_of, 
     folder = copy_of("mgd3")
     make(folder, "mgd3", sampling=sampling)
     assert make(folder, "mgd3", sampling=sampling, teacher=another_teacher).computed == 0
-    rows = collect_provenance(ImagePartitionsDataset(filepath=str(folder)).load())
+    kept_images = ImagePartitionsDataset(filepath=str(folder)).load()
+    rows = collect_provenance(kept_images, inputs["train_images"])
     assert rows["candidate_score"].isna().all()
 
 

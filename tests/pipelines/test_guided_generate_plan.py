@@ -16,7 +16,7 @@ from mgd3_kedro.evaluation import build_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import Published, Selected
 from mgd3_kedro.fingerprint import plain_text
-from mgd3_kedro.pipelines.guided_generate.nodes import measure_generation
+from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     DistillationConfig,
@@ -357,6 +357,22 @@ def of_classes(*metrics):
         str(number): Partition(lambda: None, "0", 4, 2.0, {"guided_steps": number, **measured})
         for number, measured in enumerate(metrics)
     }
+
+
+@pytest.mark.parametrize(
+    ("files", "nearest", "named"),
+    [
+        (["a.png", "b.png", "c.png"], [2, 0], ["c.png", "a.png"]),
+        # Latents of mirrored images stand for the same files.
+        (["a.png", "b.png", "c.png"], [4, 3], ["b.png", "a.png"]),
+        ([], [2, 0], [None, None]),
+    ],
+)
+def test_the_nearest_real_image_is_named_by_its_file(files, nearest, named):
+    made = Partition(dict, "0", rows=[{"nearest_real": place} for place in nearest])
+    real = Partition(dict, "1", rows=[{"file": file} for file in files])
+    rows = collect_provenance({"n1": made}, {"n1": real})
+    assert rows["nearest_real_file"].tolist() == named
 
 
 def test_losses_are_means_over_the_classes_where_there_are_any():

@@ -112,14 +112,30 @@ def _together(partitions: Sequence[Partition]) -> Partition:
     return Partition(partial(tuple, partitions), contents, count, configuration=configuration)
 
 
-def collect_provenance(distilled_images: Mapping[str, Partition]) -> pd.DataFrame:
+def collect_provenance(
+    distilled_images: Mapping[str, Partition], train_images: Mapping[str, Partition]
+) -> pd.DataFrame:
     """Put the rows of all classes into one table, one row per image.
+
+    Args:
+        distilled_images: wnid -> images (ipc, 3, H, W), uint8, with the provenance of each.
+        train_images: wnid -> images (N, 3, S, S), uint8, with the file of each, if they are files.
+
+    Returns:
+        These rows, and `nearest_real_file`: that of the image whose latent is `nearest_real`.
 
     Source: ours.
     """
     import pandas as pd
 
-    return pd.DataFrame([row for partition in distilled_images.values() for row in partition.rows])
+    rows = []
+    for wnid, partition in distilled_images.items():
+        files = [row["file"] for row in train_images[wnid].rows]
+        for row in partition.rows:
+            # Those of mirrored images come after the others, in the same order.
+            file = files[row["nearest_real"] % len(files)] if files else None
+            rows.append({**row, "nearest_real_file": file})
+    return pd.DataFrame(rows)
 
 
 def tabulate_cost(

@@ -38,7 +38,12 @@ def create_pipeline() -> Pipeline:
                 "distilled_images",
                 name="distill_images",
             ),
-            node(collect_provenance, "distilled_images", "provenance", name="collect_provenance"),
+            node(
+                collect_provenance,
+                ["distilled_images", "train_images"],
+                "provenance",
+                name="collect_provenance",
+            ),
             node(
                 tabulate_cost,
                 [
