@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mgd3_kedro.backbones.weights import load_component
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.findings import describe_findings
+from mgd3_kedro.pipelines.pretrain.identity import digest_of_model, identity_of
 from mgd3_kedro.pipelines.pretrain.images import real_images
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages, scaling_factor_of
@@ -66,7 +66,7 @@ def train_autoencoder(
         given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
         return given, pd.DataFrame(given.curve, columns=["step", "loss"])
     images = real_images(benchmark, train_images).images
-    identity = _identity(config, train_images)
+    identity = identity_of(config, train_images)
     trained = train(
         build_autoencoder(config, benchmark.image_size),
         autoencoder_loss(images.to(where), config),
@@ -116,7 +116,7 @@ def train_denoiser(
     of_labels = torch.tensor([spec.class_index for spec in benchmark.classes])
     class_indices = of_labels[train_latents.labels]
     num_classes = int(class_indices.max()) + 1
-    identity = _identity(config, train_images, _digest(autoencoder.model))
+    identity = identity_of(config, train_images, digest_of_model(autoencoder.model))
     trained = train(
         build_denoiser(config, (channels, height, width), num_classes),
         denoiser_loss(
@@ -176,16 +176,3 @@ def assemble_prior(
     }
     findings = describe_findings(reconstruction, denoised, judged, memorised, judge)
     return {"pipeline": pipeline, **write_card(benchmark, parts, findings)}
-
-
-def _identity(config: object, images: Mapping[str, Partition], *more: str) -> str:
-    return repr((config, [partition.fingerprint for partition in images.values()], more))
-
-
-def _digest(model: Any) -> str:
-    """Return the identity of a model: its configuration and every weight."""
-    digest = hashlib.sha256(repr(sorted(model.config.items())).encode())
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

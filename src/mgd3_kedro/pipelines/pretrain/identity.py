@@ -1,0 +1,31 @@
+"""What an interrupted training has to agree on to be taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from mgd3_kedro.stages import Partition
+
+
+def identity_of(config: object, images: Mapping[str, Partition], *more: str) -> str:
+    """Return the identity of a training: its settings, its images, and what else it depends on.
+
+    Source: ours.
+    """
+    return repr((config, [partition.fingerprint for partition in images.values()], more))
+
+
+def digest_of_model(model: Any) -> str:
+    """Return the identity of a diffusers model: its configuration and every weight.
+
+    Source: ours.
+    """
+    # What diffusers notes for itself is in an order that differs from process to process.
+    settings = sorted(item for item in model.config.items() if not item[0].startswith("_"))
+    digest = hashlib.sha256(repr(settings).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
