@@ -150,7 +150,9 @@ def partitions_of(project, method):
 
 
 def provenance_of(project, method):
-    return collect_provenance(partitions_of(project, method))
+    with session_of(project) as session:
+        real = session.load_context().catalog.load("train_images")
+    return collect_provenance(partitions_of(project, method), real)
 
 
 def settings_of(method):
