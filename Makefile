@@ -122,7 +122,7 @@ mixture: $(VENV)/installed
 # the others. The guidance scale is chosen for the unguided samples; the knobs of mode guidance at that
 # scale, which has to be in the environment by then.
 GUIDANCE_mnist := 1.0,2.0
-GUIDANCE_imagenette64 := 1.0,2.0,3.0
+GUIDANCE_imagenette64 := 1.0,2.0,3.0,4.0,6.0
 PULLS_mnist := 0.1,0.2,0.3
 PULLS_imagenette64 := 0.05,0.1,0.2
 .PHONY: tune tune-guidance tune-modes
