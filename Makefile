@@ -68,6 +68,14 @@ networks: $(VENV)/installed
 	$(RUN) --pipelines=train_full --to-nodes=full.collect_rows --params '$(ONE_OF_EACH)$(GIVEN),evaluation.epochs=1,variant=-networks'
 	$(COMPARE) results=docs/results
 
+# A prior of the benchmark's own, and what says how good it is.
+.PHONY: prior
+prior: $(VENV)/installed
+	$(RUN) --pipelines=pretrain --params jobs=-1$(GIVEN)
+	cp data/08_reporting/$(ENV)/pretrain/denoising.csv docs/results/$(ENV)_denoising.csv
+	cp data/08_reporting/$(ENV)/pretrain/memorisation.csv docs/results/$(ENV)_memorisation.csv
+	cp data/08_reporting/$(ENV)/pretrain/memorisation.png docs/figures/$(ENV)_memorisation.png
+
 # What every part of the method does: a sweep over one knob each, three data sets a point, shorter
 # trainings. `make ablate-stop` runs one.
 STEPS_mnist := 50,45,40,35,30,25,20,15,10,5,0

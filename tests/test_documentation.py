@@ -215,3 +215,32 @@ def test_the_table_of_speeds_is_that_of_the_committed_rows(results):
     assert f"| 16 tokens (the digits' prior) | {line} |" in results
     eager, reduced = (f"{of_cpu[name]:.1f} x" for name in ("sampling_s2", "sampling_s2_bf16"))
     assert f"| 256 tokens (DiT-S/2) | {eager} | | {reduced} (not compiled) |" in results
+
+
+def test_what_is_said_of_the_prior_of_photos_is_what_was_measured():
+    page = flat("docs/models.md")
+    denoising = pd.read_csv(RESULTS / "imagenette64_denoising.csv")
+    errors = ", ".join(f"{denoising[f'{split}_error'].mean():.3f}" for split in ("train", "test"))
+    assert f"train, validation latents | {errors} |" in page
+    memorised = pd.read_csv(RESULTS / "imagenette64_memorisation.csv").set_index("wnid")
+    of_all = memorised.loc["all"]
+    medians = f"{of_all['samples_p50']:.1f}, {of_all['unseen_p50']:.1f}"
+    assert f"samples, validation photos | {medians} |" in page
+    shares = (of_all["training_nearest_percent"], of_all["training_nearest_by_chance"])
+    assert "for {:.0f} % of the samples, by chance it would be for {:.0f} %".format(*shares) in page
+    skies = memorised.loc["n03888257", "training_nearest_percent"]
+    assert f"for {skies:.0f} % of the `parachute` samples" in page
+
+
+def test_what_is_said_of_the_prior_of_photos_is_on_its_card():
+    page = flat("docs/models.md")
+    card = (ROOT / "data/06_models/imagenette64/README.md").read_text()
+    train, test = re.search(r"([\d.]+) dB PSNR on the train split, ([\d.]+) dB", card).groups()
+    assert f"on train, on validation photos | {train} dB, {test} dB |" in page
+    found = re.search(r"- ([\d.]+) % of 100 .* names ([\d.]+) % .* and ([\d.]+) % of them", card)
+    samples, real, reconstructed = found.groups()
+    assert f"samples at guidance scale 2 | {samples} % |" in page
+    assert f"validation photos | {real} % |" in page
+    assert f"the same after the autoencoder | {reconstructed} % |" in page
+    minutes = re.findall(r"updates in (\d+) minutes", card)
+    assert f"in {' and '.join(minutes)} minutes of a core" in page
