@@ -276,9 +276,20 @@ def test_states_are_kept_and_only_what_is_done_with_the_same_code_stays_done(tmp
 
 def test_a_name_that_another_grid_has_is_refused(tmp_path):
     Ledger(tmp_path / "mine/points.csv", POINTS, "").write()
-    others = {**POINTS, "a=4": {"g.a": 4}}
-    with pytest.raises(ValueError, match=r"mine: expected the points .* got others, as a=4; give"):
+    others = {"a=3": {"g.a": 3}, "a=4": {"g.a": 4}}
+    message = r"mine: expected all points .* got none called a=1; give another --name"
+    with pytest.raises(ValueError, match=message):
         Ledger(tmp_path / "mine/points.csv", others, "")
+
+
+def test_a_grid_may_grow_and_what_was_done_stays_done(tmp_path):
+    path = tmp_path / "mine/points.csv"
+    Ledger(path, POINTS, "code 1").record("a=2", status=DONE)
+    grown = {"a=0": {"g.a": 0}, **POINTS}
+    Ledger(path, grown, "code 1").write()
+    again = Ledger(path, grown, "code 1")
+    assert again.with_status(DONE) == ["a=2"]
+    assert again.with_status(PENDING) == ["a=0", "a=1", "a=3"]
 
 
 def test_an_interrupt_is_kept_until_it_is_asked_for_and_the_second_is_not():

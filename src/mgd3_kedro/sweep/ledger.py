@@ -21,17 +21,16 @@ class Ledger:
             is not done.
 
     Raises:
-        ValueError: If the file is that of other points.
+        ValueError: If the file has other points than these.
     """
 
     def __init__(self, path: Path, points: Mapping[str, Mapping[str, Any]], stamp: str) -> None:
         self._path = path
         kept = _read(path)
-        if kept and kept.keys() != points.keys():
-            other = sorted(kept.keys() ^ points.keys())[0]
+        if lost := sorted(kept.keys() - points.keys()):
             raise ValueError(
-                f"{path.parent.name}: expected the points that a sweep of this name has already, "
-                f"got others, as {other}; give another --name"
+                f"{path.parent.name}: expected all points that a sweep of this name has already, "
+                f"and any others, got none called {lost[0]}; give another --name"
             )
         self._keys = list(next(iter(points.values())))
         self._rows: dict[str, dict[str, Any]] = {}
