@@ -230,8 +230,11 @@ def test_what_is_said_of_the_prior_of_photos_is_what_was_measured():
     assert f"samples, validation photos | {medians} |" in page
     shares = (of_all["training_nearest_percent"], of_all["training_nearest_by_chance"])
     assert "for {:.0f} % of the samples, by chance it would be for {:.0f} %".format(*shares) in page
-    skies = memorised.loc["n03888257", "training_nearest_percent"]
-    assert f"for {skies:.0f} % of the `parachute` samples" in page
+    shares = memorised["training_nearest_percent"]
+    above = shares > memorised["training_nearest_by_chance"]
+    assert above.sum() == 4
+    sky, lawn = (f"{shares[wnid]:.0f} %" for wnid in ("n03888257", "n03445777"))
+    assert f"for {sky} of the `parachute` samples and {lawn} of the `golf ball` ones" in page
 
 
 def test_what_is_said_of_the_prior_of_photos_is_on_its_card():
