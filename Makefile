@@ -20,7 +20,7 @@ lint: $(VENV)/installed-dev
 # The rows behind the tables: one data set and one training on it a point, JOBS points side by side,
 # one per core. Stop any of them and give the command again: it goes on. ENV names the benchmark, DATA
 # where its images are, if they have to be given, PARAMS any other parameters:
-# make methods ENV=imagenette64 DATA=/path/to/them PARAMS=evaluation.compile=true
+# make methods ENV=imagenette64 DATA=/path/to/them PARAMS=evaluation.compile=true,evaluation.precision=bf16
 JOBS ?= 2
 ENV ?= mnist
 comma := ,
@@ -128,21 +128,43 @@ mixture: $(VENV)/installed
 
 # The rows the knobs were chosen by: mode discovery on most of the train images of a class, evaluation on
 # the others. The guidance scale is chosen for the unguided samples; the knobs of mode guidance at that
-# scale, which has to be in the environment by then.
+# scale, which has to be in the environment by then. Photos need more: with ten images per class
+# accuracies vary as much as the knobs do.
 GUIDANCE_mnist := 1.0,2.0
 GUIDANCE_imagenette64 := 1.0,2.0,3.0,4.0,6.0
 PULLS_mnist := 0.1,0.2,0.3
 PULLS_imagenette64 := 0.05,0.1,0.2
-.PHONY: tune tune-guidance tune-modes
-tune: tune-guidance tune-modes
+MORE_TUNING_imagenette64 := tune-finder tune-many tune-length
+BALANCED := kmeans_pca,kmeans_pooled
+HELD_OUT := $(COMPARE) split=holdout,results=docs/results/tuning
+.PHONY: tune tune-guidance tune-modes tune-finder tune-many tune-length
+tune: tune-guidance tune-modes $(MORE_TUNING_$(ENV))
 
 tune-guidance: $(VENV)/installed
 	$(SWEEP),split=holdout,method=unguided --name $@ --over diffusion.guidance_scale=$(GUIDANCE_$(ENV)) --over seed=0,1
-	$(COMPARE) split=holdout,results=docs/results/tuning
+	$(HELD_OUT)
 
 tune-modes: $(VENV)/installed
 	$(SWEEP),split=holdout --name $@ --over sampling.mode_guidance_scale=$(PULLS_$(ENV)) --over sampling.stop_guidance_step=0,25 --over seed=0,1
-	$(COMPARE) split=holdout,results=docs/results/tuning
+	$(HELD_OUT)
+
+# Other modes: real latents, and means of clusters that no outlier has to itself; three data sets.
+tune-finder: $(VENV)/installed
+	$(SWEEP),split=holdout --name $@ --over method=unguided,mgd3 --over seed=0,1,2
+	$(SWEEP),split=holdout,modes.pool=4 --name $@-others --over modes.mode_finder=kmeans_closest,$(BALANCED) --over seed=0,1,2
+	$(HELD_OUT)
+
+# The same, an earlier stop and a stronger pull, with 50 images per class.
+tune-many: $(VENV)/installed
+	$(SWEEP),split=holdout,ipc=50,method=unguided --name $@-unguided --over seed=0
+	$(SWEEP),split=holdout,ipc=50 --name $@ --over modes.mode_finder=kmeans,kmeans_closest --over sampling.stop_guidance_step=25,35 --over sampling.mode_guidance_scale=0.1,0.2 --over seed=0
+	$(SWEEP),split=holdout,ipc=50,modes.pool=4 --name $@-others --over modes.mode_finder=$(BALANCED) --over seed=0
+	$(HELD_OUT)
+
+# Longer trainings.
+tune-length: $(VENV)/installed
+	$(SWEEP),split=holdout,preset=short --name $@ --over method=random,unguided,mgd3 --over seed=0,1
+	$(HELD_OUT)
 
 # Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.
 DEVICE ?= cpu

@@ -1,25 +1,18 @@
 """Figures in the README and in docs are those of committed rows; what they link to is there."""
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from pages import RESULTS, ROOT, by_guidance, flat, spread
 
 from mgd3_kedro.records import ROW_COLUMNS
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RESULTS = ROOT / "docs/results"
 EQUAL_LENGTH = "250 epochs"
 ACCURACIES = ("top1_last", "top1_best")
 NETWORKS_VARIANT = "-networks"
 FIVE = {0, 1, 2, 3, 4}
-
-
-def flat(page):
-    """Return the text of a page with every run of blanks as one."""
-    return " ".join((ROOT / page).read_text().split())
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +29,6 @@ def rows():
 def short(rows):
     """Return the rows that methods are compared by."""
     return rows[(rows["preset"] == "short") & rows["variant"].isna()]
-
-
-def spread(values):
-    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -151,15 +140,9 @@ def test_every_option_beyond_the_paper_is_a_mean_of_committed_rows(results):
     assert max(means.values()) - means[""] < deviation
 
 
-@pytest.mark.parametrize("name", ["mnist_ipc10", "imagenette64_rows"])
-def test_every_knob_of_the_table_is_a_mean_of_committed_rows(name, results):
-    rows = pd.read_csv(RESULTS / f"tuning/{name}.csv")
-    assert set(rows.get("split", ["holdout"])) == {"holdout"}  # Older rows do not tell.
-    keys = ["method", "guidance_scale", "mode_guidance_scale", "stop_guidance_step"]
-    for (method, scale, pull, stop), of in rows.groupby(keys):
-        named = f"`{method}`, guidance scale {scale:g}"
-        if method == "mgd3":
-            named += f", λ {pull:g}, t_SG {stop:g}"
+def test_every_knob_of_the_table_is_a_mean_of_committed_rows(results):
+    rows = pd.read_csv(RESULTS / "tuning/mnist_ipc10.csv")
+    for named, of in by_guidance(rows):
         assert f"| {named} | {of['top1_last'].mean():.1f} |" in results
 
 
