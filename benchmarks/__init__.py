@@ -28,6 +28,7 @@ from benchmarks.sampling import (
 )
 from benchmarks.streaming import compare_peaks
 from benchmarks.timing import Spread
+from benchmarks.training import compare_with_fused_attention
 
 __all__ = ["MEASUREMENTS", "Measurement"]
 
@@ -127,6 +128,18 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "training_compile": Measurement(
         partial(compare_with_eager, course=SMALL_COURSE._replace(compile=True))
+    ),
+    "training_64_compile": Measurement(
+        partial(compare_with_eager, course=LARGER_COURSE._replace(compile=True))
+    ),
+    "training_64_bf16_compile": Measurement(
+        partial(compare_with_eager, course=LARGER_COURSE._replace(precision="bf16", compile=True))
+    ),
+    "short_attention_small_bf16": Measurement(
+        partial(compare_with_fused_attention, size=SMALL, batch=96), only_on="cpu"
+    ),
+    "short_attention_s2_bf16": Measurement(
+        partial(compare_with_fused_attention, size=S2, batch=8), only_on="cpu"
     ),
     **_on_a_card(1),
     **_on_a_card(16),

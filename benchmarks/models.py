@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -12,6 +12,9 @@ from mgd3_kedro.backbones import BackboneConfig, load_backbone
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+
+if TYPE_CHECKING:
+    from diffusers import DiTTransformer2DModel
 
 LATENT_CHANNELS = 4
 GUIDANCE_SCALE = 4.0
@@ -99,27 +102,36 @@ class Work:
         return [image_generator(SEED, spec.class_index, 0) for spec in self.specs()]
 
 
-def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
-    """Save a transformer with random weights and its schedule, unless it is there already.
+def build_dit(size: DiTSize) -> DiTTransformer2DModel:
+    """Return a transformer with random weights.
 
     Source: DiT (arXiv 2212.09748), Table 1 for the sizes.
     """
-    from diffusers import DDPMScheduler, DiTTransformer2DModel
+    from diffusers import DiTTransformer2DModel
+
+    torch.manual_seed(SEED)
+    return DiTTransformer2DModel(
+        num_attention_heads=size.heads,
+        attention_head_dim=size.head_dim,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS * (2 if size.predicts_variance else 1),
+        num_layers=size.layers,
+        sample_size=size.latent_side,
+        patch_size=2,
+        num_embeds_ada_norm=size.classes,
+    )
+
+
+def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
+    """Save a transformer with random weights and its schedule, unless it is there already.
+
+    Source: ours.
+    """
+    from diffusers import DDPMScheduler
 
     path = folder / size.name
     if not path.exists():
-        torch.manual_seed(SEED)
-        transformer = DiTTransformer2DModel(
-            num_attention_heads=size.heads,
-            attention_head_dim=size.head_dim,
-            in_channels=LATENT_CHANNELS,
-            out_channels=LATENT_CHANNELS * (2 if size.predicts_variance else 1),
-            num_layers=size.layers,
-            sample_size=size.latent_side,
-            patch_size=2,
-            num_embeds_ada_norm=size.classes,
-        )
-        transformer.save_pretrained(path / "transformer")
+        build_dit(size).save_pretrained(path / "transformer")
         variance_type = "learned_range" if size.predicts_variance else "fixed_small"
         scheduler = DDPMScheduler(
             beta_schedule="linear",

@@ -23,6 +23,7 @@ from benchmarks.sampling import (
     compare_with_unguided,
 )
 from benchmarks.timing import LEAST_ROUNDS, Spread, spread_of, time_ratios
+from benchmarks.training import compare_with_fused_attention
 
 TINY = DiTSize("tiny", 1, 1, 16, 8, classes=3, predicts_variance=True)
 TINY_WORK = Work(TINY, images=8, steps=3)
@@ -169,6 +170,12 @@ def test_the_plain_loop_draws_the_same_images(predicts_variance, bench):
 )
 def test_sampling_is_measured_on_a_model_of_any_size(measure, bench):
     spread = measure(bench, TINY_WORK)
+    assert 0 < spread.low <= spread.median <= spread.high
+
+
+@pytest.mark.slow
+def test_attention_is_compared_on_a_model_of_any_size(bench):
+    spread = compare_with_fused_attention(bench, TINY, batch=2)
     assert 0 < spread.low <= spread.median <= spread.high
 
 

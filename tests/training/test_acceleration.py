@@ -1,17 +1,22 @@
 import copy
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, DiTTransformer2DModel
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import nn
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.training.acceleration import (
     build_optimizer,
+    choose_attention,
     compile_parts,
     fast_kernels,
     move_average,
 )
+from mgd3_kedro.training.attention import ShortAttention, shorten_attention
 from mgd3_kedro.training.settings import LoopConfig
 
 CONFIG = LoopConfig(
@@ -80,3 +85,73 @@ def test_an_average_keeps_its_share_of_the_weights_and_takes_the_buffers(decay):
     assert torch.allclose(average.weight, expected)
     assert (average.running_mean == 7).all()
     assert not average.weight.requires_grad
+
+
+def attending():
+    """Return a small transformer, and what it is called with."""
+    torch.manual_seed(0)
+    model = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        sample_size=8,
+        patch_size=2,
+        num_embeds_ada_norm=3,
+    ).eval()
+    inputs = torch.randn(3, 4, 8, 8)
+    return model, partial(model, inputs, torch.tensor([1, 20, 300]), torch.tensor([0, 1, 2]))
+
+
+def processors(model):
+    return {type(module.processor) for module in model.modules() if isinstance(module, Attention)}
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "chosen"),
+    [
+        ("cpu", "bf16", ShortAttention),
+        ("cpu", "fp32", AttnProcessor2_0),
+        ("cuda", "bf16", AttnProcessor2_0),
+    ],
+)
+def test_attention_is_short_on_a_cpu_in_reduced_precision_alone(device, precision, chosen):
+    model, _ = attending()
+    choose_attention(model, replace(CONFIG, precision=precision), torch.device(device))
+    assert processors(model) == {chosen}
+
+
+def test_short_attention_has_the_gradients_of_the_fused_one():
+    model, predict = attending()
+    found = []
+    for shorten in (lambda _: None, shorten_attention):
+        shorten(model)
+        predict().sample.square().mean().backward()
+        found.append([weights.grad.clone() for weights in model.parameters()])
+        model.zero_grad()
+    for fused, short in zip(*found, strict=True):
+        torch.testing.assert_close(short, fused)
+
+
+@pytest.mark.parametrize(("longest", "scores_kept"), [(16, True), (15, False)])
+def test_attention_over_many_tokens_stays_fused(longest, scores_kept, monkeypatch):
+    monkeypatch.setattr("mgd3_kedro.training.attention.LONGEST_PLAIN", longest)
+    model, predict = attending()
+    shorten_attention(model)
+    with torch.profiler.profile() as profile:
+        predict()
+    used = {event.name for event in profile.events()}
+    assert ("aten::softmax" in used) == scores_kept
+    assert ("aten::scaled_dot_product_attention" in used) != scores_kept
+
+
+def test_an_autoencoder_counts_the_pixels_of_its_latents_as_tokens(monkeypatch):
+    monkeypatch.setattr("mgd3_kedro.training.attention.LONGEST_PLAIN", 16)
+    vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=4).eval()
+    images = torch.rand(1, 3, 4, 4)
+    before = vae(images).sample
+    shorten_attention(vae)
+    with torch.profiler.profile() as profile:
+        torch.testing.assert_close(vae(images).sample, before)
+    assert "aten::softmax" in {event.name for event in profile.events()}

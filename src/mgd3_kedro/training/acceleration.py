@@ -29,6 +29,17 @@ def build_optimizer(
     )
 
 
+def choose_attention(model: torch.nn.Module, config: LoopConfig, device: torch.device) -> None:
+    """Have attention computed as is fastest to train where that is not PyTorch's choice, in place.
+
+    Source: ours.
+    """
+    if device.type == "cpu" and config.number_format.dtype is not torch.float32:
+        from mgd3_kedro.training.attention import shorten_attention
+
+        shorten_attention(model)
+
+
 def compile_parts(model: torch.nn.Module) -> None:
     """Have what is called of a model compiled, in place; names of its weights stay.
 

@@ -15,6 +15,7 @@ import torch
 
 from mgd3_kedro.training.acceleration import (
     build_optimizer,
+    choose_attention,
     compile_parts,
     fast_kernels,
     move_average,
@@ -94,6 +95,7 @@ def train(
     if found := kept.load():
         _restore(found, model, optimizer, trained)
         logger.info("going on from step %d of %s", trained.step, checkpoint)
+    choose_attention(model, config, device)
     if config.compile:
         compile_parts(model)
     amp = config.number_format.dtype
