@@ -131,7 +131,11 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_pattern_chooses_among_the_measurements_of_a_device():
-    assert set(MEASUREMENTS) - set(chosen_names([], "cuda")) == {"encode_peak_rss_40000_per_5000"}
+    assert set(MEASUREMENTS) - set(chosen_names([], "cuda")) == {
+        "encode_peak_rss_40000_per_5000",
+        "short_attention_small_bf16",
+        "short_attention_s2_bf16",
+    }
     assert chosen_names(["encode*", "sampling_s2"], "cpu") == [
         "sampling_s2",
         "encode_per_autoencoder",
