@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results methods labels networks tune bench viz clean
+.PHONY: distill test lint results methods length labels networks tune bench viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -43,16 +43,22 @@ OTHER_IPC_imagenette64 := 20,50
 SEEDS_mnist := --over seed=0,1,2,3,4
 SEEDS_imagenette64 := --over seed=0,1,2
 SEEDS := $(SEEDS_$(ENV))
+TEACHER_OF_METHODS_mnist = $(TEACHER)
 
 results: methods labels networks ablations mixture
 
 methods: $(VENV)/installed
-	$(TEACHER)
+	$(TEACHER_OF_METHODS_$(ENV))
 	$(TRAINING) --name methods $(SEEDS) --over method=$(METHODS_$(ENV))
 	$(SWEEP) --name other-ipc $(SEEDS) --over method=$(OTHER_METHODS_$(ENV)) --over ipc=$(OTHER_IPC_$(ENV))
 	$(call sweep,train_full --to-nodes=full.collect_rows) --name full $(SEEDS)
 	$(COMPARE) results=docs/results
 	$(RUN) --pipelines=report_methods --params $(COMMITTED)
+
+# What two and a half times the epochs change, of photos.
+length: $(VENV)/installed
+	$(SWEEP),preset=short --name $@ $(SEEDS) --over method=random,unguided,mgd3
+	$(COMPARE) results=docs/results
 
 labels: $(VENV)/installed
 	$(TEACHER)
