@@ -70,3 +70,46 @@ def test_what_is_said_of_the_modes_of_photos_is_what_was_measured():
     assert (modes["within_spread"] > modes["between_spread"]).all()
     assert ((modes["smallest_cluster"] == 1).sum(), (members == 1).sum()) == (6, 9)
     assert "in six classes outliers have a mode each, nine in all" in page
+
+
+@pytest.fixture(scope="module")
+def tested():
+    """Return the rows on validation photos."""
+    rows = pd.read_csv(RESULTS / "imagenette64_rows.csv")
+    assert set(rows["split"]) == {"test"}
+    assert rows["variant"].isna().all()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def tops(tested):
+    """Return accuracies by images per class and seed, a column per method."""
+    rows = tested[tested["preset"] == "quick"]
+    return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
+
+
+def test_every_method_of_photos_is_a_mean_of_committed_rows(tops):
+    for method, of in tops.items():
+        measured = of.dropna().groupby("ipc")
+        assert all(len(part) == 3 for _, part in measured)
+        means = {ipc: spread(part) for ipc, part in measured}
+        cells = " | ".join(means.get(ipc, "") for ipc in (10, 20, 50))
+        assert " ".join(f"| `{method}` | {cells} |".split()) in FLAT
+
+
+def test_what_is_said_of_the_methods_of_photos_is_so(tops):
+    means = tops.groupby("ipc").mean()
+    few = means.loc[[10, 20]]
+    photos = few[["random", "herding", "kmeans_closest"]].max(axis=1)
+    assert (few[["mgd3", "unguided", "d4m"]].min(axis=1) - photos > 4).all()
+    gains = (tops["mgd3"] - tops["unguided"]).groupby("ipc")
+    assert gains.min()[50] > 2
+    assert gains.mean().round().to_dict() == {10: -1, 20: -1, 50: 3}
+    assert round(means.loc[50, "random"] - means.loc[50, "mgd3"]) == 2
+
+
+def test_distances_of_drawn_photos_are_those_of_committed_scores():
+    scores = pd.read_csv(RESULTS / "imagenette64_ipc10_scores.csv")
+    distances = scores.groupby("method")["representativeness"].mean()
+    said = f"50 nearest {distances['mgd3']:.1f}, without {distances['unguided']:.1f})"
+    assert said in FLAT
