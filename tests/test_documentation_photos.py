@@ -94,7 +94,9 @@ def test_every_method_of_photos_is_a_mean_of_committed_rows(tops):
         assert all(len(part) == 3 for _, part in measured)
         means = {ipc: spread(part) for ipc, part in measured}
         cells = " | ".join(means.get(ipc, "") for ipc in (10, 20, 50))
-        assert " ".join(f"| `{method}` | {cells} |".split()) in FLAT
+        line = " ".join(f"| `{method}` | {cells} |".split())
+        assert line in FLAT
+        assert (line in flat("README.md")) == (method in ("mgd3", "unguided", "random"))
 
 
 def test_what_is_said_of_the_methods_of_photos_is_so(tops):
