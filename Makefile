@@ -55,9 +55,10 @@ methods: $(VENV)/installed
 	$(COMPARE) results=docs/results
 	$(RUN) --pipelines=report_methods --params $(COMMITTED)
 
-# What two and a half times the epochs change, of photos.
+# What more epochs change, of photos: three data sets, and one as long as published.
 length: $(VENV)/installed
 	$(SWEEP),preset=short --name $@ $(SEEDS) --over method=random,unguided,mgd3
+	$(SWEEP),preset=paper --name whole-$@ --over seed=0 --over method=random,unguided,mgd3
 	$(COMPARE) results=docs/results
 
 labels: $(VENV)/installed

@@ -115,3 +115,16 @@ def test_distances_of_drawn_photos_are_those_of_committed_scores():
     distances = scores.groupby("method")["representativeness"].mean()
     said = f"50 nearest {distances['mgd3']:.1f}, without {distances['unguided']:.1f})"
     assert said in FLAT
+
+
+def test_every_length_of_a_training_is_a_mean_of_committed_rows(tested):
+    rows = tested[tested["ipc"] == 10]
+    lengths = rows.groupby("preset")["epochs"].unique().map(list).to_dict()
+    assert lengths == {"quick": [100], "short": [250], "paper": [2000]}
+    for method in ("unguided", "mgd3", "random"):
+        tops = rows[rows["method"] == method].groupby("preset")["top1_last"]
+        (whole,) = tops.get_group("paper")
+        assert tops.size()["short"] == 3
+        means = [spread(tops.get_group(name)) for name in ("quick", "short")]
+        assert f"| `{method}` | {' | '.join(means)} | {whole:.1f} |\n" in PAGE
+        assert f"`{method}` {'reach ' * (method == 'mgd3')}{whole:.1f}" in flat("README.md")
