@@ -37,6 +37,11 @@ def test_every_mode_finder_of_the_table_is_a_mean_of_committed_rows(held_out):
         assert sorted(of["seed"]) == [0, 1, 2]
         named = f"`{method}`" if method == "unguided" else f"`{method}`, `{finder}`"
         assert f"| {named} | {spread(of['top1_last'])} |\n" in PAGE
+    finders = rows[rows["method"] == "mgd3"].groupby("mode_finder")["top1_last"].mean()
+    ahead = finders["kmeans_pooled"] - finders["kmeans"]
+    over_none = finders["kmeans_pooled"] - rows[rows["method"] == "unguided"]["top1_last"].mean()
+    assert f"is {ahead:.1f} ahead of `kmeans`" in FLAT
+    assert f"{over_none:.1f} ahead of `unguided`" in FLAT
 
 
 def test_every_method_of_the_longer_trainings_is_a_mean_of_committed_rows(held_out):
@@ -53,7 +58,8 @@ def test_every_pull_among_fifty_images_is_a_committed_row(held_out):
     (unguided,) = rows.loc[rows["method"] == "unguided", "top1_last"]
     assert f"| `unguided` | {unguided:.1f} | |\n" in PAGE
     guided = rows[rows["method"] == "mgd3"]
-    assert guided["top1_last"].min() > unguided
+    least, most = guided["top1_last"].min() - unguided, guided["top1_last"].max() - unguided
+    assert f"is ahead, by {least:.1f} to {most:.1f} points" in FLAT
     for (finder, pull), of in guided.groupby(["mode_finder", "mode_guidance_scale"]):
         tops = of.set_index("stop_guidance_step")["top1_last"]
         cells = " | ".join(f"{tops[stop]:.1f}" if stop in tops else "" for stop in (25, 35))
@@ -128,3 +134,6 @@ def test_every_length_of_a_training_is_a_mean_of_committed_rows(tested):
         means = [spread(tops.get_group(name)) for name in ("quick", "short")]
         assert f"| `{method}` | {' | '.join(means)} | {whole:.1f} |\n" in PAGE
         assert f"`{method}` {'reach ' * (method == 'mgd3')}{whole:.1f}" in flat("README.md")
+    means = rows.pivot_table("top1_last", "preset", "method")
+    gains = (means["mgd3"] - means["unguided"])[["quick", "short", "paper"]]
+    assert "goes from {:.1f} over {:.1f} to {:.1f} with the epochs".format(*gains) in FLAT
