@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results methods length labels networks tune bench viz clean
+.PHONY: distill test lint results methods length reconstructed labels networks tune bench viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -55,10 +55,14 @@ methods: $(VENV)/installed
 	$(COMPARE) results=docs/results
 	$(RUN) --pipelines=report_methods --params $(COMMITTED)
 
-# What more epochs change, of photos: three data sets, and one as long as published.
+# What more epochs change, of photos, up to as many as published.
 length: $(VENV)/installed
-	$(SWEEP),preset=short --name $@ $(SEEDS) --over method=random,unguided,mgd3
-	$(SWEEP),preset=paper --name whole-$@ --over seed=0 --over method=random,unguided,mgd3
+	$(SWEEP) --name $@ $(SEEDS) --over method=random,unguided,mgd3 --over preset=short,paper
+	$(COMPARE) results=docs/results
+
+# What drawn images lack because of the autoencoder: photos that random keeps, as it reconstructs them.
+reconstructed: $(VENV)/installed
+	$(SWEEP),method=random --name $@ $(SEEDS) --over ipc=10,20,50 --over methods.random.reconstructed=true
 	$(COMPARE) results=docs/results
 
 labels: $(VENV)/installed

@@ -277,7 +277,7 @@ def test_states_are_kept_and_only_what_is_done_with_the_same_code_stays_done(tmp
 def test_a_name_that_another_grid_has_is_refused(tmp_path):
     Ledger(tmp_path / "mine/points.csv", POINTS, "").write()
     others = {"a=3": {"g.a": 3}, "a=4": {"g.a": 4}}
-    message = r"mine: expected all points .* got none called a=1; give another --name"
+    message = r"mine: expected all points .* got none called a=1; give --over in .* another --name"
     with pytest.raises(ValueError, match=message):
         Ledger(tmp_path / "mine/points.csv", others, "")
 

@@ -4,14 +4,17 @@ import time
 from mgd3_kedro.durations import NowAndThen
 from mgd3_kedro.evaluation.progress import ProgressLog
 
-ROW = {"train_loss": 1.23456, "top1": 45.67}
+ROW = {"epoch": 10, "train_loss": 1.23456, "top1": 45.67}
 
 
 def test_a_line_says_how_far_a_training_is_and_how_long_it_will_take(caplog):
     with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
-        ProgressLog("vit-3", NowAndThen(0.0))(20, 100, ROW, 120.0)
+        log = ProgressLog("vit-3", NowAndThen(0.0))
+        log(5, 100, None, 140.0)
+        log(20, 100, ROW, 120.0)
     assert caplog.messages == [
-        "vit-3: epoch 20 of 100, loss 1.235, top-1 45.7 %, 2 min left",
+        "vit-3: epoch 5 of 100, 2 min 20 s left",
+        "vit-3: epoch 20 of 100, 2 min left; at epoch 10 loss 1.235, top-1 45.7 %",
     ]
 
 

@@ -26,8 +26,8 @@ from mgd3_kedro.randomness import seeded_globals
 
 Row = dict[str, float]
 """epoch, step, train_loss, learning_rate, top1."""
-Progress = Callable[[int, int, Row, float], None]
-"""Hears of every validation: epoch, epochs, its row, seconds left."""
+Progress = Callable[[int, int, Row | None, float], None]
+"""Hears of every epoch: epoch, epochs, the row of the last validation so far, seconds left."""
 
 DROPOUT = 1
 """Last number of the key of an epoch's dropout; that of its batches has none."""
@@ -110,7 +110,7 @@ def train_network(
         labels: What the network is trained to say of a batch.
         batch_seed: Seed of order and augmentation, where labels were stored for it; None: `seed`.
         checkpoint: Where an interrupted training is taken up.
-        progress: Called after every validation.
+        progress: Called after every epoch.
 
     Raises:
         ValueError: If images, labels and sizes do not fit each other, or a name is unknown.
@@ -155,8 +155,7 @@ def train_network(
                 for batch in recipe.batches(data, size, plan, batches_of(epoch)):
                     state.update(training, recipe, plan, batch, labels(epoch, batch))
             state.epoch = epoch
-            validated = epoch % every == 0 or epoch == plan.epochs
-            if validated:
+            if epoch % every == 0 or epoch == plan.epochs:
                 mean = float(torch.stack(state.losses).mean())
                 state.losses.clear()
                 if not math.isfinite(mean):
@@ -181,9 +180,9 @@ def train_network(
             state.seconds = resumed + time.perf_counter() - begun
             if checkpoint and checkpoint.due:
                 checkpoint.save(state.to_dict())
-            if validated and progress is not None:
+            if progress is not None:
                 left = state.seconds / epoch * (plan.epochs - epoch)
-                progress(epoch, plan.epochs, state.curve[-1], left)
+                progress(epoch, plan.epochs, state.curve[-1] if state.curve else None, left)
         if scores is None:
             # Killed between its last checkpoint and the writing of its result.
             scores = score(tested.classify(test.images), test.labels)

@@ -30,7 +30,8 @@ class Ledger:
         if lost := sorted(kept.keys() - points.keys()):
             raise ValueError(
                 f"{path.parent.name}: expected all points that a sweep of this name has already, "
-                f"and any others, got none called {lost[0]}; give another --name"
+                f"and any others, got none called {lost[0]}; give --over in that order with "
+                "all earlier values, or another --name"
             )
         self._keys = list(next(iter(points.values())))
         self._rows: dict[str, dict[str, Any]] = {}
