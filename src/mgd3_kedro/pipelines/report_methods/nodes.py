@@ -167,7 +167,9 @@ def draw_method_images(benchmark: Benchmark, images: Images, methods: Mapping[st
 def tabulate_costs(
     stages: Tables, runs: Tables, evaluation: EvaluationConfig, networks: list[str]
 ) -> pd.DataFrame:
-    """Return the seconds of every stage of every method, means over seeds.
+    """Return the seconds of every stage of every method.
+
+    They are medians over seeds: a run that had to wait, or was stopped for a while, is none.
 
     Args:
         stages: File -> loads the stages of a run before its evaluation.
@@ -184,7 +186,7 @@ def tabulate_costs(
     Source: ours.
     """
     before = _without_variants(stages, "distill")
-    costs = before.groupby(["method", "stage"], sort=False)["seconds"].mean().reset_index()
+    costs = before.groupby(["method", "stage"], sort=False)["seconds"].median().reset_index()
     rows = _plain(runs)
     if not rows.empty:
         counted = rows[find_finished(rows) & rows["method"].isin(set(costs["method"]))]
@@ -195,7 +197,7 @@ def tabulate_costs(
         }
         for column, value in asked.items():
             counted = counted[counted[column] == value]
-        seconds = counted.groupby("method", sort=False)["seconds"].mean().reset_index()
+        seconds = counted.groupby("method", sort=False)["seconds"].median().reset_index()
         costs = pd.concat([costs, seconds.assign(stage=EVALUATION)], ignore_index=True)
     return costs[["method", "stage", "seconds"]]
 
