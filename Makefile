@@ -67,6 +67,7 @@ reconstructed: $(VENV)/installed
 
 labels: $(VENV)/installed
 	$(TEACHER)
+	cp data/08_reporting/$(ENV)/test/teacher/teacher_metrics.json docs/results/$(ENV)_teacher.json
 	$(SWEEP),evaluation.epochs=250,variant=-labels --name labels --over protocol=hard,soft,soft_stored --over seed=0,1,2
 	$(COMPARE) results=docs/results
 

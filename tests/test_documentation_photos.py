@@ -1,5 +1,7 @@
 """Figures of the photos' page are those of committed rows."""
 
+import json
+
 import pandas as pd
 import pytest
 from pages import RESULTS, ROOT, by_guidance, flat, spread
@@ -83,33 +85,78 @@ def tested():
     """Return the rows on validation photos."""
     rows = pd.read_csv(RESULTS / "imagenette64_rows.csv")
     assert set(rows["split"]) == {"test"}
-    assert rows["variant"].isna().all()
-    return rows
+    return rows.fillna({"variant": ""})
 
 
 @pytest.fixture(scope="module")
-def tops(tested):
-    """Return accuracies by images per class and seed, a column per method."""
-    rows = tested[tested["preset"] == "quick"]
+def plain(tested):
+    """Return those of methods as they are."""
+    return tested[tested["variant"] == ""]
+
+
+@pytest.fixture(scope="module")
+def tops(plain):
+    """Return accuracies of distilled sets by images per class and seed, a column per method."""
+    rows = plain[(plain["preset"] == "quick") & (plain["method"] != "full")]
     return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
 
 
+def cells_of(tops):
+    """Return the cells of a line of a table, three seeds each, by images per class."""
+    of_ipc = tops.groupby("ipc")
+    assert of_ipc.size().to_dict() == {10: 3, 20: 3, 50: 3}
+    return " | ".join(spread(of) for _, of in of_ipc)
+
+
 def test_every_method_of_photos_is_a_mean_of_committed_rows(tops):
+    assert len(tops.columns) == 6
     for method, of in tops.items():
-        measured = of.dropna().groupby("ipc")
-        assert all(len(part) == 3 for _, part in measured)
-        means = {ipc: spread(part) for ipc, part in measured}
-        cells = " | ".join(means.get(ipc, "") for ipc in (10, 20, 50))
-        line = " ".join(f"| `{method}` | {cells} |".split())
-        assert line in FLAT
-        assert (line in flat("README.md")) == (method in ("mgd3", "unguided", "random"))
+        assert f"| `{method}` | {cells_of(of)} |" in FLAT
+
+
+def test_what_the_readme_has_of_photos_are_means_of_committed_rows(plain, tops):
+    whole = plain[plain["preset"] == "paper"].groupby("method")["top1_last"]
+    assert whole.size().to_dict() == {"mgd3": 3, "unguided": 3, "random": 3}
+    for method, of in whole:
+        line = f"| `{method}` | {spread(of)} | {cells_of(tops[method])} |"
+        assert line in flat("README.md")
+
+
+def test_what_all_photos_reach_is_a_mean_of_committed_rows(plain):
+    of = plain.loc[plain["method"] == "full", "top1_last"]
+    assert len(of) == 3
+    for page in (FLAT, flat("README.md")):
+        assert f"all 9 469 reach {spread(of)}" in page
+
+
+def test_what_the_autoencoder_costs_is_told_from_committed_rows(tested, tops):
+    rows = tested[tested["variant"].str.startswith("-reconstructed")]
+    reconstructed = rows.set_index(["ipc", "seed"])["top1_last"]
+    assert f"| photos | {cells_of(tops['random'])} |" in FLAT
+    assert f"| reconstructed | {cells_of(reconstructed)} |" in FLAT
+    lost = (tops["random"] - reconstructed).groupby("ipc").mean()
+    assert lost.min() > 0
+    assert f"{lost.max():.1f} points at most" in FLAT
+    behind = (tops["random"] - tops["mgd3"]).groupby("ipc").mean()
+    assert round(4 * lost[50] / behind[50]) == 1
+
+
+def test_every_protocol_of_photos_is_a_mean_of_committed_rows(tested):
+    rows = tested[tested["variant"] == "-labels"]
+    assert set(rows["epochs"]) == {250}
+    assert set(rows["protocol"]) == {"hard", "soft", "soft_stored"}
+    for protocol, of in rows.groupby("protocol"):
+        assert sorted(of["seed"]) == [0, 1, 2]
+        assert f"| `{protocol}` | {spread(of['top1_last'])} |" in FLAT
+    teacher = json.loads((RESULTS / "imagenette64_teacher.json").read_text())
+    assert f"names {teacher['top1_last']:.1f} % of the validation photos" in FLAT
 
 
 def test_what_is_said_of_the_methods_of_photos_is_so(tops):
     means = tops.groupby("ipc").mean()
     few = means.loc[[10, 20]]
     photos = few[["random", "herding", "kmeans_closest"]].max(axis=1)
-    assert (few[["mgd3", "unguided", "d4m"]].min(axis=1) - photos > 4).all()
+    assert (few[["mgd3", "unguided", "d4m"]].min(axis=1) - photos > 3).all()
     gains = (tops["mgd3"] - tops["unguided"]).groupby("ipc")
     assert gains.min()[50] > 2
     assert gains.mean().round().to_dict() == {10: -1, 20: -1, 50: 3}
@@ -123,17 +170,51 @@ def test_distances_of_drawn_photos_are_those_of_committed_scores():
     assert said in FLAT
 
 
-def test_every_length_of_a_training_is_a_mean_of_committed_rows(tested):
-    rows = tested[tested["ipc"] == 10]
-    lengths = rows.groupby("preset")["epochs"].unique().map(list).to_dict()
-    assert lengths == {"quick": [100], "short": [250], "paper": [2000]}
+def test_every_length_of_a_training_is_a_mean_of_committed_rows(plain):
+    rows = plain[plain["ipc"] == 10]
+    lengths = rows.groupby("preset")["epochs"].unique().map(list)
+    names = ["quick", "short", "paper"]
+    assert lengths[names].tolist() == [[100], [250], [2000]]
+    tops = rows[rows["preset"].isin(names)].pivot(
+        index=["preset", "seed"], columns="method", values="top1_last"
+    )
     for method in ("unguided", "mgd3", "random"):
-        tops = rows[rows["method"] == method].groupby("preset")["top1_last"]
-        (whole,) = tops.get_group("paper")
-        assert tops.size()["short"] == 3
-        means = [spread(tops.get_group(name)) for name in ("quick", "short")]
-        assert f"| `{method}` | {' | '.join(means)} | {whole:.1f} |\n" in PAGE
-        assert f"`{method}` {'reach ' * (method == 'mgd3')}{whole:.1f}" in flat("README.md")
-    means = rows.pivot_table("top1_last", "preset", "method")
-    gains = (means["mgd3"] - means["unguided"])[["quick", "short", "paper"]]
+        means = [spread(tops.loc[name, method]) for name in names]
+        assert f"| `{method}` | {' | '.join(means)} |\n" in PAGE
+    ahead = tops["mgd3"] - tops["unguided"]
+    gains = ahead.groupby("preset").mean()[names]
     assert "goes from {:.1f} over {:.1f} to {:.1f} with the epochs".format(*gains) in FLAT
+    each = [f"{gain:.1f}" for gain in ahead["paper"]]
+    assert f"in the three seeds by {each[0]}, {each[1]} and {each[2]}" in FLAT
+    photos = tops.loc["paper", ["mgd3", "random"]].mean()
+    assert f"{photos['mgd3'] - photos['random']:.1f} ahead of `random`" in FLAT
+    spreads = tops.loc["paper"].std(ddof=0)
+    assert gains["paper"] < spreads.min() < spreads.max() < photos["mgd3"] - photos["random"]
+
+
+def test_what_photos_cost_are_the_medians_of_the_table(plain):
+    costs = pd.read_csv(RESULTS / "imagenette64_ipc10_costs.csv")
+    seconds = costs.pivot(index="stage", columns="method", values="seconds")
+    once = seconds.loc[["encode", "discover_modes"], "mgd3"].round().astype(int)
+    assert (
+        "encoded in {} s, once for all methods, and their modes found in {} s".format(*once) in FLAT
+    )
+    drawn = seconds.loc["guided_generate"].round().astype(int)
+    assert f"takes {drawn['mgd3']} s with mode guidance and {drawn['unguided']} s without" in FLAT
+    assert ((seconds.loc["train_eval"] / 60).round() == 1).all()
+    whole = plain.loc[plain["preset"] == "paper", "seconds"].median() / 60
+    assert f"takes about a minute, of the whole length {whole:.0f}." in FLAT
+
+
+def test_what_is_said_of_the_stop_step_of_photos_are_means_of_committed_rows():
+    rows = pd.read_csv(RESULTS / "imagenette64_stop.csv")
+    assert set(rows["preset"]) == {"quick"}
+    of_steps = rows.groupby("stop_guidance_step")
+    assert of_steps.size().to_dict() == dict.fromkeys((0, 10, 20, 30, 40, 50), 3)
+    for step, of in of_steps:
+        scores = f"{of['diversity'].mean():.1f} | {of['representativeness'].mean():.1f}"
+        recall = f"{100 * of['recall'].mean():.0f} %"
+        assert f"| {step} | {spread(of['top1_last'])} | {scores} | {recall} |" in FLAT
+    means = of_steps[["top1_last", "diversity", "recall"]].mean()
+    assert means["diversity"].idxmax() == means["recall"].idxmax() == 30
+    assert round(means.loc[50, "top1_last"] - means.loc[0, "top1_last"]) == 6
