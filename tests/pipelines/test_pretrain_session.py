@@ -122,6 +122,10 @@ def test_the_trained_prior_distils_by_what_it_predicts(pretrained):
     assert len(list(folder.rglob("*.png"))) == 20
 
 
+def section_of(card, title):
+    return card.read_text().split(f"## {title}\n")[1].split("\n## ")[0].strip()
+
+
 def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     project = make_project(tmp_path)
     given = pretrained / PRIOR / "vae"
@@ -133,9 +137,14 @@ def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     assert (
         kept["scaling_factor"] == json.loads((given / "config.json").read_text())["scaling_factor"]
     )
-    card = (project / PRIOR / "README.md").read_text()
-    assert "parameters, given." in card
-    assert not (project / PRIOR / "autoencoder_curve.png").exists()
+    # What its card says of the autoencoder is said here, too.
+    sections = [
+        section_of(root / PRIOR / "README.md", "Autoencoder") for root in (project, pretrained)
+    ]
+    assert sections[0] == sections[1]
+    assert " updates in " in sections[0]
+    for curve in ("autoencoder_curve.csv", "autoencoder_curve.png"):
+        assert (project / PRIOR / curve).read_bytes() == (pretrained / PRIOR / curve).read_bytes()
     # What was trained on the latents of another autoencoder is of no use, and is left alone.
     other = tmp_path / "other"
     shutil.copytree(given, other)
@@ -144,6 +153,8 @@ def test_an_autoencoder_that_is_given_is_kept_as_it_is(pretrained, tmp_path):
     before = (project / PRIOR / "transformer" / name).read_bytes()
     settings["autoencoder"]["given"] = str(other)
     run(project, "pretrain", pretrain=settings)
+    assert section_of(project / PRIOR / "README.md", "Autoencoder").endswith("parameters, given.")
+    assert not (project / PRIOR / "autoencoder_curve.png").exists()
     assert (project / PRIOR / "transformer" / name).read_bytes() != before
     assert len(list(project.glob("data/06_models/checkpoints/mnist/denoiser-*.ckpt"))) == 2
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,16 +18,25 @@ from mgd3_kedro.version import code_version
 
 
 class Part(NamedTuple):
-    """A trained model and its settings."""
+    """A model of a prior, and how it came about.
+
+    Args:
+        trained: The model.
+        config: Settings of its training.
+        origin: Folder of the prior that it is taken from, where it was not trained now.
+    """
 
     trained: Trained
     config: LoopConfig
+    origin: Path | None = None
 
 
 def write_card(
     benchmark: Benchmark, parts: Mapping[str, Part], findings: Sequence[str]
 ) -> dict[str, str | bytes]:
     """Write the card, and the loss curve of every part as a table and a picture.
+
+    Of a part that is taken from another prior, its card's section and loss curve are taken, too.
 
     Args:
         benchmark: What the models were trained on.
@@ -55,10 +66,12 @@ def write_card(
         *(f"- {finding[0].upper()}{finding[1:]}." for finding in findings),
     ]
     files: dict[str, str | bytes] = {}
-    for name, (trained, config) in parts.items():
+    for name, (trained, config, origin) in parts.items():
         parameters = sum(weights.numel() for weights in trained.model.parameters())
         if not trained.curve:
-            lines += ["", f"## {name.capitalize()}", "", f"{parameters:,} parameters, given."]
+            section = _section_of(name, origin) or f"{parameters:,} parameters, given."
+            lines += ["", f"## {name.capitalize()}", "", section]
+            files |= _curve_of(name, origin)
             continue
         last = trained.curve[-1]["loss"]
         lines += [
@@ -78,6 +91,20 @@ def write_card(
         files[f"{name}_curve.png"] = picture.getvalue()
     files["README.md"] = "\n".join([*lines, ""])
     return files
+
+
+def _section_of(name: str, origin: Path | None) -> str | None:
+    card = origin and origin / "README.md"
+    if not card or not card.is_file():
+        return None
+    pattern = rf"^## {name.capitalize()}\n(.*?)(?=^## |\Z)"
+    found = re.search(pattern, card.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return found and found[1].strip()
+
+
+def _curve_of(name: str, origin: Path | None) -> dict[str, str | bytes]:
+    curves = origin.glob(f"{name}_curve.*") if origin else ()
+    return {curve.name: curve.read_bytes() for curve in curves}
 
 
 def _settings(settings: Mapping[str, Any]) -> list[str]:

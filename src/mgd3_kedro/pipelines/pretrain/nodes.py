@@ -170,8 +170,9 @@ def assemble_prior(
         vae=copy.deepcopy(autoencoder.model).half(),
         scheduler=scheduler,
     )
+    given = autoencoder_config.given
     parts = {
-        "autoencoder": Part(autoencoder, autoencoder_config),
+        "autoencoder": Part(autoencoder, autoencoder_config, Path(given).parent if given else None),
         "denoiser": Part(denoiser, denoiser_config),
     }
     findings = describe_findings(reconstruction, denoised, judged, memorised, judge)
