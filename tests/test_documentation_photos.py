@@ -218,3 +218,40 @@ def test_what_is_said_of_the_stop_step_of_photos_are_means_of_committed_rows():
     means = of_steps[["top1_last", "diversity", "recall"]].mean()
     assert means["diversity"].idxmax() == means["recall"].idxmax() == 30
     assert round(means.loc[50, "top1_last"] - means.loc[0, "top1_last"]) == 6
+
+
+@pytest.fixture(scope="module")
+def large(tested):
+    """Return accuracies with the larger prior, as `tops` are with the smaller."""
+    rows = tested[tested["variant"] == "-large"]
+    assert set(rows["preset"]) == {"quick"}
+    return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
+
+
+def test_what_the_larger_prior_is_worth_is_told_from_committed_rows(large, tops):
+    section = PAGE.split("### A larger prior\n")[1].split("\n### ")[0]
+    said = " ".join(section.split())
+    assert set(large) == {"mgd3", "unguided"}
+    for method, of in large.items():
+        assert f"| `{method}` | {cells_of(of)} |" in said
+    ahead = (large["mgd3"] - large["unguided"]).groupby("ipc")
+    gains = [f"{gain:.1f}" for gain in ahead.mean()]
+    assert f"over `unguided` is {gains[0]}, {gains[1]} and {gains[2]} points" in said
+    assert ahead.min()[10] > 0 < ahead.min()[50]
+    over_smaller = (large - tops[list(large)]).groupby("ipc").mean()
+    worth = {m: "{:.1f}, {:.1f} and {:.1f}".format(*of) for m, of in over_smaller.items()}
+    assert f"worth {worth['mgd3']} points to `mgd3`, {worth['unguided']} to `unguided`" in said
+    fifty, photos = (of.groupby("ipc").mean().loc[50] for of in (large, tops))
+    assert f"{fifty['mgd3'] - photos['random']:.1f} ahead of `random`" in said
+    assert abs(fifty["mgd3"] - photos["herding"]) < 0.2
+
+
+def test_what_the_larger_prior_denoises_better_is_what_was_measured():
+    errors = [
+        pd.read_csv(RESULTS / f"imagenette64{prior}_denoising.csv").set_index("timestep")
+        for prior in ("", "-large")
+    ]
+    less = 100 * (1 - errors[1]["test_error"] / errors[0]["test_error"])
+    said = f"by {less[111]:.0f} % less at timestep 111 and {less[333]:.0f} % less at 333"
+    assert said in FLAT
+    assert (less.loc[666:] < 0.5).all()

@@ -14,7 +14,10 @@ from mgd3_kedro.cli import cli
 MAKE = ["make", "--dry-run", "--no-print-directory", "--old-file=.venv/installed"]
 MEASURED = {
     "mnist": ["results", "options", "tune"],
-    "imagenette64": ["methods", "length", "reconstructed", "labels", "tune"],
+    "imagenette64": [
+        *("methods", "length", "reconstructed", "labels", "tune"),
+        *("tune-guidance-large", "methods-large"),
+    ],
 }
 """Targets that measure a benchmark."""
 SIDES = {"mnist": 32, "imagenette64": 64}
