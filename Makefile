@@ -92,17 +92,22 @@ prior: $(VENV)/installed
 # autoencoder and with the same knobs, beside the prior that is there.
 LARGE := ,variant=-large,model=data/06_models/$(ENV)-large
 LARGE_DENOISER := ,pretrain.autoencoder.given=data/06_models/$(ENV)/vae,pretrain.denoiser.patch_size=2,pretrain.denoiser.layers=8,pretrain.denoiser.head_dim=64,pretrain.denoiser.precision=bf16,pretrain.denoiser.steps=15000,pretrain.denoiser.batch_size=64
-.PHONY: prior-large tune-guidance-large methods-large
+.PHONY: prior-large tune-guidance-large methods-large length-large
 prior-large: $(VENV)/installed
 	$(RUN) --pipelines=pretrain --params jobs=-1,variant=-large$(LARGE_DENOISER)$(GIVEN)
 	cp data/08_reporting/$(ENV)/pretrain-large/denoising.csv docs/results/$(ENV)-large_denoising.csv
+	cp data/08_reporting/$(ENV)/pretrain-large/memorisation.csv docs/results/$(ENV)-large_memorisation.csv
 
 tune-guidance-large: $(VENV)/installed
 	$(SWEEP)$(LARGE),split=holdout,method=unguided --name $@ --over diffusion.guidance_scale=$(GUIDANCE_$(ENV)) --over seed=0,1
 	$(HELD_OUT)
 
 methods-large: $(VENV)/installed
-	$(SWEEP)$(LARGE) --name $@ $(SEEDS) --over method=unguided,mgd3 --over ipc=10,20,50
+	$(SWEEP)$(LARGE) --name $@ $(SEEDS) --over method=unguided,d4m,mgd3 --over ipc=10,20,50
+	$(COMPARE) results=docs/results
+
+length-large: $(VENV)/installed
+	$(SWEEP)$(LARGE),preset=paper --name $@ $(SEEDS) --over method=unguided,mgd3 --over ipc=10,20
 	$(COMPARE) results=docs/results
 
 # What every part of the method does: a sweep over one knob each, three data sets a point, shorter

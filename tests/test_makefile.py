@@ -16,7 +16,7 @@ MEASURED = {
     "mnist": ["results", "options", "tune"],
     "imagenette64": [
         *("methods", "length", "reconstructed", "labels", "tune"),
-        *("tune-guidance-large", "methods-large"),
+        *("tune-guidance-large", "methods-large", "length-large"),
     ],
 }
 """Targets that measure a benchmark."""
