@@ -213,33 +213,68 @@ def test_what_is_said_of_bf16_is_that_of_the_committed_rows():
     assert f"gains {few} with 16 tokens and {many} with 256" in page
 
 
-def test_what_is_said_of_the_prior_of_photos_is_what_was_measured():
-    page = flat("docs/models.md")
-    denoising = pd.read_csv(RESULTS / "imagenette64_denoising.csv")
-    errors = ", ".join(f"{denoising[f'{split}_error'].mean():.3f}" for split in ("train", "test"))
-    assert f"train, validation latents | {errors} |" in page
-    memorised = pd.read_csv(RESULTS / "imagenette64_memorisation.csv").set_index("wnid")
-    of_all = memorised.loc["all"]
-    medians = f"{of_all['samples_p50']:.1f}, {of_all['unseen_p50']:.1f}"
-    assert f"samples, validation photos | {medians} |" in page
-    shares = (of_all["training_nearest_percent"], of_all["training_nearest_by_chance"])
-    assert "for {:.0f} % of the samples, by chance it would be for {:.0f} %".format(*shares) in page
-    shares = memorised["training_nearest_percent"]
-    above = shares > memorised["training_nearest_by_chance"]
-    assert above.sum() == 4
-    sky, lawn = (f"{shares[wnid]:.0f} %" for wnid in ("n03888257", "n03445777"))
-    assert f"for {sky} of the `parachute` samples and {lawn} of the `golf ball` ones" in page
+PRIORS = ("imagenette64", "imagenette64-large")
+"""Those of photos, as columns of their table."""
+PARACHUTE, GOLF_BALL = "n03888257", "n03445777"
 
 
-def test_what_is_said_of_the_prior_of_photos_is_on_its_card():
+def test_every_line_of_the_priors_of_photos_is_what_was_measured():
     page = flat("docs/models.md")
-    card = (ROOT / "data/06_models/imagenette64/README.md").read_text()
-    train, test = re.search(r"([\d.]+) dB PSNR on the train split, ([\d.]+) dB", card).groups()
-    assert f"on train, on validation photos | {train} dB, {test} dB |" in page
-    found = re.search(r"- ([\d.]+) % of 100 .* names ([\d.]+) % .* and ([\d.]+) % of them", card)
-    samples, real, reconstructed = found.groups()
-    assert f"samples at guidance scale 2 | {samples} % |" in page
-    assert f"validation photos | {real} % |" in page
-    assert f"the same after the autoencoder | {reconstructed} % |" in page
-    minutes = re.findall(r"updates in (\d+) minutes", card)
+    denoising = [pd.read_csv(RESULTS / f"{prior}_denoising.csv") for prior in PRIORS]
+    memorised = [pd.read_csv(RESULTS / f"{prior}_memorisation.csv") for prior in PRIORS]
+    of_all = [table.set_index("wnid").loc["all"] for table in memorised]
+    lines = {
+        "train, validation latents": [
+            f"{of['train_error'].mean():.3f}, {of['test_error'].mean():.3f}" for of in denoising
+        ],
+        "samples, validation photos": [
+            f"{of['samples_p50']:.1f}, {of['unseen_p50']:.1f}" for of in of_all
+        ],
+        "of samples, by chance": [
+            f"{of['training_nearest_percent']:.0f} %, {of['training_nearest_by_chance']:.0f} %"
+            for of in of_all
+        ],
+    }
+    for named, cells in lines.items():
+        assert f"{named} | {' | '.join(cells)} |" in page
+
+
+def test_every_line_of_the_priors_of_photos_is_on_their_cards():
+    page = flat("docs/models.md")
+    cards = [(ROOT / f"data/06_models/{prior}/README.md").read_text() for prior in PRIORS]
+    decibels = [
+        re.search(r"([\d.]+ dB) PSNR on the train split, ([\d.]+ dB)", card) for card in cards
+    ]
+    shares = [
+        re.search(r"- ([\d.]+ %) of 100 .* names ([\d.]+ %) .* and ([\d.]+ %) of them", card)
+        for card in cards
+    ]
+    lines = {
+        "on train, on validation photos": [", ".join(found.groups()) for found in decibels],
+        "samples at guidance scale 2": [found[1] for found in shares],
+        "... validation photos": [found[2] for found in shares],
+        "the same after the autoencoder": [found[3] for found in shares],
+    }
+    for named, cells in lines.items():
+        assert f"{named} | {' | '.join(cells)} |" in page
+    minutes = re.findall(r"updates in (\d+) minutes", cards[0])
     assert f"in {' and '.join(minutes)} minutes of a core" in page
+    (denoiser,) = re.findall(r"## Denoiser.*updates in (\d+) minutes", cards[1], re.DOTALL)
+    assert f"in {denoiser} minutes of two" in page
+
+
+def test_which_samples_of_the_priors_of_photos_are_near_to_train_photos_is_what_was_measured():
+    memorised = [
+        pd.read_csv(RESULTS / f"{prior}_memorisation.csv").set_index("wnid") for prior in PRIORS
+    ]
+    shares = [of["training_nearest_percent"] for of in memorised]
+    above = [
+        share.index[share > of["training_nearest_by_chance"]].tolist()
+        for share, of in zip(shares, memorised, strict=True)
+    ]
+    assert len(above[0]) == 4
+    assert above[0] == above[1]
+    sky, lawn = ([f"{share[wnid]:.0f} %" for share in shares] for wnid in (PARACHUTE, GOLF_BALL))
+    page = flat("docs/models.md")
+    assert f"for {sky[0]} (larger: {sky[1]}) of the `parachute` samples" in page
+    assert f"and {lawn[0]} ({lawn[1]}) of the `golf ball` ones" in page

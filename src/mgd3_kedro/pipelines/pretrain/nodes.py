@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -166,8 +165,8 @@ def assemble_prior(
         prediction_type=denoiser_config.prediction_type,
     )
     pipeline = DiTPipeline(
-        transformer=copy.deepcopy(denoiser.model).half(),
-        vae=copy.deepcopy(autoencoder.model).half(),
+        transformer=_rounded(denoiser.model),
+        vae=_rounded(autoencoder.model),
         scheduler=scheduler,
     )
     given = autoencoder_config.given
@@ -177,3 +176,11 @@ def assemble_prior(
     }
     findings = describe_findings(reconstruction, denoised, judged, memorised, judge)
     return {"pipeline": pipeline, **write_card(benchmark, parts, findings)}
+
+
+def _rounded(model: Any) -> Any:
+    """Return a copy in half precision that does not name the folder a given model is from."""
+    settings = {name: value for name, value in model.config.items() if name != "_name_or_path"}
+    copied = type(model).from_config(settings)
+    copied.load_state_dict(model.state_dict())
+    return copied.half()
