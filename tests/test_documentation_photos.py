@@ -101,6 +101,28 @@ def tops(plain):
     return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
 
 
+@pytest.fixture(scope="module")
+def with_large(tested):
+    """Return the rows of the larger prior."""
+    return tested[tested["variant"] == "-large"]
+
+
+@pytest.fixture(scope="module")
+def large(with_large):
+    """Return accuracies with the larger prior, as `tops` are with the smaller."""
+    rows = with_large[with_large["preset"] == "quick"]
+    return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
+
+
+@pytest.fixture(scope="module")
+def large_whole(with_large):
+    """Return those of the whole length."""
+    rows = with_large[with_large["preset"] == "paper"]
+    tops = rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
+    assert tops.notna().groupby("ipc").sum().to_dict("list") == {"mgd3": [3, 3], "unguided": [3, 3]}
+    return tops
+
+
 def cells_of(tops):
     """Return the cells of a line of a table, three seeds each, by images per class."""
     of_ipc = tops.groupby("ipc")
@@ -114,12 +136,25 @@ def test_every_method_of_photos_is_a_mean_of_committed_rows(tops):
         assert f"| `{method}` | {cells_of(of)} |" in FLAT
 
 
-def test_what_the_readme_has_of_photos_are_means_of_committed_rows(plain, tops):
-    whole = plain[plain["preset"] == "paper"].groupby("method")["top1_last"]
-    assert whole.size().to_dict() == {"mgd3": 3, "unguided": 3, "random": 3}
-    for method, of in whole:
-        line = f"| `{method}` | {spread(of)} | {cells_of(tops[method])} |"
-        assert line in flat("README.md")
+def test_what_the_readme_has_of_photos_are_means_of_committed_rows(plain, tops, large, large_whole):
+    whole = plain[plain["preset"] == "paper"].pivot(
+        index="seed", columns="method", values="top1_last"
+    )
+    assert sorted(whole) == ["mgd3", "random", "unguided"]
+    page = flat("README.md")
+    assert f"| `random` | {spread(whole['random'])} | | {cells_of(tops['random'])} |" in page
+    for method in ("mgd3", "unguided"):
+        smaller = f"{spread(whole[method])} | | {cells_of(tops[method])}"
+        of_whole = " | ".join(spread(large_whole.loc[ipc, method]) for ipc in (10, 20))
+        larger = f"{of_whole} | {cells_of(large[method])}"
+        assert f"| `{method}`, smaller prior | {smaller} |" in page
+        assert f"| `{method}`, larger prior | {larger} |" in page
+    gains = (large_whole["mgd3"] - large_whole["unguided"]).groupby("ipc").mean()
+    behind = large_whole.loc[10, "mgd3"].mean() - whole["random"].mean()
+    said = "by {:.1f} with 10 per class, just more than the spread, and by {:.1f} with 20"
+    assert said.format(*gains) in page
+    assert f"random photos are {behind:.1f} behind it" in page
+    assert "by {:.1f} with 10 and {:.1f} with 20".format(*gains) in FLAT
 
 
 def test_what_all_photos_reach_is_a_mean_of_committed_rows(plain):
@@ -220,19 +255,6 @@ def test_what_is_said_of_the_stop_step_of_photos_are_means_of_committed_rows():
     assert round(means.loc[50, "top1_last"] - means.loc[0, "top1_last"]) == 6
 
 
-@pytest.fixture(scope="module")
-def with_large(tested):
-    """Return the rows of the larger prior."""
-    return tested[tested["variant"] == "-large"]
-
-
-@pytest.fixture(scope="module")
-def large(with_large):
-    """Return accuracies with the larger prior, as `tops` are with the smaller."""
-    rows = with_large[with_large["preset"] == "quick"]
-    return rows.pivot(index=["ipc", "seed"], columns="method", values="top1_last")
-
-
 def test_what_the_larger_prior_is_worth_is_told_from_committed_rows(large, tops):
     section = PAGE.split("### A larger prior\n")[1].split("\n### ")[0]
     said = " ".join(section.split())
@@ -251,25 +273,23 @@ def test_what_the_larger_prior_is_worth_is_told_from_committed_rows(large, tops)
     assert abs(fifty["mgd3"] - photos["herding"]) < 0.2
 
 
-def test_the_whole_length_with_the_larger_prior_is_told_from_committed_rows(with_large, plain):
-    rows = with_large[with_large["preset"] == "paper"]
-    assert rows.groupby(["method", "ipc"]).size().to_dict() == {
-        ("mgd3", 10): 3,
-        ("unguided", 10): 3,
-    }
-    tops = rows.pivot(index="seed", columns="method", values="top1_last")
-    for method, of in tops.items():
-        assert f"| `{method}` | {spread(of)} |\n" in PAGE.split("| larger prior, whole length")[1]
-    gains = tops["mgd3"] - tops["unguided"]
-    assert gains.mean() > tops.std(ddof=0).max()
-    each = "{:.1f}, {:.1f} and {:.1f}".format(*gains)
-    assert (
-        f"{gains.mean():.1f} is just more than the spread of either, but not in every seed ({each})"
-        in FLAT
-    )
+def test_the_whole_length_with_the_larger_prior_is_told_from_committed_rows(large_whole, plain):
+    section = PAGE.split("| larger prior, whole length")[1]
+    for method, of in large_whole.items():
+        cells = " | ".join(spread(of.loc[ipc]) for ipc in (10, 20))
+        assert f"| `{method}` | {cells} |\n" in section
+    gains = large_whole["mgd3"] - large_whole["unguided"]
+    each = {ipc: "{:.1f}, {:.1f} and {:.1f}".format(*of) for ipc, of in gains.groupby("ipc")}
+    ten, twenty = (gains.loc[ipc].mean() for ipc in (10, 20))
+    assert f"{ten:.1f} ahead, just more than the spread of either, but not in every seed" in FLAT
+    assert f"({each[10]}). With 20 it is {twenty:.1f} ahead ({each[20]})" in FLAT
+    spreads = large_whole.groupby("ipc").std(ddof=0).max(axis=1)
+    assert ten > spreads[10]
+    assert twenty > spreads[20]
+    assert gains.loc[20].min() > 0
     photos = plain[(plain["preset"] == "paper") & (plain["method"] == "random")]["top1_last"]
-    ahead = tops["mgd3"].mean() - photos.mean()
-    assert f"at the same length `mgd3` is {ahead:.1f} ahead" in FLAT
+    ahead = large_whole.loc[10, "mgd3"].mean() - photos.mean()
+    assert f"at the same length with 10, it is {ahead:.1f} ahead" in FLAT
 
 
 def test_what_the_larger_prior_denoises_better_is_what_was_measured():
