@@ -31,6 +31,15 @@ def test_every_knob_of_the_first_table_is_a_mean_of_committed_rows(held_out):
         assert f"| {named} | {of['top1_last'].mean():.1f} |\n" in PAGE
 
 
+def test_the_guidance_scales_of_the_larger_prior_are_means_of_committed_rows(held_out):
+    rows = swept_over(held_out, "large-guidance_scale")
+    assert rows.groupby("guidance_scale")["seed"].apply(sorted).tolist() == 5 * [[0, 1]]
+    means = rows.groupby("guidance_scale")["top1_last"].mean()
+    said = "{:.1f}, {:.1f}, {:.1f}, {:.1f} and {:.1f} at 1, 2, 3, 4 and 6".format(*means)
+    assert said in FLAT
+    assert means.round(1).max() == means.round(1)[3]
+
+
 def test_every_mode_finder_of_the_table_is_a_mean_of_committed_rows(held_out):
     rows = held_out[(held_out["ipc"] == 10) & (held_out["preset"] == "quick")]
     rows = pd.concat([rows[rows["variant"] == ""], swept_over(rows, "mode_finder")])
