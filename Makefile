@@ -103,7 +103,7 @@ tune-guidance-large: $(VENV)/installed
 	$(HELD_OUT)
 
 methods-large: $(VENV)/installed
-	$(SWEEP)$(LARGE) --name $@ $(SEEDS) --over method=unguided,d4m,mgd3 --over ipc=10,20,50
+	$(SWEEP)$(LARGE) --name $@ $(SEEDS) --over method=unguided,mgd3 --over ipc=10,20,50
 	$(COMPARE) results=docs/results
 
 length-large: $(VENV)/installed
