@@ -30,7 +30,7 @@ def project(tmp_path_factory):
     content = archive()
     folder = make_project(tmp_path_factory.mktemp("fetching"))
     with Server(content) as server:
-        path = folder / "conf/imagenette/globals.yml"
+        path = folder / "conf/imagenette/parameters.yml"
         shared = yaml.safe_load(path.read_text())
         shared["fetch"] |= {"url": server.url, "md5": [hashlib.md5(content).hexdigest()]}
         path.write_text(yaml.safe_dump(shared))

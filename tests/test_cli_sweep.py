@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from click.testing import CliRunner
 from filelock import FileLock
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_project import IPC, as_options, make_project, run, runs_of, small, times_of
+from tiny_project import IPC, as_options, make_project, run, runs_of, times_of
 
 from mgd3_kedro.cli import cli
 from mgd3_kedro.points import read_points
@@ -30,17 +29,15 @@ LAST_NODES = "collect_rows,collect_scores"
 ALL = ("--pipelines", "distill", "--to-nodes", LAST_NODES, "--name", "grid", "--jobs", "2")
 POINTS = [f"mode_finder={finder}-seed={seed}" for finder in FINDERS for seed in SEEDS]
 # One class at a time and many steps, so that there is a middle to be interrupted in.
-SLOW = {
-    "modes_variant": "-mode_finder=kmeans",
-    "diffusion": {"max_batch": 1, "num_inference_steps": 30},
-}
+SLOW = {"diffusion": {"max_batch": 1, "num_inference_steps": 30}}
 TO_IMAGES = ("--pipelines", "guided_generate", "--to-nodes", "distill_images")
 DRAWN = (*TO_IMAGES, "--name", "drawn", "--over", "seed=1,0")
 
 
 def arguments(*options, **changes):
-    """Return the command line of a sweep with small parameters, and others over them."""
-    return ["sweep", *options, "--params", ",".join(as_options(small(**changes)))]
+    """Return the command line of a sweep."""
+    given = [",".join(as_options(changes))]
+    return ["sweep", *options, *(["--params", *given] if changes else [])]
 
 
 def sweep(project, *options, **changes):
@@ -64,13 +61,19 @@ def family(project, name):
     return parent, children
 
 
+def words_of(finder):
+    """Return what the name of a folder ends with; k-means is what is configured."""
+    return "" if finder == "kmeans" else f",mode_finder={finder}"
+
+
 def folder_of(project, stage, finder, seed):
-    return project / f"data/{stage}/mnist/test/dit/ipc{IPC}/mgd3-mode_finder={finder}/seed{seed}"
+    place = f"mnist/test/dit/ipc{IPC}/mgd3{words_of(finder)}/seed{seed}"
+    return project / "data" / stage / place
 
 
 def modes_of(project, finder, seed):
-    variant = f"-mode_finder={finder}" if finder else ""
-    return project / f"data/04_feature/mnist/test/dit/ipc{IPC}/seed{seed}{variant}/modes"
+    folder = project / f"data/04_feature/mnist/test/dit/ipc{IPC}/seed{seed}"
+    return folder / f"modes{words_of(finder)}"
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +126,6 @@ def test_every_state_is_written_down(swept):
     logs = swept[0] / "data/08_reporting/mnist/sweeps/grid"
     for name in POINTS:
         assert "trainings: 2 of 2" in (logs / f"{name}.log").read_text()
-        options = yaml.safe_load((logs / f"{name}.yml").read_text())["run"]
-        assert f"-seed={options['params']['seed']}" in name
 
 
 def test_every_point_has_rows_and_images_in_a_folder_of_its_own(swept):
@@ -145,22 +146,27 @@ def test_every_point_has_rows_and_images_in_a_folder_of_its_own(swept):
     assert len(set.union(*configurations.values()) - {""}) == 2
 
 
-def test_what_points_share_is_made_by_one_before_the_others_begin(swept):
-    children = family(swept[0], "grid")[1]
-    encoding = [run for run in children if "encode_images/run_seconds" in run.data.metrics]
-    assert len(encoding) == 1
-    finished = swept[0] / "data/02_intermediate/mnist/test/dit/latents.manifest/complete"
-    for child in children:
-        if child.info.run_id != encoding[0].info.run_id:
-            assert child.info.start_time / 1000 > finished.stat().st_mtime
-    assert len(list(finished.parent.parent.glob("latents*"))) == 2
+def test_the_command_of_a_point_says_all_that_it_is(swept):
+    tags = {child.info.run_name: child.data.tags for child in family(swept[0], "grid")[1]}
+    assert tags[POINTS[1]]["command"].endswith(
+        f" run --env=mnist --pipelines=distill --to-nodes={LAST_NODES} "
+        "--params modes.mode_finder=kmeans,seed=1"
+    )
+
+
+def test_what_points_share_is_made_by_one_and_waited_for(swept):
+    logs = swept[0] / "data/08_reporting/mnist/sweeps/grid"
+    texts = [(logs / f"{name}.log").read_text() for name in POINTS]
+    assert sum(len(re.findall(r"latents: \d+ of 10", text)) > 0 for text in texts) == 1
+    assert len(list((swept[0] / "data/02_intermediate/mnist/test/dit").glob("latents*"))) == 2
 
 
 def test_two_at_a_time_make_the_same_as_one_alone(swept, tmp_path):
     alone = Path(shutil.copytree(swept[0], tmp_path / "alone"))
+    shutil.rmtree(modes_of(alone, "kmeans", 1))
     run(alone, "discover_modes", seed=1)
     for digit in range(10):
-        expected = load_file(modes_of(alone, "", 1) / f"{digit}.safetensors")["modes"]
+        expected = load_file(modes_of(alone, "kmeans", 1) / f"{digit}.safetensors")["modes"]
         found = load_file(modes_of(swept[0], "kmeans", 1) / f"{digit}.safetensors")["modes"]
         assert np.array_equal(found, expected)
         other = load_file(modes_of(swept[0], "random", 1) / f"{digit}.safetensors")["modes"]
@@ -174,8 +180,8 @@ def test_every_point_says_where_it_keeps_what_it_made(swept):
         rows = folder_of(swept[0], "08_reporting", finder, seed) / "hard-smoke/result_rows.csv"
         assert swept[0] / point.places["result_rows"] == rows
         assert rows.is_file()
-        assert point.places["distilled_images"].endswith(f"{finder}/seed{seed}/images")
-        assert "params:seed" not in point.places
+        images = folder_of(swept[0], "07_model_output", finder, seed) / "images"
+        assert swept[0] / point.places["distilled_images"] == images
 
 
 def test_a_sweep_is_reported_as_rows_with_scores_and_as_figures(swept, tmp_path):
@@ -217,17 +223,24 @@ def test_the_same_command_again_does_nothing(swept):
     assert len(runs_of(swept[0])) == runs
 
 
-def test_a_dry_run_lists_what_is_left_for_every_point(swept):
+def test_a_dry_run_lists_what_sets_points_apart_and_what_is_there(swept):
     before = times_of(swept[0] / "data")
     done = sweep(swept[0], *ALL, *GRID, "--dry-run").stdout.splitlines()
     assert [line.split(": ")[0] for line in done] == ["grid", *POINTS]
-    assert all(": done before, in " in line for line in done[1:])
+    assert all("; done before, in " in line for line in done[1:])
     # Another number of repeats is another sweep, of which nothing is done.
     lines = sweep(swept[0], *ALL, *GRID, "--dry-run", trainings={"repeats": 1}).stdout.splitlines()
-    nodes = [set(line.split(": ")[1].split(", ")) for line in lines[1:]]
-    assert {"encode_images", "discover_modes", "distill_images", "train_networks"} <= nodes[0]
-    for others in nodes[1:]:
-        assert others == nodes[0] - {"encode_images", "fit_test_images"}
+    there = "there already: analysis, distilled_images, fitted_test_images, latents, modes"
+    assert lines[1:] == [
+        f"{POINTS[0]}: repeats=1; {there}",
+        f"{POINTS[1]}: repeats=1; {there}",
+        f"{POINTS[2]}: mode_finder=random repeats=1; {there}",
+        f"{POINTS[3]}: mode_finder=random repeats=1; {there}",
+    ]
+    new = sweep(swept[0], *ALL[:4], "--dry-run", "--over", "seed=7,8").stdout.splitlines()
+    assert new[1:] == [
+        f"seed={seed}: as configured; there already: fitted_test_images, latents" for seed in (7, 8)
+    ]
     assert times_of(swept[0] / "data") == before
 
 
@@ -236,9 +249,10 @@ def test_priors_can_be_swept_over(swept):
     grid = ("--over", "pretrain.denoiser.prediction_type=epsilon,sample", "--dry-run")
     result = sweep(project, "--pipelines", "pretrain", *grid)
     assert result.exit_code == 0, result.output
-    for name in ("epsilon", "sample"):
-        nodes = re.search(rf"^prediction_type={name}: (.+)$", result.output, flags=re.MULTILINE)[1]
-        assert {"train_denoiser", "judge_samples", "assemble_prior"} <= set(nodes.split(", "))
+    assert result.stdout.splitlines()[1:] == [
+        "prediction_type=epsilon: as configured",
+        "prediction_type=sample: pretrain.denoiser.prediction_type=sample",
+    ]
 
 
 def test_a_sweep_of_a_name_that_is_at_work_is_refused(swept):
@@ -273,7 +287,7 @@ def interrupted(swept, tmp_path_factory):
 
 def manifest_of(project, seed):
     model_output = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}"
-    return model_output / f"mgd3/seed{seed}/images.manifest"
+    return model_output / f"mgd3,num_inference_steps=30/seed{seed}/images.manifest"
 
 
 def test_an_interrupted_sweep_ends_its_point_and_writes_down_how_far_it_was(interrupted):
@@ -328,7 +342,6 @@ def test_a_sweep_that_goes_on_has_the_same_parent_and_new_children(interrupted):
     table = states(interrupted[0], "drawn")
     assert table["run_id"].to_dict() == {c.info.run_name: c.info.run_id for c in children[:2]}
     assert "class 7: expected finite samples" in children[1].data.tags["error"]
-    assert children[0].data.params["modes_variant"] == "-mode_finder=kmeans"
 
 
 @pytest.fixture(scope="module")
@@ -345,12 +358,12 @@ SEEDS_ONLY = ("--over", "seed=0,1")
     [
         (("--over", "sed=0,1"), "unknown parameter 'sed': expected one of"),
         (("--over", "modes.finder=a,b"), "unknown parameter of modes 'finder'"),
-        (("--over", "modes=1,2"), "modes: expected one of its settings, mode_finder, ipc"),
-        (("--over", "variant=a,b"), "variant: expected another parameter, a sweep sets this one"),
-        (("--over", "seed="), "seed: expected values with commas between them, got ''"),
-        (("--over", "seed=1,2,1"), "seed: expected every value once, got 1 twice"),
-        ((*SEEDS_ONLY, *SEEDS_ONLY), "seed: expected once in all of --over and --params"),
-        (("--over", "ipc=1,2"), "ipc: expected once in all of --over and --params"),
+        (("--over", "modes=1,2"), "modes: expected its settings, each as modes.KEY=VALUE"),
+        (("--over", "variant=a,b"), "unknown parameter 'variant'"),
+        (("--over", "seed="), "seed: expected a number, got ''"),
+        (("--over", "seed=1,2,1"), "expected every point once, got seed=1 2 times"),
+        ((*SEEDS_ONLY, *SEEDS_ONLY), "seed: expected one --over, got two"),
+        ((*SEEDS_ONLY, "--params", "seed=2"), "seed: expected it once in "),
         (("--over", "seed=0,-1"), "seed: expected a number in [0, "),
         (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of d4m"),
         (
@@ -365,13 +378,16 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         ((*SEEDS_ONLY, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
         ((*SEEDS_ONLY, "--env", "minst"), "conf/minst"),
         ((*SEEDS_ONLY, "--pipelines", "encode"), "seed: expected a parameter that what is run"),
+        (("--over", "device=cpu,auto"), "device: expected a parameter that what is run"),
         (
-            ("--over", "teacher_training.epochs=1,2", "--pipelines", "train_teacher"),
-            "teacher_training.epochs: expected a parameter whose results have a folder",
+            (*SEEDS_ONLY, "--pipelines", "distill,compare"),
+            "run one after the other, or a pipeline that joins them",
         ),
-        ((*SEEDS_ONLY, "--pipelines", "distill,compare"), "run it when the sweep is done"),
         ((*SEEDS_ONLY, "--jobs", "0"), "jobs: expected a number in [1, inf), got 0"),
         ((*SEEDS_ONLY, "--name", "../up"), "name: expected letters, digits and any of . + = -"),
+        (("method",), "unknown sweep 'method': expected one of ablate-component"),
+        (("labels", *SEEDS_ONLY), "labels: expected no other options than --params"),
+        (("labels", "--params", "seed=4"), "seed: expected it once in labels, got an axis and"),
         # Found by what a run checks before it starts, at the first point.
         (("--over", "seed=0,1", "--pipelines", "guided_generate"), "expected a complete "),
     ],
@@ -389,9 +405,84 @@ def test_what_does_not_fit_is_refused_by_name_before_any_work(options, message, 
     assert not list(untouched.rglob("points.csv"))
 
 
+SHORT = {
+    "trainings": {"repeats": 1},
+    "teacher_training": {"network": "convnet1_bn", "epochs": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory):
+    """Run a sweep of a project's own configuration: a teacher, a grid that asks it, a table."""
+    project = make_project(tmp_path_factory.mktemp("configured"))
+    text = """
+own:
+  about: labels of a teacher
+  parts:
+    - pipelines: train_teacher
+      keep: {teacher_metrics: "kept/${parameters:benchmark}.json"}
+    - {sweep: inner}
+    - {pipelines: compare, params: {results: "kept here"}}
+inner:
+  about: a seed or two
+  name: seeds
+  parts:
+    - to_nodes: collect_rows
+      params: {protocol: soft, method: random, evaluation.batch_size: 10}
+      over: {seed: [0, 1]}
+"""
+    (project / "conf/mnist/sweeps.yml").write_text(text)
+    result = sweep(project, "own", **SHORT)
+    return project, result
+
+
+def test_parts_run_one_after_the_other_each_in_the_folder_of_its_sweep(configured):
+    project, result = configured
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "own: 4 points, 0 done before; logs in data/08_reporting/mnist/sweeps"
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        "[1/4] own/train_teacher",
+        "[2/4] seeds/seed=0",
+        "[3/4] seeds/seed=1",
+        "[4/4] own/compare",
+    ]
+    assert list(states(project, "seeds").index) == ["seed=0", "seed=1"]
+    assert not (project / "data/08_reporting/mnist/sweeps/own/points.csv").exists()
+    assert [family(project, name)[0].info.status for name in ("own", "seeds")] == ["FINISHED"] * 2
+
+
+def test_what_a_single_run_made_is_kept_and_the_table_has_the_rows_of_the_grid(configured):
+    project = configured[0]
+    assert "top1" in (project / "kept/mnist.json").read_text()
+    rows = pd.read_csv(project / "kept here/mnist_rows.csv")
+    assert sorted(rows["seed"]) == [0, 1]
+    assert set(rows["protocol"]) == {"soft"}
+
+
+def test_a_single_run_is_made_anew_after_runs_of_its_list(configured):
+    project = configured[0]
+    again = sweep(project, "own", **SHORT)
+    assert again.stdout.splitlines() == [
+        "own: 4 points, 4 done before; logs in data/08_reporting/mnist/sweeps"
+    ]
+    path = project / "data/08_reporting/mnist/sweeps/seeds/points.csv"
+    path.write_text(path.read_text().replace("done", "failed", 1))
+    lines = sweep(project, "own", **SHORT).stdout.splitlines()
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        "[1/2] seeds/seed=0",
+        "[2/2] own/compare",
+    ]
+
+
+def test_a_sweep_without_a_name_lists_what_the_configuration_has(configured):
+    lines = sweep(configured[0]).stdout.splitlines()
+    assert any(re.fullmatch(r"inner +a seed or two", line) for line in lines)
+    assert any(line.startswith("ablate-stop ") for line in lines)
+
+
 def test_help_names_the_options_and_gives_an_example():
     text = CliRunner().invoke(cli, ["sweep", "--help"]).stdout
     for option in ("--over", "--name", "--jobs", "--dry-run", "--params", "--pipelines", "--env"):
         assert option in text
     assert "--over sampling.stop_guidance_step=50,25,0 --over seed=0,1,2" in text
-    assert CliRunner().invoke(cli, ["sweep"]).exit_code == 2

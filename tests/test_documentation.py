@@ -1,34 +1,61 @@
-"""Figures in the README and in docs are those of committed rows; what they link to is there."""
+"""What pages name is there: links, commands and their parameters, members of families."""
 
 import re
+import shlex
 
 import pandas as pd
 import pytest
-from pages import RESULTS, ROOT, by_guidance, flat, spread
+import yaml
+from tiny_project import REPOSITORY as ROOT
 
-from mgd3_kedro.records import ROW_COLUMNS
+from mgd3_kedro.cli import cli
+from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
+from mgd3_kedro.given import nested
+from mgd3_kedro.modes import MODE_FINDERS
+from mgd3_kedro.pipeline_registry import register_pipelines
+from mgd3_kedro.preflight import check_known_parameters
+from mgd3_kedro.records import FINISHED, ROW_COLUMNS, RUN_KEYS
 
 PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EQUAL_LENGTH = "250 epochs"
-ACCURACIES = ("top1_last", "top1_best")
-NETWORKS_VARIANT = "-networks"
-FIVE = {0, 1, 2, 3, 4}
+PLACEHOLDERS = {
+    "data=/path/to/my/images,...": "data=x",
+    "images=FOLDER,method=NAME,ipc=IMAGES_PER_CLASS": "images=x,method=x,ipc=1",
+}
+"""What stands in commands for words of the reader's own."""
+OTHERS = {"mlflow", "viz"}
+"""Commands that plugins add."""
+RESULTS = ROOT / "docs/results"
 
 
-@pytest.fixture(scope="module")
-def results():
-    return (ROOT / "docs/results.md").read_text()
+def configured(env="mnist"):
+    """Return the parameters of an environment."""
+    return ProjectConfigLoader(
+        str(ROOT / "conf"), env=env, base_env="base", default_run_env="mnist"
+    ).of_environment
 
 
-@pytest.fixture(scope="module")
-def rows():
-    return pd.read_csv(RESULTS / "mnist_rows.csv")
+def commands():
+    """Return the commands of `kedro` that pages have, each once, as words."""
+    found = {}
+    for page in PAGES:
+        blocks = re.split(r"^```\n", page.read_text(), flags=re.MULTILINE)
+        lines = [line for block in blocks[1::2] for line in block.splitlines()]
+        inline = [code for block in blocks[::2] for code in re.findall(r"`(kedro [^`]+)`", block)]
+        for line in (*lines, *inline):
+            words = shlex.split(line, comments=True) if line.startswith("kedro ") else []
+            # A command alone is but named.
+            if len(words) > 2:
+                words = [PLACEHOLDERS.get(word, word.replace("...", "x")) for word in words]
+                found[" ".join(words)] = words[1:]
+    return [pytest.param(words, id=line) for line, words in found.items()]
 
 
-@pytest.fixture(scope="module")
-def short(rows):
-    """Return the rows that methods are compared by."""
-    return rows[(rows["preset"] == "short") & rows["variant"].isna()]
+def names_in(page, title):
+    """Return the names in the first column of a page's table, which has a title."""
+    table = re.search(rf"^\| `{title}` \|.*\n\|.*\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
+    cells = [line.split("|")[1] for line in table[1].splitlines()]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -46,235 +73,64 @@ def test_what_a_page_links_to_is_there(page):
             assert heading in anchors, target
 
 
-def test_committed_rows_have_the_agreed_columns_and_are_one_training_each(rows):
+@pytest.mark.parametrize("words", commands())
+def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(words):
+    name, *arguments = words
+    assert name in {*cli.commands, *OTHERS}
+    if name in OTHERS:
+        return
+    asked = cli.commands[name].make_context(name, arguments).params
+    pipelines = register_pipelines()
+    for one in asked.get("pipelines") or ():
+        assert one in pipelines
+    nodes = {node.name for pipeline in pipelines.values() for node in pipeline.nodes}
+    assert set(asked.get("to_nodes") or ()) <= nodes
+    known = configured(asked.get("env") or "mnist")
+    check_known_parameters(asked.get("params") or {}, known)
+    for axis in asked.get("over") or ():
+        check_known_parameters(nested({axis.partition("=")[0]: None}), known)
+    if name == "sweep" and arguments[0].islower() and not arguments[0].startswith("-"):
+        assert arguments[0] in {
+            sweep
+            for file in (ROOT / "conf").glob("*/sweeps.yml")
+            for sweep in yaml.safe_load(file.read_text())
+        }
+
+
+def test_tables_of_names_list_what_there_is():
+    parameters = configured()
+    pages = {page.name: page.read_text() for page in PAGES[2:]}
+    listed = {
+        "method": ("methods.md", parameters["methods"]),
+        "mode_finder": ("methods.md", MODE_FINDERS),
+        "protocol": ("evaluation.md", PROTOCOLS),
+        "preset": ("evaluation.md", parameters["evaluation"]["presets"]),
+        "backbone": ("models.md", parameters["backbones"]),
+    }
+    for title, (page, known) in listed.items():
+        assert names_in(pages[page], title) == set(known)
+    (networks,) = re.findall(r"^Networks \(.*?\.\s", pages["evaluation.md"], re.M | re.S)
+    named = set(re.findall(r"`(\w+)`", networks))
+    assert named <= set(NETWORKS)
+    assert {re.sub(r"\d+(_bn)?$", "", name) for name in NETWORKS} == {
+        re.sub(r"\d+(_bn)?$", "", name) for name in named
+    }
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.rglob("*_rows.csv")), ids=lambda file: file.name)
+def test_committed_rows_have_the_agreed_columns_and_are_one_training_each(file):
+    rows = pd.read_csv(file)
     assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
-    one = ["ipc", "method", "network", "protocol", "preset", "variant", "seed", "training_seed"]
-    assert not rows.duplicated(one).any()
-    assert set(rows["outcome"]) == {"finished"}
+    assert not rows.duplicated([*RUN_KEYS, "settings", "training_seed"]).any()
+    assert set(rows["outcome"]) == {FINISHED}
 
 
-def test_every_method_of_the_readme_is_the_mean_of_committed_rows(short):
-    text = (ROOT / "README.md").read_text()
-    ten = short[short["ipc"] == 10]
-    assert ten["method"].nunique() == 12
-    for method, of in ten.groupby("method"):
-        assert set(of["seed"]) == FIVE
-        last, best = (spread(of[name]) for name in ACCURACIES)
-        assert f"| `{method}` | {last} | {best} |\n" in text
-
-
-def test_the_upper_bound_is_the_mean_of_committed_rows(short, results):
-    whole = short[short["method"] == "full"]
-    assert set(whole["seed"]) == FIVE
-    last, best = (spread(whole[name]) for name in ACCURACIES)
-    assert (
-        f"| `full`: all 4 000 train digits | {last} | {best} |\n"
-        in (ROOT / "README.md").read_text()
-    )
-    assert f"all 400 of a class reach {last}:" in results
-
-
-def test_every_number_of_images_per_class_is_a_mean_of_committed_rows(short, results):
-    of_several = short[short["ipc"].isin([1, 50])]["method"].unique()
-    assert len(of_several) == 5
-    for method, of in short[short["method"].isin(of_several)].groupby("method"):
-        seeds = {ipc: set(part["seed"]) for ipc, part in of.groupby("ipc")}
-        assert seeds == {1: FIVE, 10: FIVE, 50: FIVE}
-        cells = " | ".join(spread(part["top1_last"]) for _, part in of.groupby("ipc"))
-        assert f"| `{method}` | {cells} |\n" in results
-
-
-def test_what_is_not_separated_from_the_best_is_what_the_page_names(results):
-    table = pd.read_csv(RESULTS / "mnist_table.csv")
-    table = table[(table["preset"] == "short") & (table["ipc"] == 10)]
-    best = sorted(table.loc[table["among_best"], "method"])
-    first, second, third = (f"`{name}`" for name in ("mgd3", "herding", "kmeans_closest"))
-    assert best == ["herding", "kmeans_closest", "mgd3"]
-    assert f"{first}, {second} and {third} are not separated" in " ".join(results.split())
-    fifty = pd.read_csv(RESULTS / "mnist_table.csv").query("preset == 'short' and ipc == 50")
-    assert sorted(fifty.loc[fifty["among_best"], "method"]) == ["kmeans_closest", "mgd3"]
-    assert "With 50 the two are not separated by the interval" in " ".join(results.split())
-
-
-def test_accuracy_by_images_per_class_is_that_of_committed_rows(results):
-    rows = pd.read_csv(RESULTS / "mnist_ipc.csv")
-    assert sorted(rows["ipc"].unique()) == [1, 2, 5, 10, 20, 50, 100]
-    for ipc, of in rows.groupby("ipc"):
-        methods = of.groupby("method")["top1_last"]
-        assert (methods.size() == 3).all()
-        cells = " | ".join(spread(methods.get_group(name)) for name in ("mgd3", "random"))
-        assert f"| {ipc} | {cells} |\n" in results
-
-
-ABLATIONS = {
-    "scale": (["mode_guidance_scale"], "{:g}"),
-    "finder": (["mode_finder"], "`{}`"),
-    "component": (["method"], "`{}`"),
-    "sampler": (["sampler", "mode_guidance_scale"], "`{}`, λ {:g}"),
-}
-
-
-@pytest.mark.parametrize("name", ABLATIONS)
-def test_every_line_of_an_ablation_is_a_mean_of_committed_rows(name, results):
-    keys, written = ABLATIONS[name]
-    rows = pd.read_csv(RESULTS / f"mnist_{name}.csv")
-    assert set(rows["preset"]) == {"quick"}
-    for values, of in rows.groupby(keys):
-        assert set(of["seed"]) == {0, 1, 2}
-        places = " | ".join(f"{of[k].mean():.2f}" for k in ("diversity", "representativeness"))
-        line = f"| {written.format(*values)} | {spread(of['top1_last'])} | {places} |"
-        assert line in results
-
-
-def test_every_option_beyond_the_paper_is_a_mean_of_committed_rows(results):
-    rows = pd.read_csv(RESULTS / "options/mnist_rows.csv")
-    assert set(rows["preset"]) == {"quick"}
-    means = {}
-    for variant, of in rows.fillna({"variant": ""}).groupby("variant"):
-        assert set(of["seed"]) == {0, 1, 2}
-        settings = re.split(r"-(?=mode_guidance_scale|candidate_score)", variant[1:])
-        name = ", ".join(f"`{one}`" for one in settings) if variant else "none (plain `mgd3`)"
-        assert f"| {name} | {' | '.join(spread(of[kind]) for kind in ACCURACIES)} |" in results
-        means[variant] = of["top1_last"].mean()
-    deviation = rows.loc[rows["variant"].isna(), "top1_last"].std(ddof=0)
-    assert max(means.values()) - means[""] < deviation
-
-
-def test_every_knob_of_the_table_is_a_mean_of_committed_rows(results):
-    rows = pd.read_csv(RESULTS / "tuning/mnist_ipc10.csv")
-    for named, of in by_guidance(rows):
-        assert f"| {named} | {of['top1_last'].mean():.1f} |" in results
-
-
-def test_every_protocol_of_the_table_is_the_mean_of_committed_rows(results, rows):
-    labels = rows[rows["preset"] == EQUAL_LENGTH]
-    assert {"hard", "soft"} <= set(labels["protocol"])
-    for protocol, of in labels.groupby("protocol"):
-        assert of["seed"].is_unique
-        assert f"| `{protocol}` | {spread(of['top1_last'])} | {len(of)} |" in results
-
-
-def test_every_network_of_the_table_is_a_pair_of_committed_rows(results, rows):
-    rows = rows[rows["variant"] == NETWORKS_VARIANT]
-    assert set(rows["image_steps"]) == {4000}
-    tops = rows.pivot(index="network", columns="method", values="top1_last")
-    assert len(tops) == 9
-    for network, of in tops.iterrows():
-        assert f"| `{network}` | {of['mgd3']:.1f} | {of['full']:.1f} |" in results
-
-
-def test_what_is_said_of_the_stop_step_are_means_of_committed_rows():
-    rows = pd.read_csv(RESULTS / "mnist_stop.csv")
-    assert set(rows["preset"]) == {"quick"}
-    of_steps = rows.groupby("stop_guidance_step")
-    assert set(of_steps.size()) == {3}
-    tops = of_steps["top1_last"].mean()
-    without, half, all_along = (f"{tops[step]:.1f}" for step in (50, 25, 0))
-    said = f"from {without} without (t_SG 50) over {half} (25) to {all_along} to the end"
-    assert said in flat("docs/results.md")
-    assert of_steps["diversity"].mean().idxmax() == 25
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
-def test_the_hits_of_the_mixture_are_those_of_the_committed_rows(page):
-    rows = pd.read_csv(RESULTS / "mixture_samples.csv")
-    hits = {kind: of["hit"].value_counts(sort=False) for kind, of in rows.groupby("kind")}
-    unguided = [str(hits["unguided"][mode]) for mode in range(4)]
-    assert f"the modes are hit {', '.join(unguided[:3])} and {unguided[3]} times" in flat(page)
-    assert set(hits["guided"]) == {50}
-
-
-def test_the_spread_of_the_mixture_is_that_of_the_committed_rows():
-    rows = pd.read_csv(RESULTS / "mixture_samples.csv")
-    for kind in ("unguided", "guided"):
-        deviations = rows.loc[rows["kind"] == kind, "deviation"]
-        said = f"{(deviations**2).mean() ** 0.5 / 0.25:.2f} of the true spread in both"
-        assert said in flat("docs/results.md")
-
-
-def test_the_table_of_speeds_is_that_of_the_committed_rows(results):
-    rows = pd.read_csv(RESULTS / "speed.csv")
-    of_cpu = rows[rows["machine"].str.contains("no bf16")].set_index("name")["ratio_median"]
-    small = ("sampling_small", "sampling_small_compile", "sampling_small_bf16_compile")
-    line = " | ".join(f"{of_cpu[name]:.1f} x" for name in small)
-    assert f"| 16 tokens (the digits' prior) | {line} |" in results
-    eager, reduced = (f"{of_cpu[name]:.1f} x" for name in ("sampling_s2", "sampling_s2_bf16"))
-    assert f"| 256 tokens (DiT-S/2) | {eager} | | {reduced} (not compiled) |" in results
-
-
-def test_what_is_said_of_bf16_is_that_of_the_committed_rows():
-    rows = pd.read_csv(RESULTS / "speed.csv")
-    names = ["training_64_compile", "training_64_bf16_compile"]
-    names += ["short_attention_small_bf16", "short_attention_s2_bf16"]
-    gains = rows[~rows["machine"].str.contains("no bf16")].set_index("name")["ratio_median"]
-    compiled, reduced, few, many = (f"{gains[name]:.1f} x" for name in names)
-    page = flat("docs/results.md")
-    assert f"a ConvNet-4 at 64 px gains {compiled}, and with bf16 {reduced};" in page
-    assert f"gains {few} with 16 tokens and {many} with 256" in page
-
-
-PRIORS = ("imagenette64", "imagenette64-large")
-"""Those of photos, as columns of their table."""
-PARACHUTE, GOLF_BALL = "n03888257", "n03445777"
-
-
-def test_every_line_of_the_priors_of_photos_is_what_was_measured():
-    page = flat("docs/models.md")
-    denoising = [pd.read_csv(RESULTS / f"{prior}_denoising.csv") for prior in PRIORS]
-    memorised = [pd.read_csv(RESULTS / f"{prior}_memorisation.csv") for prior in PRIORS]
-    of_all = [table.set_index("wnid").loc["all"] for table in memorised]
-    lines = {
-        "train, validation latents": [
-            f"{of['train_error'].mean():.3f}, {of['test_error'].mean():.3f}" for of in denoising
-        ],
-        "samples, validation photos": [
-            f"{of['samples_p50']:.1f}, {of['unseen_p50']:.1f}" for of in of_all
-        ],
-        "of samples, by chance": [
-            f"{of['training_nearest_percent']:.0f} %, {of['training_nearest_by_chance']:.0f} %"
-            for of in of_all
-        ],
-    }
-    for named, cells in lines.items():
-        assert f"{named} | {' | '.join(cells)} |" in page
-
-
-def test_every_line_of_the_priors_of_photos_is_on_their_cards():
-    page = flat("docs/models.md")
-    cards = [(ROOT / f"data/06_models/{prior}/README.md").read_text() for prior in PRIORS]
-    decibels = [
-        re.search(r"([\d.]+ dB) PSNR on the train split, ([\d.]+ dB)", card) for card in cards
-    ]
-    shares = [
-        re.search(r"- ([\d.]+ %) of 100 .* names ([\d.]+ %) .* and ([\d.]+ %) of them", card)
-        for card in cards
-    ]
-    lines = {
-        "on train, on validation photos": [", ".join(found.groups()) for found in decibels],
-        "samples at guidance scale 2": [found[1] for found in shares],
-        "... validation photos": [found[2] for found in shares],
-        "the same after the autoencoder": [found[3] for found in shares],
-    }
-    for named, cells in lines.items():
-        assert f"{named} | {' | '.join(cells)} |" in page
-    minutes = re.findall(r"updates in (\d+) minutes", cards[0])
-    assert f"in {' and '.join(minutes)} minutes of a core" in page
-    (denoiser,) = re.findall(r"## Denoiser.*updates in (\d+) minutes", cards[1], re.DOTALL)
-    assert f"in {denoiser} minutes of two" in page
-
-
-def test_which_samples_of_the_priors_of_photos_are_near_to_train_photos_is_what_was_measured():
-    memorised = [
-        pd.read_csv(RESULTS / f"{prior}_memorisation.csv").set_index("wnid") for prior in PRIORS
-    ]
-    shares = [of["training_nearest_percent"] for of in memorised]
-    above = [
-        share.index[share > of["training_nearest_by_chance"]].tolist()
-        for share, of in zip(shares, memorised, strict=True)
-    ]
-    assert len(above[0]) == 4
-    assert above[0] == above[1]
-    sky, lawn = ([f"{share[wnid]:.0f} %" for share in shares] for wnid in (PARACHUTE, GOLF_BALL))
-    page = flat("docs/models.md")
-    assert f"for {sky[0]} (larger: {sky[1]}) of the `parachute` samples" in page
-    assert f"and {lawn[0]} ({lawn[1]}) of the `golf ball` ones" in page
+def test_what_the_page_says_of_a_prior_is_on_its_card():
+    page = (ROOT / "docs/models.md").read_text()
+    table = page.split("| | smaller | larger |\n")[1].split("\n\n")[0]
+    for column, prior in ((2, "imagenette64"), (3, "imagenette64-large")):
+        card = (ROOT / "data/06_models" / prior / "README.md").read_text()
+        said = [line.split("|")[column] for line in table.splitlines()[1:]]
+        figures = [one for cell in said for one in re.findall(r"[\d.]+ (?:dB|%)", cell)]
+        assert len(figures) == 5
+        assert [one for one in figures if one not in card] == []

@@ -11,7 +11,7 @@ import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
-from tiny_project import PRIOR, REPOSITORY, make_project, run
+from tiny_project import PRIOR, REPOSITORY, environment, make_project, run
 
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
 
@@ -21,7 +21,7 @@ from image_sets import image_table, write_arrow, write_folder, write_parquet, wr
 TABLES = REPOSITORY / "data/01_raw/classes"
 ENVIRONMENTS = sorted(
     path.parent.name
-    for path in (REPOSITORY / "conf").glob("*/globals.yml")
+    for path in (REPOSITORY / "conf").glob("*/parameters.yml")
     if path.parent.name != "base"
 )
 OWN_PRIOR = "imagenette64"
@@ -54,10 +54,9 @@ def test_an_environment_resolves_with_every_backbone(env, backbone):
     given = {"backbone": backbone, "seed": 3}
     with KedroSession.create(REPOSITORY, env=env, runtime_params=given) as session:
         context = session.load_context()
-        parameters, shared = context.params, context.config_loader["globals"]
-        catalog = context.config_loader["catalog"]
-    assert shared["benchmark"] == env
-    own = shared["backbones"][backbone]
+        parameters, catalog = context.params, context.config_loader["catalog"]
+    assert parameters["benchmark"] == env
+    own = parameters["backbones"][backbone]
     assert parameters["diffusion"].guidance_scale == own["guidance_scale"]
     assert parameters["sampling"].stop_guidance_timestep == own["stop_guidance_timestep"]
     assert parameters["sampling"].stop_guidance_step == own["stop_guidance_step"]
@@ -182,9 +181,9 @@ def test_images_of_ones_own_are_distilled_whatever_they_are_kept_in(form, projec
         "model": str(project_of_any / PRIOR),
         "evaluation": {"presets": {"smoke": 0.0005}, "validations": 1, "threads": 1},
         "trainings": {"networks": ["convnet1"], "repeats": 1},
-        "variant": f"-{form}",
     }
-    run(project_of_any, "distill", env="custom", **given)
+    with environment(project_of_any, "custom", **given):
+        run(project_of_any, "distill", env="custom", label=form)
     reports = project_of_any / "data/08_reporting/custom/test"
     described = json.loads((reports / "benchmark.json").read_text())["classes"]
     assert described == [
@@ -197,7 +196,7 @@ def test_images_of_ones_own_are_distilled_whatever_they_are_kept_in(form, projec
         }
         for label, name in enumerate(["dog", "garden_cat"])
     ]
-    output = project_of_any / f"data/07_model_output/custom/test/dit/ipc2/mgd3-{form}/seed0"
+    output = project_of_any / f"data/07_model_output/custom/test/dit/ipc2/mgd3,label={form}/seed0"
     images = sorted(output.glob("images/*/*.png"))
     assert [str(path.relative_to(output / "images")) for path in images] == [
         "dog/0.png",
@@ -208,7 +207,7 @@ def test_images_of_ones_own_are_distilled_whatever_they_are_kept_in(form, projec
     with Image.open(images[0]) as image:
         assert image.size == (32, 32)
     # The same images, in whatever they come, give the same distilled images.
-    first = output.with_name("seed0").parents[1] / "mgd3-folders/seed0/images"
+    first = output.with_name("seed0").parents[1] / "mgd3,label=folders/seed0/images"
     assert [path.read_bytes() for path in images] == [
         (first / path.relative_to(output / "images")).read_bytes() for path in images
     ]
@@ -223,7 +222,8 @@ def test_a_class_table_names_and_orders_the_classes_of_ones_own(project_of_any, 
         "image_size": 32,
         "model": str(project_of_any / PRIOR),
     }
-    run(project_of_any, "encode", env="custom", **given)
+    with environment(project_of_any, "custom", **given):
+        run(project_of_any, "encode", env="custom")
     described = json.loads(
         (project_of_any / "data/08_reporting/custom/test/benchmark.json").read_text()
     )["classes"]

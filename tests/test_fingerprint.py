@@ -1,20 +1,14 @@
-import importlib
 import re
-import sys
 from dataclasses import dataclass
 
-import pytest
-
-from mgd3_kedro import fingerprint
 from mgd3_kedro.fingerprint import (
     configuration_digest,
     digest,
     file_digest,
     plain_text,
-    source_digest,
-    task_fingerprint,
+    task_fingerprints,
 )
-from mgd3_kedro.stages import neutral
+from mgd3_kedro.stages import Partition, Task, neutral
 
 
 @dataclass(frozen=True)
@@ -57,19 +51,35 @@ def test_settings_do_not_depend_on_the_order_they_are_written_in():
     assert plain_text({"a": [1, 2]}) != plain_text({"a": [2, 1]})
 
 
-def test_a_task_is_its_code_settings_facts_and_inputs():
-    def identify(function=digest, settings=1, about="n1", inputs=("x", "y")):
-        return task_fingerprint(function, settings, about, inputs)
+def given(fingerprint):
+    return Partition(dict, fingerprint)
+
+
+def test_a_task_is_its_code_settings_facts_and_inputs_by_name():
+    first, second = given("x"), given("y")
+
+    def identify(function=digest, settings=1, about="n1", **inputs):
+        task = Task(inputs or {"first": first, "others": (second, first)}, about)
+        return task_fingerprints(function, settings, {"n1": task})["n1"]
 
     others = [
         identify(function=plain_text),
         identify(settings=2),
         identify(about="n2"),
-        identify(inputs=("y", "x")),
-        identify(inputs=("x",)),
+        identify(first=second, others=(second, first)),
+        identify(first=first, others=(first, second)),
+        identify(first=first, others=(second,)),
+        identify(second=first, others=(second, first)),
     ]
-    assert len({identify(), *others}) == 6
+    assert len({identify(), *others}) == 8
     assert identify() == identify()
+
+
+def test_every_class_has_an_identity_of_its_own():
+    tasks = {wnid: Task({"images": given(wnid)}) for wnid in ("n1", "n2")}
+    found = task_fingerprints(digest, 1, tasks)
+    assert list(found) == ["n1", "n2"]
+    assert found["n1"] != found["n2"]
 
 
 def test_settings_are_told_apart_but_neither_seeds_nor_the_order_of_inputs():
@@ -92,40 +102,3 @@ def test_settings_are_told_apart_but_neither_seeds_nor_the_order_of_inputs():
 
 def test_what_is_made_of_something_unknown_is_unknown():
     assert configuration_digest(digest, 1, ["x", ""]) == ""
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Make a package whose `stage` imports `used`, which imports `deep`, but not `unused`."""
-    folder = tmp_path / "toy_package"
-    (folder / "family").mkdir(parents=True)
-    sources = {
-        "__init__.py": "",
-        "stage.py": "from toy_package import used\nimport json\n\n\ndef run():\n    return used\n",
-        "used.py": "def late():\n    from toy_package.family.deep import VALUE\n    return VALUE\n",
-        "family/__init__.py": "",
-        "family/deep.py": "from os.path import join\nVALUE = 1\n",
-        "unused.py": "VALUE = 1\n",
-    }
-    for name, source in sources.items():
-        (folder / name).write_text(source)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(fingerprint, "PACKAGE", "toy_package")
-    importlib.invalidate_caches()
-    source_digest.cache_clear()
-    yield folder
-    source_digest.cache_clear()
-    for name in [name for name in sys.modules if name.startswith("toy_package")]:
-        del sys.modules[name]
-
-
-@pytest.mark.parametrize(
-    ("edited", "matters"),
-    [("stage.py", True), ("used.py", True), ("family/deep.py", True), ("unused.py", False)],
-)
-def test_the_code_of_a_stage_is_all_that_it_imports_and_no_more(edited, matters, package):
-    before = source_digest("toy_package.stage")
-    path = package / edited
-    path.write_text(path.read_text() + "# edited\n")
-    source_digest.cache_clear()
-    assert (source_digest("toy_package.stage") != before) == matters

@@ -1,53 +1,105 @@
 import re
-import shlex
 import subprocess
 from contextlib import chdir
+from math import prod
 
 import pytest
+import yaml
 from click.testing import CliRunner
+from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
-from tiny_project import REPOSITORY, make_project, save_teacher
+from tiny_project import REPOSITORY, make_project, save_prior, save_teacher
 
 from mgd3_kedro.cli import cli
+from mgd3_kedro.sweep.parts import read_parts
 
-MAKE = ["make", "--dry-run", "--no-print-directory", "--old-file=.venv/installed"]
-MEASURED = {
-    "mnist": ["results", "options", "tune"],
-    "imagenette64": [
-        *("methods", "length", "reconstructed", "labels", "tune"),
-        *("tune-guidance-large", "methods-large", "length-large"),
-    ],
-}
-"""Targets that measure a benchmark."""
 SIDES = {"mnist": 32, "imagenette64": 64}
-
-
-def commands(*arguments):
-    """Return what make would run, a list of words per line."""
-    done = subprocess.run(
-        [*MAKE, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    return [shlex.split(line) for line in done.stdout.splitlines()]
-
-
-def sweeps():
-    """Return the names and arguments of all sweeps, once each."""
-    lines = [
-        line
-        for env, targets in MEASURED.items()
-        for line in commands(*targets, f"ENV={env}", "DATA=photos" if env != "mnist" else "DATA=")
-    ]
-    found = {" ".join(line[1:]): line[1:] for line in lines if line[1:2] == ["sweep"]}
-    return [
-        pytest.param(one, id=f"{one[2]} {one[one.index('--name') + 1]}") for one in found.values()
-    ]
+ROWS, FULL, REPORT = (
+    "distill/collect_rows",
+    "train_full/full.collect_rows",
+    "report_sweep,show_sweep",
+)
+POINTS = {
+    "mnist": {
+        "methods": [
+            *("train_teacher", "distill seed*5 method*12", f"{ROWS} seed*5 method*5 ipc*2"),
+            *(f"{FULL} seed*5", "compare", "report_methods"),
+        ],
+        "length": [f"{ROWS} seed*5 method*3 preset*2", "compare"],
+        "reconstructed": [f"{ROWS} seed*5 ipc*3 methods.random.reconstructed*1", "compare"],
+        "ablate-stop": ["distill sampling.stop_guidance_step*11 seed*3", REPORT],
+        "ablate-scale": ["distill sampling.mode_guidance_scale*7 seed*3", REPORT],
+        "tune-guidance": [f"{ROWS} diffusion.guidance_scale*2 seed*2", "compare"],
+        "tune-modes": [
+            f"{ROWS} sampling.mode_guidance_scale*3 sampling.stop_guidance_step*2 seed*2",
+            "compare",
+        ],
+    },
+    "imagenette64": {
+        "methods": [
+            *("distill seed*3 method*6", f"{ROWS} seed*3 method*6 ipc*2"),
+            *(f"{FULL} seed*3", "compare", "report_methods"),
+        ],
+        "length": [f"{ROWS} seed*3 method*3 preset*2", "compare"],
+        "reconstructed": [f"{ROWS} seed*3 ipc*3 methods.random.reconstructed*1", "compare"],
+        "prior-large": ["pretrain"],
+        "tune-guidance-large": [f"{ROWS} diffusion.guidance_scale*5 seed*2", "compare"],
+        "methods-large": [f"{ROWS} seed*3 method*2 ipc*3", "compare"],
+        "length-large": [f"{ROWS} seed*3 method*2 ipc*2", "compare"],
+        "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
+        "ablate-scale": ["distill sampling.mode_guidance_scale*5 seed*3", REPORT],
+        "tune-guidance": [f"{ROWS} diffusion.guidance_scale*5 seed*2", "compare"],
+        "tune-modes": [
+            f"{ROWS} sampling.mode_guidance_scale*3 sampling.stop_guidance_step*2 seed*2",
+            "compare",
+        ],
+    },
+}
+OF_BOTH = {
+    "labels": ["train_teacher", f"{ROWS} protocol*3 seed*3", "compare"],
+    "networks": [ROWS, FULL, "compare"],
+    "prior": ["pretrain"],
+    "ablate-finder": ["distill modes.mode_finder*9 seed*3", REPORT],
+    "ablate-sampler": [
+        "distill sampling.mode_guidance_scale*4 diffusion.sampler*2 seed*3",
+        REPORT,
+    ],
+    "ablate-component": ["distill method*3 seed*3", REPORT],
+    "ablate-ipc": ["distill ipc*7 method*2 seed*3", REPORT],
+    "try-plain": [f"{ROWS} method*1 seed*3"],
+    "try-adaptation": [f"{ROWS} sampling.mode_guidance_adaptation*2 seed*3"],
+    "try-schedule": [f"{ROWS} sampling.mode_guidance_schedule*2 seed*3"],
+    "try-tangent": [f"{ROWS} sampling.tangent_components*2 sampling.mode_guidance_scale*3 seed*3"],
+    "try-repulsion": [f"{ROWS} sampling.repulsion_scale*2 seed*3"],
+    "try-coupling": [f"{ROWS} sampling.noise_coupling*1 seed*3"],
+    "try-candidates": [f"{ROWS} sampling.candidates*3 sampling.candidate_score*2 seed*3"],
+    "try-pooled": [f"{ROWS} modes.mode_finder*1 seed*3"],
+    "try-weights": [f"{ROWS} trainings.mode_weight_exponent*2 seed*3"],
+    "mixture": ["illustrate"],
+    "tune-finder": [f"{ROWS} method*2 seed*3", f"{ROWS} modes.mode_finder*3 seed*3", "compare"],
+    "tune-many": [
+        f"{ROWS} seed*1",
+        f"{ROWS} modes.mode_finder*2 sampling.stop_guidance_step*2 "
+        "sampling.mode_guidance_scale*2 seed*1",
+        *(f"{ROWS} modes.mode_finder*2 seed*1", "compare"),
+    ],
+    "tune-length": [f"{ROWS} method*3 seed*2", "compare"],
+}
+SUMS = {
+    "mnist": {"results": 295, "options": 71, "ablations": 162, "tune": 18},
+    "imagenette64": {"results": 215, "options": 71, "ablations": 141, "tune": 59},
+}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Make a project that has what sweeps ask for before they start: teachers and photos."""
     folder = make_project(tmp_path_factory.mktemp("measured"))
+    save_prior(folder / "data/06_models/imagenette64")
+    path = folder / "conf/mnist/parameters.yml"
+    # Soft labels are published for some numbers of images alone.
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "ipc": 10}))
     for benchmark, side in SIDES.items():
         table = (folder / "data/01_raw/classes" / f"{benchmark}.tsv").read_text()
         wnids = [line.split("\t")[0] for line in table.splitlines()]
@@ -61,26 +113,79 @@ def project(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("arguments", sweeps())
-def test_every_sweep_can_be_planned(arguments, project):
+@pytest.fixture(scope="module")
+def parts_of(project):
+    """Return what reads the parts of a sweep of an environment."""
     bootstrap_project(project)
-    with chdir(project):
-        result = CliRunner().invoke(cli, [*arguments, "--dry-run"])
-    assert result.exit_code == 0, result.output
-    assert int(re.search(r": (\d+) points", result.output)[1]) > 0
+    known = {}
+    for env in SIDES:
+        with chdir(project), KedroSession.create(project, env=env) as session:
+            loader = session.load_context().config_loader
+            loader.place("benchmark")
+            known[env] = loader["sweeps"]
+    return lambda env, name: read_parts(known[env], name, {})
 
 
-def test_sweeps_of_a_benchmark_have_names_of_their_own():
-    names = [param.id for param in sweeps()]
-    assert len(set(names)) == len(names) > 20
+def told(part):
+    """Return what a part runs, and how many values its axes have."""
+    nodes = part.options.get("to_nodes")
+    axes = (f"{axis}*{len(values)}" for axis, values in part.over.items())
+    return " ".join((part.options["pipelines"] + (f"/{nodes}" if nodes else ""), *axes))
 
 
-def test_every_target_that_the_pages_name_exists():
-    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-    named = {
-        target for page in pages for target in re.findall(r"make ([a-z][\w-]*)", page.read_text())
+@pytest.mark.parametrize("env", SIDES)
+def test_sweeps_have_the_points_that_committed_rows_are_of(env, parts_of):
+    for name, expected in (OF_BOTH | POINTS[env]).items():
+        assert [told(part) for part in parts_of(env, name)] == expected, name
+
+
+@pytest.mark.parametrize("env", SIDES)
+def test_sweeps_of_sweeps_are_complete(env, parts_of):
+    numbers = {
+        name: sum(prod(map(len, part.over.values())) for part in parts_of(env, name))
+        for name in SUMS[env]
     }
-    code = {t for page in pages for t in re.findall(r"`make ([\w-]+)`", page.read_text())}
-    assert {"test", "methods", "tune"} <= code <= named
-    for target in code - {"ablate-NAME"}:
-        commands(target)
+    assert numbers == SUMS[env]
+
+
+@pytest.mark.parametrize("env", SIDES)
+def test_one_training_a_point_and_nothing_beside_it(env, parts_of):
+    for name in OF_BOTH | POINTS[env]:
+        for part in parts_of(env, name):
+            if part.over:
+                assert part.params["jobs"] == part.params["trainings.repeats"] == "1", name
+            assert part.params.get("split", "test") == (
+                "holdout" if name.startswith(("tune", "try")) else "test"
+            )
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        *(("mnist", name) for name in ("results", "options", "tune", "length", "reconstructed")),
+        *(("imagenette64", name) for name in ("methods", "length", "reconstructed", "labels")),
+        *(("imagenette64", name) for name in ("tune", "tune-guidance-large", "methods-large")),
+        *(("imagenette64", name) for name in ("length-large", "prior-large")),
+    ],
+)
+def test_every_sweep_can_be_planned(env, name, project):
+    bootstrap_project(project)
+    given = ["--params", "data=photos"] if env != "mnist" else []
+    with chdir(project):
+        result = CliRunner().invoke(cli, ["sweep", name, "--env", env, *given, "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert re.match(rf"{name}: \d+ points?\n", result.stdout)
+
+
+def test_every_target_and_sweep_that_the_pages_name_exists(parts_of):
+    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+    text = "\n".join(page.read_text() for page in pages)
+    targets = set(re.findall(r"(?:`|^)make ([a-z][\w-]*)", text, flags=re.MULTILINE))
+    assert {"distill", "test", "results", "bench"} <= targets
+    for target in targets:
+        command = ["make", "--dry-run", "--old-file=.venv/installed", target]
+        subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
+    sweeps = set(re.findall(r"kedro sweep ([a-z][\w-]*)", text))
+    assert {"methods", "tune", "ablate-stop", "methods-large"} <= sweeps
+    for name in sweeps - {"ablate-NAME"}:
+        assert parts_of("imagenette64", name)

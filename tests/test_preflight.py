@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_project import run, save_teacher
+from tiny_project import IPC, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.evaluation import EvaluationConfig
@@ -12,12 +12,13 @@ from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
 from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
-    check_configured,
     check_inputs,
     check_known_parameters,
     check_order,
     check_run_keys,
+    check_used,
 )
+from mgd3_kedro.preflight.making import check_method, check_real_images
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
@@ -49,38 +50,19 @@ def test_parameters_that_nothing_has_are_refused(given, message):
         check_known_parameters(given, KNOWN)
 
 
-IN_FILES = {"benchmark": "birds", "backbone": "dit", "method": "mgd3", "ipc": 10, "seed": 0}
-IN_FILES |= {"protocol": "hard", "preset": "paper", "jobs": 1, "split": "test"}
-
-
-def test_a_configuration_that_repeats_what_is_shared_is_none_of_its_own():
-    check_configured({**IN_FILES, "variant": "", "data": None}, IN_FILES)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"split": "holdout"},
-            "split: expected it in globals.yml or on the command line, as --params",
-        ),
-        ({"modes_variant": "-x"}, "modes_variant: expected it on the command line"),
-        ({"teacher": "a"}, "teacher: expected it on the command line, as --params teacher=a, got"),
-        (
-            {"seed": 3},
-            "seed: expected it in globals.yml or on the command line, as --params seed",
-        ),
-    ],
-)
-def test_what_the_catalog_does_not_see_in_a_configuration_file_is_refused(changes, message):
+@pytest.mark.parametrize("name", ["data", "bad_images"])
+def test_parameters_about_images_are_refused_where_no_files_are_read(name):
+    check_used([name, "seed"], {"data", "bad_images"}, "birds")
+    message = f"^{name}: expected an environment that reads images from files, got that of birds"
     with pytest.raises(ValueError, match=message):
-        check_configured({**IN_FILES, **changes}, IN_FILES)
+        check_used(["seed", name], {"splits.test.train.rows"}, "birds")
 
 
-def test_a_session_refuses_a_seed_that_no_folder_is_named_after(project):
-    (project / "conf/mnist/parameters_mine.yml").write_text("seed: 3\n")
-    with pytest.raises(ValueError, match="seed: expected it in globals"):
-        run(project, "encode")
+def test_a_configuration_file_sets_what_folders_are_named_after(project):
+    (project / "conf/mnist/parameters_mine.yml").write_text("seed: 3\nlabel: mine\n")
+    run(project, "encode", "discover_modes")
+    modes = project / f"data/04_feature/mnist/test/dit/ipc{IPC}/seed3/modes"
+    assert len(list(modes.iterdir())) == 10
 
 
 DIFFUSION = BackboneConfig(
@@ -115,23 +97,22 @@ EVALUATION = EvaluationConfig(
     **dict.fromkeys(LEFT_TO_THE_PROTOCOL),
 )
 EVALUATED = {"protocol": "hard", "preset": "paper"}
-KEYS = {"method": "mgd3", "variant": "", "split": "test", "jobs": -1, **EVALUATED}
-KEYS["evaluation"] = EVALUATED
+KEYS = {"benchmark": "birds", "method": "mgd3", "split": "test", "jobs": -1, **EVALUATED}
+KEYS |= {"evaluation": EVALUATED, "images": None, "methods": {"mgd3": {}}}
+KEYS["splits"] = {"holdout": {}, "test": {}}
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"method": "my-method_2"}, {"variant": "-0.1+25"}, {"jobs": 4}]
-)
+@pytest.mark.parametrize("changes", [{}, {"method": "my-method_2"}, {"jobs": 4}])
 def test_keys_that_name_folders_may_hold_what_folders_hold(changes):
-    check_run_keys({**KEYS, **changes}, ["holdout", "test"])
+    check_run_keys({**KEYS, **changes})
 
 
 def test_images_that_others_made_are_no_methods_of_ours():
-    given = {**KEYS, "images": "theirs/images", "methods": {"mgd3": {}}}
-    check_run_keys({**given, "method": "theirs"}, ["test"])
+    given = {**KEYS, "images": "theirs/images"}
+    check_run_keys({**given, "method": "theirs"})
     message = "^method: expected a name of your own for the images in theirs/images, .* got mgd3"
     with pytest.raises(ValueError, match=message):
-        check_run_keys(given, ["test"])
+        check_run_keys(given)
 
 
 @dataclass(frozen=True)
@@ -167,17 +148,14 @@ def test_nodes_may_read_what_they_wait_for_and_write_beside_what_they_read():
     check_order([MAKER, Reader("judge", ["images"], ["score"]), last], PLACED.get)
 
 
-def test_an_environment_without_splits_takes_any():
-    check_run_keys({**KEYS, "split": "whatever"}, [])
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"method": "a/b"}, "method: expected letters, digits"),
         ({"method": ".."}, "method: expected letters, digits"),
         ({"method": ""}, "method: expected letters, digits"),
-        ({"variant": ".. /x"}, "variant: expected letters, digits"),
+        ({"method": "a,b"}, "method: expected letters, digits"),
+        ({"benchmark": ".. /x"}, "benchmark: expected letters, digits"),
         ({"split": "hold"}, "unknown split 'hold': expected one of holdout, test"),
         ({"jobs": 0}, r"jobs: expected a number in \[1, inf\), got 0"),
         ({"jobs": True}, r"jobs: expected a number in \[1, inf\), got True"),
@@ -186,7 +164,7 @@ def test_an_environment_without_splits_takes_any():
 )
 def test_keys_that_would_lead_elsewhere_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        check_run_keys({**KEYS, **changes}, ["holdout", "test"])
+        check_run_keys({**KEYS, **changes})
 
 
 def make_images(count, size=8):
@@ -219,7 +197,7 @@ def make_inputs(**changes):
         "params:sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 2, None),
         "params:evaluation": EVALUATION,
         "params:evaluation.image_size": None,
-        "params:trainings": TrainingsConfig(["convnet1", "convnet3"], 1, 0),
+        "params:trainings": TrainingsConfig(0, ["convnet1", "convnet3"], 1),
     }
     return {**inputs, **changes}
 
@@ -300,6 +278,40 @@ def test_what_does_not_fit_is_refused(changes, message):
         check_inputs(make_inputs(**changes))
 
 
+DRAWING = ("modes", "diffusion", "autoencoder", "sampling", "evaluation.image_size", "methods")
+KEPT = {"procedure": "select", "coreset": "herding", "features": "pixels", "reconstructed": False}
+
+
+def inputs_of(method, settings, without=DRAWING):
+    """Return what a run reads for a method by its own settings, without what others need."""
+    given = {"params:method": method, f"params:methods.{method}": settings}
+    inputs = make_inputs(**given)
+    return {name: inputs[name] for name in inputs if name not in {f"params:{n}" for n in without}}
+
+
+def test_a_method_is_checked_by_its_own_settings_and_what_it_needs():
+    check_method(inputs_of("mine", KEPT))
+    check_real_images(inputs_of("mine", KEPT))
+    wrong = {**KEPT, "coreset": "herdin"}
+    message = r"^methods\.mine: unknown coreset 'herdin': .*did you mean 'herding'"
+    with pytest.raises(ValueError, match=message):
+        check_method(inputs_of("mine", wrong))
+    draws = inputs_of("mine", {"procedure": "denoise", "scale": 1}, ["methods"])
+    with pytest.raises(ValueError, match=r"^methods\.mine: unknown setting of a method 'scale'"):
+        check_method(draws)
+
+
+def test_no_more_images_are_kept_than_the_smallest_class_has():
+    inputs = {
+        **inputs_of("mine", KEPT),
+        "params:ipc": 5,
+        "params:distillation": DistillationConfig(5, 0),
+    }
+    message = r"^ipc: expected at least 5 real images .* for 5 by mine, class n2 has 4; lower ipc$"
+    with pytest.raises(ValueError, match=message):
+        check_real_images(inputs)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
     "changes",
@@ -338,7 +350,7 @@ def test_a_test_set_other_than_the_published_one_is_warned_of(expected, counts, 
         assert "2 to 5 points lower" in messages[0]
 
 
-TOO_DEEP = TrainingsConfig(["convnet1", "convnet4"], 1, 0)
+TOO_DEEP = TrainingsConfig(0, ["convnet1", "convnet4"], 1)
 NO_SQUARES = {
     wnid: Partition(lambda: torch.zeros(2, 3, 8, 6, dtype=torch.uint8), wnid, 2)
     for wnid in ("n1", "n2")
@@ -362,7 +374,7 @@ NO_SQUARES = {
             r"protocol soft has no published batch size for 4 images .*evaluation\.batch_size",
         ),
         (
-            {"params:trainings": TrainingsConfig(["convnet1"], 1, 0.5)},
+            {"params:trainings": TrainingsConfig(0.5, ["convnet1"], 1)},
             "mode_weight_exponent: expected images that .*set it to 0",
         ),
         ({"evaluated_images": NO_SQUARES}, "expected squares of one size, .*got 8 x 6 in class n1"),
@@ -395,7 +407,7 @@ def test_the_protocol_is_asked_for_as_many_images_as_are_trained_on(absent, give
         check_inputs(inputs)
 
 
-TEACHING = TeacherConfig("convnet4", "hard", 1, None, None, True, 0)
+TEACHING = TeacherConfig(**vars(EVALUATION), network="convnet4", seed=0)
 
 
 def test_a_network_too_deep_for_a_teacher_is_refused_too():
@@ -424,10 +436,9 @@ def write_teacher(folder, wnids, size=8):
         (["n1", "n3"], 8, r"knows n2 \(owl\)"),
     ],
 )
-def test_a_teacher_that_does_not_fit_is_refused_if_it_is_asked(wnids, size, message, tmp_path):
+def test_a_teacher_that_does_not_fit_is_refused(wnids, size, message, tmp_path):
     teacher = write_teacher(tmp_path, wnids, size)
     soft = replace(EVALUATION, protocol="soft", batch_size=4)
-    check_inputs(make_inputs(teacher=teacher))
     with pytest.raises(ValueError, match=message):
         check_inputs(make_inputs(teacher=teacher, **{"params:evaluation": soft}))
 

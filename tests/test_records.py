@@ -1,15 +1,11 @@
 import json
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig
-from mgd3_kedro.pipelines.guided_generate.procedures.selection import SelectionConfig
-from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
-from mgd3_kedro.records import KNOBS, Benchmark, ClassSpec, LatentSet, ModeSet
-from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.records import Benchmark, ClassSpec, LatentSet, ModeSet
 
 
 def make_class(label, wnid, class_index=0, class_name="a thing"):
@@ -95,9 +91,3 @@ def test_modes_that_are_not_finite_are_refused_at_birth():
     modes = torch.full((2, 1, 2, 2), math.nan)
     with pytest.raises(ValueError, match="modes: expected finite values, got 2 of 2"):
         ModeSet(modes, torch.zeros(5).long(), torch.zeros(2).long(), 0.0)
-
-
-def test_the_knobs_of_a_method_are_settings_that_there_are():
-    configs = (BackboneConfig, SamplingConfig, SelectionConfig, TrainingsConfig)
-    known = {field.name for config in configs for field in fields(config)}
-    assert {"mode_finder"} == set(KNOBS) - known

@@ -8,14 +8,14 @@ from kedro_datasets.pandas import CSVDataset
 from tiny_project import output, run
 
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import RUN_KEYS
 from mgd3_kedro.summary import summarise_run
 
 
 @pytest.fixture
 def catalog(tmp_path):
     """Return a catalog of a run with two trainings."""
-    keys = dict.fromkeys((*RUN_KEYS, *KNOBS), "x")
+    keys = dict.fromkeys((*RUN_KEYS, "settings"), "x")
     rows = [{**keys, "seed": 0, "top1_last": top1, "top1_best": top1 + 1} for top1 in (80, 85.5)]
     made = CSVDataset(filepath=str(tmp_path / "rows.csv"), save_args={"index": False})
     made.save(pd.DataFrame(rows))

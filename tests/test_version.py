@@ -28,7 +28,7 @@ def copy(tmp_path):
     for name in ("__init__.py", "version.py"):
         shutil.copy(PACKAGE / name, package)
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/globals.yml").write_text("ipc: 10\n")
+    (tmp_path / "conf/parameters.yml").write_text("ipc: 10\n")
     (tmp_path / "table.csv").write_text("1\n")
     return tmp_path
 
@@ -51,7 +51,7 @@ def test_in_a_checkout_the_version_has_the_commit(checkout):
     assert version_in(checkout) == f"{mgd3_kedro.__version__}+{head.stdout[:12]}"
 
 
-@pytest.mark.parametrize("file", ["src/mgd3_kedro/__init__.py", "conf/globals.yml"])
+@pytest.mark.parametrize("file", ["src/mgd3_kedro/__init__.py", "conf/parameters.yml"])
 def test_changed_code_or_configuration_is_another_version(checkout, file):
     before = version_in(checkout)
     with (checkout / file).open("a") as changed:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import torch
@@ -32,18 +32,17 @@ SMALL = {
     "diffusion": {"num_inference_steps": 4, "guidance_scale": 2.0},
     "sampling": {"mode_guidance_scale": 0.1, "stop_guidance_step": 1},
 }
-"""Parameters with which every stage takes moments."""
+"""Parameters of its environment, with which every stage takes moments."""
 
 
-def small(**changes):
-    """Return the small parameters with others over them; nested ones are merged."""
-    return {
-        **SMALL,
-        **{
-            name: {**SMALL.get(name, {}), **value} if isinstance(value, dict) else value
-            for name, value in changes.items()
-        },
+def merged(parameters, others):
+    """Return nested parameters with others over them."""
+    both = {
+        name: merged(parameters[name], value)
+        for name, value in others.items()
+        if isinstance(value, dict) and isinstance(parameters.get(name), dict)
     }
+    return {**parameters, **others, **both}
 
 
 def as_options(parameters, prefix=""):
@@ -106,31 +105,45 @@ def make_project(folder):
     shutil.copytree(REPOSITORY / "data/01_raw/classes", folder / "data/01_raw/classes")
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     (folder / "src").mkdir()
-    path = folder / "conf/mnist/globals.yml"
-    values = yaml.safe_load(path.read_text())
-    values["splits"] = {
+    splits = {
         "test": {"train": {"rows": TRAIN}, "test": {"rows": TEST}},
         "holdout": {"train": {"rows": [TRAIN[0], HELD_OUT[0]]}, "test": {"rows": HELD_OUT}},
     }
-    path.write_text(yaml.safe_dump(values))
+    for env, values in {"mnist": {**SMALL, "splits": splits}, "custom": SMALL}.items():
+        path = folder / f"conf/{env}/parameters.yml"
+        path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), values)))
     save_prior(folder / PRIOR)
     return folder
 
 
+@contextmanager
+def environment(project, env, **settings):
+    """Have an environment of a project configured with other settings for a while."""
+    files = sorted((project / f"conf/{env}").glob("parameters*.yml"))
+    before = {path: path.read_text() for path in files}
+    for name, value in settings.items():
+        having = [path for path in files if name in yaml.safe_load(path.read_text())]
+        path = (having or files)[0]
+        path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), {name: value})))
+    yield
+    for path, text in before.items():
+        path.write_text(text)
+
+
 def run(project, *pipelines, env=None, **changes):
-    """Run pipelines of a project in a session of this process, with small parameters."""
+    """Run pipelines of a project in a session of this process, with changed parameters."""
     bootstrap_project(project)
     # Kedro-Viz writes into the project of the working directory.
     with (
         chdir(project),
-        KedroSession.create(project, env=env, runtime_params=small(**changes)) as session,
+        KedroSession.create(project, env=env, runtime_params=changes) as session,
     ):
         session.run(pipeline_names=list(pipelines))
 
 
 def start_command(folder, *arguments, **changes):
     """Start `kedro run` in a process of its own, in any folder of a project."""
-    options = ",".join(as_options(small(**changes)))
+    options = ",".join(as_options(changes))
     line = [sys.executable, "-m", "kedro", "run", "--params", options, *arguments]
     variables = {"DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(

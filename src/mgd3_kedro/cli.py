@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
+
+from mgd3_kedro.given import split_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -31,17 +34,17 @@ INTERRUPTED = 130
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
 """Options of `run` that `sweep` has too."""
 SWEEP_OPTIONS = (
+    click.Argument(["sweep"], required=False),
     click.Option(
         ["--over"],
         multiple=True,
-        required=True,
         metavar="KEY=V1,V2,...",
         help="A parameter and its values, written as for --params; lists in brackets. Repeat it "
         "for a grid: every value of one with every value of the others.",
     ),
     click.Option(
         ["--name"],
-        help="Name of the sweep; made from pipelines, parameters and grid if not set.",
+        help="Name of a grid of your own; made from pipelines, parameters and grid if not set.",
     ),
     click.Option(
         ["--jobs"],
@@ -53,24 +56,26 @@ SWEEP_OPTIONS = (
         "OMP_NUM_THREADS is set; --params jobs=1 keeps trainings from running side by side too.",
     ),
     click.Option(
-        ["--dry-run"], is_flag=True, help="List the points and the nodes of each, and stop."
+        ["--dry-run"], is_flag=True, help="List the points and what is there of each, and stop."
     ),
 )
 SWEEP_HELP = """Run pipelines at every point of a grid of parameters.
 
 \b
+kedro sweep                               lists the sweeps that conf/*/sweeps.yml has
+kedro sweep methods --env mnist --jobs 2  runs one of them
 kedro sweep --pipelines=distill --jobs 2 \\
-  --over sampling.stop_guidance_step=50,25,0 --over seed=0,1,2
+  --over sampling.stop_guidance_step=50,25,0 --over seed=0,1,2   runs a grid of your own
 
-Each point is a `kedro run` in a process of its own, and an MLflow run under one parent run. What
-points have in common, as latents and modes, is made by the first that needs it; the others wait for
-it. Results that differ are kept in folders named after the values.
+Each point is a `kedro run` in a process of its own, and an MLflow run under one parent run. Results
+are kept where such a run keeps them: what points have in common, as latents and modes, is made by
+the first that needs it; the others wait for it.
 
 Give the same command again to go on: points that are done are skipped, those that failed or were
 interrupted are run. Exit status 1 means that some failed; the others are complete.
 
 data/08_reporting/BENCHMARK/sweeps/NAME has points.csv with the state of every point, and for each
-its log and its options, for: kedro run --config POINT.yml
+its log.
 """
 
 
@@ -167,39 +172,60 @@ class ParametersCommand(click.Command):
         return super().parse_args(ctx, others + joined)
 
 
+def _read_params(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    # A file of options has them nested already.
+    if isinstance(value, Mapping):
+        return dict(value)
+    with plain_errors():
+        return split_parameters([value] if value else [])
+
+
+def _with_own_params(options: Iterable[click.Parameter]) -> list[click.Parameter]:
+    """Return options of Kedro's, of which `--params` leaves values as they are written."""
+    own = [copy(option) for option in options]
+    for option in own:
+        if option.name == "params":
+            option.callback = _read_params
+    return own
+
+
 def _run(**options: Any) -> Any:
     with plain_errors():
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
 cli.add_command(
-    ParametersCommand("run", params=kedro_run.params, callback=_run, help=kedro_run.help)
+    ParametersCommand(
+        "run", params=_with_own_params(kedro_run.params), callback=_run, help=kedro_run.help
+    )
 )
 
 
 def _sweep(
+    sweep: str | None,
     over: Sequence[str],
     name: str | None,
     jobs: int,
     dry_run: bool,
     env: str | None,
     params: Mapping[str, Any],
-    pipelines: Sequence[str],
-    **filters: Sequence[str],
+    **options: Sequence[str],
 ) -> None:
-    from mgd3_kedro.sweep.command import run_sweep
-    from mgd3_kedro.sweep.plan import Request
+    from mgd3_kedro.sweep.command import Request, run_sweep
 
-    request = Request(over, params, env, pipelines, filters)
+    request = Request(sweep, over, name, params, env, options)
     with plain_errors():
-        complete = run_sweep(request, name, jobs, dry_run, click.echo)
+        complete = run_sweep(request, jobs, dry_run, click.echo)
     raise SystemExit(0 if complete else 1)
 
 
 cli.add_command(
     ParametersCommand(
         "sweep",
-        params=[*SWEEP_OPTIONS, *(one for one in kedro_run.params if one.name in SWEPT)],
+        params=[
+            *SWEEP_OPTIONS,
+            *_with_own_params(one for one in kedro_run.params if one.name in SWEPT),
+        ],
         callback=_sweep,
         help=SWEEP_HELP,
     )
@@ -238,7 +264,7 @@ def fetch_data_command(env: str) -> None:
 
     with plain_errors(), KedroSession.create(env=env) as session:
         context = session.load_context()  # type: ignore[attr-defined]
-        shared = context.config_loader["globals"]
+        shared = context.config_loader["parameters"]
         source, folder = shared["fetch"], context.project_path / "data/01_raw" / shared["benchmark"]
         if source["url"]:
             fetch_images(source["url"], source["md5"], folder)

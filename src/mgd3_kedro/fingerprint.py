@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.stages import plain_settings
+from mgd3_kedro.code_identity import find_code
+from mgd3_kedro.stages import Task, plain_settings
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 SEEDS = ("seed", "random_state")
@@ -51,22 +49,35 @@ def plain_text(settings: Any) -> str:
     return json.dumps(settings, sort_keys=True, default=plain)
 
 
-def task_fingerprint(
-    function: Callable[..., Any], settings: Any, about: Any, inputs: Iterable[str]
-) -> str:
-    """Return the identity of one class of a stage.
-
-    Args:
-        function: What computes it.
-        settings: The same for all classes of the stage.
-        about: Facts of this class.
-        inputs: Fingerprints of the partitions it is computed from.
+def code_digest(function: Callable[..., Any], settings: Any) -> str:
+    """Return the identity of the code that a function runs with these settings; see `find_code`.
 
     Source: ours.
     """
-    name = f"{function.__module__}.{function.__qualname__}"
-    source = source_digest(function.__module__)
-    return digest(name, source, plain_text(settings), plain_text(about), *inputs)
+    return find_code(function, settings).digest
+
+
+def task_fingerprints(
+    function: Callable[..., Any], settings: Any, tasks: Mapping[str, Task]
+) -> dict[str, str]:
+    """Return the identity of every class of a stage, wnid -> SHA-256.
+
+    Args:
+        function: What computes them.
+        settings: The same for all classes of the stage.
+        tasks: wnid -> what it is computed from, not loaded yet.
+
+    Source: ours.
+    """
+    made_by = [_name_of(function), code_digest(function, settings), plain_text(settings)]
+    return {
+        wnid: digest(
+            *made_by,
+            plain_text(task.about),
+            *(f"{name}: {partition.fingerprint}" for name, partition in task.partitions),
+        )
+        for wnid, task in tasks.items()
+    }
 
 
 def configuration_digest(function: Callable[..., Any], settings: Any, inputs: Iterable[str]) -> str:
@@ -86,44 +97,14 @@ def configuration_digest(function: Callable[..., Any], settings: Any, inputs: It
     if "" in configurations:
         return ""
     kept = _without_seeds(json.loads(plain_text(settings)))
-    name = f"{function.__module__}.{function.__qualname__}"
-    return digest(name, json.dumps(kept, sort_keys=True), *configurations)[:12]
+    return digest(_name_of(function), json.dumps(kept, sort_keys=True), *configurations)[:12]
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _without_seeds(settings: Any) -> Any:
     if isinstance(settings, dict):
         return {k: _without_seeds(value) for k, value in settings.items() if k not in SEEDS}
     return [*map(_without_seeds, settings)] if isinstance(settings, list) else settings
-
-
-@cache
-def source_digest(module: str) -> str:
-    """Return the SHA-256 of a module's source and of all modules of this package it imports.
-
-    A change anywhere else leaves what this module has made valid.
-
-    Source: ours.
-    """
-    seen: dict[str, str] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        found = importlib.util.find_spec(name)
-        if name in seen or found is None or not found.origin:
-            continue
-        seen[name] = Path(found.origin).read_text()
-        for node in ast.walk(ast.parse(seen[name])):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [
-                    candidate
-                    for candidate in (node.module, *(f"{node.module}.{a.name}" for a in node.names))
-                    if candidate.startswith(f"{PACKAGE}.") and _is_module(candidate)
-                ]
-    return digest(*(part for name in sorted(seen) for part in (name, seen[name])))
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False

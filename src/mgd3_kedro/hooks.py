@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines as registered
-from kedro.framework.project import settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
-from mgd3_kedro.checks import lookup
+from mgd3_kedro import pipeline_registry
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.preflight import (
-    OF_IMAGES,
-    check_configured,
     check_inputs,
-    check_known_parameters,
     check_order,
-    check_run_keys,
-    check_used,
     place_of,
 )
 from mgd3_kedro.run_names import DEFAULT, name_run
-from mgd3_kedro.summary import summarise_run
+from mgd3_kedro.summary import announce_run, summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
+
+OF_ALL_METHODS = ("all_sample_scores", "all_stage_costs", "rows_of_ipc", "method_images")
+"""What reads the runs of all methods."""
+ABOUT = "trainings"
+"""What a run is about: its name says what differs from the environment in the lineage of this."""
 
 
 def resolve_from(project: Path) -> None:
@@ -60,25 +58,37 @@ class ProjectPathHooks:
         resolve_from(context.project_path)
 
 
+class RunPlacesHooks:
+    """Tells datasets that read the runs of all methods where these are."""
+
+    def __init__(self) -> None:
+        self._loader: Any = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep what knows where runs are."""
+        self._loader = context.config_loader
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Have the places looked up when they are asked for, which takes a second."""
+        for name in OF_ALL_METHODS:
+            dataset: Any = catalog.get(name)
+            dataset.places = partial(
+                self._loader.places_of_methods, dataset.entry, seed=dataset.seed
+            )
+
+
 class PreflightHooks:
     """Refuses bad input before any work, and before a run is recorded."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse parameters that no configuration file has, or that name no folder."""
-        loader = context.config_loader
-        given = loader.runtime_params or {}
-        shared = loader["globals"]
-        # First: what else is configured is looked up under this name.
-        lookup(shared["backbones"], given.get("backbone", shared["backbone"]), "backbone")
-        loader.runtime_params = {}
-        known = loader["parameters"]
-        check_configured(known, shared)
-        used = _image_parameters(loader, given)
-        loader.runtime_params = given
-        check_used(given, used, shared["benchmark"])
-        check_known_parameters(given, known)
-        check_run_keys(loader["parameters"], shared.get("splits", ()))
+        """Refuse parameters that do not fit, and build the pipelines that the others ask for."""
+        loader: Any = context.config_loader
+        loader.check()
+        pipeline_registry.choose(loader["parameters"])
+        registered.configure(pipeline_registry.__name__)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -88,27 +98,11 @@ class PreflightHooks:
         check_inputs(FreeInputs(pipeline, catalog))
 
 
-def _image_parameters(loader: AbstractConfigLoader, given: Mapping[str, Any]) -> set[str]:
-    """Return which of the parameters about images reach the train images of an environment."""
-    asked = [name for name in OF_IMAGES if name in given]
-    if not asked:
-        return set()
-    # A loader keeps the parameters it was first asked with.
-    marked = type(loader)(
-        conf_source=loader.conf_source,
-        env=loader.env,
-        runtime_params={**given, **{name: f"<{name}>" for name in asked}},
-        **settings.CONFIG_LOADER_ARGS,
-    )
-    entry = str(marked["catalog"]["train_images"])
-    return {name for name in asked if f"<{name}>" in entry}
-
-
 class TrackingHooks:
     """Logs parameters, code version, and time, memory and metrics of every node."""
 
     def __init__(self) -> None:
-        self._parameters: Mapping[str, Any] = {}
+        self._loader: Any = None
         self._catalog: CatalogProtocol | None = None
         self._tracker: RunTracker | None = None
         self._meter = NodeMeter()
@@ -118,7 +112,7 @@ class TrackingHooks:
         """Keep the parameters as they are configured."""
         # kedro-mlflow raises its own level when imported, over the logging configuration.
         logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
-        self._parameters = context.config_loader["parameters"]
+        self._loader = context.config_loader
         if self._tracker:
             # Interrupted in a notebook, a run would still be active and take over this one's.
             self._tracker.kill()
@@ -133,9 +127,10 @@ class TrackingHooks:
         self._tracker = RunTracker.of_active_run()
         if self._tracker:
             asked = run_params.get("pipeline_names") or [DEFAULT]
-            name = name_run(asked, registered, self._parameters, pipeline.inputs())
+            parameters, words = self._loader["parameters"], self._loader.words(ABOUT)
+            name = name_run(asked, registered, parameters, words, pipeline.inputs())
             self._tracker.rename("+".join(asked), name)
-            self._tracker.start(flatten_parameters(self._parameters))
+            self._tracker.start(flatten_parameters(parameters))
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -197,7 +192,13 @@ class TrackingHooks:
 
 
 class SummaryHooks:
-    """Prints what came out and where it is."""
+    """Says what a run adds and what is there; at its end, what came out and where it is."""
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Print what is to be made, what is there, and where results go."""
+        for line in announce_run(pipeline.all_outputs(), catalog):
+            print(line)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -1,9 +1,15 @@
-"""The pipelines by name."""
+"""The pipelines by name, as what is chosen by parameters asks for them."""
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, pipeline
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from kedro.pipeline import Pipeline, pipeline
+from kedro.validation.type_extractor import TypeExtractor
+
+from mgd3_kedro.evaluation import PROTOCOLS
 from mgd3_kedro.pipelines import (
     analyze_diversity,
     compare,
@@ -16,30 +22,133 @@ from mgd3_kedro.pipelines import (
     report_sweep,
     train_eval,
     train_teacher,
+    write_pages,
 )
+from mgd3_kedro.pipelines.guided_generate.needs import NEEDS_OF_DRAWS, Needs, needs_of
+
+
+class Choice(NamedTuple):
+    """What the pipelines depend on.
+
+    Args:
+        method: Name of the method.
+        needs: What its images are made from.
+        features: What scores are computed in: latents or pixels.
+        labels: Where the protocol's labels come from: given, teacher or stored.
+    """
+
+    method: str = "mgd3"
+    needs: Needs = NEEDS_OF_DRAWS._replace(settings="methods.mgd3")
+    features: str = "latents"
+    labels: str = "given"
+
+
+_chosen = Choice()
+
+
+def choose(parameters: Mapping[str, Any]) -> None:
+    """Have `register_pipelines` build the pipelines of a run.
+
+    Args:
+        parameters: All of them, nested.
+
+    Source: ours.
+    """
+    global _chosen
+    _chosen = choice_of(parameters)
+
+
+def choice_of(parameters: Mapping[str, Any]) -> Choice:
+    """Return what the pipelines of a run depend on; what is unknown is refused later.
+
+    Args:
+        parameters: All of them, nested.
+
+    Source: ours.
+    """
+    method, protocol = str(parameters["method"]), parameters["protocol"]
+    needs = needs_of(method, parameters)
+    features = features_of_scores(parameters["analysis"]["features"], needs)
+    labels = PROTOCOLS[protocol].labels if protocol in PROTOCOLS else Choice().labels
+    return Choice(method, needs, features, labels)
+
+
+def features_of_scores(configured: str | None, needs: Needs) -> str:
+    """Return what scores are computed in: as configured, or latents where the method has a prior.
+
+    Args:
+        configured: `analysis.features`.
+        needs: What the images of the method are made from.
+
+    Source: ours.
+    """
+    if configured is not None:
+        return configured
+    return "latents" if {"latents", "prior"} & set(needs.entries) else "pixels"
 
 
 def register_pipelines() -> dict[str, Pipeline]:
+    """Return name -> pipeline, as last chosen; at first those of mode guidance and hard labels."""
+    return dict(_build(_chosen))
+
+
+def build_pipelines(parameters: Mapping[str, Any]) -> dict[str, Pipeline]:
+    """Return name -> pipeline, of a run with some parameters.
+
+    Args:
+        parameters: All of them, nested.
+
+    Source: ours.
+    """
+    return dict(_build(choice_of(parameters)))
+
+
+def types_of_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return group of parameters -> dataclass that nodes read it as, in a run.
+
+    Args:
+        parameters: All of them, nested.
+
+    Source: ours.
+    """
+    return _types(choice_of(parameters))
+
+
+@lru_cache
+def _types(choice: Choice) -> dict[str, Any]:
+    return TypeExtractor(_build(choice)).extract_types_from_pipelines()
+
+
+@lru_cache
+def _build(choice: Choice) -> dict[str, Pipeline]:
     """Return name -> pipeline; written out, because discovery takes any name for a folder."""
+    entries = choice.needs.entries
+    nothing = pipeline([])
     encoding = encode.create_pipeline()
     discovery = discover_modes.create_pipeline()
-    generation = guided_generate.create_pipeline()
-    training = train_eval.create_pipeline()
-    analysis = analyze_diversity.create_pipeline()
+    generation = guided_generate.create_pipeline(choice.method, choice.needs)
+    training = train_eval.create_pipeline(choice.labels)
+    analysis = analyze_diversity.create_pipeline(choice.features)
     judgement = training + analysis
     own_images = pipeline(judgement, inputs={"evaluated_images": "distilled_images"})
-    distill = encoding + discovery + generation + own_images
+    generate = (
+        (encoding if "latents" in entries else nothing)
+        + (discovery if "modes" in entries else nothing)
+        + generation
+    )
+    # Encoding skips what is there; without it a fresh clone could not analyse any images.
+    scored = encoding if choice.features == "latents" else nothing
+    distill = scored + generate + own_images
     return {
         "encode": encoding,
         "discover_modes": discovery,
         "guided_generate": generation,
         "train_eval": training,
         "analyze_diversity": analysis,
-        "generate": encoding + discovery + generation,
+        "generate": generate,
         "distill": distill,
-        # Encoding skips what is there; without it a fresh clone could not analyse any images.
-        "evaluate": encoding + judgement,
-        "train_full": train_eval.create_full_pipeline(),
+        "evaluate": scored + judgement,
+        "train_full": train_eval.create_full_pipeline(choice.labels),
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),
@@ -47,5 +156,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report_methods": report_methods.create_pipeline(),
         "report_sweep": report_sweep.create_pipeline(),
         "show_sweep": report_sweep.create_images_pipeline(),
+        "write_pages": write_pages.create_pipeline(),
         "__default__": distill,
     }

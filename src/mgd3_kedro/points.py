@@ -13,8 +13,9 @@ from mgd3_kedro.records import RUN_KEYS
 if TYPE_CHECKING:
     import pandas as pd
 
-STATES = "points.csv"
-"""Name of the file with a row per point: its name, its values, its facts."""
+STATES, STEPS = "points.csv", "steps.csv"
+"""Names of the files with a row per point: its name, its values, its facts. Runs without an axis
+are steps."""
 DONE, FAILED, PENDING = "done", "failed", "pending"
 FACTS = ("status", "seconds", "run_id", "error", "code_version", "stamp")
 """What is known of a point beside its values."""
@@ -22,6 +23,8 @@ PLACES = ".places.json"
 """What follows a point's name in that of the file that says where it keeps what it made."""
 POINT = "point"
 """Column of the names."""
+REPORTED = ("result_rows", "diversity_scores", "distilled_images")
+"""Catalog entries that reports on a sweep read."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def read_points(folder: Path) -> list[FinishedPoint]:
     return [
         FinishedPoint(
             row[POINT],
-            {axis: row[axis] for axis in axes},
+            # Parts of a sweep may have axes that others lack.
+            {axis: row[axis] for axis in axes if not pd.isna(row[axis])},
             json.loads((folder / f"{row[POINT]}{PLACES}").read_text()),
         )
         for row in done.to_dict("records")

@@ -33,31 +33,11 @@ RUN_KEYS = (
 """
 
 
-KNOBS = (
-    "mode_finder",
-    "sampler",
-    "num_inference_steps",
-    "guidance_scale",
-    "initial_latents",
-    "mode_guidance_scale",
-    "mode_guidance_schedule",
-    "stop_guidance_step",
-    "stop_guidance_timestep",
-    "mode_guidance_adaptation",
-    "tangent_components",
-    "repulsion_scale",
-    "noise_coupling",
-    "candidates",
-    "candidate_score",
-    "coreset",
-    "features",
-    "reconstructed",
-    "mode_weight_exponent",
-)
-"""Settings of a method that result rows repeat, empty where a method does not have one."""
+SETTINGS = ("settings", "configuration")
+"""What tells rows with the same run keys apart: what differs from the environment, as `name=value`
+words, and a digest of all that they were made with but data, seeds and code; empty if not known."""
 
-
-ROW_COLUMNS = (*RUN_KEYS, "top1_last", "top1_best", "code_version")
+ROW_COLUMNS = (*RUN_KEYS, *SETTINGS, "training_seed", "top1_last", "top1_best", "code_version")
 """Columns every table of results starts with; accuracies in percent."""
 
 

@@ -13,6 +13,7 @@ def name_run(
     names: Collection[str],
     known: Iterable[str],
     parameters: Mapping[str, Any],
+    words: str,
     read: Collection[str],
 ) -> str:
     """Return a run's pipelines, its benchmark and split, and which images it is about, if it is.
@@ -21,6 +22,7 @@ def name_run(
         names: Of its pipelines, in any order.
         known: All pipelines, in the order that they are told in.
         parameters: Of the run.
+        words: What differs from the environment.
         read: What its nodes read.
 
     Source: ours.
@@ -28,7 +30,7 @@ def name_run(
     told = "+".join(name for name in known if name in names).replace(DEFAULT, "distill")
     place = [parameters["benchmark"], parameters["split"]]
     if "params:method" in read:
-        place += [f"ipc{parameters['ipc']}", f"{parameters['method']}{parameters['variant']}"]
+        place += [f"ipc{parameters['ipc']}", parameters["method"]]
     if "params:seed" in read:
         place.append(f"seed{parameters['seed']}")
-    return f"{told} {'/'.join(place)}"
+    return " ".join((told, "/".join(place), *words.split()))

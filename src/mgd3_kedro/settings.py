@@ -5,12 +5,13 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
+from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.hooks import (
     PreflightHooks,
     ProjectPathHooks,
+    RunPlacesHooks,
     SummaryHooks,
     TrackingHooks,
     resolve_from,
@@ -30,12 +31,14 @@ keep_freed_memory()
 resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
 
 # Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
-HOOKS = (TrackingHooks(), PreflightHooks(), SummaryHooks(), ProjectPathHooks())
+HOOKS = (
+    *(TrackingHooks(), PreflightHooks(), RunPlacesHooks()),
+    *(SummaryHooks(), ProjectPathHooks()),
+)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "mnist",
-    "merge_strategy": {"parameters": "soft", "globals": "soft"},
-    "config_patterns": {"mlflow": ["mlflow*"]},
+    "config_patterns": {"mlflow": ["mlflow*"], "sweeps": ["sweeps*"]},
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -22,6 +22,22 @@ def is_neutral(setting: Field[Any]) -> bool:
     Source: ours.
     """
     return bool(setting.metadata.get("neutral", False))
+
+
+def selecting() -> Any:
+    """Mark a setting that says which partitions are asked for, and changes none of them.
+
+    Source: ours.
+    """
+    return field(metadata={"selecting": True})
+
+
+def is_selecting(setting: Field[Any]) -> bool:
+    """Tell whether a field was marked by `selecting`.
+
+    Source: ours.
+    """
+    return bool(setting.metadata.get("selecting", False))
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:
@@ -50,6 +66,8 @@ class Partition:
         rows: Facts about each sample, written down while it was made.
         configuration: Identity of how it was made, whatever the seeds and the real images; empty if
             that is not known.
+        environment: Libraries and device it was made with, as `name=value` words; empty if unknown.
+        command: Of the run that made it; empty if unknown.
     """
 
     load: Callable[[], Any]
@@ -59,6 +77,8 @@ class Partition:
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
     configuration: str = ""
+    environment: str = ""
+    command: str = ""
 
 
 def name_together(partitions: Iterable[Partition]) -> str:
@@ -103,20 +123,28 @@ class Task:
     """What one class of a stage is computed from.
 
     Args:
-        inputs: Partitions of other artefacts.
+        inputs: Name -> a partition of another artefact, or a tuple of them; their values, once they
+            are loaded.
         about: Plain facts of this class alone.
     """
 
-    inputs: tuple[Partition, ...]
+    inputs: Mapping[str, Any]
     about: Any = None
 
+    @property
+    def partitions(self) -> Iterator[tuple[str, Partition]]:
+        """Every partition of a task that is not loaded yet, with the name of its input."""
+        for name, given in sorted(self.inputs.items()):
+            for partition in given if isinstance(given, tuple) else (given,):
+                yield name, partition
 
-@dataclass(frozen=True)
-class LoadedTask:
-    """A task whose inputs are in memory."""
+    def loaded(self) -> Task:
+        """Return the same task with its inputs in memory."""
+        return Task({name: _load(given) for name, given in self.inputs.items()}, self.about)
 
-    inputs: tuple[Any, ...]
-    about: Any
+
+def _load(given: Partition | tuple[Partition, ...]) -> Any:
+    return tuple(map(_load, given)) if isinstance(given, tuple) else given.load()
 
 
 @dataclass(frozen=True)
@@ -124,13 +152,13 @@ class Stage:
     """A computation over classes that has not run yet; the dataset that keeps it runs it.
 
     Args:
-        function: Computes some classes at once: (wnid -> loaded task, settings) -> wnid -> made.
+        function: Computes some classes at once: (wnid -> task in memory, settings) -> wnid -> made.
         tasks: wnid -> task.
         settings: Plain facts or a dataclass, the same for all classes.
         group_size: Classes that one call gets; a call's results are written together.
     """
 
-    function: Callable[[Mapping[str, LoadedTask], Any], Mapping[str, Made]]
+    function: Callable[[Mapping[str, Task], Any], Mapping[str, Made]]
     tasks: Mapping[str, Task]
     settings: Any
     group_size: int = 1

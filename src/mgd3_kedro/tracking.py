@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.environment import command, environment
 from mgd3_kedro.memory import give_back_freed_memory
 from mgd3_kedro.version import code_version
 
@@ -140,6 +141,8 @@ class RunTracker:
         self._settle_dead_runs()
         tags = {
             "code_version": code_version(),
+            "environment": environment(),
+            "command": command(),
             HOST_TAG: platform.node(),
             PROCESS_TAG: str(os.getpid()),
         }

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from tiny_project import make_project, run
+from tiny_project import environment, make_project, run
 
 IMAGES = {"garden_cat": 3, "dog": 4}
 EVALUATION = {
@@ -54,7 +54,8 @@ def test_a_text_to_image_model_is_asked_for_the_names_of_the_folders(
         "diffusion": {"prompt_template": "a photo of {class_name}"},
         **EVALUATION,
     }
-    run(project_of_any, "distill", env="custom", **given)
+    with environment(project_of_any, "custom", **given):
+        run(project_of_any, "distill", env="custom")
     rows = provenance_of(project_of_any, "stable_diffusion")
     assert rows["class_name"].tolist() == ["dog", "dog", "garden cat", "garden cat"]
     assert (rows["prompt_template"] == "a photo of {class_name}").all()
@@ -71,7 +72,8 @@ def test_a_class_conditional_model_is_asked_for_the_classes_of_the_table(
     table.write_text("dog\t5\tbeagle\ngarden_cat\t2\ttabby\n")
     model = save_dit(num_classes=7)
     given = {"model": str(model), "data": str(pets), "image_size": 16, "classes": str(table)}
-    run(project_of_any, *STAGES, env="custom", **given)
+    with environment(project_of_any, "custom", **given):
+        run(project_of_any, *STAGES, env="custom")
     rows = provenance_of(project_of_any, "dit")
     assert rows["class_index"].tolist() == [5, 5, 2, 2]
     assert rows["label"].tolist() == [0, 0, 1, 1]
@@ -95,9 +97,10 @@ def test_a_prior_is_trained_on_ones_own_images_and_sampled(project_of_any, pets)
         "denoiser": {**loop, "layers": 1, "heads": 1, "head_dim": 16},
         "judge": {"samples_per_class": 2, "network": "convnet1", "epoch_scale": 0.002},
     }
-    given = {"data": str(pets), "image_size": 16}
-    run(project_of_any, "pretrain", env="custom", pretrain=pretrain, **given)
-    run(project_of_any, *STAGES, env="custom", **given, model="data/06_models/custom")
+    given = {"data": str(pets), "image_size": 16, "model": "data/06_models/custom"}
+    with environment(project_of_any, "custom", pretrain=pretrain, **given):
+        run(project_of_any, "pretrain", env="custom")
+        run(project_of_any, *STAGES, env="custom")
     rows = provenance_of(project_of_any, "dit")
     assert rows["class_index"].tolist() == [0, 0, 1, 1]
     for row in rows.itertuples():

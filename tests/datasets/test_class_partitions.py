@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveRep
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.environment import environment
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 WNIDS = ["n3", "n1", "n2", "n10"]
@@ -36,7 +38,7 @@ class Scaling:
 def scale(batch, settings):
     return {
         wnid: Made(
-            {"scaled": task.inputs[0] * settings.factor + task.about["shift"]},
+            {"scaled": task.inputs["source"] * settings.factor + task.about["shift"]},
             count=task.about["shift"],
             metrics={"share": 0.5},
             rows=({"image": f"{wnid}/0.png", "classes_at_once": len(batch)},),
@@ -50,6 +52,12 @@ def scale_and_negate(batch, settings):
     return {
         wnid: replace(one, value={"scaled": -one.value["scaled"]}) for wnid, one in made.items()
     }
+
+
+def cluster(batch, settings):
+    import sklearn
+
+    return {wnid: Made({"has": hasattr(sklearn, "cluster")}, 1) for wnid in batch}
 
 
 def break_at_n2(batch, settings):
@@ -79,7 +87,7 @@ def make_stage(function=scale, *, factor=2, workers=1, wnids=WNIDS, changed=None
         name = f"{version} source {wnid}"
         source = Partition(functools.partial(give, number), name, configuration="source")
         about = {"shift": 100 if changed == ("about", wnid) else 5}
-        tasks[wnid] = Task((source,), about)
+        tasks[wnid] = Task({"source": source}, about)
     ordered = {wnid: tasks[wnid] for wnid in wnids}
     return Stage(function, ordered, Scaling(factor, workers), group_size)
 
@@ -137,6 +145,116 @@ def test_a_record_of_an_earlier_version_does_not_tell_its_configuration(dataset,
         if isinstance(record, dict) and record.pop("configuration", None):
             path.write_text(json.dumps(record))
     assert {partition.configuration for partition in again().load().values()} == {""}
+
+
+def test_what_a_partition_was_made_with_is_written_down(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/kedro", "run", "--env=mnist"])
+    dataset.save(make_stage(cluster))
+    partition = dataset.load()["n2"]
+    assert partition.command == "kedro run --env=mnist"
+    assert partition.environment == environment()
+    record = json.loads((tmp_path / "values.manifest/n2.json").read_text())
+    assert record["libraries"] == {"scikit-learn": version("scikit-learn")}
+
+
+def test_workers_write_down_the_command_that_started_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kedro", "run"])
+    executor = {"n_jobs": 2, "backend": "loky"}
+    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), executor=executor)
+    parallel.save(make_stage(cluster))
+    loaded = parallel.load().values()
+    assert {partition.command for partition in loaded} == {"kedro run"}
+    assert {partition.environment for partition in loaded} == {environment()}
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("values.manifest/*.json")]
+    assert [record["libraries"] for record in records] == [
+        {"scikit-learn": version("scikit-learn")}
+    ] * len(WNIDS)
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Return what makes another version of scikit-learn appear to be installed."""
+
+    def pretend(other):
+        monkeypatch.setattr(
+            "importlib.metadata.version",
+            lambda name: other if name == "scikit-learn" else version(name),
+        )
+
+    return pretend
+
+
+def warnings_in(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_partitions_made_with_another_library_are_kept_with_one_warning(
+    again, install, caplog, tmp_path
+):
+    install("1.6.1")
+    again().save(make_stage(cluster, wnids=["n1", "n2"]))
+    assert not warnings_in(caplog)
+    install("1.7.0")
+    before = times(tmp_path / "values") | times(tmp_path / "values.manifest")
+    kept = again()
+    kept.save(make_stage(cluster, wnids=["n1", "n2"]))
+    assert kept.last_save == SaveReport(skipped=2)
+    assert times(tmp_path / "values") | times(tmp_path / "values.manifest") == before
+    told = "were made with scikit-learn 1.6.1, here is 1.7.0; kept, --params reuse=same makes them"
+    assert warnings_in(caplog) == [f"values: 2 of 2 classes {told} anew"]
+    caplog.clear()
+    again().save(make_stage(cluster))
+    assert warnings_in(caplog) == [f"values: 2 of 4 classes {told} anew"]
+
+
+def test_partitions_made_with_another_library_are_made_anew_if_asked(again, install, caplog):
+    install("1.6.1")
+    again(reuse="same").save(make_stage(cluster))
+    install("1.7.0")
+    anew = again(reuse="same")
+    anew.save(make_stage(cluster))
+    assert anew.last_save.computed == 4
+    anew.save(make_stage(cluster))
+    assert anew.last_save.skipped == 4
+    again().save(make_stage(cluster))
+    assert not warnings_in(caplog)
+
+
+def test_the_version_of_a_library_that_a_stage_does_not_use_is_nothing_to_it(
+    again, install, caplog
+):
+    install("1.6.1")
+    again().save(make_stage())
+    install("1.7.0")
+    same = again(reuse="same")
+    same.save(make_stage())
+    assert same.last_save.computed == 0
+    assert not warnings_in(caplog)
+
+
+def test_records_without_libraries_are_kept_with_a_warning_or_made_anew(again, caplog, tmp_path):
+    again().save(make_stage(wnids=["n1", "n2"]))
+    path = tmp_path / "values.manifest/n2.json"
+    record = json.loads(path.read_text())
+    for name in ("libraries", "environment", "command"):
+        del record[name]
+    path.write_text(json.dumps(record))
+    kept = again()
+    kept.save(make_stage(wnids=["n1", "n2"]))
+    assert kept.last_save.computed == 0
+    assert (kept.load()["n2"].environment, kept.load()["n2"].command) == ("", "")
+    assert warnings_in(caplog) == [
+        "values: 1 of 2 classes were made with unknown versions of libraries; kept, --params "
+        "reuse=same makes them anew"
+    ]
+    anew = again(reuse="same")
+    anew.save(make_stage(wnids=["n1", "n2"]))
+    assert anew.last_save.computed == 1
+
+
+def test_only_known_ways_of_reuse_are_accepted(again):
+    with pytest.raises(ValueError, match="reuse: expected one of any, same, got 'none'"):
+        again(reuse="none")
 
 
 def add_time_of_earlier(batch, settings):
@@ -394,15 +512,59 @@ def test_workers_in_other_processes_are_heard(tmp_path, capfd, caplog):
     assert "in detail" not in heard
 
 
-def test_partitions_of_another_stage_stay_where_they_may_be_asked_for_again(tmp_path):
-    kept = JSONPartitionsDataset(filepath=str(tmp_path / "values"), keep_others=True)
-    kept.save(make_stage())
-    kept.save(make_stage(wnids=["n2"]))
-    assert kept.last_save.computed == 0
-    assert list(kept.load()) == ["n2"]
-    kept.save(make_stage())
-    assert kept.last_save.computed == 0
-    assert list(kept.load()) == WNIDS
+def test_partitions_of_another_stage_stay_where_they_may_be_asked_for_again(again):
+    all_of_them, one = again(selection="all"), again(selection="n2")
+    all_of_them.save(make_stage())
+    one.save(make_stage(wnids=["n2"]))
+    assert one.last_save.computed == 0
+    assert list(one.load()) == ["n2"]
+    next_run = again(selection="all")
+    assert list(next_run.load()) == WNIDS
+    next_run.save(make_stage())
+    assert next_run.last_save.computed == 0
+
+
+def test_what_another_selection_consists_of_is_never_read(again, tmp_path):
+    again(selection="all").save(make_stage())
+    other = again(selection="n2")
+    assert not other.exists()
+    assert not again().exists()
+    with pytest.raises(DatasetError, match=r"expected a complete .* found 4 finished partitions"):
+        other.load()
+    assert len(list((tmp_path / "values.manifest").glob("complete-*"))) == 1
+
+
+def test_a_selection_is_complete_while_all_its_partitions_are_there(again, tmp_path):
+    again(selection="all").save(make_stage())
+    with pytest.raises(DatasetError, match="n2 cannot be computed"):
+        again(selection="n2").save(make_stage(break_at_n2, wnids=["n2"]))
+    assert list(again(selection="all").load()) == WNIDS
+    (tmp_path / "values.manifest/n2.json").unlink()
+    assert not again(selection="all").exists()
+
+
+def test_where_no_others_stay_no_selection_does(again, tmp_path):
+    again(selection="all").save(make_stage(wnids=["n1", "n2", "complete-n"]))
+    alone = again()
+    alone.save(make_stage(wnids=["n2", "complete-n"]))
+    assert alone.last_save.computed == 0
+    assert not again(selection="all").exists()
+    assert list(alone.load()) == ["n2", "complete-n"]
+    assert set(contents(tmp_path / "values")) == {"n2.json", "complete-n.json"}
+
+
+def test_runs_that_ask_for_other_partitions_at_once_read_their_own(again):
+    started = threading.Event()
+    _, compute = make_slow(started)
+    first, second = again(selection="n1, n3"), again(selection="n2")
+    stage = make_stage(compute, wnids=["n3", "n1"])
+    thread = threading.Thread(target=first.save, args=(stage,))
+    thread.start()
+    started.wait()
+    second.save(make_stage(wnids=["n2"]))
+    thread.join()
+    assert list(first.load()) == ["n3", "n1"]
+    assert list(second.load()) == ["n2"]
 
 
 def test_a_hidden_file_beside_images_invalidates_nothing(tmp_path):

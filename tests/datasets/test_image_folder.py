@@ -22,7 +22,7 @@ def give(value):
 
 def keep(batch, settings):
     return {
-        wnid: Made(task.inputs[0], len(task.inputs[0]), rows=({"made": wnid},))
+        wnid: Made(task.inputs["images"], len(task.inputs["images"]), rows=({"made": wnid},))
         for wnid, task in batch.items()
     }
 
@@ -39,7 +39,7 @@ def images():
 @pytest.fixture
 def saved(images, tmp_path):
     """Save the images and return their folder."""
-    tasks = {w: Task((Partition(partial(give, value), w),)) for w, value in images.items()}
+    tasks = {w: Task({"images": Partition(partial(give, value), w)}) for w, value in images.items()}
     ImagePartitionsDataset(filepath=str(tmp_path / "images")).save(Stage(keep, tasks, None))
     return tmp_path / "images"
 

@@ -29,10 +29,10 @@ def test_tables_of_the_name_are_found_at_any_depth_and_read_when_asked_for(make_
 
 
 def test_names_are_words_even_if_they_look_like_numbers(make_dataset, tmp_path):
-    write(tmp_path / "all", "method,variant,data_set,wnid,x\nm,-1,1763647355e5,007,2\nm,,98,1,3\n")
+    write(tmp_path / "all", "method,settings,data_set,wnid,x\nm,-1,1763647355e5,007,2\nm,,98,1,3\n")
     table = make_dataset().load()["rows.csv"]()
-    assert table["variant"].tolist()[0] == "-1"
-    assert table["variant"].isna().tolist() == [False, True]
+    assert table["settings"].tolist()[0] == "-1"
+    assert table["settings"].isna().tolist() == [False, True]
     assert table["data_set"].tolist() == ["1763647355e5", "98"]
     assert table["wnid"].tolist() == ["007", "1"]
     assert table["x"].tolist() == [2, 3]

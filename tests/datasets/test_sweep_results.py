@@ -8,7 +8,16 @@ from PIL import Image
 
 from mgd3_kedro.datasets.method_images import MethodImagesDataset
 from mgd3_kedro.datasets.sweep_results import SweepImagesDataset, SweepTablesDataset
-from mgd3_kedro.points import DONE, FACTS, FAILED, PENDING, STATES, axes_of, write_places
+from mgd3_kedro.points import (
+    DONE,
+    FACTS,
+    FAILED,
+    PENDING,
+    STATES,
+    axes_of,
+    read_points,
+    write_places,
+)
 
 
 @pytest.fixture
@@ -83,14 +92,23 @@ def test_axes_are_what_a_point_has_beside_its_name_and_state(sweep):
 
 
 def test_images_of_every_method_are_read_when_they_are_asked_for(tmp_path):
-    for value, method in enumerate(("random", "mgd3", "mgd3-slow")):
+    for value, method in enumerate(("random", "mgd3")):
         draw(tmp_path / method / "seed0/images", value)
-    draw(tmp_path / "dm/seed1/images", 9)
-    (tmp_path / "note.txt").write_text("")
-    runs = MethodImagesDataset(path=str(tmp_path), images="seed0/images").load()
-    assert list(runs) == ["mgd3", "mgd3-slow", "random"]
+    images = MethodImagesDataset(entry="images", root=str(tmp_path))
+    assert images.load() == {}
+    images.places = lambda: {name: f"{name}/seed0/images" for name in ("mgd3", "dm", "random")}
+    runs = images.load()
+    assert list(runs) == ["mgd3", "random"]
     assert runs["mgd3"]()["n1"].load().unique().tolist() == [1]
-    assert MethodImagesDataset(path=str(tmp_path / "none"), images="seed0/images").load() == {}
+
+
+def test_an_axis_that_other_parts_have_is_none_of_a_point(sweep):
+    table = pd.read_csv(sweep / STATES)
+    table.loc[1, "sampling.scale"] = np.nan
+    table.to_csv(sweep / STATES, index=False)
+    first, second = read_points(sweep)
+    assert first.values == {"sampling.scale": 0.5, "seed": 0}
+    assert second.values == {"seed": 1}
 
 
 def test_places_are_readable_by_people(sweep):

@@ -170,12 +170,13 @@ def test_settings_that_differ_are_never_averaged_away():
     (axes, *_) = draw_sweep(rows, "stop_guidance_step", headline="top1_last").axes
     assert "mgd3, ipc 10, convnet6" in lines(axes)
     rows = ROWS.assign(mode_finder=[None if seed == 2 else "kmeans" for seed in ROWS["seed"]])
-    (axes, *_) = draw_sweep(rows, "stop_guidance_step", headline="top1_last").axes
-    assert "d4m, convnet6, no mode_finder" in lines(axes)
-    assert lines(axes)["d4m, convnet6, no mode_finder"].get_ydata()[0] == 54
+    knob, axes = "stop_guidance_step", ("mode_finder",)
+    (panel, *_) = draw_sweep(rows, knob, headline="top1_last", axes=axes).axes
+    assert "d4m, convnet6, no mode_finder" in lines(panel)
+    assert lines(panel)["d4m, convnet6, no mode_finder"].get_ydata()[0] == 54
 
 
-def test_a_method_tells_its_network_but_of_its_knobs_only_those_that_it_varies():
+def test_a_method_tells_its_network_but_of_the_axes_only_those_that_it_varies():
     rows = pd.DataFrame(
         [
             {"method": "mgd3", "network": "a", "sampler": "ddpm", "mode_guidance_scale": 0.1},
@@ -183,8 +184,9 @@ def test_a_method_tells_its_network_but_of_its_knobs_only_those_that_it_varies()
             {"method": "random", "network": "b", "sampler": None, "mode_guidance_scale": None},
         ]
     ).assign(ipc=10, top1_last=[1.0, 2.0, 3.0])
-    (axes,) = draw_sweep(rows, "ipc", headline="top1_last").axes
-    assert list(lines(axes)) == [
+    axes = ("sampler", "mode_guidance_scale")
+    (panel,) = draw_sweep(rows, "ipc", headline="top1_last", axes=axes).axes
+    assert list(lines(panel)) == [
         "mgd3, a, mode_guidance_scale 0.1",
         "mgd3, a, mode_guidance_scale 0.2",
         "random, b",

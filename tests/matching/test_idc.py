@@ -6,7 +6,8 @@ from torch import nn
 
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import NETWORKS, build_network
-from mgd3_kedro.matching.idc import IdcConfig, decode, match_gradients
+from mgd3_kedro.matching.idc import decode, match_gradients
+from mgd3_kedro.matching.idc_settings import IdcConfig
 from mgd3_kedro.matching.learner import Learner, augment_in_turn
 from mgd3_kedro.matching.pixels import denormalize
 from mgd3_kedro.matching.real_batches import LabelledBatches

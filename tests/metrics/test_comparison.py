@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mgd3_kedro.metrics.comparison import CompareConfig, as_text, compare_groups, find_finished
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import RUN_KEYS, SETTINGS
 
 
 @pytest.fixture
@@ -27,7 +27,12 @@ def make_config():
 
 def make_rows(name, top1, *, seeds=None, **changes):
     """Return one row per accuracy, each of another data set unless seeds are given."""
-    same = {**dict.fromkeys((*RUN_KEYS, *KNOBS)), "benchmark": "b", "ipc": 10, "protocol": "hard"}
+    same = {
+        **dict.fromkeys((*RUN_KEYS, *SETTINGS)),
+        "benchmark": "b",
+        "ipc": 10,
+        "protocol": "hard",
+    }
     rows = []
     for number, value in enumerate(top1):
         found = {"seed": (seeds or range(len(top1)))[number], "training_seed": number}
@@ -76,7 +81,7 @@ def test_an_interval_does_not_depend_on_what_else_is_compared(make_config):
     assert alone[ends].tolist() == beside[ends].tolist() != other_seed[ends].tolist()
 
 
-@pytest.mark.parametrize("key", [*(key for key in RUN_KEYS if key != "seed"), *KNOBS, "variant"])
+@pytest.mark.parametrize("key", [*(key for key in RUN_KEYS if key != "seed"), *SETTINGS])
 def test_whatever_differs_but_the_seed_is_another_group(key, make_config):
     values = (10, 20) if key == "ipc" else ("u", "v")
     rows = [make_rows("a", [1.0, 3.0], **{key: value}) for value in values]
@@ -84,11 +89,11 @@ def test_whatever_differs_but_the_seed_is_another_group(key, make_config):
 
 
 def test_rows_of_an_older_version_lack_columns(make_config):
-    old = make_rows("a", [1.0, 3.0]).drop(columns=["mode_guidance_schedule", "training_seed"])
+    old = make_rows("a", [1.0, 3.0]).drop(columns=["configuration", "training_seed"])
     line = compare(make_config(), old).loc["a"]
     assert line["trainings"] == 2
     assert math.isnan(line["top5_last_mean"])
-    assert math.isnan(line["mode_guidance_schedule"])
+    assert math.isnan(line["configuration"])
 
 
 def test_what_else_was_measured_is_averaged_where_rows_have_it(make_config):

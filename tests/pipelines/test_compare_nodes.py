@@ -8,20 +8,20 @@ import pytest
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, tabulate_rows
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import RUN_KEYS
 
 PUBLISHED = Path(__file__).parents[2] / "data/01_raw/published/published_results.csv"
 CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard")
 
 
-def make_rows(method, last, *, ipc=10, scale=None, **changes):
+def make_rows(method, last, *, ipc=10, settings="", **changes):
     keys = {**dict.fromkeys(RUN_KEYS, "x"), "split": "test", "ipc": ipc, "method": method}
-    knobs = {**dict.fromkeys(KNOBS), "mode_guidance_scale": scale}
     return pd.DataFrame(
         [
             {
                 **keys,
-                **knobs,
+                "settings": settings,
+                "configuration": "",
                 "seed": seed,
                 "training_seed": seed,
                 "top1_last": v,
@@ -59,9 +59,9 @@ def test_a_line_is_the_mean_and_the_population_deviation_over_all_trainings_of_a
     assert table["top1_best_mean"].tolist() == [71.0, 86.0]
 
 
-def test_other_knobs_are_another_line():
-    rows = pd.concat([make_rows("a", [1.0], scale=0.1), make_rows("a", [3.0], scale=0.2)])
-    assert tabulate_rows(rows)["mode_guidance_scale"].tolist() == [0.1, 0.2]
+def test_other_settings_are_another_line():
+    rows = pd.concat([make_rows("a", [1.0]), make_rows("a", [3.0], settings="sampler=ddim")])
+    assert tabulate_rows(rows)["settings"].tolist() == ["", "sampler=ddim"]
 
 
 def test_what_diverged_is_in_no_line():
@@ -72,22 +72,22 @@ def test_what_diverged_is_in_no_line():
 def test_rows_of_all_runs_and_ipc_are_gathered_in_order():
     runs = {
         "dit/ipc50/a/seed0/result_rows.csv": lambda: make_rows("a", [9.0], ipc=50),
-        "dit/ipc10/a-cfg2/seed0/result_rows.csv": lambda: make_rows(
-            "a", [1.0, 2.0], variant="-cfg2"
+        "dit/ipc10/a,guidance_scale=2/seed0/result_rows.csv": lambda: make_rows(
+            "a", [1.0, 2.0], settings="guidance_scale=2"
         ),
         "rows.csv": lambda: make_rows("b", [3.0]),
     }
     rows = gather_rows(runs, {}, "test")
     assert rows["top1_last"].tolist() == [1.0, 2.0, 3.0, 9.0]
-    assert rows["variant"].tolist() == ["-cfg2", "-cfg2", "", ""]
+    assert rows["settings"].tolist() == ["guidance_scale=2", "guidance_scale=2", "", ""]
     assert rows.index.tolist() == [0, 1, 2, 3]
 
 
 def test_earlier_rows_are_added_and_those_of_a_run_replace_them():
     runs = {"r": lambda: make_rows("a", [5.0, 6.0])}
-    # As read from a file: no variant is read as missing.
+    # As read from a file: no words are read as missing.
     before = pd.concat([make_rows("a", [1.0, 2.0, 3.0]), make_rows("b", [4.0])]).assign(
-        variant=math.nan
+        settings=math.nan, configuration=math.nan
     )
     rows = gather_rows(runs, {"mnist_rows.csv": lambda: before}, "test")
     assert rows["method"].tolist() == ["a", "a", "a", "b"]
@@ -154,6 +154,13 @@ def test_trainings_on_another_size_of_image_are_other_trainings():
     assert gathered["image_size"].tolist() == [128.0, 128.0, 224.0, 224.0]
     table = compare_methods(gathered, {}, CONFIG, "test")
     assert table["top1_last_mean"].tolist() == [1.0, 1.0]
+
+
+def test_rows_of_an_older_version_say_that_their_settings_are_not_known():
+    old = make_rows("a", [1.0]).drop(columns=["settings", "configuration"])
+    tables = {"old": lambda: old, "long": lambda: old.assign(variant="-long")}
+    rows = gather_rows({"r": lambda: make_rows("a", [2.0])}, tables, "test")
+    assert sorted(rows["settings"]) == ["", "unknown", "unknown variant=-long"]
 
 
 def test_rows_of_another_split_are_left_out():

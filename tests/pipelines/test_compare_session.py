@@ -25,18 +25,17 @@ def write_run(project, method, ipc, values, backbone="dit", folder=None):
         place.mkdir(parents=True)
         keys = {"ipc": ipc, "method": method, "preset": "smoke", "seed": seed}
         row = {**HEAD, **keys, "backbone": backbone, "top1_last": value, "top1_best": value}
-        variant = (folder or method).removeprefix(method)
-        row |= {"code_version": "1", "training_seed": seed, "variant": variant}
-        pd.DataFrame([row])[[*ROW_COLUMNS, "training_seed", "variant"]].to_csv(
-            place / "result_rows.csv", index=False
-        )
+        settings = (folder or method).removeprefix(method).removeprefix(",")
+        row |= {"code_version": "1", "training_seed": seed}
+        row |= {"settings": settings, "configuration": "c0ffee"}
+        pd.DataFrame([row])[[*ROW_COLUMNS]].to_csv(place / "result_rows.csv", index=False)
 
 
 def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     write_run(project, "mgd3", 10, [60.0, 62.0])
     write_run(project, "mgd3", 50, [80.0])
     write_run(project, "mgd3", 10, [65.0], backbone="latent_diffusion")
-    write_run(project, "theirs", 10, [20.0], folder="theirs-long")
+    write_run(project, "theirs", 10, [20.0], folder="theirs,label=long")
     published = project / "data/01_raw/published"
     published.mkdir(parents=True)
     head = "benchmark,image_size,ipc,method,backbone,network,protocol,top1,std,source\n"
@@ -48,7 +47,7 @@ def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     rows = pd.read_csv(project / "results/mnist_rows.csv")
     assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
     assert sorted(rows["top1_last"]) == [20, 60, 62, 65, 80]
-    assert rows.set_index("method").loc["theirs", "variant"] == "-long"
+    assert rows.set_index("method").loc["theirs", "settings"] == "label=long"
     table = pd.read_csv(project / "results/mnist_table.csv")
     assert table["origin"].tolist() == ["measured"] * 4 + ["reported"]
     markdown = (project / "results/mnist_table.md").read_text()

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from mgd3_kedro.modes import MODE_FINDERS, ModesConfig
+from mgd3_kedro.modes.clusters import flatten, gather_clusters
 from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes_of_classes, measure_modes
-from mgd3_kedro.stages import LoadedTask, Partition
+from mgd3_kedro.stages import Partition, Task
 
 
 def discover(name="kmeans", ipc=3, **latents):
-    batch = {wnid: LoadedTask(({"latents": tensor},), None) for wnid, tensor in latents.items()}
+    batch = {wnid: Task({"latents": {"latents": tensor}}) for wnid, tensor in latents.items()}
     return discover_modes_of_classes(batch, ModesConfig(name, ipc, 0, 2, 8, 50))
 
 
@@ -77,3 +78,19 @@ def test_what_is_summed_up_is_what_is_measured():
     made = discover(n1=torch.randn(9, 1, 2, 2))["n1"]
     partition = Partition(list, "1", count=made.count, metrics=made.metrics)
     assert set(measure_modes({"n1": partition})) == {"modes", *made.metrics}
+
+
+def test_a_mode_finder_is_a_function_and_a_line_in_the_table(monkeypatch):
+    def find_first(latents, config):
+        labels = torch.arange(len(latents)).clamp(max=config.ipc - 1).numpy()
+        return gather_clusters(flatten(latents), labels, config.ipc)
+
+    latents = torch.randn(9, 1, 2, 2)
+    with pytest.raises(ValueError, match="unknown mode finder 'first'"):
+        discover("first", n1=latents)
+    monkeypatch.setitem(MODE_FINDERS, "first", find_first)
+    made = discover("first", n1=latents)["n1"]
+    expected = torch.stack([latents[0], latents[1], latents[2:].mean(0)])
+    torch.testing.assert_close(made.value["modes"], expected)
+    assert made.value["assignment"].tolist() == [0, 1, 2, 2, 2, 2, 2, 2, 2]
+    assert made.metrics["largest_cluster"] == 7

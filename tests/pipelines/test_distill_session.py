@@ -24,10 +24,12 @@ from tiny_project import (
     times_of,
 )
 
+from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import read_images
 from mgd3_kedro.pipeline_registry import register_pipelines
-from mgd3_kedro.records import KNOBS, ROW_COLUMNS
+from mgd3_kedro.records import ROW_COLUMNS
+from mgd3_kedro.settings import CONFIG_LOADER_ARGS
 from mgd3_kedro.tracking import flatten_parameters
 from mgd3_kedro.version import code_version
 
@@ -73,6 +75,8 @@ PROVENANCE = [
     "candidates",
     "candidate_score",
     "nearest_real_file",
+    "environment",
+    "command",
 ]
 EVALUATED = {"result_rows", "training_curves", "class_accuracies", "confusion"}
 LATENTS = "data/02_intermediate/mnist/test/dit/latents"
@@ -144,10 +148,14 @@ def test_the_members_of_the_modes_of_a_class_are_all_its_real_images(finished):
         assert of_class["mode_member_count"].tolist() == counts
 
 
-def test_a_training_is_a_row_of_keys_accuracies_and_knobs(finished):
+def test_a_training_is_a_row_of_keys_accuracies_and_what_it_was_made_with(finished):
     rows = read_table(finished, "result_rows")
     assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
-    assert set(KNOBS) < set(rows)
+    assert rows["settings"].isna().all()
+    assert rows["configuration"].str.fullmatch("[0-9a-f]{12}").all()
+    for library in ("python", "torch", "diffusers", "scikit-learn", "kedro", "device"):
+        assert rows["environment"].str.contains(f"{library}=").all()
+    assert (rows["command"] != "").all()
     assert len(rows) == 2
     keys = dict(zip(ROW_COLUMNS, rows.iloc[0], strict=False))
     assert keys["benchmark"] == "mnist"
@@ -207,14 +215,14 @@ def test_every_figure_is_a_picture_with_something_on_it(name, finished):
 
 @pytest.mark.parametrize("name", ["modes", "members"])
 def test_the_modes_of_the_seed_are_drawn_too(name, finished):
-    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0"
+    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0/modes"
     with Image.open(folder / f"{name}.png") as picture:
         assert min(picture.size) > 200
         assert len(picture.convert("RGB").getcolors(2**24)) > 20
 
 
 def test_the_table_of_modes_has_every_class_with_the_sizes_of_its_clusters(finished):
-    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0"
+    folder = finished / f"data/08_reporting/mnist/test/dit/ipc{IPC}/seed0/modes"
     scores = pd.read_csv(folder / "mode_scores.csv")
     assert scores["wnid"].astype(str).tolist() == DIGITS
     for row in scores.itertuples():
@@ -237,6 +245,8 @@ def test_the_interactive_plane_has_real_and_distilled_samples_of_every_class(fin
 def test_the_run_is_tracked_as_finished_with_every_parameter_and_the_code_version(tracked):
     assert tracked.info.status == "FINISHED"
     assert tracked.data.tags["code_version"] == code_version()
+    assert "scikit-learn=" in tracked.data.tags["environment"]
+    assert tracked.data.tags["command"]
     expected = {
         "ipc": "2",
         "method": "mgd3",
@@ -253,16 +263,14 @@ def test_the_run_is_tracked_as_finished_with_every_parameter_and_the_code_versio
 
 
 def test_no_parameter_of_the_configuration_is_left_out(tracked):
-    files = (REPOSITORY / "conf/base").glob("parameters*.yml")
-    configured = {}
-    for path in files:
-        configured |= yaml.safe_load(path.read_text())
-    assert set(flatten_parameters(configured)) <= set(tracked.data.params)
+    conf = str(REPOSITORY / "conf")
+    configured = ProjectConfigLoader(conf_source=conf, env="base", **CONFIG_LOADER_ARGS)
+    assert set(flatten_parameters(configured["parameters"])) <= set(tracked.data.params)
 
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 23
+    assert len(nodes) == 22
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]
@@ -350,10 +358,9 @@ def test_changing_lambda_makes_other_images_from_the_same_latents_and_modes(copi
     before = [times_of(copied / folder) for folder in (LATENTS, MODES)]
     run(copied, *GENERATION, sampling={"mode_guidance_scale": 0.3})
     assert [times_of(copied / folder) for folder in (LATENTS, MODES)] == before
-    changed = images_of(copied)
+    changed = images_of(copied, "mgd3,mode_guidance_scale=0.3")
     assert changed.keys() == images.keys()
     assert all(changed[name] != images[name] for name in images)
-    run(copied, *GENERATION)
     assert images_of(copied) == images
 
 
@@ -381,7 +388,8 @@ def test_another_seed_makes_other_images_in_a_place_of_their_own(copied):
 def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, copied):
     # One class at a time and many steps, so that there is a middle to be killed in.
     slow = {"diffusion": {"max_batch": 1, "num_inference_steps": 60}}
-    manifest = output(project, "07_model_output") / "images.manifest"
+    words = "mgd3,num_inference_steps=60"
+    manifest = output(project, "07_model_output", words) / "images.manifest"
     # Whatever the working directory, the project is the one it is in.
     process = start_command(project / "data", f"--pipelines={','.join(GENERATION)}", **slow)
     while process.poll() is None and len(list(manifest.glob("*.json"))) < 2:
@@ -399,40 +407,41 @@ def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, 
     assert sum(after[name] == before.get(name) for name in after) >= finished
     assert [one.info.status for one in runs_of(project)] == ["FINISHED", "KILLED"]
     run(copied, *GENERATION, **slow)
-    assert images_of(project) == images_of(copied)
-    assert len(images_of(project)) == 10 * IPC
+    assert images_of(project, words) == images_of(copied, words)
+    assert len(images_of(project, words)) == 10 * IPC
 
 
 @pytest.mark.parametrize("method", ["unguided", "d4m", "random", "kmeans_closest"])
 def test_every_method_makes_its_own_images(method, copied):
-    run(copied, *GENERATION, method=method)
+    run(copied, "generate", method=method)
     images = images_of(copied, method)
     assert images.keys() == images_of(copied).keys()
     assert not set(images.values()) & set(images_of(copied).values())
     rows = read_table(copied, "provenance", method)
-    (newest, *_) = runs_of(copied)
     if method in ("random", "kmeans_closest"):
         assert (rows["coreset"] == method).all()
-        assert np.allclose(rows["distance_to_nearest_real"], 0, atol=1e-2)
         folder = output(copied, "07_model_output", method) / "images"
         for digit in DIGITS:
             real = read_class(int(digit), *TRAIN)
-            kept = rows[rows["wnid"] == digit]["nearest_real"].tolist()
+            column = "nearest_real" if method == "kmeans_closest" else "image_number"
+            kept = rows[rows["wnid"] == digit][column].tolist()
             assert torch.equal(read_images(folder / digit), real[kept])
             assert len(set(kept)) == IPC
     else:
         assert (rows["mode_guidance_scale"] == 0).all()
         start = "noised_modes" if method == "d4m" else "noise"
         assert (rows["initial_latents"] == start).all()
-    assert newest.data.metrics["generate/guided_steps"] == 0
+        (newest, *_) = runs_of(copied)
+        assert newest.data.metrics["generate/guided_steps"] == 0
 
 
 def test_mirrored_images_are_among_those_that_are_kept_where_latents_are_of_either(copied):
     run(copied, *GENERATION, method="kmeans_closest", encoding={"flip": "both"})
-    rows = read_table(copied, "provenance", "kmeans_closest")
+    method = "kmeans_closest,flip=both"
+    rows = read_table(copied, "provenance", method)
     places = rows["nearest_real"]
     assert set(places // 16) == {0, 1}
-    folder = output(copied, "07_model_output", "kmeans_closest") / "images"
+    folder = output(copied, "07_model_output", method) / "images"
     for digit in DIGITS:
         real = read_class(int(digit), *TRAIN)
         kept = places[rows["wnid"] == digit].tolist()
@@ -448,10 +457,11 @@ def test_somebodys_images_are_evaluated_and_compared_with_the_others(copied, tmp
             pixels = np.full((32, 32), 20 * int(digit) + number, dtype=np.uint8)
             Image.fromarray(pixels).save(theirs / digit / f"{number:03}.bmp")
     run(copied, "evaluate", images=str(theirs), method="theirs")
-    rows = read_table(copied, "result_rows", "theirs")
+    folder = output(copied, "08_reporting", "theirs")
+    (rows,) = map(pd.read_csv, folder.glob("hard-smoke,images=theirs~*/result_rows.csv"))
     assert rows["method"].tolist() == ["theirs", "theirs"]
     assert rows["ipc"].tolist() == [IPC, IPC]
-    scores = read_table(copied, "diversity_scores", "theirs")
+    (scores,) = map(pd.read_csv, folder.parent.glob("seed0,images=theirs~*/diversity_scores.csv"))
     assert scores["method"].unique().tolist() == ["theirs"]
     assert len(list(theirs.rglob("*"))) == 10 + 10 * IPC
     run(copied, "compare")
@@ -465,11 +475,16 @@ def test_somebodys_images_are_evaluated_and_compared_with_the_others(copied, tmp
 
 
 def test_methods_are_reported_side_by_side(copied):
-    run(copied, "distill", method="random")
-    run(copied, "report_methods", results="out", figures="drawn", class_name="three")
+    by_latents = {"analysis": {"features": "latents"}}
+    run(copied, "distill", **by_latents)
+    run(copied, "distill", method="random", **by_latents)
+    given = {"results": "out", "figures": "drawn", "class_name": "three"}
+    run(copied, "report_methods", **given, **by_latents)
     scores = pd.read_csv(copied / f"out/mnist_ipc{IPC}_scores.csv", dtype={"wnid": str})
     assert sorted(set(scores["method"])) == ["mgd3", "random"]
-    own = read_table(copied, "diversity_scores", "random").set_index("wnid")["diversity"]
+    folder = output(copied, "08_reporting", "random").with_name("seed0,features=latents")
+    scored = pd.read_csv(folder / "diversity_scores.csv", dtype={"wnid": str})
+    own = scored.set_index("wnid")["diversity"]
     found = scores[scores["method"] == "random"].set_index("wnid")["diversity"]
     assert found.to_dict() == pytest.approx(own.to_dict())
     table = pd.read_csv(copied / f"out/mnist_ipc{IPC}_diversity.csv")
@@ -482,7 +497,8 @@ def test_methods_are_reported_side_by_side(copied):
         "random": (IPC, 2),
     }
     costs = pd.read_csv(copied / f"out/mnist_ipc{IPC}_costs.csv")
-    assert costs.groupby("stage").size().to_dict() == dict.fromkeys((*GENERATION, "train_eval"), 2)
+    stages = {"encode": 1, "discover_modes": 1, "guided_generate": 2, "train_eval": 2}
+    assert costs.groupby("stage").size().to_dict() == stages
     parts = ("trade_off", "plane", "images", "costs")
     assert {f"mnist_ipc{IPC}_{part}.png" for part in parts} <= {
         path.name for path in (copied / "drawn").iterdir()
@@ -494,7 +510,7 @@ def test_holding_out_tunes_on_train_rows_alone(project):
     rows = read_table(project, "provenance", "random", ipc=12, split="holdout")
     folder = output(project, "07_model_output", "random", ipc=12, split="holdout")
     for digit in DIGITS:
-        kept = rows[rows["wnid"] == digit]["nearest_real"]
+        kept = rows[rows["wnid"] == digit]["image_number"]
         # All twelve rows that are not held out, and none of the others.
         assert sorted(kept) == list(range(12))
         images = read_images(folder / "images" / digit)
@@ -503,13 +519,11 @@ def test_holding_out_tunes_on_train_rows_alone(project):
     assert np.array(training["confusion"]).sum() == 10 * 4
     results = read_table(project, "result_rows", "random", ipc=12, split="holdout")
     assert results["method"].tolist() == ["random", "random"]
-    assert results["coreset"].tolist() == ["random", "random"]
-    assert results["mode_guidance_scale"].isna().all()
     assert not (project / LATENTS).exists()
 
 
 def test_the_rows_held_out_in_the_repository_are_train_rows_that_modes_do_not_see():
-    path = REPOSITORY / "conf/mnist/globals.yml"
+    path = REPOSITORY / "conf/mnist/parameters.yml"
     splits = yaml.safe_load(path.read_text())["splits"]
     test = range(*splits["test"]["test"]["rows"])
     train = range(*splits["test"]["train"]["rows"])
@@ -522,9 +536,6 @@ def test_the_rows_held_out_in_the_repository_are_train_rows_that_modes_do_not_se
 
 
 def test_the_notebook_shows_a_finished_run(copied):
-    path = copied / "conf/mnist/globals.yml"
-    shared = yaml.safe_load(path.read_text()) | {"ipc": IPC, "preset": "smoke"}
-    path.write_text(yaml.safe_dump(shared))
     notebook = json.loads((REPOSITORY / "notebooks/look_at_a_distilled_set.ipynb").read_text())
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
     names = {}

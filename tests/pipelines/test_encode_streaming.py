@@ -14,7 +14,7 @@ from mgd3_kedro.pipelines.encode.nodes import (
     encode_images,
 )
 from mgd3_kedro.records import Benchmark, ClassSpec
-from mgd3_kedro.stages import LoadedTask, Partition, Task
+from mgd3_kedro.stages import Partition, Task
 
 SPEC = ClassSpec(0, "n1", 4, "hen")
 
@@ -43,7 +43,7 @@ def encode_as(model_folder, make_autoencoding):
     """Encode images of one class, with what tells which image a latent stands for."""
 
     def encode_with(images, config, spec=SPEC):
-        task = LoadedTask((images, model_folder), asdict(spec))
+        task = Task({"images": images, "prior": model_folder}, asdict(spec))
         made = encode_classes({spec.wnid: task}, Encoding(make_autoencoding(), config))[spec.wnid]
         assert made.count == len(made.value["latents"])
         return made.value

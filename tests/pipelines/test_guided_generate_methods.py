@@ -15,31 +15,35 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from tiny_project import (
     IPC,
+    PRIOR,
     REPOSITORY,
     TRAIN,
     evaluated,
     images_of,
     make_project,
+    merged,
     output,
     run,
     runs_of,
     save_teacher,
-    small,
     times_of,
 )
 
 from mgd3_kedro.backbones import load_autoencoder
-from mgd3_kedro.coresets import CORESETS
+from mgd3_kedro.coresets import pick_by_herding, pick_k_centers, pick_nearest_to_centroids
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset, read_images
 from mgd3_kedro.datasets.model_folder import ModelFolderDataset
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.pipeline_registry import register_pipelines
-from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
+from mgd3_kedro.modes import find_modes
+from mgd3_kedro.pipelines.guided_generate.nodes import (
+    collect_provenance,
+    distill_images,
+    measure_generation,
+)
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import inversion
 from mgd3_kedro.preflight.making import check_method, check_real_images
-from mgd3_kedro.records import KNOBS
 from mgd3_kedro.stages import Partition
 
 CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
@@ -67,50 +71,65 @@ KINDS = {
 }
 DRAWN = KINDS["denoise"] + KINDS["fine_tune"]
 KEPT = KINDS["select"]
+PLACED = [*DRAWN, "kmeans_closest"]
+"""Methods whose images have a place among modes and latents."""
 OPTIMISED = KINDS["match_distribution"] + KINDS["match_gradients"] + KINDS["invert_teacher"]
 TAUGHT = KINDS["cut_crops"] + KINDS["invert_teacher"]
 EVALUATED = [methods[-1] for methods in KINDS.values()]
 """One method of each kind, for what only whole runs show."""
 TEACHING = {"network": "convnet1_bn", "epochs": 1}
-(NODE,) = (
-    node for node in register_pipelines()["guided_generate"].nodes if node.name == "distill_images"
-)
+READ = {
+    **{name: name for name in ("benchmark", "train_images", "latents", "modes", "prior")},
+    **{name: name for name in ("teacher", "checkpoints")},
+    **{name: f"params:{name}" for name in ("method", "methods", "distillation", "device")},
+    **{name: f"params:{name}" for name in ("diffusion", "autoencoder", "sampling")},
+    "found_by": "params:modes",
+    "seen_size": "params:evaluation.image_size",
+}
+"""Argument of what makes images -> catalog entry that it is given, whatever the method."""
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Make a project with a teacher, and networks trained on the images of one method of a kind."""
-    project = make_project(tmp_path_factory.mktemp("made"))
-    run(project, "train_teacher", "encode", "discover_modes", teacher_training=TEACHING)
+    project = quick(make_project(tmp_path_factory.mktemp("made")))
+    run(project, "train_teacher", "encode", "discover_modes")
     for method in EVALUATED:
-        with session_of(project, method=method, trainings={"repeats": 1}) as session:
+        with session_of(project, method=method) as session:
             session.run(pipeline_names=["distill"], tags=["guided_generate", "train_eval"])
+    return project
+
+
+def quick(project):
+    """Have every method of a project take moments."""
+    values = {"methods": SETTINGS, "trainings": {"repeats": 1}, "teacher_training": TEACHING}
+    path = project / "conf/mnist/parameters.yml"
+    path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), values)))
     return project
 
 
 @contextmanager
 def session_of(project, **changes):
     bootstrap_project(project)
-    parameters = small(methods=SETTINGS, **changes)
-    with chdir(project), KedroSession.create(project, runtime_params=parameters) as session:
+    with chdir(project), KedroSession.create(project, runtime_params=changes) as session:
         yield session
 
 
 @pytest.fixture(scope="module")
 def inputs(ran):
-    """Return what the node that makes images is given."""
+    """Return what images are made from, by all methods together."""
     with session_of(ran) as session:
         catalog = session.load_context().catalog
-        return {argument: catalog.load(name) for argument, name in NODE._inputs.items()}
+        return {argument: catalog.load(name) for argument, name in READ.items()}
 
 
 @pytest.fixture(scope="module")
 def make(inputs):
-    """Make images in a folder, with some of what the node is given changed."""
+    """Make images in a folder, with some of what they are made from changed."""
 
     def make_images(folder, method, **changes):
         dataset = ImagePartitionsDataset(filepath=str(folder))
-        dataset.save(NODE.func(**{**inputs, "method": method, **changes}))
+        dataset.save(distill_images(**{**inputs, "method": method, **changes}))
         return dataset.last_save
 
     return make_images
@@ -205,17 +224,21 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(met
     assert rows["image"].tolist() == list(images_of(made, method))
     assert (rows["class_index"].astype(str) == rows["wnid"]).all()
     assert (rows["seed"] == 0).all()
-    assert rows["mode"].between(0, IPC - 1).all()
-    assert rows["nearest_real"].between(0, 15).all()
-    assert np.isfinite(rows[["distance_to_mode", "distance_to_nearest_real"]]).all(axis=None)
+    placed = {"mode", "nearest_real", "distance_to_mode", "distance_to_nearest_real"}
+    assert placed & set(rows) == (placed if method in PLACED else set())
+    if method in PLACED:
+        assert rows["mode"].between(0, IPC - 1).all()
+        assert rows["nearest_real"].between(0, 15).all()
+        assert np.isfinite(rows[["distance_to_mode", "distance_to_nearest_real"]]).all(axis=None)
+    assert ("image_number" in rows) == (method in KEPT)
+    assert {"environment", "command"} <= set(rows)
     settings = (
         settings_of(method) if method not in KINDS["fine_tune"] else {"mode_guidance_scale": 0}
     )
     if method in KINDS["cut_crops"]:
         assert "batch_size" not in rows
         del settings["batch_size"]
-    if settings.pop("reconstructed", None) is False:
-        assert rows["reconstructed"].isna().all()
+    settings.pop("plain", None)
     for name, value in settings.items():
         assert (rows[name] == value).all(), name
     assert "device" not in rows
@@ -238,25 +261,19 @@ def test_data_sets_of_one_fine_tuned_model_count_its_time_each(
 
 
 @pytest.mark.parametrize("method", EVALUATED)
-def test_a_network_trained_on_them_is_a_row_with_the_method_and_its_knobs(method, made):
+def test_a_network_trained_on_them_is_a_row_with_the_method(method, made):
     folder = evaluated(made, "08_reporting", method)
     (row,) = pd.read_csv(folder / "result_rows.csv").to_dict("records")
     assert (row["method"], row["ipc"], row["network"]) == (method, IPC, "convnet1")
     assert 0 <= row["top1_last"] <= 100
-    facts = provenance_of(made, method).iloc[0]
-    told = {knob for knob in KNOBS if not pd.isna(row[knob])}
-    assert told == {knob for knob in KNOBS if not pd.isna(facts.get(knob))}
-    assert all(row[knob] == facts[knob] for knob in told)
-    of_coresets = {"coreset", "features"}
-    assert told & of_coresets == (of_coresets if method in KEPT else set())
-    assert ("mode_guidance_scale" in told) == (method in DRAWN)
 
 
 @pytest.mark.parametrize("method", CONFIGURED)
 def test_losses_are_measured_where_images_are_found_by_updates(method, made):
     metrics = measure_generation(partitions_of(made, method), provenance_of(made, method))
     assert metrics["images"] == 10 * IPC
-    assert metrics["guided_steps"] == (2 if method == "mgd3" else 0)
+    steps = {"mgd3": 2} if method == "mgd3" else dict.fromkeys(DRAWN, 0)
+    assert metrics.get("guided_steps") == steps.get(method)
     losses = {name: metrics[name] for name in ("first_loss", "last_loss") if name in metrics}
     assert len(losses) == (2 if method in OPTIMISED else 0)
     assert all(loss > 0 for loss in losses.values())
@@ -286,7 +303,7 @@ def test_images_that_are_kept_are_real_ones_byte_for_byte(method, made):
     folder = output(made, "07_model_output", method) / "images"
     for digit in DIGITS:
         real = read_class(int(digit), *TRAIN)
-        places = rows[rows["wnid"] == digit]["nearest_real"].tolist()
+        places = rows[rows["wnid"] == digit]["image_number"].tolist()
         assert len(set(places)) == IPC
         assert torch.equal(read_images(folder / digit), real[places])
 
@@ -304,7 +321,7 @@ def test_a_second_run_makes_nothing_again_whatever_networks_are_to_learn_from_it
     folder = output(ran, "07_model_output", "dm") / "images"
     before = times_of(folder)
     learning = {"learning_rate": 0.5, "cutmix": False}
-    run(ran, "guided_generate", method="dm", methods=SETTINGS, evaluation=learning)
+    run(ran, "guided_generate", method="dm", evaluation=learning)
     assert times_of(folder) == before
 
 
@@ -366,10 +383,9 @@ def test_a_teacher_sees_in_images_found_by_it_the_class_they_are_kept_as(
 def test_images_depend_on_those_of_other_classes_if_they_are_found_together(copy_of, make, inputs):
     replaced = {**inputs["train_images"]}
     replaced["7"] = replaced["8"]
-    changed = {name: {**inputs[name], "7": inputs[name]["8"]} for name in ("latents", "modes")}
-    assert make(copy_of("idc1"), "idc1", train_images=replaced, **changed).computed == 10
+    assert make(copy_of("idc1"), "idc1", train_images=replaced).computed == 10
     alone = copy_of("dm")
-    assert make(alone, "dm", train_images=replaced, **changed).computed == 1
+    assert make(alone, "dm", train_images=replaced).computed == 1
     # Random numbers are those of the class: from the same real images it has others.
     images = pixels_in(alone)
     assert not {images["7/0.png"], images["7/1.png"]} & {images["8/0.png"], images["8/1.png"]}
@@ -414,6 +430,15 @@ def test_another_teacher_makes_other_images_of_the_methods_that_ask_one_alone(
     assert bool(changed) == (method in TAUGHT)
 
 
+def pick_as(method, features, found_by):
+    """Pick from a class, (IPC,), as a method does."""
+    if method == "kmeans_closest":
+        modes = find_modes(features[:, :, None, None], found_by).modes
+        return pick_nearest_to_centroids(features, modes)
+    pick = {"herding": pick_by_herding, "k_center": pick_k_centers}[method]
+    return pick(features, IPC)
+
+
 @pytest.mark.parametrize("method", ["herding", "k_center", "kmeans_closest"])
 def test_what_a_teacher_sees_chooses_other_images_than_latents_do(
     method, make, inputs, made, tmp_path
@@ -428,11 +453,11 @@ def test_what_a_teacher_sees_chooses_other_images_than_latents_do(
         real = read_class(int(digit), *TRAIN)
         with torch.no_grad():
             read = teacher.features(as_networks_see(real))
-        places = CORESETS[method](read, IPC, 0)
+        places = pick_as(method, read, inputs["found_by"])
         assert torch.equal(read_images(tmp_path / "images" / digit), real[places])
 
 
-@pytest.mark.parametrize("features", ["latents", "teacher"])
+@pytest.mark.parametrize("features", ["latents", "pixels", "teacher"])
 def test_the_same_images_are_kept_as_the_autoencoder_reconstructs_them(
     features, make, inputs, tmp_path
 ):
@@ -449,7 +474,7 @@ def test_the_same_images_are_kept_as_the_autoencoder_reconstructs_them(
         assert not torch.equal(decoded, images)
         before, after = (kept[which][digit].rows for which in (False, True))
         assert [row["reconstructed"] for row in after] == [True] * IPC
-        assert before == tuple({**row, "reconstructed": None} for row in after)
+        assert before == tuple({**row, "reconstructed": False} for row in after)
 
 
 def losses_of(folder, inputs, teacher):
@@ -521,13 +546,23 @@ def test_a_method_without_its_teacher_is_refused_before_any_work(made, tmp_path)
     assert (times_of(made / "data"), len(runs_of(made))) == before
 
 
+@pytest.mark.parametrize("method", ["random", *OPTIMISED[:1]])
+def test_a_whole_run_of_a_method_without_latents_does_without_a_model(method, project):
+    shutil.rmtree(project / PRIOR)
+    run(quick(project), "distill", method=method)
+    assert len(images_of(project, method)) == 10 * IPC
+    assert not (project / "data/04_feature").exists()
+    costs = pd.read_csv(output(project, "08_reporting", method) / "stage_costs.csv")
+    assert costs["stage"].tolist() == ["guided_generate"]
+
+
 @pytest.fixture
 def check(inputs):
     """Check a method before the run, with a teacher and settings of its own."""
 
     def check_with(method, teacher=inputs["teacher"], prior=inputs["prior"], **settings):
         methods = {**inputs["methods"], method: {**inputs["methods"][method], **settings}}
-        read = {name: inputs[argument] for argument, name in NODE._inputs.items()}
+        read = {name: inputs[argument] for argument, name in READ.items()}
         changes = {"params:method": method, "params:methods": methods}
         changes |= {"teacher": teacher, "prior": prior}
         seen = {**read, "params:ipc": IPC, **changes, "train_images": inputs["train_images"]}
@@ -552,7 +587,8 @@ def test_a_model_that_cannot_be_fine_tuned_is_refused_before_the_run(method, che
         check(method, prior=Partition(lambda: model, ""))
 
 
-ASKING = [*((method, {}) for method in TAUGHT), *((m, {"features": "teacher"}) for m in KEPT)]
+COMPARING = [method for method in KEPT if method != "random"]
+ASKING = [*((method, {}) for method in TAUGHT), *((m, {"features": "teacher"}) for m in COMPARING)]
 
 
 @pytest.mark.parametrize(("method", "settings"), ASKING)
@@ -587,6 +623,6 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
     transformers.ResNetForImageClassification(config).save_pretrained(tmp_path)
     teacher = teacher_in(tmp_path)
     check("sre2l", teacher)
-    message = r"expected a teacher made by train_teacher, .* take features=latents with this one"
+    message = r"expected a teacher made by train_teacher, .* take features=pixels with this one"
     with pytest.raises(ValueError, match=message):
         check("herding", teacher, features="teacher")

@@ -16,7 +16,12 @@ from mgd3_kedro.evaluation import build_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import Published, Selected
 from mgd3_kedro.fingerprint import plain_text
-from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, measure_generation
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.guided_generate.nodes import (
+    collect_provenance,
+    measure_generation,
+    tabulate_cost,
+)
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     DistillationConfig,
@@ -24,12 +29,13 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     build_settings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES, plan_method
-from mgd3_kedro.pipelines.guided_generate.procedures.selection import FEATURES, Selection
+from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
+from mgd3_kedro.pipelines.guided_generate.procedures.selection import Selection
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher
 from mgd3_kedro.pipelines.guided_generate.provenance import (
     Origin,
     describe_images,
-    nearest_modes,
+    place_images,
 )
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, is_neutral
@@ -40,7 +46,13 @@ OF = {
     for procedure in PROCEDURES
 }
 TAUGHT = {"rded", "sre2l", "herding_taught"}
-WITH_TAUGHT = {**METHODS, "herding_taught": {**METHODS["herding"], "features": "teacher"}}
+WITH_TAUGHT = {
+    **METHODS,
+    "herding_taught": {**METHODS["herding"], "features": "teacher"},
+    "herding_decoded": {**METHODS["herding"], "reconstructed": True},
+    "kmeans_of_pixels": {**METHODS["kmeans_closest"], "features": "pixels"},
+}
+FOUND_BY = ModesConfig("kmeans", 10, 0, 10, 8, 50)
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def make_common(make_classes, make_diffusion, make_autoencoding):
             "autoencoder": make_autoencoding(),
             "sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 25, None),
             "distillation": DistillationConfig(10, 0),
-            "mode_finder": "kmeans",
+            "modes": FOUND_BY,
             "device": "cpu",
             "checkpoints": "",
         }
@@ -84,7 +96,8 @@ def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, 
     common = make_common()
     own = {name: value for name, value in METHODS[method].items() if name != "procedure"}
     plan = plan_method(method, METHODS, common)
-    assert plan.settings.sampling == replace(common.sampling, **own)
+    sampling = common.sampling.plain() if own.pop("plain", False) else common.sampling
+    assert plan.settings.sampling == replace(sampling, **own)
     assert plan.settings.diffusion == common.diffusion
 
 
@@ -155,11 +168,12 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
     ("method", "changes", "message"),
     [
         ("mgd3", {"mode_guidance_scale": -1}, "mode_guidance_scale: expected a number in"),
+        ("unguided", {"plain": "yes"}, "plain: expected true or false, got 'yes'"),
         ("random", {"coreset": "randm"}, "unknown coreset 'randm': .* did you mean 'random'"),
         (
             "herding",
-            {"features": "pixels"},
-            "unknown features 'pixels': expected one of latents, t",
+            {"features": "pixel"},
+            "unknown features 'pixel': expected one of latents, pixels, teacher",
         ),
         ("random", {"reconstructed": "yes"}, "reconstructed: expected true or false, got 'yes'"),
         ("rded", {"crop_min_scale": 0}, r"crop_min_scale: expected a number in \(0, 1\], got 0"),
@@ -200,7 +214,6 @@ def test_as_few_candidates_as_there_are_crops_are_enough(make_common):
     assert plan_method("rded", methods, make_common()).settings.config.candidates == 40
 
 
-SELECTED = {name for name, method in WITH_TAUGHT.items() if method["procedure"] == "select"}
 DRAWN = {*OF["denoise"], *OF["fine_tune"]}
 
 
@@ -212,8 +225,10 @@ DRAWN = {*OF["denoise"], *OF["fine_tune"]}
         ({"teacher_size": 112}, TAUGHT),
         ({"distillation": DistillationConfig(10, 1)}, set(WITH_TAUGHT)),
         ({"distillation": DistillationConfig(9, 0)}, set(WITH_TAUGHT)),
-        ({"image_size": 128}, set(WITH_TAUGHT) - SELECTED),
-        ({"mode_finder": "random"}, DRAWN),
+        # Elsewhere it is that of the real images or of what the teacher sees.
+        ({"image_size": 128}, DRAWN | {"herding_decoded"}),
+        ({"modes": replace(FOUND_BY, mode_finder="random")}, DRAWN | {"kmeans_of_pixels"}),
+        ({"modes": replace(FOUND_BY, n_init=3)}, {"kmeans_of_pixels"}),
         ({"sampling": SamplingConfig("noise", 0.6, 0.1, "constant", 25, None)}, DRAWN),
     ],
     ids=[
@@ -224,6 +239,7 @@ DRAWN = {*OF["denoise"], *OF["fine_tune"]}
         "ipc",
         "image_size",
         "mode_finder",
+        "n_init",
         "sampling",
     ],
 )
@@ -247,18 +263,30 @@ def test_images_depend_on_all_classes_if_a_model_tells_them_apart(make_common, m
 
 
 def test_settings_are_those_configured_and_those_given():
-    given = {"distillation": 2, "schooling": None, "decoding": 3}
+    given = {"distillation": 2, "found_by": 4, "schooling": None, "decoding": 3}
     settings = build_settings(Selection, {"config": 1}, **given)
-    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, None, 3]
+    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, 4, None, 3]
 
 
-def test_every_kind_of_features_says_whether_it_asks_a_teacher(make_common):
-    for name, kind in FEATURES.items():
-        for reconstructed in (False, True):
-            mine = {"coreset": "random", "features": name, "reconstructed": reconstructed}
-            plan = plan_method("mine", {"mine": {"procedure": "select", **mine}}, make_common())
-            assert ("teacher" in plan.needs) == kind.taught == (plan.settings.schooling is not None)
-            assert ("prior" in plan.needs) == reconstructed
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("reconstructed", [False, True])
+def test_a_selection_is_made_from_what_its_features_are_of(features, reconstructed, make_common):
+    mine = {"coreset": "herding", "features": features, "reconstructed": reconstructed}
+    plan = plan_method("mine", {"mine": {"procedure": "select", **mine}}, make_common())
+    assert ("teacher" in plan.needs) == (features == "teacher") == bool(plan.settings.schooling)
+    assert ("latents" in plan.needs) == (features == "latents" or reconstructed)
+    assert ("prior" in plan.needs) == reconstructed == bool(plan.settings.decoding)
+    assert "images" in plan.needs
+    assert "modes" not in plan.needs
+
+
+def test_what_a_method_has_no_use_for_may_be_missing(make_common):
+    missing = ("diffusion", "autoencoder", "sampling", "modes", "checkpoints")
+    plan = plan_method("dm", METHODS, make_common(**dict.fromkeys(missing)))
+    assert plan.needs == ("images",)
+    assert plan.least_images == 10
+    with pytest.raises(ValueError, match=r"^methods\.dm: device: expected a value, .* got none"):
+        plan_method("dm", METHODS, make_common(device=None))
 
 
 def make_teacher(network, indices, size=16):
@@ -311,28 +339,20 @@ def test_a_teacher_that_does_not_tell_features_is_refused(images):
     published = Published(transformers.ResNetForImageClassification(config))
     teacher = make_teacher(published, [0, 2])
     assert teacher.cross_entropy(images / 255, 1).shape == (5,)
-    with pytest.raises(ValueError, match=r"made by train_teacher, .* take features=latents"):
+    with pytest.raises(ValueError, match=r"made by train_teacher, .* take features=pixels"):
         teacher.features(images)
-
-
-def test_an_image_that_was_made_for_no_mode_has_the_nearest():
-    modes, latents = torch.randn(4, 2, 3, 3), torch.randn(6, 2, 3, 3)
-    differences = (latents[:, None] - modes[None]).double().numpy()
-    expected = np.square(differences).sum((2, 3, 4)).argmin(1)
-    assert nearest_modes(latents, {"modes": modes}).tolist() == expected.tolist()
-    assert len(set(expected.tolist())) > 1
 
 
 def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_classes):
     (spec,) = make_classes([7])
     real = torch.zeros(4, 1, 2, 2)
     real[1], real[2], real[3] = 1, 2, 3
-    found = {"modes": torch.stack([real[0], real[3]]), "assignment": torch.tensor([0, 0, 1, -1])}
-    origin = Origin(spec, 5, torch.tensor([1, 0]), 2, {"coreset": "random"})
-    rows = describe_images(origin, real[[2, 1]] + 0.25, real, found)
+    found = {"modes": torch.stack([real[3], real[0]]), "assignment": torch.tensor([1, 1, 0, -1])}
+    origin = Origin(spec, DistillationConfig(2, 5), {"coreset": "random"})
+    rows = describe_images(origin, place_images(real[[2, 1]] + 0.25, real, found))
     expected = [
-        {"image": "n00000007/0.png", "mode": 1, "mode_members": "2", "nearest_real": 2},
-        {"image": "n00000007/1.png", "mode": 0, "mode_members": "0 1", "nearest_real": 1},
+        {"image": "n00000007/0.png", "mode": 0, "mode_members": "2", "nearest_real": 2},
+        {"image": "n00000007/1.png", "mode": 1, "mode_members": "0 1", "nearest_real": 1},
     ]
     # Four dimensions, each off by the same: twice that is the distance.
     for row, values, off in zip(rows, expected, (0.75, 1.25), strict=True):
@@ -343,13 +363,12 @@ def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_cla
         assert (row["seed"], row["ipc"], row["coreset"], row["class_index"]) == (5, 2, "random", 7)
 
 
-def test_a_copy_of_a_real_image_is_at_no_distance_from_it(make_classes):
-    (spec,) = make_classes([7])
+def test_a_copy_of_a_real_image_is_at_no_distance_from_it():
     real = torch.randn(60, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     found = {"modes": real[:30], "assignment": torch.arange(60)}
-    rows = describe_images(Origin(spec, 0, torch.arange(30), 30, {}), real[:30], real, found)
-    assert [row["nearest_real"] for row in rows] == list(range(30))
-    assert {row["distance_to_nearest_real"] for row in rows} == {0.0}
+    facts = place_images(real[:30], real, found)
+    assert [fact["nearest_real"] for fact in facts] == list(range(30))
+    assert {fact["distance_to_nearest_real"] for fact in facts} == {0.0}
 
 
 def of_classes(*metrics):
@@ -373,6 +392,36 @@ def test_the_nearest_real_image_is_named_by_its_file(files, nearest, named):
     real = Partition(dict, "1", rows=[{"file": file} for file in files])
     rows = collect_provenance({"n1": made}, {"n1": real})
     assert rows["nearest_real_file"].tolist() == named
+    assert "image_file" not in rows
+
+
+def test_rows_name_what_made_them_and_the_file_of_what_was_kept():
+    made = {
+        wnid: Partition(
+            dict, "0", rows=[{"image_number": 1}], environment=f"torch={wnid}", command="kedro run"
+        )
+        for wnid in ("n1", "n2")
+    }
+    real = Partition(dict, "1", rows=[{"file": "a.png"}, {"file": "b.png"}])
+    assert collect_provenance(made, {"n1": real, "n2": real}).to_dict("records") == [
+        {
+            "image_number": 1,
+            "image_file": "b.png",
+            "environment": f"torch={wnid}",
+            "command": "kedro run",
+        }
+        for wnid in ("n1", "n2")
+    ]
+    assert collect_provenance(made)["image_file"].isna().all()
+
+
+def test_only_stages_that_a_method_needs_are_counted_for_it():
+    made, *earlier = ({"n1": Partition(dict, "0", seconds=seconds)} for seconds in (4.0, 1.0, 2.0))
+    alone = tabulate_cost(made, "dm", 3).to_dict("records")
+    assert alone == [{"method": "dm", "seed": 3, "stage": "guided_generate", "seconds": 4.0}]
+    costs = tabulate_cost(made, "mgd3", 3, *earlier)
+    assert costs["stage"].tolist() == ["encode", "discover_modes", "guided_generate"]
+    assert costs["seconds"].tolist() == [1.0, 2.0, 4.0]
 
 
 def test_losses_are_means_over_the_classes_where_there_are_any():
@@ -389,6 +438,12 @@ def test_losses_are_means_over_the_classes_where_there_are_any():
     losses = ({"first_loss": 8.0, "last_loss": 1.0}, {"first_loss": 4.0, "last_loss": 2.0})
     optimised = measure_generation(of_classes(*losses), pd.DataFrame(places))
     assert optimised == {**measured, "first_loss": 6.0, "last_loss": 1.5}
+
+
+def test_images_without_latents_are_at_no_measured_distance_and_none_guided():
+    made = {"n1": Partition(dict, "0", 4, 2.0)}
+    expected = {"images": 4, "images_per_second": 2.0}
+    assert measure_generation(made, pd.DataFrame({"image": ["a"]})) == expected
 
 
 def test_what_only_changes_speed_is_no_part_of_an_identity(make_common):

@@ -21,18 +21,18 @@ BIRDS = Benchmark("birds", 8, tuple(ClassSpec(i, f"n{i}", i, f"bird {i}") for i 
 METHODS = {"mgd3": {}, "random": {}, "dm": {}}
 
 
-def samples(method, seed, diversity, representativeness, variant=None):
+def samples(method, seed, diversity, representativeness, **further):
     """Return the scores of two images in each of two classes."""
     rows = [
         {
             "method": method,
-            "variant": variant,
             "seed": seed,
             "wnid": wnid,
             "class_name": f"bird {wnid}",
             "image": image,
             "diversity": diversity + wnid + image,
             "representativeness": representativeness - image,
+            **further,
         }
         for wnid in (0, 1)
         for image in (0, 1)
@@ -45,14 +45,13 @@ def runs(*tables):
 
 
 SCORED = runs(
-    samples("mgd3", 0, 4.0, 3.0),
-    samples("mgd3", 1, 6.0, 5.0),
-    samples("random", 0, 0.0, 9.0),
-    samples("mgd3", 0, 90.0, 90.0, "-slow"),
+    samples("mgd3", 0, 4.0, 3.0, features="latents"),
+    samples("mgd3", 1, 6.0, 5.0, features="latents"),
+    samples("random", 0, 0.0, 9.0, features="latents"),
 )
 
 
-def test_scores_are_means_over_images_and_seeds_and_variants_take_no_part():
+def test_scores_are_means_over_images_and_seeds():
     table = score_methods(SCORED).set_index(["method", "wnid"])
     assert table["images"].to_dict() == {
         ("mgd3", 0): 4,
@@ -69,10 +68,34 @@ def test_scores_are_means_over_images_and_seeds_and_variants_take_no_part():
     assert table.loc[("mgd3", 0), "representativeness_normalised"] == pytest.approx(5.5 / 7)
 
 
-@pytest.mark.parametrize("given", [{}, runs(samples("mgd3", 0, 1.0, 1.0, "-slow"))])
-def test_without_a_run_there_is_nothing_to_score(given):
+def test_without_a_run_there_is_nothing_to_score():
     with pytest.raises(ValueError, match="expected runs of at least one method, found none; run"):
-        score_methods(given)
+        score_methods({})
+
+
+@pytest.mark.parametrize("theirs", [{}, {"features": "latents"}, {"features": None}])
+def test_scores_in_different_spaces_are_not_normalised_together(theirs):
+    mixed = runs(
+        samples("mgd3", 0, 4.0, 3.0, **theirs),
+        samples("dm", 0, 4.0, 3.0, features="pixels"),
+        samples("random", 0, 0.0, 9.0, features="latents"),
+    )
+    message = "got mgd3, random by latents and dm by pixels; .*--params analysis.features=latents"
+    with pytest.raises(ValueError, match=message) as refused:
+        score_methods(mixed)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("features", [[{}, {}], [{}, {"features": "latents"}]])
+def test_scores_that_do_not_say_their_space_are_of_latents(features):
+    first, second = features
+    given = runs(samples("mgd3", 0, 4.0, 3.0, **first), samples("dm", 0, 1.0, 3.0, **second))
+    assert set(score_methods(given)["method"]) == {"mgd3", "dm"}
+
+
+def test_scores_of_pixels_alone_compare():
+    given = [samples(method, 0, 4.0, 3.0, features="pixels") for method in ("mgd3", "dm")]
+    assert set(score_methods(runs(*given))["method"]) == {"mgd3", "dm"}
 
 
 def test_tables_have_classes_as_lines_and_methods_as_columns():
@@ -106,7 +129,7 @@ def folder(value, size):
 
 
 def test_a_row_of_images_per_configured_method_all_of_one_size():
-    images = {"random": folder(60, 16), "mgd3": folder(120, 8), "mgd3-slow": folder(200, 8)}
+    images = {"random": folder(60, 16), "mgd3": folder(120, 8), "theirs": folder(200, 8)}
     sheet = np.asarray(draw_method_images(BIRDS, images, METHODS))
     shown = [value for value in range(256) if (sheet == value).all(axis=2).sum() >= 64]
     assert {60, 61, 120, 121} <= set(shown)
@@ -117,12 +140,12 @@ def test_a_row_of_images_per_configured_method_all_of_one_size():
 
 def test_methods_that_have_no_images_are_refused():
     with pytest.raises(ValueError, match="expected images of at least one method, found none"):
-        draw_method_images(BIRDS, {"mgd3-slow": folder(1, 8)}, METHODS)
+        draw_method_images(BIRDS, {"theirs": folder(1, 8)}, METHODS)
 
 
-def stages(method, seed, seconds, variant=None):
+def stages(method, seed, seconds):
     names = ("encode", "discover_modes", "guided_generate")
-    run = {"method": method, "variant": variant, "seed": seed}
+    run = {"method": method, "seed": seed}
     rows = [{**run, "stage": s, "seconds": seconds + i} for i, s in enumerate(names)]
     return pd.DataFrame(rows)
 
@@ -135,11 +158,11 @@ def training(
     protocol="hard",
     outcome=FINISHED,
     network="convnet3",
-    variant="",
 ):
     about = {"method": method, "protocol": protocol, "preset": preset, "outcome": outcome}
-    about |= {"network": network, "variant": variant}
-    return pd.DataFrame([{**about, "top1_last": 1.0, "top1_best": 2.0, "seconds": seconds}])
+    return pd.DataFrame(
+        [{**about, "network": network, "top1_last": 1.0, "top1_best": 2.0, "seconds": seconds}]
+    )
 
 
 def test_costs_are_medians_over_seeds_and_a_training_is_the_last_stage():
@@ -147,7 +170,6 @@ def test_costs_are_medians_over_seeds_and_a_training_is_the_last_stage():
         stages("mgd3", 0, 1.0),
         stages("mgd3", 1, 2.0),
         stages("mgd3", 2, 600.0),
-        stages("mgd3", 0, 99.0, "-slow"),
     )
     trained = runs(
         training("mgd3", 10.0),
@@ -157,7 +179,6 @@ def test_costs_are_medians_over_seeds_and_a_training_is_the_last_stage():
         training("mgd3", 1000.0, protocol="soft"),
         training("mgd3", 1000.0, outcome="diverged by epoch 1"),
         training("mgd3", 1000.0, network="resnet18"),
-        training("mgd3", 1000.0, variant="-slow"),
         training("theirs", 5.0),
     )
     costs = tabulate_costs(made, trained, CONFIG, ["convnet3", "resnet18"])

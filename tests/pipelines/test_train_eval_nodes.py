@@ -20,7 +20,7 @@ from mgd3_kedro.pipelines.train_eval.results import (
     measure_accuracy,
 )
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark, ClassSpec
-from mgd3_kedro.stages import LoadedTask, Partition
+from mgd3_kedro.stages import Partition, Task
 
 WNIDS = ("n1", "n2")
 BIRDS = Benchmark("birds", 16, tuple(ClassSpec(i, w, i, f"bird {w}") for i, w in enumerate(WNIDS)))
@@ -40,7 +40,7 @@ CONFIG = EvaluationConfig(
     threads=1,
     **dict.fromkeys(UNSET),
 )
-TRAININGS = TrainingsConfig(["convnet1"], 2, 0)
+TRAININGS = TrainingsConfig(0, ["convnet1"], 2)
 
 
 def draw(count, size, seed):
@@ -65,25 +65,20 @@ def fitted_tests():
 TEACHER = Partition(lambda: None, "teacher-1", 0, configuration="teacher-1")
 
 
-def plan_trainings(
-    tmp_path, config=CONFIG, trainings=TRAININGS, *, labels=None, seed=0, images=None
-):
-    images, given = images or partitions(4), (TEACHER, labels or {}, tmp_path)
+def plan_trainings(tmp_path, config=CONFIG, trainings=TRAININGS, *, seed=0, images=None, **taught):
+    images = images or partitions(4)
     return train_networks(
-        BIRDS, images, fitted_tests(), *given, config, trainings, "ours", "dit", seed, "-b", "test"
+        BIRDS, images, fitted_tests(), tmp_path, config, trainings, seed, **taught
     )
 
 
-def loaded(stage):
-    return {
-        name: LoadedTask(tuple(partition.load() for partition in task.inputs), task.about)
-        for name, task in stage.tasks.items()
-    }
+def collect(values):
+    run = ("flip=both sampler=ddim", CONFIG, "ours", "dit", "test", 7)
+    return collect_rows(BIRDS, partitions(4), kept(values), *run)
 
 
 def run_stage(stage, *names):
-    tasks = loaded(stage)
-    chosen = {name: tasks[name] for name in names or tasks}
+    chosen = {name: stage.tasks[name].loaded() for name in names or stage.tasks}
     return {name: made.value for name, made in stage.function(chosen, stage.settings).items()}
 
 
@@ -123,7 +118,7 @@ def test_networks_cannot_see_more_pixels_than_there_are():
 
 def test_test_images_are_kept_at_the_side_that_networks_see():
     images = draw(5, 12, 0)
-    tasks = {"n1": LoadedTask((images,), None), "n2": LoadedTask((images[:2],), None)}
+    tasks = {"n1": Task({"images": images}), "n2": Task({"images": images[:2]})}
     made = fit_classes(tasks, Fit(12, 8))
     assert {wnid: one.count for wnid, one in made.items()} == {"n1": 5, "n2": 2}
     assert torch.equal(made["n1"].value["images"], images[:, :, 2:10, 2:10])
@@ -139,40 +134,21 @@ def test_training_images_are_fitted_as_test_images_are_unless_crops_come_from_th
     assert soft.labels.tolist() == hard.labels.tolist() == [0, 0, 1, 1, 1]
 
 
-def test_networks_are_a_list_or_a_text_with_semicolons():
-    assert TrainingsConfig(["vit", "convnet1"], 1, 0).networks == ["vit", "convnet1"]
-    listed = ["vit", "convnet1", "alexnet"]
-    assert TrainingsConfig(["vit; convnet1;alexnet"], 1, 0).networks == listed
+def test_networks_are_a_list_of_known_names():
+    assert TrainingsConfig(0, ["vit", "convnet1"], 1).networks == ["vit", "convnet1"]
     for wrong in ("vit", []):
         with pytest.raises(ValueError, match="networks: expected a list of names, got"):
-            TrainingsConfig(wrong, 1, 0)
+            TrainingsConfig(0, wrong, 1)
     with pytest.raises(ValueError, match="unknown network 'lenet'"):
-        TrainingsConfig(["vit; lenet"], 1, 0)
+        TrainingsConfig(0, ["vit", "lenet"], 1)
 
 
 def test_a_training_is_named_after_its_network_and_a_seed_that_no_other_has(tmp_path):
-    trainings = TrainingsConfig(["convnet1", "convnet2"], 3, 0)
+    trainings = TrainingsConfig(0, ["convnet1", "convnet2"], 3)
     names = [*plan_trainings(tmp_path, trainings=trainings).tasks]
     more = [*plan_trainings(tmp_path, trainings=trainings, seed=1).tasks]
     assert names == [f"convnet{depth}-{seed}" for depth in (1, 2) for seed in (0, 1, 2)]
     assert more == [f"convnet{depth}-{seed}" for depth in (1, 2) for seed in (3, 4, 5)]
-
-
-def test_rows_tell_settings_apart_but_not_seeds(tmp_path):
-    def of(config=CONFIG, **changes):
-        stage = plan_trainings(tmp_path, config, **changes)
-        (found,) = {task.about.row["configuration"] for task in stage.tasks.values()}
-        return found
-
-    others = [
-        of(replace(CONFIG, learning_rate=0.5)),
-        of(replace(CONFIG, precision="bf16")),
-        of(replace(CONFIG, protocol="soft", batch_size=4)),
-        of(images={w: replace(p, configuration="other") for w, p in partitions(4).items()}),
-    ]
-    assert of() == of(seed=1) == of(replace(CONFIG, device="cuda", validations=9))
-    assert len({of(), *others}) == 5
-    assert of(images={w: replace(p, configuration="") for w, p in partitions(4).items()}) == ""
 
 
 @pytest.mark.parametrize(
@@ -188,18 +164,21 @@ def test_a_training_depends_on_what_its_labels_come_from(
 ):
     config = replace(CONFIG, protocol=protocol, batch_size=4)
     labels = {name: Partition(dict, name) for name in ("first", "second")}
-    stage = plan_trainings(tmp_path, config, labels=labels, seed=2)
+    given = {"soft": {"teacher": TEACHER}, "soft_stored": {"soft_labels": labels}}
+    stage = plan_trainings(tmp_path, config, seed=2, **given.get(protocol, {}))
     tasks = list(stage.tasks.values())
     assert [task.about.batch_seed for task in tasks] == batch_seeds
     for task in tasks:
         assert task.about.taught_by == taught_by
-        assert tuple(one.fingerprint for one in task.inputs[4:]) == taught_by
+        read = {"images", "test_images"}
+        found = [one.fingerprint for name, one in task.partitions if name not in read]
+        assert tuple(found) == taught_by
 
 
 @pytest.mark.parametrize("epochs", [1, 9, 10, 11, 300])
 def test_stored_labels_cover_every_epoch_once_in_at_most_ten_parts(epochs):
     config = replace(CONFIG, protocol="soft_stored", batch_size=4, epochs=epochs)
-    stage = label_images(BIRDS, partitions(4), TEACHER, config, TRAININGS, 6)
+    stage = label_images(BIRDS, partitions(4), TEACHER, config, ["convnet1"], 6)
     lessons = [task.about for task in stage.tasks.values()]
     covered = [e for one in lessons for e in range(one.epochs[0], one.epochs[1] + 1)]
     assert covered == list(range(1, epochs + 1))
@@ -208,16 +187,10 @@ def test_stored_labels_cover_every_epoch_once_in_at_most_ten_parts(epochs):
     assert sorted(stage.tasks) == list(stage.tasks)
 
 
-@pytest.mark.parametrize("protocol", ["hard", "glad", "soft"])
-def test_no_labels_are_stored_for_other_protocols(protocol):
-    config = replace(CONFIG, protocol=protocol, batch_size=4)
-    assert not label_images(BIRDS, partitions(4), TEACHER, config, TRAININGS, 6).tasks
-
-
 def test_stored_labels_stay_valid_when_no_batch_changes():
     def settings(**changes):
         config = replace(CONFIG, protocol="soft_stored", batch_size=4, **changes)
-        return label_images(BIRDS, partitions(4), TEACHER, config, TRAININGS, 6).settings
+        return label_images(BIRDS, partitions(4), TEACHER, config, ["convnet1"], 6).settings
 
     same = {"learning_rate": 0.5, "weight_decay": 0.5, "momentum": 0.5, "temperature": 9.0}
     for name, value in same.items():
@@ -225,7 +198,7 @@ def test_stored_labels_stay_valid_when_no_batch_changes():
     others = {"flip_probability": 0.1, "crop_min_scale": 0.9, "cutmix": False, "factor": 2}
     for name, value in {**others, "batch_size": 3, "image_size": 8, "precision": "bf16"}.items():
         changed = replace(CONFIG, protocol="soft_stored", **{"batch_size": 4, name: value})
-        stage = label_images(BIRDS, partitions(4), TEACHER, changed, TRAININGS, 6)
+        stage = label_images(BIRDS, partitions(4), TEACHER, changed, ["convnet1"], 6)
         assert stage.settings != settings()
 
 
@@ -246,12 +219,12 @@ def mixed(tmp_path, monkeypatch):
     """Return what was made of trainings, one of which diverges."""
     monkeypatch.setitem(NETWORKS, "constant", lambda num_classes, size: Constant(num_classes))
     config = replace(CONFIG, learning_rate=1e30, weight_decay=0.0, epochs=12)
-    trainings = TrainingsConfig(["convnet1", "constant"], 1, 0)
+    trainings = TrainingsConfig(0, ["convnet1", "constant"], 1)
     return run_stage(plan_trainings(tmp_path, config, trainings))
 
 
 def test_a_training_that_diverged_is_a_row_and_the_others_finish(mixed):
-    lost, fine = (mixed[name]["row"] for name in ("convnet1-0", "constant-0"))
+    lost, fine = (mixed[name]["measured"] for name in ("convnet1-0", "constant-0"))
     assert lost["outcome"].startswith("diverged: convnet1: expected a finite loss, got ")
     assert math.isnan(lost["top1_last"])
     assert math.isnan(lost["top1_best"])
@@ -263,7 +236,7 @@ def test_a_training_that_diverged_is_a_row_and_the_others_finish(mixed):
 
 
 def test_accuracies_are_refused_if_one_is_missing_and_the_row_says_which(mixed):
-    rows, curves, classes = collect_rows(BIRDS, kept(mixed))
+    rows, curves, classes = collect(mixed)
     assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
     assert rows["top1_last"].isna().tolist() == [True, False]
     assert curves["training"].tolist() == ["constant-0"] * 6
@@ -281,7 +254,12 @@ def test_nothing_is_drawn_if_no_training_finished(mixed):
 
 def test_rows_curves_and_classes_are_those_of_the_trainings(tmp_path):
     values = run_stage(plan_trainings(tmp_path))
-    rows, curves, classes = collect_rows(BIRDS, kept(values))
+    rows, curves, classes = collect(values)
+    assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS
+    told = {"method": "ours", "backbone": "dit", "split": "test", "seed": 7}
+    told |= {"settings": "flip=both sampler=ddim", "environment": "", "command": ""}
+    for name, value in told.items():
+        assert (rows[name] == value).all()
     assert rows["network"].tolist() == ["convnet1", "convnet1"]
     assert rows["training_seed"].tolist() == [0, 1]
     assert (rows["preset"] == "3 epochs").all()
@@ -365,7 +343,7 @@ def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(interrupt, tmp
     assert saved == [2, 3]
     assert not list(tmp_path.glob("*.ckpt"))
     for value in (found, expected):
-        assert value["row"].pop("seconds") > 0
+        assert value["measured"].pop("seconds") > 0
     assert found == expected
 
 
@@ -374,7 +352,7 @@ def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(interrupt, tmp
     [
         {"config": replace(CONFIG, learning_rate=0.02)},
         {"seed": 1},
-        {"trainings": TrainingsConfig(["convnet1"], 2, 0)},
+        {"trainings": TrainingsConfig(0, ["convnet1"], 2)},
     ],
     ids=["config", "seed", "none"],
 )
@@ -389,7 +367,7 @@ def test_only_the_same_training_goes_on(change, interrupt, tmp_path):
     assert saved == ([2, 3] if "trainings" in change else [1, 2, 3])
 
 
-def test_weights_of_images_are_written_into_the_row_and_change_the_training(tmp_path):
+def test_weights_of_images_change_the_training_and_what_is_told_of_it(tmp_path):
     rows = [({"mode": 0, "mode_member_count": 1}, {"mode": 1, "mode_member_count": 9})] * 2
     images = {
         wnid: replace(partition, rows=of)
@@ -397,14 +375,13 @@ def test_weights_of_images_are_written_into_the_row_and_change_the_training(tmp_
     }
     found = {}
     for exponent in (0, 1):
-        trainings = TrainingsConfig(["convnet1"], 1, exponent)
+        trainings = TrainingsConfig(exponent, ["convnet1"], 1)
         stage = plan_trainings(tmp_path / str(exponent), trainings=trainings, images=images)
         found[exponent] = run_stage(stage, "convnet1-0")["convnet1-0"]
-    assert found[0]["row"]["mode_weight_exponent"] is None
-    assert found[1]["row"]["mode_weight_exponent"] == 1
+        assert stage.settings.mode_weight_exponent == exponent
     assert found[0]["curve"] != found[1]["curve"]
 
 
 def test_a_negative_power_is_refused():
     with pytest.raises(ValueError, match="mode_weight_exponent"):
-        TrainingsConfig(["convnet1"], 1, -1)
+        TrainingsConfig(-1, ["convnet1"], 1)

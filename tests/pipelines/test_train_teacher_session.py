@@ -13,14 +13,23 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_project import IPC, evaluated, make_project, output, run, runs_of, times_of
+from tiny_project import (
+    IPC,
+    environment,
+    evaluated,
+    make_project,
+    output,
+    run,
+    runs_of,
+    times_of,
+)
 
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.records import Benchmark, ModelFolder
 
 TEACHER = Path("data/06_models/teachers/mnist-test")
-TEACHING = {"network": "convnet1", "epochs": 4}
+TEACHING = {"network": "convnet1", "epochs": 4, "validations": 2}
 SOFT = {"epochs": 4, "batch_size": 8, "validations": 2}
 FULL = Path("data/08_reporting/mnist/test/dit/full/seed0/hard-smoke")
 
@@ -29,30 +38,22 @@ def rows_of(folder):
     return pd.read_csv(folder / "result_rows.csv")
 
 
-def training(project, name, **keys):
-    path = evaluated(project, "07_model_output", **keys) / f"trainings/{name}.json"
-    return json.loads(path.read_text())
-
-
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
     """Make a project that has a teacher."""
     project = make_project(tmp_path_factory.mktemp("taught"))
-    run(project, "train_teacher", teacher_training=TEACHING)
-    return project
+    with environment(project, "mnist", teacher_training=TEACHING):
+        run(project, "train_teacher")
+        yield project
 
 
 @pytest.fixture(scope="module")
 def learned(taught):
     """Have that project distil, and two networks learn from what the teacher said before."""
-    run(
-        taught,
-        "distill",
-        protocol="soft_stored",
-        evaluation=SOFT,
-        trainings={"networks": ["convnet1", "convnet2"], "repeats": 2},
-    )
-    return taught
+    trainings = {"networks": ["convnet1", "convnet2"], "repeats": 2}
+    with environment(taught, "mnist", evaluation=SOFT, trainings=trainings):
+        run(taught, "distill", protocol="soft_stored")
+        yield taught
 
 
 def test_a_teacher_is_a_folder_of_weights_with_facts_and_a_learning_curve(taught):
@@ -81,7 +82,7 @@ def test_stored_labels_are_those_of_the_teacher_for_every_image_and_epoch(learne
     assert not torch.equal(stored["1"], stored["2"])
 
 
-def test_labels_are_made_once_for_all_networks_and_kept_when_only_the_rate_changes(learned):
+def test_labels_are_made_once_for_all_networks_and_trainings_stay_when_the_rate_changes(learned):
     rows = rows_of(evaluated(learned, "08_reporting", protocol="soft_stored"))
     assert rows["network"].tolist() == ["convnet1"] * 2 + ["convnet2"] * 2
     assert (rows["protocol"] == "soft_stored").all()
@@ -89,22 +90,19 @@ def test_labels_are_made_once_for_all_networks_and_kept_when_only_the_rate_chang
     labels = evaluated(learned, "05_model_input", protocol="soft_stored") / "soft_labels"
     trainings = evaluated(learned, "07_model_output", protocol="soft_stored") / "trainings"
     before = times_of(labels), times_of(trainings)
-    both = {"networks": ["convnet1", "convnet2"], "repeats": 2}
-    stored = {"protocol": "soft_stored", "trainings": both}
-    run(learned, "train_eval", evaluation=SOFT, **stored)
+    run(learned, "train_eval", protocol="soft_stored")
     assert (times_of(labels), times_of(trainings)) == before
-    run(learned, "train_eval", evaluation={**SOFT, "learning_rate": 0.01}, **stored)
-    assert times_of(labels) == before[0]
-    after = times_of(trainings)
-    assert after.keys() == before[1].keys()
-    assert all(after[name] != before[1][name] for name in after)
+    run(learned, "train_eval", protocol="soft_stored", evaluation={"learning_rate": 0.01})
+    assert (times_of(labels), times_of(trainings)) == before
+    other = trainings.parent.with_name("soft_stored-smoke,learning_rate=0.01") / "trainings"
+    assert times_of(other).keys() == before[1].keys()
 
 
 def test_a_teacher_may_be_asked_while_a_network_is_trained_instead(learned):
     images = str(output(learned, "07_model_output") / "images")
-    asked = {"protocol": "soft", "evaluation": SOFT}
-    run(learned, "train_eval", images=images, method="asked", **asked)
-    rows = rows_of(evaluated(learned, "08_reporting", "asked", protocol="soft"))
+    run(learned, "train_eval", images=images, method="asked", protocol="soft")
+    folder = output(learned, "08_reporting", "asked")
+    (rows,) = map(rows_of, folder.glob("soft-smoke,images=images~*"))
     assert (rows["protocol"] == "soft").all()
     assert (rows["outcome"] == "finished").all()
 
@@ -153,9 +151,18 @@ def test_test_images_are_decoded_once_for_all_runs_and_methods(copied):
     run(copied, "distill", method="random")
     assert times_of(folder) == kept
     run(copied, "train_eval", evaluation={"image_size": 16})
-    sizes = {load_file(path)["images"].shape for path in folder.glob("*.safetensors")}
+    assert times_of(folder) == kept
+    smaller = folder.with_name("test_images-hard,evaluation.image_size=16")
+    sizes = {load_file(path)["images"].shape for path in smaller.glob("*.safetensors")}
     assert sizes == {(5, 3, 16, 16)}
-    assert (rows_of(evaluated(copied, "08_reporting"))["image_size"] == 16).all()
+    assert (beside(copied, "evaluation.image_size=16")["image_size"] == 16).all()
+
+
+def beside(project, words, method="mgd3"):
+    """Return the rows of trainings that differ by these words."""
+    folder = evaluated(project, "08_reporting", method)
+    (found,) = folder.parent.glob(f"{folder.name},{words}")
+    return rows_of(found)
 
 
 def write_images(folder, width, height):
@@ -174,10 +181,11 @@ def test_images_of_another_size_are_evaluated_and_analysed_at_that_of_the_benchm
 ):
     theirs = write_images(tmp_path / "theirs", side, side)
     run(copied, "evaluate", images=str(theirs), method="theirs")
-    rows = rows_of(evaluated(copied, "08_reporting", "theirs"))
+    rows = beside(copied, "images=theirs~*", "theirs")
     assert rows["image_size"].tolist() == [32, 32]
     assert (rows["outcome"] == "finished").all()
-    scores = pd.read_csv(output(copied, "08_reporting", "theirs") / "diversity_scores.csv")
+    folder = output(copied, "08_reporting", "theirs")
+    (scores,) = map(pd.read_csv, folder.parent.glob("seed0,images=theirs~*/diversity_scores.csv"))
     assert (scores["diversity"] > 0).all()
     assert len(scores) == 10
 
@@ -195,7 +203,7 @@ def test_trainings_that_diverge_fail_the_run_and_leave_their_rows(copied):
     with pytest.raises(FloatingPointError, match="2 of 2 trainings did not finish") as error:
         run(copied, "train_eval", evaluation={"learning_rate": 1e30, "epochs": 6})
     assert str(error.value).count("diverged: convnet1: expected a finite loss") == 2
-    rows = rows_of(evaluated(copied, "08_reporting"))
+    rows = beside(copied, "epochs=6,learning_rate=*")
     assert len(rows) == 2
     assert rows[["top1_last", "top1_best"]].isna().all(axis=None)
     assert rows["outcome"].str.startswith("diverged: convnet1").all()
@@ -216,10 +224,9 @@ run(Path(sys.argv[2]), "train_eval", evaluation={"epochs": 30, "validations": 30
 
 
 def test_an_evaluation_that_was_killed_goes_on_where_it_was(copied, monkeypatch):
-    folder = evaluated(copied, "07_model_output")
+    usual = evaluated(copied, "07_model_output")
+    folder = usual.with_name(f"{usual.name},epochs=30,validations=30")
     (finished, interrupted) = ("convnet1-0", "convnet1-1")
-    manifest = folder / "trainings.manifest"
-    before = (manifest / f"{finished}.json").stat().st_mtime_ns
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(copied)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     state = folder / f"checkpoints/{interrupted}.ckpt"
@@ -231,7 +238,6 @@ def test_an_evaluation_that_was_killed_goes_on_where_it_was(copied, monkeypatch)
     done = torch.load(state, weights_only=True)["epoch"]
     assert 1 <= done < 30
     kept = times_of(folder / "trainings")[f"{finished}.json"]
-    assert kept > before
     heard = []
     monkeypatch.setattr(
         ProgressLog, "__call__", lambda self, *told: heard.append((self.name, told[0]))
@@ -240,6 +246,6 @@ def test_an_evaluation_that_was_killed_goes_on_where_it_was(copied, monkeypatch)
     assert heard == [(interrupted, epoch) for epoch in range(done + 1, 31)]
     assert times_of(folder / "trainings")[f"{finished}.json"] == kept
     assert not state.exists()
-    curve = training(copied, interrupted)["curve"]
+    curve = json.loads((folder / f"trainings/{interrupted}.json").read_text())["curve"]
     assert [row["epoch"] for row in curve] == list(range(1, 31))
-    assert (rows_of(evaluated(copied, "08_reporting"))["epochs"] == 30).all()
+    assert (beside(copied, "epochs=30,validations=30")["epochs"] == 30).all()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     denoise_classes,
@@ -10,7 +11,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     plan_denoising,
 )
 from mgd3_kedro.sampling import choose_candidates
-from mgd3_kedro.stages import LoadedTask
+from mgd3_kedro.stages import Task
 
 IPC = 3
 ALL = {
@@ -38,7 +39,8 @@ def tasks(make_classes, model_folder):
     for spec in make_classes([5, 0, 2]):
         real = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(spec.label))
         found = {"modes": real[:IPC].clone(), "assignment": torch.arange(20) % IPC}
-        loaded[spec.wnid] = LoadedTask(({"latents": real}, found, model_folder), spec)
+        given = {"latents": {"latents": real}, "modes": found, "prior": model_folder}
+        loaded[spec.wnid] = Task(given, spec)
     return loaded
 
 
@@ -53,9 +55,9 @@ def plan(make_diffusion, make_autoencoding, make_sampling):
             "autoencoder": make_autoencoding(),
             "sampling": make_sampling(stop_guidance_step=1),
             "distillation": DistillationConfig(ipc, 0),
-            "mode_finder": "kmeans",
+            "modes": ModesConfig("kmeans", ipc, 0, 10, 8, 50),
         }
-        return plan_denoising(changes, Common(**{**dict.fromkeys(Common._fields), **asked}))
+        return plan_denoising(changes, Common(classes=(), **asked))
 
     return make
 
@@ -105,7 +107,7 @@ def test_the_kept_are_nearer_to_the_real_latents_than_the_first_draws(tasks, pla
     denoise_classes(tasks, plan(candidates=4).settings)
     assert len(pools) == len(tasks)
     for (pool, real, chosen), task in zip(pools, tasks.values(), strict=True):
-        assert torch.equal(real, task.inputs[0]["latents"])
+        assert torch.equal(real, task.inputs["latents"]["latents"])
         kept = pool[chosen, torch.arange(IPC)]
         sums = [
             torch.cdist(real.flatten(1), each.flatten(1)).amin(1).sum() for each in (kept, pool[0])

@@ -1,9 +1,13 @@
 import math
+from dataclasses import asdict, fields, replace
 
 import pytest
+import torch
 from scales import scale_at
 
 from mgd3_kedro.backbones.schedule import TrainedSchedule, respaced_schedule
+from mgd3_kedro.sampling import SamplingConfig, denoise
+from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS, Drift
 from mgd3_kedro.sampling.settings import MODE_GUIDANCE_SCHEDULES
 
 TIMESTEPS = tuple(respaced_schedule(50).timesteps.tolist())
@@ -205,3 +209,83 @@ def test_the_schedules_fall_as_their_names_say(make_sampling):
     assert scales["linear"] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
     quarter = 0.5 - math.sqrt(0.125)
     assert scales["cosine"] == pytest.approx([0, quarter, 0.5, 1 - quarter, 1])
+
+
+def test_a_plain_configuration_has_all_off_that_steers_or_chooses(make_sampling):
+    on = {
+        "initial_latents": "noised_modes",
+        "mode_guidance_adaptation": 0.5,
+        "tangent_components": 2,
+        "noise_coupling": "transport",
+        "candidates": 4,
+        "candidate_score": "confidence",
+    }
+    steered = make_sampling(**on, **dict.fromkeys(DRIFTS, 0.3))
+    plain = steered.plain()
+    assert not plain.scales_at(49, TIMESTEPS)
+    assert not plain.joint_settings
+    assert not any(getattr(plain, name) for name in TRAITS)
+    assert (plain.candidates, plain.choice) == (1, None)
+    assert plain.initial_latents == "noise"
+    kept = ("noise_strength", "mode_guidance_schedule", "stop_guidance_step")
+    assert all(getattr(plain, name) == getattr(steered, name) for name in kept)
+    assert plain.plain() == plain == make_sampling(mode_guidance_scale=0.0)
+
+
+@pytest.fixture
+def windy(monkeypatch):
+    """Add a drift that moves every sample by its scale."""
+
+    def blow(step, scale, context):
+        return torch.full_like(step.prev_mean, scale)
+
+    monkeypatch.setitem(DRIFTS, "wind_scale", Drift(blow))
+    return monkeypatch
+
+
+def test_a_drift_is_a_function_and_a_line_in_the_table(
+    windy, make_sampling, make_standing_still, make_classes
+):
+    config = make_sampling(mode_guidance_scale=0.0, wind_scale=0.5)
+    assert config.scales_at(49, TIMESTEPS) == {"wind_scale": 0.5}
+    assert config.joint_settings == ()
+    assert config.guided_steps(TIMESTEPS) == 24
+    modes, classes = torch.zeros(1, 1, 2, 2), make_classes([0])
+    still, moved = (
+        denoise(make_standing_still(), modes, classes, one, [torch.Generator().manual_seed(0)])
+        for one in (config.plain(), config)
+    )
+    torch.testing.assert_close(moved - still, torch.full_like(still, 24 * 0.5))
+
+
+def test_settings_with_a_further_drift_are_a_dataclass_as_all_are(windy, make_sampling):
+    config = make_sampling(wind_scale=0.5)
+    assert "wind_scale" in SamplingConfig.names()
+    assert config.as_columns() == {**make_sampling().as_columns(), "wind_scale": 0.5}
+    assert SamplingConfig(**asdict(config)) == config
+    assert {one.name for one in fields(config)} == set(asdict(config))
+    assert replace(config, noise_strength=0.5).scales_at(49, TIMESTEPS)["wind_scale"] == 0.5
+    assert replace(config, wind_scale=0.7).scales_at(49, TIMESTEPS)["wind_scale"] == 0.7
+    assert config.plain() == make_sampling().plain()
+    assert make_sampling(wind_scale=0) == make_sampling()
+
+
+def test_a_further_drift_may_tie_images_of_a_class(windy, make_sampling):
+    windy.setitem(DRIFTS, "wind_scale", Drift(DRIFTS["wind_scale"].push, joint=True))
+    assert make_sampling(wind_scale=0.5).joint_settings == ("wind_scale",)
+    assert make_sampling(wind_scale=0.0).joint_settings == ()
+
+
+@pytest.mark.parametrize("value", [-0.1, float("inf"), None])
+def test_a_scale_of_a_further_drift_that_does_not_fit_is_named(value, windy, make_sampling):
+    with pytest.raises(ValueError, match=f"^wind_scale: expected .* got {value!r}"):
+        make_sampling(wind_scale=value)
+
+
+def test_a_drift_that_is_not_in_the_table_is_unknown(windy, make_sampling):
+    config = make_sampling(wind_scale=0.5)
+    windy.delitem(DRIFTS, "wind_scale")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wind_scale'"):
+        make_sampling(wind_scale=0.5)
+    with pytest.raises(ValueError, match="unknown drift 'wind_scale'"):
+        replace(config, noise_strength=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -12,16 +13,34 @@ from mgd3_kedro.coresets.uniform import pick_random
 
 __all__ = [
     "CORESETS",
+    "Coreset",
     "pick_by_herding",
     "pick_k_centers",
     "pick_nearest_to_centroids",
     "pick_random",
 ]
 
-CORESETS: dict[str, Callable[[torch.Tensor, int, int], torch.Tensor]] = {
-    "herding": pick_by_herding,
-    "k_center": pick_k_centers,
-    "kmeans_closest": pick_nearest_to_centroids,
-    "random": pick_random,
+Argument = Literal["count", "features", "centres", "ipc", "random_state"]
+"""What a choice can be made from: the number of images of the class, their features (N, ...), the
+modes of these (K, ...), the images to pick, a seed."""
+
+
+class Coreset(NamedTuple):
+    """A way to choose.
+
+    Args:
+        pick: (what `takes` names) -> distinct indices, (ipc,), int64.
+        takes: Its arguments.
+    """
+
+    pick: Callable[..., torch.Tensor]
+    takes: tuple[Argument, ...]
+
+
+CORESETS: dict[str, Coreset] = {
+    "herding": Coreset(pick_by_herding, ("features", "ipc")),
+    "k_center": Coreset(pick_k_centers, ("features", "ipc")),
+    "kmeans_closest": Coreset(pick_nearest_to_centroids, ("features", "centres")),
+    "random": Coreset(pick_random, ("count", "ipc", "random_state")),
 }
-"""Name -> (latents or other features of a class (N, ...), ipc, random_state) -> indices (ipc,)."""
+"""Name -> how images are chosen, and from what."""

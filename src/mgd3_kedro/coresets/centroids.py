@@ -7,35 +7,31 @@ import torch
 
 from mgd3_kedro.coresets.points import points_to_pick
 
-KMEANS_STARTS = 10
 
+def pick_nearest_to_centroids(features: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+    """Pick the image nearest to each centre of a cluster.
 
-def pick_nearest_to_centroids(features: torch.Tensor, ipc: int, random_state: int) -> torch.Tensor:
-    """Pick the image nearest to each of `ipc` k-means centroids.
-
-    Where one image is the nearest of two centroids, the closer centroid has it and the other
-    takes its next nearest, so that no image is picked twice.
+    Where one image is the nearest of two centres, the closer centre has it and the other takes its
+    next nearest, so that no image is picked twice.
 
     Args:
         features: (N, ...), the latents or other features of one class.
-        ipc: Images to pick, and clusters.
-        random_state: Seed of k-means.
+        centres: (K, ...), of its clusters.
 
     Returns:
-        (ipc,), int64, distinct indices into `features`, in the order of the clusters.
+        (K,), int64, distinct indices into `features`, in the order of the clusters.
 
     Raises:
-        ValueError: If `features` is no finite (N, ...) or `ipc` is not in 1..N.
+        ValueError: If `features` is no finite (N, ...) or there are not 1..N centres.
 
     Source: arXiv 2505.18963, Tables 3 and 6 (mode discovery alone); the tie rule is ours.
     """
-    points = points_to_pick(features, ipc)
-    from sklearn.cluster import KMeans
+    points = points_to_pick(features, len(centres))
+    from sklearn.metrics import euclidean_distances
 
-    kmeans = KMeans(n_clusters=ipc, n_init=KMEANS_STARTS, random_state=random_state).fit(points)
-    distances = kmeans.transform(points).T
-    chosen = np.empty(ipc, dtype=np.int64)
-    for _ in range(ipc):
+    distances = euclidean_distances(centres.flatten(1).double().cpu().numpy(), points)
+    chosen = np.empty(len(centres), dtype=np.int64)
+    for _ in chosen:
         cluster, image = np.unravel_index(np.argmin(distances), distances.shape)
         chosen[cluster] = image
         distances[cluster] = np.inf

@@ -8,7 +8,7 @@ import torch
 from mgd3_kedro.coresets.points import points_to_pick
 
 
-def pick_by_herding(features: torch.Tensor, ipc: int, random_state: int) -> torch.Tensor:
+def pick_by_herding(features: torch.Tensor, ipc: int) -> torch.Tensor:
     """Pick the image that brings the mean of the picked ones nearest the class mean, repeatedly.
 
     No image is picked twice; a smaller choice is the beginning of a larger one.
@@ -16,7 +16,6 @@ def pick_by_herding(features: torch.Tensor, ipc: int, random_state: int) -> torc
     Args:
         features: (N, ...), the latents or other features of one class.
         ipc: Images to pick.
-        random_state: Without effect: nothing is drawn.
 
     Returns:
         (ipc,), int64, distinct indices into `features`, in the order picked.
@@ -42,7 +41,7 @@ def pick_by_herding(features: torch.Tensor, ipc: int, random_state: int) -> torc
     return torch.from_numpy(chosen)
 
 
-def pick_k_centers(features: torch.Tensor, ipc: int, random_state: int) -> torch.Tensor:
+def pick_k_centers(features: torch.Tensor, ipc: int) -> torch.Tensor:
     """Pick the image nearest the class mean, then always the one farthest from all picked.
 
     A smaller choice is the beginning of a larger one.
@@ -50,7 +49,6 @@ def pick_k_centers(features: torch.Tensor, ipc: int, random_state: int) -> torch
     Args:
         features: (N, ...), the latents or other features of one class.
         ipc: Images to pick.
-        random_state: Without effect: nothing is drawn.
 
     Returns:
         (ipc,), int64, distinct indices into `features`, in the order picked.

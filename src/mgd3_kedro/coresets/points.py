@@ -27,8 +27,21 @@ def points_to_pick(features: torch.Tensor, ipc: int) -> np.ndarray:
         )
     flat = features.flatten(1)
     check_latents("features", flat[:, :, None, None])
-    if not 1 <= ipc <= len(features):
-        raise ValueError(
-            f"ipc: expected between 1 and the {len(features)} images of the class, got {ipc}"
-        )
+    check_ipc(ipc, len(features))
     return flat.double().cpu().numpy()
+
+
+def check_ipc(ipc: int, count: int) -> None:
+    """Refuse to pick more images than there are, or less than one.
+
+    Args:
+        ipc: Images to pick.
+        count: Images of the class.
+
+    Raises:
+        ValueError: If `ipc` is not in 1..count.
+
+    Source: ours.
+    """
+    if not 1 <= ipc <= count:
+        raise ValueError(f"ipc: expected between 1 and the {count} images of the class, got {ipc}")

@@ -6,17 +6,21 @@ import logging
 import os
 import time
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.manifest import Manifest
-from mgd3_kedro.fingerprint import PACKAGE, configuration_digest, task_fingerprint
-from mgd3_kedro.stages import LoadedTask, Partition, Stage
+from mgd3_kedro.checks import check_choice
+from mgd3_kedro.datasets.manifest import Manifest, Origin
+from mgd3_kedro.datasets.reuse import REUSE, describe_differences, tell_difference
+from mgd3_kedro.environment import command, environment, libraries_of, versions_of
+from mgd3_kedro.fingerprint import PACKAGE, configuration_digest, task_fingerprints
+from mgd3_kedro.stages import Partition, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,30 @@ class SaveReport:
     computed: int = 0
     skipped: int = 0
     computing_seconds: float = 0.0
+
+
+class Checked(NamedTuple):
+    """What is there of a stage already.
+
+    Args:
+        pending: Classes that are missing or out of date.
+        differences: How library versions of others differ from those here -> how many do.
+    """
+
+    pending: list[str]
+    differences: Counter[str]
+
+
+class Run(NamedTuple):
+    """What is written down about the run that computes, wherever its workers are.
+
+    Args:
+        command: Of the process that started them.
+        libraries: Distributions that the stage uses.
+    """
+
+    command: str
+    libraries: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,9 +94,14 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         filepath: Folder of the partitions; the manifest is the folder beside it.
         executor: Arguments of `joblib.Parallel`, e.g. `{n_jobs: 2, backend: loky}`; sequential in
             this process by default.
-        keep_others: Whether partitions of earlier stages stay, for when they are asked for again;
-            loading gives those of the last stage alone.
+        selection: Where not all classes are asked for at once, a text that tells which; those that
+            others asked for stay, and loading gives those of this one alone. None: others go.
+        reuse: What is done with partitions made with other versions of libraries, one of `REUSE`:
+            "any" keeps them and says so, "same" makes them anew.
         metadata: Ignored by Kedro; read by plugins.
+
+    Raises:
+        ValueError: If `reuse` is unknown.
     """
 
     suffix = ""
@@ -78,12 +111,14 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         *,
         filepath: str,
         executor: dict[str, Any] | None = None,
-        keep_others: bool = False,
+        selection: str | None = None,
+        reuse: str = "any",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._manifest = Manifest(Path(filepath), self.suffix)
+        check_choice("reuse", reuse, REUSE)
+        self._manifest = Manifest(Path(filepath), self.suffix, selection)
         self._executor = {"n_jobs": 1, **(executor or {})}
-        self._keep_others = keep_others
+        self._reuse = reuse
         self.metadata = metadata
         self.last_save = SaveReport()
 
@@ -103,38 +138,49 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         Raises:
             DatasetError: If a partition cannot be written; the finished ones are kept.
         """
-        fingerprints = {
-            wnid: task_fingerprint(
-                data.function,
-                data.settings,
-                task.about,
-                [partition.fingerprint for partition in task.inputs],
-            )
-            for wnid, task in data.tasks.items()
-        }
-        pending = self._pending(data, fingerprints)
-        manifest = self._manifest
-        if not pending and manifest.is_complete and manifest.read_index() == list(data.tasks):
+        fingerprints = task_fingerprints(data.function, data.settings, data.tasks)
+        libraries = libraries_of(data.function, data.settings)
+        check = partial(self._check, fingerprints, libraries)
+        manifest, checked = self._manifest, check()
+        is_done = manifest.is_complete and manifest.read_index() == list(data.tasks)
+        if is_done and not checked.pending:
+            self._report(checked, len(data.tasks))
             return
         with manifest.alone() as waited:
-            self._complete(
-                data, self._pending(data, fingerprints) if waited else pending, fingerprints
-            )
+            checked = check() if waited else checked
+            self._report(checked, len(data.tasks))
+            self._complete(data, checked.pending, fingerprints, libraries)
 
-    def _pending(self, data: Stage, fingerprints: Mapping[str, str]) -> list[str]:
-        pending = [
-            wnid for wnid in data.tasks if not self._manifest.is_valid(wnid, fingerprints[wnid])
-        ]
-        self.last_save = SaveReport(skipped=len(data.tasks) - len(pending))
-        return pending
+    def _check(self, fingerprints: Mapping[str, str], libraries: Mapping[str, str]) -> Checked:
+        """Find out which classes are missing or out of date."""
+        checked = Checked([], Counter())
+        for wnid, fingerprint in fingerprints.items():
+            record = self._manifest.find_valid(wnid, fingerprint)
+            difference = tell_difference(record.get("libraries"), libraries) if record else ""
+            if record is None or (difference and self._reuse == "same"):
+                checked.pending.append(wnid)
+            elif difference:
+                checked.differences[difference] += 1
+        return checked
 
-    def _complete(self, data: Stage, pending: list[str], fingerprints: Mapping[str, str]) -> None:
+    def _report(self, checked: Checked, classes: int) -> None:
+        self.last_save = SaveReport(skipped=classes - len(checked.pending))
+        if checked.differences:
+            told = describe_differences(checked.differences, classes)
+            logger.warning("%s: %s", self._manifest.artefact.name, told)
+
+    def _complete(
+        self,
+        data: Stage,
+        pending: list[str],
+        fingerprints: Mapping[str, str],
+        libraries: Mapping[str, str],
+    ) -> None:
         """Compute and write some classes."""
         self._manifest.reopen()
-        if not self._keep_others:
-            self._manifest.forget_others(data.tasks)
+        self._manifest.forget_others(data.tasks)
         done, name = self.last_save.skipped, self._manifest.artefact.name
-        for group in self._results(data, pending, fingerprints):
+        for group in self._results(data, pending, fingerprints, libraries):
             self.last_save.computed += len(group)
             self.last_save.computing_seconds += sum(group.values())
             done += len(group)
@@ -171,20 +217,28 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             metrics=record["metrics"],
             rows=tuple(record["rows"]),
             configuration=record.get("configuration", ""),
+            environment=record.get("environment", ""),
+            command=record.get("command", ""),
         )
 
     def _results(
-        self, stage: Stage, pending: list[str], fingerprints: Mapping[str, str]
+        self,
+        stage: Stage,
+        pending: list[str],
+        fingerprints: Mapping[str, str],
+        libraries: Mapping[str, str],
     ) -> Iterator[dict[str, float]]:
         from joblib import Parallel, delayed
 
         size = stage.group_size
         groups = [pending[start : start + size] for start in range(0, len(pending), size)]
         speaker = Speaker(os.getpid(), logger.getEffectiveLevel())
+        run = Run(command(), tuple(libraries))
         jobs = (
             delayed(self._make)(
                 Stage(stage.function, {w: stage.tasks[w] for w in group}, stage.settings),
                 fingerprints,
+                run,
                 speaker,
             )
             for group in groups
@@ -195,19 +249,18 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         yield from parallel(jobs)
 
     def _make(
-        self, stage: Stage, fingerprints: Mapping[str, str], speaker: Speaker
+        self, stage: Stage, fingerprints: Mapping[str, str], run: Run, speaker: Speaker
     ) -> dict[str, float]:
         """Compute and write some classes; returns their seconds."""
         speaker.speak_in_workers()
         start = time.perf_counter()
-        loaded = {
-            wnid: LoadedTask(tuple(partition.load() for partition in task.inputs), task.about)
-            for wnid, task in stage.tasks.items()
-        }
+        loaded = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
         made = stage.function(loaded, stage.settings)
         seconds = (time.perf_counter() - start) / len(made)
+        versions, place = versions_of(run.libraries), environment()
         for wnid, result in made.items():
-            inputs = (partition.configuration for partition in stage.tasks[wnid].inputs)
+            inputs = (partition.configuration for _, partition in stage.tasks[wnid].partitions)
             made_by = configuration_digest(stage.function, stage.settings, inputs)
-            self._manifest.keep(wnid, result, fingerprints[wnid], made_by, seconds, self.write)
+            origin = Origin(fingerprints[wnid], made_by, versions, place, run.command)
+            self._manifest.keep(wnid, result, origin, seconds, self.write)
         return dict.fromkeys(made, seconds)

@@ -7,15 +7,15 @@ import errno
 import json
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from kedro.io import DatasetError
 
-from mgd3_kedro.fingerprint import file_digest
+from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,29 @@ INDEX, LOCK = "complete", ".lock"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a partition was made from, and with.
+
+    Args:
+        fingerprint: Of what it was made from.
+        configuration: How it was made.
+        libraries: Distribution -> version of what computed it.
+        environment: Libraries and device, as `name=value` words.
+        command: Of the run.
+    """
+
+    fingerprint: str
+    configuration: str
+    libraries: Mapping[str, str]
+    environment: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A folder with one record per partition, and an index once all are there.
+
+    Runs that ask for other partitions of the same folder have an index each.
 
     A partition is written under another name, then its record is taken back, the partition put in
     its place, and the record written: whatever is interrupted, a record never speaks for what is
@@ -34,10 +55,13 @@ class Manifest:
     Args:
         artefact: Folder of the partitions; the manifest is the folder beside it.
         suffix: Of a partition.
+        selection: What tells the partitions that are asked for from others that stay beside them;
+            None if there are no others.
     """
 
     artefact: Path
     suffix: str = ""
+    selection: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -45,9 +69,19 @@ class Manifest:
         return self.artefact.with_name(f"{self.artefact.name}.manifest")
 
     @property
+    def index(self) -> Path:
+        """Where it is written which partitions the artefact consists of."""
+        if self.selection is None:
+            return self.folder / INDEX
+        return self.folder / f"{INDEX}-{digest(self.selection)[:12]}"
+
+    @property
     def is_complete(self) -> bool:
-        """Whether the last stage came to its end."""
-        return (self.folder / INDEX).exists()
+        """Whether the last stage came to its end, and all that it made is still there."""
+        try:
+            return all(self._record(wnid).exists() for wnid in self.read_index())
+        except (OSError, ValueError):
+            return False
 
     @property
     def finished(self) -> int:
@@ -60,7 +94,7 @@ class Manifest:
 
     def read_index(self) -> list[str]:
         """Return the classes of a complete artefact, in order."""
-        names: list[str] = json.loads((self.folder / INDEX).read_text())
+        names: list[str] = json.loads(self.index.read_text())
         return names
 
     def read_record(self, wnid: str) -> dict[str, Any]:
@@ -68,16 +102,16 @@ class Manifest:
         record: dict[str, Any] = json.loads(self._record(wnid).read_text())
         return record
 
-    def is_valid(self, wnid: str, fingerprint: str) -> bool:
-        """Tell whether a partition is there, unchanged, and was made from what it would be now."""
+    def find_valid(self, wnid: str, fingerprint: str) -> dict[str, Any] | None:
+        """Return the record of a partition that is unchanged and made from what it would be now."""
         try:
             record = self.read_record(wnid)
-            return bool(
-                record["fingerprint"] == fingerprint
-                and record["content"] == file_digest(_files(self.path_of(wnid)))
+            is_valid = record["fingerprint"] == fingerprint and record["content"] == file_digest(
+                _files(self.path_of(wnid))
             )
         except (OSError, ValueError, KeyError):
-            return False
+            return None
+        return record if is_valid else None
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
@@ -102,8 +136,12 @@ class Manifest:
             lock.release()
 
     def reopen(self) -> None:
-        """Say that the artefact is not complete."""
-        (self.folder / INDEX).unlink(missing_ok=True)
+        """Say that the artefact is not complete, nor any selection that will not stay."""
+        self.index.unlink(missing_ok=True)
+        if self.selection is None:
+            for index in self.folder.glob(f"{INDEX}-*"):
+                if index.suffix != ".json":
+                    index.unlink()
 
     def close(self, wnids: Sequence[str]) -> None:
         """Say that the artefact is complete, and consists of these classes.
@@ -111,11 +149,13 @@ class Manifest:
         Raises:
             DatasetError: If the index cannot be written.
         """
-        with _explained(self.folder / INDEX):
-            _write_json(self.folder / INDEX, list(wnids))
+        with _explained(self.index):
+            _write_json(self.index, list(wnids))
 
     def forget_others(self, wnids: Collection[str]) -> None:
-        """Remove partitions of classes that are not among these, and what is known of them."""
+        """Remove partitions of classes not among these, unless another selection may want them."""
+        if self.selection is not None:
+            return
         for record in self.folder.glob("*.json"):
             if record.stem not in wnids:
                 record.unlink()
@@ -125,8 +165,7 @@ class Manifest:
         self,
         wnid: str,
         made: Made,
-        fingerprint: str,
-        configuration: str,
+        origin: Origin,
         seconds: float,
         write: Callable[[Path, Any], None],
     ) -> None:
@@ -135,8 +174,7 @@ class Manifest:
         Args:
             wnid: The class.
             made: What was computed.
-            fingerprint: Of what it was made from.
-            configuration: How it was made.
+            origin: What it was made from.
             seconds: Time that took, beside what `made` counts itself.
             write: Writes a value to a path that does not exist.
 
@@ -154,9 +192,8 @@ class Manifest:
             _remove(path)
             fresh.replace(path)
             record = {
-                "fingerprint": fingerprint,
+                **asdict(origin),
                 "content": file_digest(_files(path)),
-                "configuration": configuration,
                 "count": made.count,
                 "seconds": seconds + made.seconds_before,
                 "metrics": dict(made.metrics),

@@ -1,8 +1,8 @@
-"""The distilled images of all runs with the same number of images, read side by side."""
+"""The distilled images of all methods, read side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,33 @@ Images = dict[str, Partition]
 
 
 class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
-    """method -> loads wnid -> images (ipc, 3, H, W), uint8, of `{method}/{images}`; read only.
+    """method -> loads wnid -> images (ipc, 3, H, W), uint8; read only.
 
     Args:
-        path: Where the folders of methods are.
-        images: Where a method's images are below its folder.
+        entry: Catalog entry that a run of one method keeps its images in.
+        root: Folder of the project.
         metadata: Ignored by Kedro; read by plugins.
     """
 
-    def __init__(self, *, path: str, images: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(path)
-        self._images = images
+    seed: str | None = None
+
+    def __init__(self, *, entry: str, root: str, metadata: dict[str, Any] | None = None) -> None:
+        self.entry = entry
+        self.places: Callable[[], Mapping[str, str]] = dict
+        """Returns method -> folder of its images from the project's; set where runs are known."""
+        self._root = Path(root)
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Images]]:
-        """Return every folder of a method that has images, sorted -> reads them."""
-        folders = sorted(self._path.iterdir()) if self._path.is_dir() else []
+        """Return every method that has images -> reads them."""
         return {
-            folder.name: ImageFolderDataset(filepath=str(folder / self._images)).load
-            for folder in folders
-            if (folder / self._images).is_dir()
+            name: ImageFolderDataset(filepath=str(self._root / folder)).load
+            for name, folder in self.places().items()
+            if (self._root / folder).is_dir()
         }
 
     def _exists(self) -> bool:
         return bool(self.load())
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path / "*" / self._images)}
+        return {"entry": self.entry}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = ("method", "variant", "data_set", "configuration", "wnid", "class_name")
+NAMES = ("method", "settings", "data_set", "configuration", "wnid", "class_name")
 """Columns of words, whatever they look like."""
 
 Tables = dict[str, Callable[[], "pd.DataFrame"]]
@@ -50,11 +51,49 @@ class RowTablesDataset(ReadOnlyDataset[Tables]):
         return {"filepath": str(self._path / "**" / self._pattern)}
 
 
+class RunTablesDataset(ReadOnlyDataset[Tables]):
+    """A CSV file of the runs of every method and seed; read only. There may be none.
+
+    Args:
+        entry: Catalog entry that one run keeps its file in.
+        root: Folder of the project.
+        metadata: Ignored by Kedro; read by plugins.
+    """
+
+    seed = "*"
+
+    def __init__(self, *, entry: str, root: str, metadata: dict[str, Any] | None = None) -> None:
+        self.entry = entry
+        self.places: Callable[[], Mapping[str, str]] = dict
+        """Returns method -> its file from the project's folder, with `seed` in place of the seed;
+        set where runs are known."""
+        self._root = Path(root)
+        self.metadata = metadata
+
+    def load(self) -> Tables:
+        """Return each file's path from the project -> reads it."""
+        return {
+            found: partial(_read, self._root / found)
+            for pattern in self.places().values()
+            for found in sorted(
+                file.relative_to(self._root).as_posix() for file in self._root.glob(pattern)
+            )
+            # A folder of the same seed with more words is that of another run.
+            if re.fullmatch(re.escape(pattern).replace(r"\*", r"\d+"), found)
+        }
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"entry": self.entry}
+
+
 def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # A variant or a method may look like a number.
+        # A method or a class may look like a number.
         return pd.read_csv(file, dtype=dict.fromkeys(NAMES, str))
     except ValueError as error:
         raise DatasetError(f"{file}: expected a table of results ({error})") from error

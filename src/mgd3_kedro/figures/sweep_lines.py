@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.figures.columns import check_columns, count
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REPEATED = ("method", "seed")
 """What every line has one of, and what is averaged over."""
-LINE_KEYS = tuple(key for key in (*RUN_KEYS, *KNOBS) if key not in REPEATED)
+LINE_KEYS = tuple(key for key in RUN_KEYS if key not in REPEATED)
 """What is the same for all points of a line, apart from the method and the knob."""
 
 SPREAD, SPACING = 0.6, 0.12
@@ -84,7 +84,7 @@ def collect_sweep(
 ) -> Sweep:
     """Sort rows into lines, and those of one point into a mean with a band.
 
-    Lines differ in the method or in any other setting that the rows hold. A measure is read from
+    Lines differ in the method, in what identifies a run, or in an axis. A measure is read from
     the columns MEASURE_mean, MEASURE_low and MEASURE_high where they are there, MEASURE_std in
     place of the last two; else it is averaged over the rows of a point.
 
@@ -184,14 +184,11 @@ def _sort_into_lines(
     points: _Points,
     axes: Sequence[str],
 ) -> tuple[SweepLine, ...]:
-    own_keys = dict.fromkeys((*KNOBS, *axes))
     keys = dict.fromkeys((*LINE_KEYS, *axes))
     differing = _find_differing(rows, [key for key in keys if key not in (knob, *REPEATED)])
-    # A method does not have to tell its knobs, only those that tell it from itself.
+    # A method does not have to tell its settings, only those that tell it from itself.
     told_of = {
-        method: [
-            key for key in differing if key in RUN_KEYS or key in _find_differing(own, own_keys)
-        ]
+        method: [key for key in differing if key in RUN_KEYS or key in _find_differing(own, axes)]
         for method, own in rows.groupby("method", sort=False)
     }
     lines: list[SweepLine] = []

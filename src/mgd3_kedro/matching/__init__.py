@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mgd3_kedro.matching.dm import DmConfig, match_distribution
-from mgd3_kedro.matching.idc import IdcConfig, decode, match_gradients
+from mgd3_kedro.matching.idc import decode, match_gradients
+from mgd3_kedro.matching.idc_settings import IdcConfig
 from mgd3_kedro.matching.minimax import fine_tune
 from mgd3_kedro.matching.minimax_settings import MinimaxConfig
 from mgd3_kedro.matching.pixels import OptimisedImages

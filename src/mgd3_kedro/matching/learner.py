@@ -15,7 +15,7 @@ from mgd3_kedro.evaluation.siamese import apply_siamese, draw_siamese
 from mgd3_kedro.matching.pixels import to_unit
 
 if TYPE_CHECKING:
-    from mgd3_kedro.matching.idc import IdcConfig
+    from mgd3_kedro.matching.idc_settings import IdcConfig
     from mgd3_kedro.matching.real_batches import LabelledBatches
 
 

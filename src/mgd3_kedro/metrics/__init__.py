@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mgd3_kedro.metrics.analysis import AnalysisConfig
 from mgd3_kedro.metrics.coverage import (
     Neighbourhoods,
 )
@@ -29,7 +30,7 @@ from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
 __all__ = [
     "METRICS",
     "SAMPLE_SCORES",
-    "SCORES",
+    "AnalysisConfig",
     "Neighbourhoods",
     "ProjectionConfig",
     "compare_nearest",
@@ -38,6 +39,7 @@ __all__ = [
     "prefer_training",
     "project_jointly",
     "score_diversity",
+    "score_names",
     "score_representativeness",
 ]
 
@@ -56,5 +58,10 @@ SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {
 }
 """Those of them that are means over samples: real (N, D) and synthetic (M, D) to one each, (M,)."""
 
-SCORES = (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))
-"""What a class is scored by: those, and some of them in the plane of t-SNE too."""
+
+def score_names() -> tuple[str, ...]:
+    """Return what a class is scored by: all metrics, and some in the plane of t-SNE too.
+
+    Source: ours.
+    """
+    return (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))

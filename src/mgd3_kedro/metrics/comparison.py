@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mgd3_kedro.checks import check_choice, check_count, check_range
 from mgd3_kedro.metrics.intervals import Draws, bootstrap_means, find_best, percentile_interval
 from mgd3_kedro.metrics.robust import FULL, add_robust_scores
-from mgd3_kedro.records import FINISHED, KNOBS, RUN_KEYS
+from mgd3_kedro.records import FINISHED, RUN_KEYS, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,9 @@ FURTHER = ("top5_last", "calibration_error", "epochs", "image_steps", "seconds")
 
 TABLE_KEYS = ("benchmark", "split", "image_size", "network", "protocol", "preset")
 """What must be the same for accuracies to be compared, apart from the images per class."""
-METHOD_KEYS = ("method", "backbone", *KNOBS)
-GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *KNOBS, "variant")
+METHOD_KEYS = ("method", "backbone", "settings")
+"""What tells methods apart: the lines of a table."""
+GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *SETTINGS)
 """What is the same for all trainings that are averaged."""
 
 
@@ -76,7 +77,7 @@ def find_finished(rows: pd.DataFrame) -> pd.Series[bool]:
 
 
 def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
-    """Return one line per method with its knobs, ipc, network, protocol and preset.
+    """Return one line per method with its settings, ipc, network, protocol and preset.
 
     Args:
         rows: One per training, accuracies in percent; columns that it lacks are empty.
@@ -84,8 +85,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 
     Returns:
         The group's keys; `trainings` and `data_sets` that are averaged; `diverged`, how
-        many are not, and which; `mixed`, which seeds were made with settings that others were not,
-        empty if all were made alike; mean, population standard deviation and interval of the mean
+        many are not, and which; mean, population standard deviation and interval of the mean
         (`_low`, `_high`, empty for one training) of both accuracies; means of `FURTHER`;
         `among_best` by the headline (never the whole train split); robust scores of the headline.
 
@@ -94,7 +94,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wanted = (*GROUP_KEYS, *FURTHER, "seed", "training_seed", "outcome", "configuration")
+    wanted = (*GROUP_KEYS, *FURTHER, "seed", "training_seed", "outcome")
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *wanted])))
     lines, draws = [], []
     for _, group in rows.groupby(list(GROUP_KEYS), sort=False, dropna=False):
@@ -107,7 +107,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
     table = add_robust_scores(
         table,
         f"{config.headline}_mean",
-        (*METHOD_KEYS, "variant"),
+        METHOD_KEYS,
         hard_protocol=config.hard_protocol,
         weight=config.lrs_weight,
     )
@@ -137,7 +137,6 @@ def _describe_group(
         "data_sets": int(data_sets.nunique(dropna=False)),
         "diverged": int((~finished).sum()),
         "diverged_trainings": "; ".join(map(_name_training, group[~finished].to_dict("records"))),
-        "mixed": _name_mixed(kept),
     }
     draws: dict[str, Draws | None] = {}
     for kind in ACCURACIES:
@@ -185,14 +184,6 @@ def _mean_and_std(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _digest(about: Mapping[str, Any]) -> int:
     return zlib.crc32("|".join(map(as_text, about.values())).encode())
-
-
-def _name_mixed(rows: pd.DataFrame) -> str:
-    """Return the seeds of each configuration, where there are several; older rows do not tell."""
-    known = rows[rows["configuration"].notna() & (rows["configuration"] != "")]
-    seeds = [sorted(set(part["seed"])) for _, part in known.groupby("configuration", sort=False)]
-    texts = sorted(f"seed {', '.join(map(as_text, some))}" for some in seeds)
-    return " / ".join(texts) if len(texts) > 1 else ""
 
 
 def _name_training(row: Mapping[Any, Any]) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
-from mgd3_kedro.checks import check_count, lookup
+from mgd3_kedro.checks import lookup
 from mgd3_kedro.modes.clusters import Clusters, make_mode_set
 from mgd3_kedro.modes.density import find_dbscan
 from mgd3_kedro.modes.hierarchy import cut_modes, find_agglomerative, find_bisecting_kmeans
@@ -15,6 +14,7 @@ from mgd3_kedro.modes.kmeans import find_kmeans, find_kmeans_pca, find_kmeans_po
 from mgd3_kedro.modes.mixture import find_gmm
 from mgd3_kedro.modes.quality import measure_class
 from mgd3_kedro.modes.real import find_kmeans_closest, find_random
+from mgd3_kedro.modes.settings import ModesConfig
 from mgd3_kedro.records import ModeSet
 
 __all__ = [
@@ -25,36 +25,6 @@ __all__ = [
     "find_modes",
     "measure_class",
 ]
-
-
-@dataclass(frozen=True)
-class ModesConfig:
-    """How modes are found; a mode finder ignores what it has no use for.
-
-    Args:
-        mode_finder: A name of `MODE_FINDERS`.
-        ipc: Modes per class, one for every image to be made.
-        random_state: Seed of the clustering.
-        n_init: Starts of k-means, of which the best is kept.
-        pool: Side of the grid that `kmeans_pooled` averages latents over.
-        components: Principal components that `kmeans_pca` keeps.
-
-    Raises:
-        ValueError: Naming the setting that does not fit.
-    """
-
-    mode_finder: str
-    ipc: int
-    random_state: int
-    n_init: int
-    pool: int
-    components: int
-
-    def __post_init__(self) -> None:
-        lookup(MODE_FINDERS, self.mode_finder, "mode finder")
-        check_count("random_state", self.random_state, 0, 2**32 - 1)
-        for name in ("ipc", "n_init", "pool", "components"):
-            check_count(name, getattr(self, name))
 
 
 def find_modes(latents: torch.Tensor, config: ModesConfig) -> ModeSet:

@@ -12,7 +12,7 @@ from mgd3_kedro.modes.kmeans import halve
 from mgd3_kedro.modes.reduction import span_coordinates
 
 if TYPE_CHECKING:
-    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.modes.settings import ModesConfig
 
 RADII = 24
 

@@ -14,7 +14,7 @@ from mgd3_kedro.modes.reduction import span_coordinates
 from mgd3_kedro.records import ModeSet
 
 if TYPE_CHECKING:
-    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.modes.settings import ModesConfig
 
 
 def find_bisecting_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:

@@ -16,7 +16,7 @@ from mgd3_kedro.modes.reduction import (
 )
 
 if TYPE_CHECKING:
-    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.modes.settings import ModesConfig
 
 
 def find_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:

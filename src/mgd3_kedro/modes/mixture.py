@@ -12,7 +12,7 @@ from mgd3_kedro.modes.kmeans import run_kmeans
 from mgd3_kedro.modes.reduction import principal_coordinates
 
 if TYPE_CHECKING:
-    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.modes.settings import ModesConfig
 
 MAX_ITERATIONS = 1000
 VARIANCE_FLOOR = 0.01

@@ -11,7 +11,7 @@ from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters, square
 from mgd3_kedro.modes.kmeans import find_kmeans
 
 if TYPE_CHECKING:
-    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.modes.settings import ModesConfig
 
 
 def find_kmeans_closest(latents: torch.Tensor, config: ModesConfig) -> Clusters:

@@ -25,9 +25,6 @@ from mgd3_kedro.preflight.making import (
 )
 from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
 from mgd3_kedro.preflight.parameters import (
-    OF_IMAGES,
-    VARIANTS,
-    check_configured,
     check_known_parameters,
     check_run_keys,
     check_used,
@@ -36,11 +33,8 @@ from mgd3_kedro.preflight.places import MakingNode, check_order, place_of
 
 __all__ = [
     "CHECKS",
-    "OF_IMAGES",
-    "VARIANTS",
     "Inputs",
     "MakingNode",
-    "check_configured",
     "check_inputs",
     "check_known_parameters",
     "check_order",
@@ -56,7 +50,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     ),
     (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
     (frozenset({"params:pretrain.denoiser", "benchmark"}), check_latents_of_prior),
-    (frozenset({"params:methods", "params:method", "benchmark"}), check_method),
+    (frozenset({"params:distillation", "params:method", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
     (frozenset({"params:trainings", "benchmark"}), check_trainings),
@@ -83,7 +77,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),
     (
-        frozenset({"train_images", "params:methods", "params:method", "benchmark"}),
+        frozenset({"train_images", "params:distillation", "params:method", "benchmark"}),
         check_real_images,
     ),
 )

@@ -47,24 +47,31 @@ def check_real_images(inputs: Inputs) -> None:
 
 
 def _plan(inputs: Inputs) -> Plan:
+    """Plan the images of the run from what it reads of the parameters."""
     from mgd3_kedro.evaluation.settings import side_of
     from mgd3_kedro.pipelines.guided_generate.plan import Common
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
+    method, ipc = inputs["params:method"], inputs["params:ipc"]
     for name in ("modes", "distillation"):
-        if (ipc := inputs[f"params:{name}"].ipc) != inputs["params:ipc"]:
-            raise ValueError(f"{name}.ipc: expected {inputs['params:ipc']} as ipc, got {ipc}")
+        if f"params:{name}" in inputs and (own := inputs[f"params:{name}"].ipc) != ipc:
+            raise ValueError(f"{name}.ipc: expected {ipc} as ipc, got {own}")
     benchmark = inputs["benchmark"]
-    names = ("diffusion", "autoencoder", "sampling", "distillation", "device")
+    names = ("diffusion", "autoencoder", "sampling", "modes", "device")
+    given = {name: inputs[f"params:{name}"] for name in names if f"params:{name}" in inputs}
+    if (size := "params:evaluation.image_size") in inputs:
+        given["teacher_size"] = side_of(inputs[size], benchmark.image_size)
     common = Common(
         classes=benchmark.classes,
         image_size=benchmark.image_size,
-        teacher_size=side_of(inputs["params:evaluation.image_size"], benchmark.image_size),
-        mode_finder=inputs["params:modes"].mode_finder,
+        distillation=inputs["params:distillation"],
         checkpoints="",
-        **{name: inputs[f"params:{name}"] for name in names},
+        **given,
     )
-    return plan_method(inputs["params:method"], inputs["params:methods"], common)
+    own_settings = f"params:methods.{method}"
+    known = own_settings in inputs
+    methods = {method: inputs[own_settings]} if known else inputs["params:methods"]
+    return plan_method(method, methods, common)
 
 
 def check_device(inputs: Inputs, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
@@ -28,7 +29,7 @@ def check_trainings(inputs: Inputs) -> None:
     ipc = images_per_class(given) if given else inputs["params:ipc"]
     for network in inputs["params:trainings"].networks:
         config.plan(ipc, count, network)
-        _check_network(inputs, network)
+        _check_network(inputs["benchmark"], config, network)
 
 
 def check_teacher_training(inputs: Inputs) -> None:
@@ -36,30 +37,21 @@ def check_teacher_training(inputs: Inputs) -> None:
 
     Source: ours.
     """
-    _check_network(inputs, inputs["params:teacher_training"].network)
+    config = inputs["params:teacher_training"]
+    _check_network(inputs["benchmark"], config, config.network)
 
 
-def _check_network(inputs: Inputs, network: str) -> None:
+def _check_network(benchmark: Benchmark, config: EvaluationConfig, network: str) -> None:
     import torch
 
     from mgd3_kedro.evaluation import build_network
 
-    benchmark: Benchmark = inputs["benchmark"]
-    size = inputs["params:evaluation"].side_of(benchmark.image_size)
+    size = config.side_of(benchmark.image_size)
     with torch.device("meta"):
         build_network(network, len(benchmark.classes), size)
 
 
 def check_teacher(inputs: Inputs) -> None:
-    """Refuse a teacher that is missing, broken, or of other classes, where a protocol asks one.
-
-    Source: ours.
-    """
-    if inputs["params:evaluation"].recipe.labels != "given":
-        check_teacher_of(inputs)
-
-
-def check_teacher_of(inputs: Inputs) -> None:
     """Refuse a teacher that is missing, broken, or of other classes.
 
     Source: ours.

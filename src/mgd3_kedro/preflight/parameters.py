@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.checks import check_count, lookup, unknown_name
 
 ONE_PER_CORE = -1
 OF_IMAGES = ("data", "bad_images")
 """Parameters about how images are read."""
-VARIANTS = (
-    "variant",
-    "images_variant",
-    "modes_variant",
-    "latents_variant",
-    "test_images_variant",
-)
-"""Parameters that folders of results are named after, so that other settings have others."""
-
-
-ON_COMMAND_LINE = (
-    *VARIANTS,
-    *("images", "results", "earlier", "figures", "sweep", "data", "classes", "teacher", "model"),
-)
-"""Parameters that the catalog reads from the command line alone; none of them is set without it."""
-IN_GLOBALS = (
-    *("benchmark", "split", "backbone", "method", "ipc", "seed"),
-    *("protocol", "preset", "jobs"),
-)
-"""Parameters that it reads from the command line or from globals.yml."""
 
 
 def check_known_parameters(
@@ -60,35 +40,13 @@ def check_known_parameters(
             check_known_parameters(value, known[name], f"{group}{name}.")
 
 
-def check_configured(configured: Mapping[str, Any], shared: Mapping[str, Any]) -> None:
-    """Refuse a configuration file that sets what the catalog reads from the command line alone.
-
-    Args:
-        configured: Parameters of the configuration files, without those of the command line.
-        shared: What globals.yml has, which the catalog reads too.
-
-    Raises:
-        ValueError: Naming the parameter and where it can be set.
-
-    Source: ours.
-    """
-    given = {name: "" for name in ON_COMMAND_LINE if configured.get(name)}
-    given |= {name: "in globals.yml or " for name in IN_GLOBALS if configured[name] != shared[name]}
-    for name, place in given.items():
-        raise ValueError(
-            f"{name}: expected it {place}on the command line, as --params "
-            f"{name}={configured[name]}, got it in a parameters.yml, where folders of results do "
-            "not see it"
-        )
-
-
-def check_used(given: Iterable[str], used: Iterable[str], benchmark: str) -> None:
+def check_used(given: Iterable[str], used: Container[str], environment: str) -> None:
     """Refuse parameters about images that an environment does not look at.
 
     Args:
         given: Names of the parameters of the command line.
-        used: Those of `OF_IMAGES` among them that change what is read.
-        benchmark: Of the environment.
+        used: Those that the train images are read by.
+        environment: Its name.
 
     Raises:
         ValueError: Naming the parameter.
@@ -99,16 +57,15 @@ def check_used(given: Iterable[str], used: Iterable[str], benchmark: str) -> Non
         if name in given and name not in used:
             raise ValueError(
                 f"{name}: expected an environment that reads images from files, got that of "
-                f"{benchmark}, which has its own; name another, as --env custom for your images"
+                f"{environment}, which has its own; name another, as --env custom for your images"
             )
 
 
-def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None:
+def check_run_keys(parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
 
     Args:
         parameters: All parameters.
-        splits: Names of the environment's splits; none if it has no choice.
 
     Raises:
         ValueError: Naming the parameter.
@@ -116,12 +73,11 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
     Source: ours.
     """
     # Together they name a folder: one that is not above the others.
-    of_folders = (("benchmark", r"\w[\w.+=-]*"), ("method", r"\w[\w.+=-]*"))
-    for name, pattern in (*of_folders, *((v, r"[\w.+=-]*") for v in VARIANTS)):
-        if not re.fullmatch(pattern, str(value := parameters.get(name, "x"))):
+    for name in ("benchmark", "method"):
+        if not re.fullmatch(r"\w[\w.+=-]*", value := str(parameters[name])):
             raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
-    theirs, method = parameters.get("images"), parameters.get("method")
-    if theirs is not None and method in parameters.get("methods", ()):
+    theirs, method = parameters["images"], parameters["method"]
+    if theirs is not None and method in parameters["methods"]:
         raise ValueError(
             f"method: expected a name of your own for the images in {theirs}, as method=theirs, "
             f"got {method}, which is a method of this project"
@@ -132,7 +88,6 @@ def check_run_keys(parameters: Mapping[str, Any], splits: Iterable[str]) -> None
                 f"evaluation.{name}: expected {parameters[name]!r} as {name}, which folders are "
                 f"named after, got {value!r}; set {name} instead"
             )
-    if (names := list(splits)) and parameters["split"] not in names:
-        raise ValueError(unknown_name(parameters["split"], names, "split"))
+    lookup(parameters["splits"], parameters["split"], "split")
     if parameters["jobs"] != ONE_PER_CORE:
         check_count("jobs", parameters["jobs"])

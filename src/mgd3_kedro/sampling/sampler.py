@@ -93,7 +93,7 @@ def denoise(
         step = backbone.step(index, latents, conditions)
         latents = step.prev_mean
         for name, scale in config.scales_at(index, backbone.timesteps).items():
-            latents = latents + DRIFTS[name](step, scale, context)
+            latents = latents + DRIFTS[name].push(step, scale, context)
         if index > 0:
             latents = latents + step.std * _noise(modes, generators)
         progress(first + 1 - index)

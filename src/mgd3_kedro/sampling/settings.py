@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
@@ -19,12 +20,27 @@ MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 """Share of the guided steps still to come, this one included -> factor of lambda."""
 
-JOINT_SETTINGS: dict[str, object] = {"repulsion_scale": 0, "noise_coupling": "independent"}
-"""Setting that makes images of a class depend on each other -> value with which it does not."""
+INDEPENDENT = "independent"
+"""Noise coupling with which images of a class do not depend on each other."""
+STEERED_WITHOUT = {"initial_latents": "noise"}
+"""What is no drift and has no default -> its value where nothing steers."""
+
+
+class ScaledByDrifts(type):
+    """Lets settings be built with the scale of any of `DRIFTS`, whether or not it is a field."""
+
+    def __call__(cls, *args: Any, **given: Any) -> Any:
+        """Build settings; scales that are no fields are kept in `further_scales`, but for 0."""
+        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        further = {name: given.pop(name) for name in DRIFTS if name in given and name not in names}
+        scales = {**given.get("further_scales", {}), **further}
+        # A drift that is off is no other setting than one that is not there.
+        given["further_scales"] = {name: scale for name, scale in scales.items() if scale != 0}
+        return super().__call__(*args, **given)
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(metaclass=ScaledByDrifts):
     """What distinguishes one generative method from another.
 
     The settings that have a default are off with it, and the paper knows none of them.
@@ -45,6 +61,7 @@ class SamplingConfig:
         noise_coupling: A name of `NOISE_COUPLINGS`.
         candidates: Draws per mode, of which one is kept.
         candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
+        further_scales: Name of a drift without a field here -> its scale; given by that name.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -62,11 +79,15 @@ class SamplingConfig:
     noise_coupling: str = "independent"
     candidates: int = 1
     candidate_score: str = "coverage"
+    further_scales: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
         check_range("noise_strength", self.noise_strength, 0, 1, low_open=True)
-        check_range("mode_guidance_scale", self.mode_guidance_scale, 0)
+        for name in self.further_scales:
+            lookup(DRIFTS, name, "drift")
+        for name in DRIFTS:
+            check_range(name, self._scale(name), 0)
         lookup(MODE_GUIDANCE_SCHEDULES, self.mode_guidance_schedule, "mode guidance schedule")
         stops = {
             name: getattr(self, name) for name in ("stop_guidance_step", "stop_guidance_timestep")
@@ -82,7 +103,6 @@ class SamplingConfig:
         check_range("mode_guidance_adaptation", self.mode_guidance_adaptation, 0, 1)
         if self.tangent_components is not None:
             check_count("tangent_components", self.tangent_components)
-        check_range("repulsion_scale", self.repulsion_scale, 0)
         lookup(NOISE_COUPLINGS, self.noise_coupling, "noise coupling")
         check_count("candidates", self.candidates)
         check_choice("candidate_score", self.candidate_score, CANDIDATE_SCORES)
@@ -102,7 +122,30 @@ class SamplingConfig:
     @property
     def joint_settings(self) -> tuple[str, ...]:
         """Those that make images of a class depend on each other; a batch holds whole classes."""
-        return tuple(name for name, off in JOINT_SETTINGS.items() if getattr(self, name) != off)
+        drifts = tuple(name for name in self._scales() if DRIFTS[name].joint)
+        return (*drifts, *(("noise_coupling",) if self.noise_coupling != INDEPENDENT else ()))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all settings, those of drifts without a field included."""
+        own = [one.name for one in fields(cls) if one.name != "further_scales"]
+        return (*own, *(name for name in DRIFTS if name not in own))
+
+    def as_columns(self) -> dict[str, Any]:
+        """Return every setting by its name, the scales of all drifts included."""
+        return {
+            name: self._scale(name) if name in DRIFTS else getattr(self, name)
+            for name in self.names()
+        }
+
+    def plain(self) -> SamplingConfig:
+        """Return the same settings with everything that steers or chooses off.
+
+        Source: ours.
+        """
+        off = dict.fromkeys(DRIFTS, 0.0)
+        defaults = {one.name: one.default for one in fields(self) if one.default is not MISSING}
+        return replace(self, **{**defaults, **off, **STEERED_WITHOUT})
 
     def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
         """Return the settings for another number of steps: guidance stops at the same noise.
@@ -143,7 +186,11 @@ class SamplingConfig:
         return len(self._guided(timesteps))
 
     def _scales(self) -> dict[str, float]:
-        return {name: scale for name in DRIFTS if (scale := getattr(self, name))}
+        return {name: scale for name in DRIFTS if (scale := self._scale(name))}
+
+    def _scale(self, name: str) -> float:
+        scale: float = getattr(self, name, self.further_scales.get(name, 0.0))
+        return scale
 
     def _guided(self, timesteps: Sequence[int]) -> range:
         if not self._scales():

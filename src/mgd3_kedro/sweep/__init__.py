@@ -1,1 +1,1 @@
-"""A grid of settings: one session per point, what points share made once."""
+"""Loops over runs that find what is there, and wait for what another one is making."""

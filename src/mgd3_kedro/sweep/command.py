@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
 
 from mgd3_kedro.checks import check_count
+from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.durations import in_words
-from mgd3_kedro.points import DONE, FAILED, PENDING, STATES
-from mgd3_kedro.sweep.ledger import Ledger
-from mgd3_kedro.sweep.plan import Plan, Request, Work, check_first, plan_sweep
+from mgd3_kedro.fingerprint import digest
+from mgd3_kedro.given import flat
+from mgd3_kedro.points import DONE, FAILED, PENDING
+from mgd3_kedro.sweep.checks import check_fully, check_points
+from mgd3_kedro.sweep.loop import Loop
+from mgd3_kedro.sweep.parts import Part, read_axes, read_parts
+from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
-from mgd3_kedro.sweep.schedule import Schedule, work_left
+from mgd3_kedro.sweep.states import States
+
+REPORTS = "data/08_reporting"
+DEFAULT = "distill"
+"""What is run where nothing else is asked for."""
 
 
-def run_sweep(
-    request: Request,
-    name: str | None,
-    jobs: int,
-    dry_run: bool,
-    report: Callable[[str], None],
-) -> bool:
-    """Run every point that is not done yet.
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Args:
+        sweep: One that the configuration has; None for one's own.
+        over: Texts of the axes of one's own.
+        name: Of one's own; None to name it after the pipelines and the axes.
+        params: Parameters of all points, nested.
+        env: The environment, None for the default one.
+        options: Option of `kedro run` -> names, of one's own.
+    """
+
+    sweep: str | None
+    over: Sequence[str]
+    name: str | None
+    params: Mapping[str, Any]
+    env: str | None
+    options: Mapping[str, Sequence[str]]
+
+
+def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str], None]) -> bool:
+    """Run every point that is not done yet; without a name and axes, say which sweeps are known.
 
     Args:
         request: What is asked for.
-        name: Of the sweep; None to name it after the pipelines and the axes.
         jobs: Points at a time.
         dry_run: Whether to say what would be done instead.
         report: Prints a line.
@@ -41,60 +71,103 @@ def run_sweep(
     Source: ours.
     """
     check_count("--jobs", jobs)
-    plan = plan_sweep(request, name)
-    points = {point.name: point.values for point in plan.points}
-    if dry_run:
-        _describe(plan, Ledger(plan.folder / STATES, points, plan.stamp), report)
+    with KedroSession.create(env=request.env) as session:
+        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
+    loader: ProjectConfigLoader = context.config_loader  # type: ignore[assignment]
+    if not request.sweep and not request.over:
+        sweeps = loader["sweeps"]
+        width = max(map(len, sweeps))
+        for name in sweeps:
+            report(f"{name:<{width}}  {sweeps[name]['about']}")
         return True
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(plan):
-        ledger = Ledger(plan.folder / STATES, points, plan.stamp)
-        done, pending = ledger.with_status(DONE), ledger.with_status(PENDING)
-        place = plan.folder.relative_to(plan.project)
-        report(f"{plan.name}: {len(points)} points, {len(done)} done before; logs in {place}")
+    parts = _parts(request, loader)
+    points = plan_points(loader, parts)
+    check_points(points, context.project_path)
+    root = Path(REPORTS, points[0].loader["parameters"]["benchmark"], "sweeps")
+    states = States(context.project_path / root, points)
+    name = request.sweep or parts[0].sweep
+    if dry_run:
+        report(f"{name}: {len(points)} points")
+        for point in points:
+            report(f"{states.label(point)}: {_describe(point, states, context.project_path)}")
+        return True
+    with _alone(context.project_path / root, states.sweeps):
+        pending, done = states.with_status(PENDING), states.with_status(DONE)
+        place = root if len(states.sweeps) > 1 else root / states.sweeps[0]
+        report(f"{name}: {len(points)} points, {len(done)} done before; logs in {place}")
         if pending:
-            check_first(plan, next(point for point in plan.points if point.name == pending[0]))
-            ledger.write()
-            _run(plan, ledger, jobs, report)
-        for failed in ledger.with_status(FAILED):
-            report(f"failed: {failed}: {ledger.fact(failed, 'error')} ({place}/{failed}.log)")
-        return ledger.with_status(DONE) == list(points)
+            check_fully(pending[0])
+            states.write()
+            experiment = loader["mlflow"]["tracking"]["experiment"]["name"]
+            runs = SweepRuns(experiment, _grids(parts))
+            _run(Loop(context.project_path, states, runs, jobs, report), runs, states, pending)
+        for point in states.with_status(FAILED):
+            log = states.log(point).relative_to(context.project_path)
+            report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
+    return len(states.with_status(DONE)) == len(points)
 
 
-def _run(plan: Plan, ledger: Ledger, jobs: int, report: Callable[[str], None]) -> None:
-    grid = {axis.key: ", ".join(map(str, axis.values)) for axis in plan.axes}
-    runs = SweepRuns(plan.experiment, plan.name, grid)
-    end = "KILLED"
+def _run(loop: Loop, runs: SweepRuns, states: States, points: Sequence[Point]) -> None:
+    killed = True
     try:
-        Schedule(plan, ledger, runs, jobs, report).run()
-        end = "FAILED" if ledger.with_status(FAILED) else "FINISHED"
+        loop.run(points)
+        killed = False
     finally:
-        runs.close(end)
+        failed = {point.part.sweep for point in states.with_status(FAILED)}
+        runs.close(failed, killed=killed)
 
 
-def _describe(plan: Plan, ledger: Ledger, report: Callable[[str], None]) -> None:
-    """Say what each point would do if one ran after the other."""
-    report(f"{plan.name}: {len(plan.points)} points")
-    made: set[Work] = set()
-    for point in plan.points:
-        if ledger.fact(point.name, "status") == DONE:
-            seconds = float(ledger.fact(point.name, "seconds"))
-            report(f"{point.name}: done before, in {in_words(seconds)}")
-            continue
-        work = work_left(point, made)
-        made |= set(work)
-        report(f"{point.name}: {', '.join(node for node, _ in work)}")
+def _describe(point: Point, states: States, project: Path) -> str:
+    """Return what sets a point apart, and what is there of it."""
+    told = [" ".join(point.words()) or "as configured"]
+    if found := point.found(project):
+        told.append(f"there already: {', '.join(found)}")
+    if states.fact(point, "status") == DONE:
+        told.append(f"done before, in {in_words(float(states.fact(point, 'seconds')))}")
+    return "; ".join(told)
+
+
+def _parts(request: Request, loader: ProjectConfigLoader) -> list[Part]:
+    given = flat(request.params)
+    if request.sweep:
+        if request.over or request.name or any(request.options.values()):
+            raise ValueError(
+                f"{request.sweep}: expected no other options than --params, --env, --jobs and "
+                "--dry-run beside the name of a sweep; leave out its name for a grid of your own"
+            )
+        return read_parts(loader["sweeps"], request.sweep, given)
+    if request.name is not None and not re.fullmatch(r"\w[\w.+=-]*", request.name):
+        expected = "expected letters, digits and any of . + = -"
+        raise ValueError(f"--name: {expected}, got {request.name!r}")
+    over = read_axes(request.over)
+    options = {name: ",".join(names) for name, names in request.options.items() if names}
+    options = {"pipelines": DEFAULT, **options}
+    name = request.name
+    if name is None:
+        told = [options["pipelines"], *(axis.rpartition(".")[2] for axis in over)]
+        content = json.dumps([request.env, options, given, over], sort_keys=True)
+        name = f"{'-'.join(told).replace(',', '-')[:80]}-{digest(content)[:8]}"
+    return [Part(name, options, given, over)]
+
+
+def _grids(parts: Sequence[Part]) -> dict[str, dict[str, str]]:
+    """Return sweep -> axis -> its values, as a text."""
+    grids: dict[str, dict[str, str]] = {part.sweep: {} for part in parts}
+    for part in parts:
+        grids[part.sweep] |= {axis: ", ".join(values) for axis, values in part.over.items()}
+    return grids
 
 
 @contextmanager
-def _alone(plan: Plan) -> Iterator[None]:
-    """Refuse a second sweep of the same name at the same time."""
-    lock = FileLock(plan.folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ValueError(f"{plan.name}: expected no other process at work on this sweep") from error
-    try:
+def _alone(root: Path, sweeps: Sequence[str]) -> Iterator[None]:
+    """Refuse a second sweep of a name at the same time."""
+    with ExitStack() as locks:
+        for name in sweeps:
+            (root / name).mkdir(parents=True, exist_ok=True)
+            try:
+                locks.enter_context(FileLock(root / name / ".lock", timeout=0))
+            except Timeout as error:
+                raise ValueError(
+                    f"{name}: expected no other process at work on this sweep"
+                ) from error
         yield
-    finally:
-        lock.release()

@@ -1,219 +1,156 @@
-"""What a sweep is to do: every point checked, with the folders and the work that are its own."""
+"""The points of a sweep: runs whose parameters are read and checked before any of them starts."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.context import KedroContext
-from kedro.framework.project import pipelines as registered
-from kedro.framework.session import KedroSession
+from kedro.io import AbstractDataset
 from kedro.pipeline import Pipeline
 
-from mgd3_kedro.checks import unknown_name
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.hooks import FreeInputs
-from mgd3_kedro.preflight import VARIANTS, check_inputs, check_known_parameters
-from mgd3_kedro.sweep.configure import Configurator
-from mgd3_kedro.sweep.grid import (
-    Axis,
-    make_points,
-    merged,
-    name_of,
-    nested,
-    parse_axes,
-    short_digest,
-)
-from mgd3_kedro.sweep.sharing import Lineage, check_apart, check_used, find_sharing
+from mgd3_kedro.given import Text, flat, nested
+from mgd3_kedro.pipeline_registry import build_pipelines
+from mgd3_kedro.points import REPORTED, short_names
+from mgd3_kedro.sweep.parts import Part
+from mgd3_kedro.words import as_words
 
-Work = tuple[str, str]
-"""A node, and the values that its results depend on."""
+PARTITIONED = "reuse"
+"""What the entries of results partitioned by class alone are configured with."""
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked for.
+class Point:
+    """A run.
 
     Args:
-        over: Texts of the axes.
-        params: Parameters of all points, nested.
-        env: The environment, None for the default one.
-        pipelines: Names, none for the default one.
-        filters: Which nodes of them, by the options of `kedro run`.
-    """
-
-    over: Sequence[str]
-    params: Mapping[str, Any]
-    env: str | None
-    pipelines: Sequence[str]
-    filters: Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True)
-class PlannedPoint:
-    """One session.
-
-    Args:
-        name: Unlike that of any other point.
-        values: Key of the axis -> value.
-        params: Parameters of its command line, nested.
-        work: Its nodes, each with the values its results depend on.
+        name: Unlike that of any other point of its sweep; fit for a file.
+        part: What it is a point of.
+        number: Of its part.
+        values: Axis -> value.
+        given: Full name -> value, all that its command line has.
+        loader: Its configuration.
+        nodes: What is run.
     """
 
     name: str
+    part: Part
+    number: int
     values: Mapping[str, Any]
-    params: Mapping[str, Any]
-    work: tuple[Work, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked sweep.
-
-    Args:
-        name: Names the folder and the MLflow run.
-        project: Folder of the project.
-        benchmark: Whose runs they are.
-        experiment: Where MLflow keeps the runs.
-        request: What was asked for.
-        axes: The grid.
-        points: In order.
-        stamp: Differs if code or configuration are others.
-        places: Parameters of a point -> catalog entry -> where it is kept.
-    """
-
-    name: str
-    project: Path
-    benchmark: str
-    experiment: str
-    request: Request
-    axes: tuple[Axis, ...]
-    points: tuple[PlannedPoint, ...]
-    stamp: str
-    places: Callable[[Mapping[str, Any]], Mapping[str, str]]
+    given: Mapping[str, Text]
+    loader: ProjectConfigLoader
+    nodes: Pipeline
 
     @property
-    def folder(self) -> Path:
-        """Where logs and states are."""
-        return self.project / "data/08_reporting" / self.benchmark / "sweeps" / self.name
+    def options(self) -> list[str]:
+        """Those of `kedro run` on its command line."""
+        texts = [f"--{name.replace('_', '-')}={names}" for name, names in self.part.options.items()]
+        params = ",".join(f"{name}={value}" for name, value in self.given.items())
+        return [f"--env={self.loader.env_name}", *texts, *(["--params", params] if params else [])]
 
-    def options(self, point: PlannedPoint, nodes: Sequence[str]) -> dict[str, Any]:
-        """Return what `kedro run` is started with to run some nodes of a point."""
-        names = dict(self.request.filters)
-        if len(nodes) < len(point.work):
-            names["node_names"] = nodes
-        listed = {"pipelines": self.request.pipelines, **names}
-        texts = {option: ",".join(given) for option, given in listed.items() if given}
-        environment = {"env": self.request.env} if self.request.env else {}
-        return {**environment, **texts, "params": dict(point.params)}
+    @property
+    def stamp(self) -> str:
+        """What differs if code or configuration are others."""
+        configuration = [self.loader["parameters"], self.loader.catalog_files]
+        return digest(sources(), *self.options, json.dumps(configuration, default=str))
+
+    @property
+    def made_from(self) -> str:
+        """What differs if anything is made that is not what another point makes."""
+        values, lineage = flat(self.loader["parameters"]), self.loader.lineage
+        outputs = {
+            name: [f"{key}={values.get(key)!r}" for key in sorted(lineage.parameters(name))]
+            for name in sorted(self.nodes.all_outputs())
+        }
+        return json.dumps(outputs)
+
+    def words(self) -> list[str]:
+        """Return what differs from the environment in what it makes."""
+        lineage = self.loader.lineage
+        told = (word for name in sorted(self.nodes.all_outputs()) for word in lineage.words(name))
+        return list(dict.fromkeys(told))
+
+    def found(self, project: Path) -> list[str]:
+        """Return what is there already of what it makes by classes."""
+        files = self.loader.catalog_files
+        made = self.nodes.all_outputs() & files.keys()
+        partitioned = sorted(name for name in made if PARTITIONED in files[name])
+        datasets = datasets_of(self.loader, partitioned, project)
+        return [name for name, dataset in datasets.items() if dataset.exists()]
+
+    def places(self) -> dict[str, str]:
+        """Return where it keeps what reports read."""
+        made = self.nodes.all_outputs()
+        return {name: self.loader.place(name) for name in REPORTED if name in made}
 
 
-def plan_sweep(request: Request, name: str | None) -> Plan:
-    """Check a sweep and work out what each point has to do.
+def plan_points(environment: ProjectConfigLoader, parts: Sequence[Part]) -> list[Point]:
+    """Return the points of all parts, in order, with the last axis running fastest.
 
     Args:
-        request: What is asked for.
-        name: Of the sweep; None to name it after the pipelines and the axes.
+        environment: Configuration without parameters of a run.
+        parts: Of the sweep.
 
     Raises:
-        ValueError: Naming what does not fit, before any work.
+        ValueError: Naming the parameter that cannot be read, or the point that is there twice.
 
     Source: ours.
     """
-    axes = parse_axes(request.over, request.params)
-    if name is not None and not re.fullmatch(r"\w[\w.+=-]*", name):
-        raise ValueError(f"--name: expected letters, digits and any of . + = -, got {name!r}")
-    with KedroSession.create(env=request.env, runtime_params=dict(request.params)) as session:
-        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
-    pipeline = find_nodes(request)
-    check_keys(axes, context.config_loader["parameters"])
-    maker = Configurator(context, request.params, pipeline)
-    first = {axis.key: axis.values[0] for axis in axes}
-    base = maker.checked_lineage(first)
-    others = {axis.key: maker.others(first, axis) for axis in axes}
-    several = {axis.key: others[axis.key] for axis in axes if len(axis.values) > 1}
-    check_used(base, several, pipeline.nodes)
-    check_apart(base.configuration, pipeline.nodes)
-    marks = {variant: f"<{variant}>" for variant in VARIANTS}
-    sharing = find_sharing(base, others, maker.marked(first, marks), marks, pipeline.nodes)
-    every = [base, *(lineage for ones in others.values() for lineage in ones)]
-    stamp = digest(sources(), *(_text(lineage, pipeline) for lineage in every))
+    points = [
+        _plan_point(environment, part, number, dict(zip(part.over, values, strict=True)))
+        for number, part in enumerate(parts)
+        for values in itertools.product(*part.over.values())
+    ]
+    twice = Counter((point.part.sweep, point.name) for point in points)
+    for (sweep, name), times in twice.items():
+        if times > 1:
+            raise ValueError(f"{sweep}: expected every point once, got {name} {times} times")
+    return points
 
-    points = []
-    for point in make_points(axes):
-        folders = {
-            variant: maker.prefixes[variant] + (f"-{name_of(point.values, keys)}" if keys else "")
-            for variant, keys in sharing.variants.items()
-        }
-        work = tuple(
-            (node.name, json.dumps([str(point.values[k]) for k in first if k in touched]))
-            for node in pipeline.nodes
-            for touched in [sharing.touched[node.name]]
-        )
-        params = merged(request.params, nested(point.values), folders)
-        points.append(PlannedPoint(point.name, point.values, params, work))
-    return Plan(
-        name or _name(request, axes),
-        context.project_path,
-        context.params["benchmark"],
-        context.config_loader["mlflow"]["tracking"]["experiment"]["name"],
-        request,
-        axes,
-        tuple(points),
-        stamp,
-        maker.places,
+
+def datasets_of(
+    loader: ProjectConfigLoader, names: Sequence[str], project: Path
+) -> dict[str, AbstractDataset[Any, Any]]:
+    """Return entries of the catalog of a run, by their names.
+
+    Source: ours.
+    """
+    entries = loader.entries(names)
+    for entry in entries.values():
+        entry |= {key: str(project / entry[key]) for key in ("filepath", "path") if entry.get(key)}
+    return {name: AbstractDataset.from_config(name, entry) for name, entry in entries.items()}
+
+
+def _plan_point(
+    environment: ProjectConfigLoader, part: Part, number: int, chosen: Mapping[str, Text]
+) -> Point:
+    given = {**part.params, **chosen}
+    loader = environment.with_parameters(nested(given))
+    loader.check()
+    known, read = build_pipelines(loader["parameters"]), loader.configured.given
+    names = part.options["pipelines"].split(",")
+    nodes = sum((lookup(known, name.strip(), "pipeline") for name in names), Pipeline([]))
+    filters = {name: part.options[name].split(",") for name in part.options if name != "pipelines"}
+    values = {axis: read[axis] for axis in chosen}
+    name = _name(values) if values else "+".join(names)
+    return Point(
+        name, part, number, values, given, loader, nodes.filter(**filters) if filters else nodes
     )
 
 
-def check_keys(axes: Iterable[Axis], parameters: Mapping[str, Any]) -> None:
-    """Refuse axes that are no parameters, or none to vary.
-
-    Raises:
-        ValueError: Naming the key.
-
-    Source: ours.
-    """
-    for axis in axes:
-        check_known_parameters(nested({axis.key: None}), parameters)
-        value: Any = parameters
-        for part in axis.key.split("."):
-            value = value[part]
-        if isinstance(value, Mapping):
-            raise ValueError(f"{axis.key}: expected one of its settings, {', '.join(value)}")
-        if axis.key in VARIANTS:
-            raise ValueError(f"{axis.key}: expected another parameter, a sweep sets this one")
-
-
-def find_nodes(request: Request) -> Pipeline:
-    """Return what each session runs.
-
-    Raises:
-        ValueError: If a pipeline or node is unknown, or nothing is left.
-
-    Source: ours.
-    """
-    chosen = Pipeline([])
-    for name in request.pipelines or ["__default__"]:
-        if name not in registered:
-            raise ValueError(unknown_name(name, registered, "pipeline"))
-        chosen += registered[name]
-    return chosen.filter(**{name: names or None for name, names in request.filters.items()})
-
-
-def check_first(plan: Plan, point: PlannedPoint) -> None:
-    """Check all that a run of one point checks before it starts.
-
-    Source: ours.
-    """
-    env = plan.request.env
-    with KedroSession.create(env=env, runtime_params=dict(point.params)) as session:
-        catalog = session.load_context().catalog  # type: ignore[attr-defined]
-    check_inputs(FreeInputs(find_nodes(plan.request), catalog))
+def _name(values: Mapping[str, Any]) -> str:
+    short = short_names(values)
+    text = "-".join(as_words(short[axis], value) for axis, value in values.items())
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}~{digest(text)[:8]}"
 
 
 @cache
@@ -225,20 +162,3 @@ def sources() -> str:
     root = Path(__file__).parents[1]
     paths = sorted(root.rglob("*.py"))
     return digest(*(f"{path.relative_to(root)}\n{path.read_text()}" for path in paths))
-
-
-def _text(lineage: Lineage, pipeline: Pipeline) -> str:
-    """Return all that a session is configured with, as text."""
-    configuration = lineage.configuration
-    entries = {name: configuration.entry(name) for name in sorted(pipeline.datasets())}
-    return json.dumps([configuration.parameters, entries], sort_keys=True, default=str)
-
-
-def _name(request: Request, axes: Iterable[Axis]) -> str:
-    """Name a sweep after what it runs and varies; other sweeps get another name."""
-    parts = [*(request.pipelines or ["default"]), *(axis.key.rpartition(".")[2] for axis in axes)]
-    content: list[Any] = [request.env, sorted(request.pipelines), request.params]
-    content += [{name: list(names) for name, names in request.filters.items()}]
-    content += [[axis.key, axis.values] for axis in axes]
-    text = json.dumps(content, sort_keys=True, default=str)
-    return f"{'-'.join(parts)[:80]}-{short_digest(text)}"

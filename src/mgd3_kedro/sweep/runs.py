@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from mlflow.entities import Param
 from mlflow.tracking import MlflowClient
@@ -14,38 +14,30 @@ from mgd3_kedro.version import code_version
 
 SWEEP_TAG = "sweep"
 PARENT_TAG = "mlflow.parentRunId"
-SECONDS = "/run_seconds"
 
 
 class SweepRuns:
-    """Opens, watches and closes runs; a sweep that is repeated goes on under the same parent.
+    """Opens and closes runs; a sweep that is repeated goes on under the same parent.
 
     Args:
         experiment: Name of the experiment.
-        name: Name of the sweep.
-        grid: What is varied, and its values.
+        grids: Sweep -> what is varied -> its values.
     """
 
-    def __init__(self, experiment: str, name: str, grid: Mapping[str, str]) -> None:
+    def __init__(self, experiment: str, grids: Mapping[str, Mapping[str, str]]) -> None:
         self._client = MlflowClient()
         found = self._client.get_experiment_by_name(experiment)
         if found is None:
             raise ValueError(f"expected the MLflow experiment {experiment}, found none")
         self._experiment = found.experiment_id
-        self.parent = self._find_parent(name) or self._make_parent(name, grid)
-        self._client.update_run(self.parent, status="RUNNING")
-        # Whoever starts next marks the run if this process is killed.
-        tags = {
-            "code_version": code_version(),
-            HOST_TAG: platform.node(),
-            PROCESS_TAG: str(os.getpid()),
-        }
-        for key, value in tags.items():
-            self._client.set_tag(self.parent, key, value)
+        self._grids = grids
+        self._parents: dict[str, str] = {}
 
-    def open_child(self, point: str) -> str:
+    def open_child(self, sweep: str, point: str) -> str:
         """Open the run of a point's session, which goes on with it; returns its id."""
-        tags = {PARENT_TAG: self.parent}
+        if sweep not in self._parents:
+            self._parents[sweep] = self._open_parent(sweep)
+        tags = {PARENT_TAG: self._parents[sweep]}
         run = self._client.create_run(self._experiment, tags=tags, run_name=point)
         return str(run.info.run_id)
 
@@ -57,23 +49,36 @@ class SweepRuns:
         if run.info.status == "RUNNING":
             self._client.set_terminated(run_id, status)
 
-    def finished_nodes(self, run_id: str) -> set[str]:
-        """Return the nodes that a session is through with."""
-        metrics = self._client.get_run(run_id).data.metrics
-        return {name.removesuffix(SECONDS) for name in metrics if name.endswith(SECONDS)}
+    def close(self, failed: Collection[str], *, killed: bool) -> None:
+        """Close the parents.
 
-    def close(self, status: str) -> None:
-        """Close the parent."""
-        self._client.set_terminated(self.parent, status)
+        Args:
+            failed: Sweeps of which a point failed.
+            killed: Whether the loop did not come to its end.
+        """
+        for sweep, parent in self._parents.items():
+            ended = "FAILED" if sweep in failed else "FINISHED"
+            self._client.set_terminated(parent, "KILLED" if killed else ended)
 
-    def _find_parent(self, name: str) -> str | None:
+    def _open_parent(self, sweep: str) -> str:
         found = self._client.search_runs(
-            [self._experiment], filter_string=f"tags.`{SWEEP_TAG}` = '{name}'", max_results=1
+            [self._experiment], filter_string=f"tags.`{SWEEP_TAG}` = '{sweep}'", max_results=1
         )
-        return str(found[0].info.run_id) if found else None
+        parent = str(found[0].info.run_id) if found else self._make_parent(sweep)
+        self._client.update_run(parent, status="RUNNING")
+        # Whoever starts next marks the run if this process is killed.
+        tags = {
+            "code_version": code_version(),
+            HOST_TAG: platform.node(),
+            PROCESS_TAG: str(os.getpid()),
+        }
+        for key, value in tags.items():
+            self._client.set_tag(parent, key, value)
+        return parent
 
-    def _make_parent(self, name: str, grid: Mapping[str, str]) -> str:
-        run = self._client.create_run(self._experiment, tags={SWEEP_TAG: name}, run_name=name)
-        params = [Param(key, values[:PARAMETER_LENGTH]) for key, values in grid.items()]
+    def _make_parent(self, sweep: str) -> str:
+        run = self._client.create_run(self._experiment, tags={SWEEP_TAG: sweep}, run_name=sweep)
+        grid = self._grids[sweep].items()
+        params = [Param(key, values[:PARAMETER_LENGTH]) for key, values in grid]
         self._client.log_batch(run.info.run_id, params=params)
         return str(run.info.run_id)

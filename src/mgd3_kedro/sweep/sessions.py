@@ -8,11 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from omegaconf import OmegaConf
 
 PATIENCE = 20.0
 """Seconds that an interrupted session has to end by itself."""
@@ -23,25 +20,23 @@ class Session:
 
     Args:
         project: Folder of the project.
-        path: Its log without the suffix; beside it is what the run is started with.
-        options: Those of `kedro run`, by the names that its configuration file has.
+        log: File for what it prints.
+        options: Those of `kedro run`.
         variables: Of its environment, over those of this process.
     """
 
     def __init__(
-        self, project: Path, path: Path, options: Mapping[str, Any], variables: Mapping[str, str]
+        self, project: Path, log: Path, options: Sequence[str], variables: Mapping[str, str]
     ) -> None:
-        self.log = path.with_name(f"{path.name}.log")
-        config = path.with_name(f"{path.name}.yml")
-        OmegaConf.save(OmegaConf.create({"run": dict(options)}), config)
-        self.begun = time.monotonic()
-        with self.log.open("wb") as log:
+        self._log = log
+        self._begun = time.monotonic()
+        with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kedro", "run", "--config", str(config)],
+                [sys.executable, "-m", "kedro", "run", *options],
                 cwd=project,
                 env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=file,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for the sweep, which sees to its sessions.
                 start_new_session=True,
@@ -50,7 +45,7 @@ class Session:
     @property
     def seconds(self) -> float:
         """Time since the start."""
-        return time.monotonic() - self.begun
+        return time.monotonic() - self._begun
 
     def status(self) -> int | None:
         """Return the exit status, None while it is at work."""
@@ -76,7 +71,7 @@ class Session:
 
     def error(self) -> str:
         """Return the line of the log that says what went wrong."""
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
+        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines()]
         said = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
         last = [line for line in lines if line][-1:]
         code = self._process.returncode

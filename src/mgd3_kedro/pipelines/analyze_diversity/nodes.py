@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.metrics import (
     METRICS,
     SAMPLE_SCORES,
-    SCORES,
+    AnalysisConfig,
     Neighbourhoods,
-    ProjectionConfig,
     project_jointly,
+    score_names,
 )
+from mgd3_kedro.pipelines.analyze_diversity.features import FEATURES, Seeing
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
+from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
 
 SHOWN_CLASSES = 10
+SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True)
 class Analysis:
     """Settings of the stage."""
 
-    method: str
-    image_size: int
-    config: ProjectionConfig
-    autoencoder: AutoencoderConfig
+    seeing: Seeing
+    config: AnalysisConfig
 
 
-def analyze_images(
+def analyze_latents(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
     latents: Mapping[str, Partition],
     prior: Partition,
-    method: str,
-    config: ProjectionConfig,
+    config: AnalysisConfig,
     autoencoder: AutoencoderConfig,
 ) -> Stage:
-    """Plan the analysis of every class.
+    """Plan the analysis of every class by latents.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
         prior: The weights, whose autoencoder gives the features.
-        method: What made the images.
         config: Settings of t-SNE.
         autoencoder: How the images are encoded.
 
@@ -65,60 +62,90 @@ def analyze_images(
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
+    further = {wnid: {"latents": latents[wnid], "prior": prior} for wnid in benchmark.wnids}
+    seeing = Seeing("latents", benchmark.image_size, autoencoder)
+    return _plan(benchmark, evaluated_images, further, Analysis(seeing, config))
+
+
+def analyze_pixels(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    train_images: Mapping[str, Partition],
+    config: AnalysisConfig,
+) -> Stage:
+    """Plan the analysis of every class by pixels, where there is no autoencoder.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
+        train_images: wnid -> images (N, 3, S, S), uint8.
+        config: Settings of t-SNE.
+
+    Returns:
+        wnid -> scores and the positions of real and synthetic samples in the plane.
+
+    Source: ours.
+    """
+    further = {wnid: {"real": train_images[wnid]} for wnid in benchmark.wnids}
+    seeing = Seeing("pixels", benchmark.image_size, None)
+    return _plan(benchmark, evaluated_images, further, Analysis(seeing, config))
+
+
+def _plan(
+    benchmark: Benchmark,
+    images: Mapping[str, Partition],
+    further: Mapping[str, Mapping[str, Partition]],
+    settings: Analysis,
+) -> Stage:
     tasks = {
-        spec.wnid: Task((evaluated_images[spec.wnid], latents[spec.wnid], prior), asdict(spec))
+        spec.wnid: Task({"images": images[spec.wnid], **further[spec.wnid]}, asdict(spec))
         for spec in benchmark.classes
     }
-    settings = Analysis(method, benchmark.image_size, config, autoencoder)
     return Stage(analyze_classes, tasks, settings)
 
 
-def analyze_classes(batch: Mapping[str, LoadedTask], settings: Analysis) -> dict[str, Made]:
-    """Score some classes in latent space and in the plane of t-SNE.
+def analyze_classes(batch: Mapping[str, Task], settings: Analysis) -> dict[str, Made]:
+    """Score some classes in the space of their features and in the plane of t-SNE.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
     made = {}
     for wnid, task in batch.items():
-        images, stored, model = task.inputs
-        autoencoder = load_autoencoder(model, settings.autoencoder)
-        real = stored["latents"].flatten(1).numpy()
-        size = settings.image_size
-        synthetic = autoencoder.encode(fit_images(images, size, size)).flatten(1).numpy()
-        real_plane, planes = project_jointly(
-            real,
-            {settings.method: synthetic},
-            settings.config,
-        )
-        plane = planes[settings.method]
+        real, synthetic = FEATURES[settings.seeing.features](task, settings.seeing)
+        real_plane, planes = project_jointly(real, {SYNTHETIC: synthetic}, settings.config)
+        plane = planes[SYNTHETIC]
         samples = Neighbourhoods(real, synthetic)
         in_plane = Neighbourhoods(real_plane, plane)
         scores = {name: measure(samples) for name, measure in METRICS.items()}
-        of_images: dict[str, list[Any]] = {"image": list(range(len(images)))}
+        of_images: dict[str, list[Any]] = {"image": list(range(len(synthetic)))}
         for name, score in SAMPLE_SCORES.items():
             scores[f"{name}_in_plane"] = METRICS[name](in_plane)
             of_images[name] = score(real, synthetic).tolist()
             of_images[f"{name}_in_plane"] = score(real_plane, plane).tolist()
-        about = {"wnid": wnid, "class_name": task.about["class_name"]}
+        about = {
+            "wnid": wnid,
+            "class_name": task.about["class_name"],
+            "features": settings.seeing.features,
+        }
         value = {
             "scores": {**about, **scores},
             "samples": {**about, **of_images},
             "real": real_plane.tolist(),
             "synthetic": plane.tolist(),
         }
-        made[wnid] = Made(value, len(images))
+        made[wnid] = Made(value, len(synthetic))
     return made
 
 
 def collect_scores(
-    analysis: Mapping[str, Partition], method: str, variant: str, seed: int
+    analysis: Mapping[str, Partition], settings: str, method: str, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Put the scores of all classes into tables.
 
     Args:
         analysis: wnid -> scores.
+        settings: What differs from the environment's, as `name=value` words.
         method: What made the images.
-        variant: What is appended to its folder.
         seed: Of the data set.
 
     Returns:
@@ -127,7 +154,7 @@ def collect_scores(
 
     Source: ours.
     """
-    run = {"method": method, "variant": variant, "seed": seed}
+    run = {"method": method, "settings": settings, "seed": seed}
     values = [partition.load() for partition in analysis.values()]
     classes = pd.DataFrame([{**run, **value["scores"]} for value in values])
     images = [pd.DataFrame({**run, **value["samples"]}) for value in values]
@@ -139,7 +166,7 @@ def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
 
     Source: MGD3 (arXiv 2505.18963), Table 9.
     """
-    numbers = diversity_scores.set_index("wnid")[list(SCORES)]
+    numbers = diversity_scores.set_index("wnid")[list(score_names())]
     measured = {f"mean/{name}": float(np.nanmean(numbers[name])) for name in _known(numbers)}
     for wnid, row in numbers.iterrows():
         measured |= {f"{wnid}/{name}": float(row[name]) for name in _known(numbers)}
@@ -165,3 +192,10 @@ def draw_planes(analysis: Mapping[str, Partition], method: str) -> tuple[Figure,
 def _known(numbers: pd.DataFrame) -> list[str]:
     """Scores that are defined for every class; with one image per class, some are not."""
     return [str(name) for name in numbers if numbers[name].notna().all()]
+
+
+ANALYSES: dict[str, tuple[Callable[..., Stage], tuple[str, ...], tuple[str, ...]]] = {
+    "latents": (analyze_latents, ("latents", "prior"), ("params:autoencoder",)),
+    "pixels": (analyze_pixels, ("train_images",), ()),
+}
+"""What images are compared by -> node, what it reads beside them, and which further parameters."""

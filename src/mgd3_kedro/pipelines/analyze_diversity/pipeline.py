@@ -3,34 +3,31 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.analyze_diversity.nodes import (
-    analyze_images,
+    ANALYSES,
     collect_scores,
     draw_planes,
     measure_diversity,
 )
 
 
-def create_pipeline() -> Pipeline:
-    """Build the analyze_diversity stage."""
+def create_pipeline(features: str = "latents") -> Pipeline:
+    """Build the analyze_diversity stage.
+
+    Args:
+        features: What images are compared by: latents or pixels.
+    """
+    analyze, further, parameters = ANALYSES[features]
     return pipeline(
         [
             node(
-                analyze_images,
-                [
-                    "benchmark",
-                    "evaluated_images",
-                    "latents",
-                    "prior",
-                    "params:method",
-                    "params:analysis",
-                    "params:autoencoder",
-                ],
+                analyze,
+                ["benchmark", "evaluated_images", *further, "params:analysis", *parameters],
                 "analysis",
                 name="analyze_images",
             ),
             node(
                 collect_scores,
-                ["analysis", "params:method", "params:variant", "params:seed"],
+                ["analysis", "settings_of_scores", "params:method", "params:seed"],
                 ["diversity_scores", "sample_scores"],
                 name="collect_scores",
             ),

@@ -6,32 +6,33 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mgd3_kedro.metrics.comparison import METHOD_KEYS, as_text
+from mgd3_kedro.metrics.comparison import as_text
 from mgd3_kedro.metrics.robust import FULL
 
 MEASURED, REPORTED = "measured", "reported"
-NOTHING = "none"
-KNOWN_BY = tuple(key for key in METHOD_KEYS if key != "method")
+FURTHER = ("backbone", "configuration")
+"""What tells methods of one name apart that have the same settings."""
+UNKNOWN = "unknown"
 
 
 def label_methods(methods: Sequence[Mapping[Any, Any]]) -> list[str]:
     """Name methods, with as many settings as it takes to tell those of one name apart.
 
-    What their folders are called is told only where no setting does.
+    Settings that all of one name have in common are not told.
 
     Args:
-        methods: `METHOD_KEYS`, `variant` and `origin` of each.
+        methods: `METHOD_KEYS` and `origin` of each.
 
     Source: ours.
     """
-    settings = [_differing(method, methods, KNOWN_BY) for method in methods]
+    settings = [_settings(method, methods) for method in methods]
     uses = Counter(
         (method["method"], words) for method, words in zip(methods, settings, strict=True)
     )
     labels = []
     for method, words in zip(methods, settings, strict=True):
         name = method["method"]
-        further = _differing(method, methods, ("variant",)) if uses[name, words] > 1 else ()
+        further = _differing(method, methods) if uses[name, words] > 1 else ()
         marks = (
             *(("upper bound",) if name == FULL else ()),
             *((REPORTED,) if method["origin"] == REPORTED else ()),
@@ -41,12 +42,24 @@ def label_methods(methods: Sequence[Mapping[Any, Any]]) -> list[str]:
     return labels
 
 
-def _differing(
-    method: Mapping[Any, Any], methods: Sequence[Mapping[Any, Any]], keys: Sequence[str]
-) -> tuple[str, ...]:
-    namesakes = [other for other in methods if other["method"] == method["method"]]
+def _settings(method: Mapping[Any, Any], methods: Sequence[Mapping[Any, Any]]) -> tuple[str, ...]:
+    of_namesakes = [_words(other) for other in methods if other["method"] == method["method"]]
+    common = set.intersection(*map(set, of_namesakes))
+    return tuple(word for word in _words(method) if word not in common)
+
+
+def _words(method: Mapping[Any, Any]) -> list[str]:
+    return as_text(method["settings"]).split()
+
+
+def _differing(method: Mapping[Any, Any], methods: Sequence[Mapping[Any, Any]]) -> tuple[str, ...]:
+    namesakes = [
+        other
+        for other in methods
+        if other["method"] == method["method"] and _words(other) == _words(method)
+    ]
     return tuple(
-        f"{key}={as_text(method[key]) or NOTHING}"
-        for key in keys
+        f"{key}={as_text(method[key]) or UNKNOWN}"
+        for key in FURTHER
         if len({as_text(other[key]) for other in namesakes}) > 1
     )

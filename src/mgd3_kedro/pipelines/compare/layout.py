@@ -103,7 +103,10 @@ def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConf
 
 
 def _lay_out_lines(lines: pd.DataFrame, columns: Sequence[int], headline: str) -> tuple[Line, ...]:
-    groups = lines.groupby([*METHOD_KEYS, "variant"], dropna=False, sort=False)
+    # The same words with other configurations: environments that differ, or older defaults.
+    rivals = lines.groupby([*METHOD_KEYS, "ipc"], dropna=False)["configuration"].transform("size")
+    lines = lines.assign(configuration=lines["configuration"].where(rivals > 1))
+    groups = lines.groupby([*METHOD_KEYS, "configuration"], dropna=False, sort=False)
     methods = [
         (rows[0], _cells(rows, columns, headline))
         for rows in (part.to_dict("records") for _, part in groups)
@@ -156,10 +159,5 @@ def _count(numbers: pd.Series[int], unit: str) -> str:
 def _note(lines: pd.DataFrame) -> Iterator[str]:
     for row in lines[lines["diverged"] > 0].to_dict("records"):
         yield f"Not averaged: {row['method']}, ipc {row['ipc']}, {row['diverged_trainings']}"
-    for row in lines[lines["mixed"].map(as_text) != ""].to_dict("records"):
-        yield (
-            f"Made with different settings: {row['method']}, ipc {row['ipc']}, {row['mixed']}; "
-            "tell them apart with --params variant=-NAME"
-        )
     if sources := sorted(lines["source"].dropna().unique()):
         yield f"Reported, not measured here: {', '.join(sources)}"

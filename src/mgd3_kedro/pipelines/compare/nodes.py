@@ -16,7 +16,10 @@ from mgd3_kedro.metrics.comparison import (
 from mgd3_kedro.pipelines.compare.labels import MEASURED, REPORTED
 from mgd3_kedro.pipelines.compare.layout import lay_out
 from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
-from mgd3_kedro.records import KNOBS, RUN_KEYS
+from mgd3_kedro.records import RUN_KEYS
+
+UNKNOWN = "unknown"
+"""Settings of rows that do not tell them."""
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]
 
@@ -41,6 +44,7 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
     Source: ours.
     """
     found = [load() for tables in (runs, earlier) for load in tables.values()]
+    found = [table.assign(settings=_settings(table)) for table in found]
     rows = pd.concat(found) if found else pd.DataFrame()
     tested_on = rows["split"] if "split" in rows else pd.Series(split, index=rows.index)
     rows = rows.assign(split=tested_on.fillna(split))
@@ -50,10 +54,8 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
             f"expected result rows of the {split} split to compare, found none; run distill first: "
             "kedro run --pipelines=distill"
         )
-    # Empty in a file is read as missing; rows of an older version have none.
-    variants = rows["variant"] if "variant" in rows else pd.Series("", index=rows.index)
-    rows["variant"] = variants.astype(object).fillna("")
-    rows = rows.drop_duplicates([*RUN_KEYS, "training_seed", "variant"])
+    rows = rows.assign(configuration=_texts(rows, "configuration"))
+    rows = rows.drop_duplicates([*RUN_KEYS, "settings", "training_seed"])
     rows = rows[[*RUN_KEYS, *(column for column in rows if column not in RUN_KEYS)]]
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
 
@@ -101,22 +103,34 @@ def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, 
 
 
 def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one line per method and knobs: mean and population standard deviation over trainings.
+    """Return one line per method and settings: mean and population standard deviation.
 
     Trainings that did not finish are not in it.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
     """
-    keys = [key for key in (*RUN_KEYS, *KNOBS) if key != "seed"]
-    rows = rows[find_finished(rows)]
-    # Rows of an older version lack the knobs that it did not have.
-    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *keys])))
-    groups = rows.groupby(keys, sort=False, dropna=False)
+    keys = [key for key in (*RUN_KEYS, "settings") if key != "seed"]
+    groups = rows[find_finished(rows)].groupby(keys, sort=False, dropna=False)
     table = groups.size().rename("trainings").to_frame()
     for kind in ACCURACIES:
         table[f"{kind}_mean"] = groups[kind].mean()
         table[f"{kind}_std"] = groups[kind].std(ddof=0)
     return table.reset_index().sort_values("top1_last_mean").reset_index(drop=True)
+
+
+def _settings(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the words of settings; `UNKNOWN` for rows of an older version, which tell none."""
+    if "settings" in rows:
+        return _texts(rows, "settings")
+    # What older versions kept apart by hand.
+    apart = _texts(rows, "variant").map(str)
+    return UNKNOWN + apart.where(apart == "", " variant=" + apart)
+
+
+def _texts(rows: pd.DataFrame, column: str) -> pd.Series[str]:
+    # Empty in a file is read as missing.
+    known = rows[column] if column in rows else pd.Series("", index=rows.index)
+    return known.astype(object).fillna("")
 
 
 def _read_published(rows: pd.DataFrame) -> pd.DataFrame:

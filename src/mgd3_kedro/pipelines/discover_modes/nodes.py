@@ -13,7 +13,7 @@ from mgd3_kedro.figures import draw_contact_sheet, draw_modes
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task
+from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,20 +50,18 @@ def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Sta
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
-    tasks = {wnid: Task((partition,)) for wnid, partition in latents.items()}
+    tasks = {wnid: Task({"latents": partition}) for wnid, partition in latents.items()}
     return Stage(discover_modes_of_classes, tasks, config)
 
 
-def discover_modes_of_classes(
-    batch: Mapping[str, LoadedTask], config: ModesConfig
-) -> dict[str, Made]:
+def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) -> dict[str, Made]:
     """Find the modes of some classes.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     made = {}
     for wnid, task in batch.items():
-        (stored,) = task.inputs
+        stored = task.inputs["latents"]
         found = find_modes(stored["latents"], config)
         tensors = {
             "modes": found.modes,

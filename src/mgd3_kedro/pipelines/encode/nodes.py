@@ -16,7 +16,7 @@ from mgd3_kedro.images import LazyImages, chunks_of, encoded_images, mirror
 from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
-from mgd3_kedro.stages import LoadedTask, Made, Partition, Stage, Task, neutral
+from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 logger = logging.getLogger(__name__)
 
@@ -116,13 +116,13 @@ def encode_images(
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     tasks = {
-        spec.wnid: Task((train_images[spec.wnid], prior), asdict(spec))
+        spec.wnid: Task({"images": train_images[spec.wnid], "prior": prior}, asdict(spec))
         for spec in benchmark.classes
     }
     return Stage(encode_classes, tasks, Encoding(autoencoder, config))
 
 
-def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[str, Made]:
+def encode_classes(batch: Mapping[str, Task], settings: Encoding) -> dict[str, Made]:
     """Encode some classes.
 
     Raises:
@@ -132,10 +132,9 @@ def encode_classes(batch: Mapping[str, LoadedTask], settings: Encoding) -> dict[
     """
     made = {}
     for wnid, task in batch.items():
-        images, model = task.inputs
-        autoencoder = load_autoencoder(model, settings.autoencoder)
+        autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
         try:
-            encoded = _encode(autoencoder, images, task.about, settings.config)
+            encoded = _encode(autoencoder, task.inputs["images"], task.about, settings.config)
         except ValueError as error:
             raise ValueError(f"class {wnid}: {error}") from error
         made[wnid] = Made(vars(encoded), len(encoded.latents))

@@ -1,4 +1,4 @@
-"""Make the images of every class, one per mode."""
+"""Make the images of every class."""
 
 from mgd3_kedro.pipelines.guided_generate.pipeline import create_pipeline
 

@@ -25,43 +25,46 @@ if TYPE_CHECKING:
 SHEET_COLUMNS = 20
 SHEET_ROWS = 20
 LOSSES = ("first_loss", "last_loss")
+PLACES = ("distance_to_mode", "distance_to_nearest_real")
 
 
 def distill_images(
     benchmark: Benchmark,
-    train_images: Mapping[str, Partition],
-    latents: Mapping[str, Partition],
-    modes: Mapping[str, Partition],
-    prior: Partition,
-    teacher: Partition,
-    checkpoints: Path,
     method: str,
-    methods: dict[str, Any],
-    diffusion: BackboneConfig,
-    autoencoder: AutoencoderConfig,
-    sampling: SamplingConfig,
     distillation: DistillationConfig,
-    found_by: ModesConfig,
-    seen_size: int | None,
-    device: str,
+    settings: Mapping[str, Any] | None = None,
+    methods: Mapping[str, Any] | None = None,
+    train_images: Mapping[str, Partition] | None = None,
+    latents: Mapping[str, Partition] | None = None,
+    modes: Mapping[str, Partition] | None = None,
+    prior: Partition | None = None,
+    teacher: Partition | None = None,
+    checkpoints: Path | None = None,
+    diffusion: BackboneConfig | None = None,
+    autoencoder: AutoencoderConfig | None = None,
+    sampling: SamplingConfig | None = None,
+    found_by: ModesConfig | None = None,
+    seen_size: int | None = None,
+    device: str | None = None,
 ) -> Stage:
-    """Plan the images of every class.
+    """Plan the images of every class; what the method does not need is None.
 
     Args:
         benchmark: The classes.
+        method: A name of `methods`.
+        distillation: Images per class and seed.
+        settings: Procedure and settings of the method.
+        methods: Name -> procedure and settings of all; None where those of this one are given.
         train_images: wnid -> images (N, 3, H, W), uint8.
         latents: wnid -> latents (N, C, H, W), scaled.
         modes: wnid -> modes (K, C, H, W) and who belongs to them.
         prior: The weights.
-        teacher: A trained network, for methods that ask one.
+        teacher: A trained network.
         checkpoints: Folder for interrupted fine-tunings.
-        method: A name of `methods`.
-        methods: Name -> procedure and settings.
         diffusion: How the backbone is sampled.
         autoencoder: How its samples are decoded.
         sampling: Where samples start and how they are guided.
-        distillation: Images per class and seed.
-        found_by: How the modes were found.
+        found_by: How modes are found.
         seen_size: Side of what networks see, in pixels; None: as evaluations have it.
         device: Where pixels are optimised and models fine-tuned.
 
@@ -74,32 +77,30 @@ def distill_images(
     Source: MGD3 (arXiv 2505.18963), section 3.
     """
     common = Common(
-        benchmark.classes,
-        benchmark.image_size,
-        side_of(seen_size, benchmark.image_size),
-        diffusion,
-        autoencoder,
-        sampling,
-        distillation,
-        found_by.mode_finder,
-        device,
-        str(checkpoints),
+        classes=benchmark.classes,
+        image_size=benchmark.image_size,
+        distillation=distillation,
+        diffusion=diffusion,
+        autoencoder=autoencoder,
+        sampling=sampling,
+        modes=found_by,
+        teacher_size=side_of(seen_size, benchmark.image_size),
+        device=device,
+        checkpoints=None if checkpoints is None else str(checkpoints),
     )
-    plan = plan_method(method, methods, common)
-    classes = _together([train_images[wnid] for wnid in benchmark.wnids])
-    class_latents = _together([latents[wnid] for wnid in benchmark.wnids])
+    plan = plan_method(method, {method: settings or {}} if methods is None else methods, common)
+    of_classes = {"images": train_images, "latents": latents, "modes": modes}
+    shared = {"prior": prior, "teacher": teacher}
+    shared |= {
+        name: _together([entry[wnid] for wnid in benchmark.wnids])
+        for name, entry in {"classes": train_images, "class_latents": latents}.items()
+        if entry is not None and name in plan.needs
+    }
     tasks = {}
     for spec in benchmark.classes:
-        sources = {
-            "classes": classes,
-            "class_latents": class_latents,
-            "images": train_images[spec.wnid],
-            "latents": latents[spec.wnid],
-            "modes": modes[spec.wnid],
-            "prior": prior,
-            "teacher": teacher,
-        }
-        tasks[spec.wnid] = Task(tuple(sources[name] for name in plan.needs), spec)
+        given = {name: entry[spec.wnid] for name, entry in of_classes.items() if entry is not None}
+        sources = {**shared, **given}
+        tasks[spec.wnid] = Task({name: sources[name] for name in plan.needs}, spec)
     return Stage(plan.function, tasks, plan.settings, plan.group_size or len(tasks))
 
 
@@ -112,17 +113,24 @@ def _together(partitions: Sequence[Partition]) -> Partition:
     return Partition(partial(tuple, partitions), contents, count, configuration=configuration)
 
 
+FILES = {"nearest_real": "nearest_real_file", "image_number": "image_file"}
+"""Fact about an image that is the place of a real one -> column of the file of that."""
+
+
 def collect_provenance(
-    distilled_images: Mapping[str, Partition], train_images: Mapping[str, Partition]
+    distilled_images: Mapping[str, Partition],
+    train_images: Mapping[str, Partition] | None = None,
 ) -> pd.DataFrame:
     """Put the rows of all classes into one table, one row per image.
 
     Args:
         distilled_images: wnid -> images (ipc, 3, H, W), uint8, with the provenance of each.
-        train_images: wnid -> images (N, 3, S, S), uint8, with the file of each, if they are files.
+        train_images: wnid -> images (N, 3, S, S), uint8, with the file of each, if they are files;
+            None where no image is made from them.
 
     Returns:
-        These rows, and `nearest_real_file`: that of the image whose latent is `nearest_real`.
+        These rows; the files of the real images they name; what the images were made by, which is
+        that of each class.
 
     Source: ours.
     """
@@ -130,36 +138,45 @@ def collect_provenance(
 
     rows = []
     for wnid, partition in distilled_images.items():
-        files = [row["file"] for row in train_images[wnid].rows]
+        real = train_images[wnid].rows if train_images else ()
+        made_by = {"environment": partition.environment, "command": partition.command}
         for row in partition.rows:
+            named = {column: row[fact] for fact, column in FILES.items() if fact in row}
             # Those of mirrored images come after the others, in the same order.
-            file = files[row["nearest_real"] % len(files)] if files else None
-            rows.append({**row, "nearest_real_file": file})
+            files = {
+                column: real[place % len(real)]["file"] if real else None
+                for column, place in named.items()
+            }
+            rows.append({**row, **files, **made_by})
     return pd.DataFrame(rows)
 
 
 def tabulate_cost(
-    latents: Mapping[str, Partition],
-    modes: Mapping[str, Partition],
     distilled_images: Mapping[str, Partition],
     method: str,
-    variant: str,
     seed: int,
+    latents: Mapping[str, Partition] | None = None,
+    modes: Mapping[str, Partition] | None = None,
 ) -> pd.DataFrame:
     """Return how long every stage before the evaluation took, over all classes.
 
-    Stages that methods share are counted for each of them, used or not. What was taken up again
-    counts with the time it took when it was made.
+    Stages that methods share are counted for each that needs them. What was taken up again counts
+    with the time it took when it was made.
 
     Source: ours.
     """
     import pandas as pd
 
     stages = {"encode": latents, "discover_modes": modes, "guided_generate": distilled_images}
-    run = {"method": method, "variant": variant, "seed": seed}
     return pd.DataFrame(
-        {**run, "stage": stage, "seconds": sum(partition.seconds for partition in made.values())}
+        {
+            "method": method,
+            "seed": seed,
+            "stage": stage,
+            "seconds": sum(partition.seconds for partition in made.values()),
+        }
         for stage, made in stages.items()
+        if made is not None
     )
 
 
@@ -169,8 +186,8 @@ def measure_generation(
     """Sum up what was measured while images were made.
 
     Returns:
-        Name -> value; losses, before the first and the last update, are means over the classes,
-        and missing where images are not found by updates.
+        Name -> value; losses, before the first and the last update, and distances in latent space
+        are means, and missing where images are not found by updates, or have no latents.
 
     Source: ours.
     """
@@ -178,20 +195,26 @@ def measure_generation(
     seconds = sum(partition.seconds for partition in distilled_images.values())
     metrics = [partition.metrics for partition in distilled_images.values()]
     losses = {name: [of_class[name] for of_class in metrics if name in of_class] for name in LOSSES}
+    guided = [of_class["guided_steps"] for of_class in metrics if "guided_steps" in of_class]
     return {
         "images": images,
         "images_per_second": images / seconds,
-        "guided_steps": max(of_class["guided_steps"] for of_class in metrics),
-        "mean_distance_to_mode": float(provenance["distance_to_mode"].mean()),
-        "mean_distance_to_nearest_real": float(provenance["distance_to_nearest_real"].mean()),
+        **({"guided_steps": max(guided)} if guided else {}),
+        **{f"mean_{name}": float(provenance[name].mean()) for name in PLACES if name in provenance},
         **{name: fmean(values) for name, values in losses.items() if values},
     }
 
 
 def draw_distilled_images(
-    benchmark: Benchmark, distilled_images: Mapping[str, Partition], method: str
+    benchmark: Benchmark, distilled_images: Mapping[str, Partition], method: str, settings: str
 ) -> Image:
-    """Draw the first images of the first classes.
+    """Draw the first images of the first classes, under what they were made with.
+
+    Args:
+        benchmark: The classes.
+        distilled_images: wnid -> images (ipc, 3, H, W), uint8.
+        method: What made them.
+        settings: What differs from the environment's, as `name=value` words.
 
     Source: ours.
     """
@@ -201,4 +224,4 @@ def draw_distilled_images(
         for spec in specs
     }
     names = {spec.wnid: spec.class_name for spec in specs}
-    return draw_contact_sheet(images, names, title=f"{benchmark.name}: {method}")
+    return draw_contact_sheet(images, names, title=f"{benchmark.name}: {method} {settings}".strip())

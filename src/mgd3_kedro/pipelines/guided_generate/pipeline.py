@@ -2,6 +2,8 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from mgd3_kedro.pipelines.guided_generate.arguments import with_arguments
+from mgd3_kedro.pipelines.guided_generate.needs import Needs
 from mgd3_kedro.pipelines.guided_generate.nodes import (
     collect_provenance,
     distill_images,
@@ -10,50 +12,49 @@ from mgd3_kedro.pipelines.guided_generate.nodes import (
     tabulate_cost,
 )
 
+ARGUMENTS = {"modes": "found_by", "evaluation.image_size": "seen_size"}
+"""Parameter -> argument that it is given to, where that has another name."""
 
-def create_pipeline() -> Pipeline:
-    """Build the guided_generate stage."""
+
+def create_pipeline(method: str, needs: Needs) -> Pipeline:
+    """Build the guided_generate stage of a method.
+
+    Args:
+        method: Its name.
+        needs: What its images are made from.
+    """
+    entries = set(needs.entries)
+    read = {
+        "benchmark": "benchmark",
+        "method": "params:method",
+        "distillation": "params:distillation",
+        "methods" if needs.settings == "methods" else "settings": f"params:{needs.settings}",
+        **{name: name for name in needs.entries},
+        **{ARGUMENTS.get(name, name): f"params:{name}" for name in needs.parameters},
+    }
+    real = {"train_images": "train_images"} if entries & {"train_images", "latents"} else {}
     return pipeline(
         [
             node(
-                distill_images,
-                {
-                    "benchmark": "benchmark",
-                    "train_images": "train_images",
-                    "latents": "latents",
-                    "modes": "modes",
-                    "prior": "prior",
-                    "teacher": "teacher",
-                    "checkpoints": "checkpoints",
-                    "method": "params:method",
-                    "methods": "params:methods",
-                    "diffusion": "params:diffusion",
-                    "autoencoder": "params:autoencoder",
-                    "sampling": "params:sampling",
-                    "distillation": "params:distillation",
-                    "found_by": "params:modes",
-                    "seen_size": "params:evaluation.image_size",
-                    "device": "params:device",
-                },
+                with_arguments(distill_images, read),
+                read,
                 "distilled_images",
                 name="distill_images",
             ),
             node(
                 collect_provenance,
-                ["distilled_images", "train_images"],
+                {"distilled_images": "distilled_images", **real},
                 "provenance",
                 name="collect_provenance",
             ),
             node(
                 tabulate_cost,
-                [
-                    "latents",
-                    "modes",
-                    "distilled_images",
-                    "params:method",
-                    "params:variant",
-                    "params:seed",
-                ],
+                {
+                    "distilled_images": "distilled_images",
+                    "method": "params:method",
+                    "seed": "params:seed",
+                    **{name: name for name in ("latents", "modes") if name in entries},
+                },
                 "stage_costs",
                 name="tabulate_cost",
             ),
@@ -65,7 +66,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_distilled_images,
-                ["benchmark", "distilled_images", "params:method"],
+                ["benchmark", "distilled_images", "params:method", "settings_of_images"],
                 "contact_sheet",
                 name="draw_distilled_images",
             ),

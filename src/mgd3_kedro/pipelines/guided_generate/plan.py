@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
-from mgd3_kedro.stages import LoadedTask, Made
+from mgd3_kedro.stages import Made, Task
 
 Settings = TypeVar("Settings")
 
@@ -36,36 +37,75 @@ class DistillationConfig:
 
 
 class Common(NamedTuple):
-    """What all methods share.
+    """What methods share; what none of their needs names is None.
 
     Args:
         classes: Of the benchmark.
         image_size: Side of its images, in pixels.
-        teacher_size: Side of what a teacher sees, in pixels.
+        distillation: Images per class and seed.
         diffusion: How the backbone is sampled.
         autoencoder: How latents become images, and images latents.
         sampling: Where samples start and how they are guided.
-        distillation: Images per class and seed.
-        mode_finder: How the modes were found.
-        device: Where pixels are optimised and models fine-tuned.
+        modes: How modes are found.
+        teacher_size: Side of what a teacher sees, in pixels.
+        device: Where pixels are optimised, models fine-tuned and teachers asked.
         checkpoints: Folder for interrupted fine-tunings.
     """
 
     classes: tuple[ClassSpec, ...]
     image_size: int
-    teacher_size: int
-    diffusion: BackboneConfig
-    autoencoder: AutoencoderConfig
-    sampling: SamplingConfig
     distillation: DistillationConfig
-    mode_finder: str
-    device: str
-    checkpoints: str
+    diffusion: BackboneConfig | None = None
+    autoencoder: AutoencoderConfig | None = None
+    sampling: SamplingConfig | None = None
+    modes: ModesConfig | None = None
+    teacher_size: int | None = None
+    device: str | None = None
+    checkpoints: str | None = None
+
+    def part(self, name: str) -> Any:
+        """Return what not all methods need.
+
+        Raises:
+            ValueError: If it is not there.
+
+        Source: ours.
+        """
+        if (value := getattr(self, name)) is None:
+            raise ValueError(f"{name}: expected a value, as this method needs one, got none")
+        return value
 
 
 Source = Literal["classes", "class_latents", "images", "latents", "modes", "prior", "teacher"]
 """What images can be made from: the real images of all classes, or their latents, loaded one by
 one; those of the class, their latents and modes; two models."""
+
+ENTRIES: dict[Source, str] = {
+    "classes": "train_images",
+    "class_latents": "latents",
+    "images": "train_images",
+}
+"""Source -> entry of the catalog that has it, where that has another name."""
+
+
+class Needs(NamedTuple):
+    """What the images of a method are made from.
+
+    Args:
+        entries: Of the catalog.
+        parameters: Parameters and groups of them.
+        settings: Group of the method's own settings; that of all methods where it has none.
+    """
+
+    entries: tuple[str, ...]
+    parameters: tuple[str, ...]
+    settings: str = "methods"
+
+    @classmethod
+    def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:
+        """Return them for some sources, parameters and other entries, each named once."""
+        entries = [*(ENTRIES.get(source, source) for source in sources), *others]
+        return cls(tuple(dict.fromkeys(entries)), tuple(dict.fromkeys(parameters)))
 
 
 class Plan(NamedTuple):
@@ -75,7 +115,7 @@ class Plan(NamedTuple):
         function: (wnid -> loaded task, settings) -> wnid -> images; a class has the same images
             whichever others it is made with.
         settings: What the images depend on.
-        needs: Sources, in the order that a task has them.
+        needs: Names of a task's inputs.
         group_size: Classes that are made together; None for all.
         try_teacher: Refuses a teacher that does not fit; None if none is asked.
         try_model: Refuses a diffusion model that does not fit; None if any does.
@@ -83,7 +123,7 @@ class Plan(NamedTuple):
         remark: What is worth knowing before the work begins; None if nothing is.
     """
 
-    function: Callable[[Mapping[str, LoadedTask], Any], dict[str, Made]]
+    function: Callable[[Mapping[str, Task], Any], dict[str, Made]]
     settings: Any
     needs: tuple[Source, ...]
     group_size: int | None = 1
@@ -91,6 +131,19 @@ class Plan(NamedTuple):
     try_model: Callable[[ModelFolder], object] | None = None
     least_images: int = 1
     remark: str | None = None
+
+
+class Procedure(NamedTuple):
+    """A way to make images.
+
+    Args:
+        plan: (settings of a method, what methods share) -> plan.
+        needs: (settings of a method, all parameters) -> needs; it may refuse settings by
+            ValueError or TypeError.
+    """
+
+    plan: Callable[[Mapping[str, Any], Common], Plan]
+    needs: Callable[[Mapping[str, Any], Mapping[str, Any]], Needs]
 
 
 def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: Any) -> Settings:

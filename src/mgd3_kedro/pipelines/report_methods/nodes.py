@@ -20,7 +20,7 @@ from mgd3_kedro.figures import (
     draw_methods_in_plane,
     draw_trade_off,
 )
-from mgd3_kedro.metrics import SAMPLE_SCORES, ProjectionConfig, project_jointly
+from mgd3_kedro.metrics import SAMPLE_SCORES, AnalysisConfig, project_jointly
 from mgd3_kedro.metrics.comparison import find_finished
 from mgd3_kedro.metrics.normalisation import normalise_scores
 from mgd3_kedro.metrics.tabulation import tabulate_diversity
@@ -44,17 +44,18 @@ def score_methods(runs: Tables) -> pd.DataFrame:
     """Return the scores of every class and method, and the same normalised over all methods.
 
     Args:
-        runs: File -> loads the scores of its images; those of variants take no part.
+        runs: File -> loads the scores of its images.
 
     Returns:
         One row per class and method: means over its images of all seeds.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are none, or they are scored in different spaces.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6, Table 9.
     """
-    images = _without_variants(runs, "distill, or analyze_diversity")
+    images = _rows_of(runs, "distill, or analyze_diversity")
+    _refuse_mixed(images)
     normalised = normalise_scores(images)
     measures = [f"{name}{end}" for name in SAMPLE_SCORES for end in ("", "_normalised")]
     means = normalised.groupby(CLASS_KEYS, sort=False)[measures].mean()
@@ -91,7 +92,7 @@ def place_methods(
     images: Images,
     methods: dict[str, Any],
     class_name: str | None,
-    config: ProjectionConfig,
+    config: AnalysisConfig,
     autoencoder: AutoencoderConfig,
 ) -> dict[str, Any]:
     """Place the images of all methods among the real ones of a class, in one plane of t-SNE.
@@ -100,8 +101,7 @@ def place_methods(
         benchmark: The classes.
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
         prior: The weights, whose autoencoder gives the features.
-        images: method -> loads wnid -> images (ipc, 3, H, W), uint8; those of variants take no
-            part.
+        images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
         methods: All that are configured, in the order of the panels.
         class_name: Which class, by its name; None for the first.
         config: Settings of t-SNE.
@@ -185,9 +185,9 @@ def tabulate_costs(
 
     Source: ours.
     """
-    before = _without_variants(stages, "distill")
+    before = _rows_of(stages, "distill")
     costs = before.groupby(["method", "stage"], sort=False)["seconds"].median().reset_index()
-    rows = _plain(runs)
+    rows = _together(runs)
     if not rows.empty:
         counted = rows[find_finished(rows) & rows["method"].isin(set(costs["method"]))]
         asked = {
@@ -210,19 +210,30 @@ def draw_costs(method_costs: pd.DataFrame) -> Figure:
     return draw_cost(method_costs)
 
 
-def _without_variants(runs: Tables, needed: str) -> pd.DataFrame:
-    rows = _plain(runs)
+def _rows_of(runs: Tables, needed: str) -> pd.DataFrame:
+    rows = _together(runs)
     if rows.empty:
         raise ValueError(f"expected runs of at least one method, found none; run {needed} first")
     return rows
 
 
-def _plain(runs: Tables) -> pd.DataFrame:
-    """Return the rows of runs that are no variants."""
+def _together(runs: Tables) -> pd.DataFrame:
     found = [load() for load in runs.values()]
-    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    # Empty in a file is read as missing.
-    return rows if rows.empty else rows[rows["variant"].isna() | (rows["variant"] == "")]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _refuse_mixed(scores: pd.DataFrame) -> None:
+    """Refuse scores in different spaces; those that do not say theirs are of latents."""
+    spaces = scores.reindex(columns=["method", "features"]).astype(object).fillna("latents")
+    if spaces["features"].nunique() > 1:
+        told = " and ".join(
+            f"{', '.join(sorted(set(part['method'])))} by {space}"
+            for space, part in spaces.groupby("features")
+        )
+        raise ValueError(
+            f"expected all methods scored in one space, got {told}; run them and this with "
+            "--params analysis.features=latents, or =pixels"
+        )
 
 
 def _load(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping[str, Partition]]:

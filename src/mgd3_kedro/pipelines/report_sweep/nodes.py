@@ -9,7 +9,7 @@ import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
 from mgd3_kedro.figures.sweep_lines import REPEATED
-from mgd3_kedro.metrics import SCORES
+from mgd3_kedro.metrics import score_names
 from mgd3_kedro.points import POINT, axes_of, columns_of
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
@@ -43,7 +43,7 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         )
     if scores.empty:
         return rows
-    known = [name for name in SCORES if name in scores]
+    known = [name for name in score_names() if name in scores]
     means = scores.groupby(POINT)[known].mean(skipna=False)
     return rows.merge(means, left_on=POINT, right_index=True, how="left")
 

@@ -11,7 +11,7 @@ import torch
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
 from mgd3_kedro.evaluation.recipe import Recipe
 from mgd3_kedro.evaluation.resampling import fit_images
-from mgd3_kedro.stages import LoadedTask, Made
+from mgd3_kedro.stages import Made, Task
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ def fit_to(recipe: Recipe, size: int, image_size: int) -> Fit:
     return Fit(max(min(recipe.resized_side(size), image_size), size), size)
 
 
-def fit_classes(batch: Mapping[str, LoadedTask], settings: Fit) -> dict[str, Made]:
+def fit_classes(batch: Mapping[str, Task], settings: Fit) -> dict[str, Made]:
     """Decode the test images of some classes, at the side that networks see.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
     made = {}
     for wnid, task in batch.items():
-        images = fit_images(task.inputs[0], *astuple(settings))
+        images = fit_images(task.inputs["images"], *astuple(settings))
         made[wnid] = Made({"images": images}, len(images))
     return made
 

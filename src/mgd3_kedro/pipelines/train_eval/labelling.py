@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation import PROTOCOLS
@@ -22,7 +20,7 @@ from mgd3_kedro.evaluation.recipe import Plan
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.records import ClassSpec
-from mgd3_kedro.stages import LoadedTask, Made, neutral
+from mgd3_kedro.stages import Made, Task, neutral
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Desk:
     device: str
 
 
-def label_epochs(batch: Mapping[str, LoadedTask], settings: Labelling) -> dict[str, Made]:
+def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Made]:
     """Show some epochs to a teacher, and keep what it says.
 
     Source: FKD (arXiv 2112.01528), section 3.
@@ -85,10 +83,9 @@ def label_epochs(batch: Mapping[str, LoadedTask], settings: Labelling) -> dict[s
     recipe, fit = PROTOCOLS[settings.protocol], settings.fit
     for name, task in batch.items():
         lesson: Lesson = task.about
-        *images, folder = task.inputs
-        data = training_set(images, recipe, fit).to(resolve_device(settings.device))
+        data = training_set(task.inputs["images"], recipe, fit).to(resolve_device(settings.device))
         desk = Desk(lesson.classes, fit.size, settings.precision, settings.device)
-        teacher = teacher_at(desk, folder)
+        teacher = teacher_at(desk, task.inputs["teacher"])
         first, last = lesson.epochs
         logits = {
             str(epoch): record_labels(
@@ -116,22 +113,24 @@ def teacher_at(desk: Desk, folder: Any) -> Passes:
     return Passes(network, PRECISIONS[desk.precision], device)
 
 
-def _from_images(given: Sequence[Any], desk: Desk) -> Labels:
+def _from_images(task: Task, desk: Desk) -> Labels:
     return given_labels
 
 
-def _from_teacher(given: Sequence[Any], desk: Desk) -> Labels:
-    return TeacherLabels(teacher_at(desk, given[0]))
+def _from_teacher(task: Task, desk: Desk) -> Labels:
+    return TeacherLabels(teacher_at(desk, task.inputs["teacher"]))
 
 
-def _from_store(given: Sequence[Mapping[str, torch.Tensor]], desk: Desk) -> Labels:
-    epochs = {int(epoch): logits for block in given for epoch, logits in block.items()}
+def _from_store(task: Task, desk: Desk) -> Labels:
+    blocks = task.inputs["labels"]
+    epochs = {int(epoch): logits for block in blocks for epoch, logits in block.items()}
     return StoredLabels(epochs, resolve_device(desk.device))
 
 
-LABELS: dict[str, Callable[[Sequence[Any], Desk], Labels]] = {
+LABELS: dict[str, Callable[[Task, Desk], Labels]] = {
     "given": _from_images,
     "teacher": _from_teacher,
     "stored": _from_store,
 }
-"""Where a recipe's labels come from -> (nothing, a teacher's folder or stored labels) -> labels."""
+"""Where a recipe's labels come from -> (task with `teacher` or stored `labels` where asked for,
+what is at hand) -> labels."""

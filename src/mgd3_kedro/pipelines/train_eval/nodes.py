@@ -10,13 +10,12 @@ from pathlib import Path
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
-from mgd3_kedro.fingerprint import configuration_digest
 from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
-from mgd3_kedro.records import KNOBS, Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task, images_per_class, name_together
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition, Stage, Task, images_per_class, selecting
 
 LESSONS = 10
 """Parts that stored labels are written in."""
@@ -27,26 +26,23 @@ class TrainingsConfig:
     """Which networks are trained, and how often.
 
     Args:
-        networks: Names of `NETWORKS`, or several in one text with semicolons between them.
-        repeats: Trainings of each network on the same images.
         mode_weight_exponent: Images count for the number of real images that their mode stands
             for, to this power; 0: all alike.
+        networks: Names of `NETWORKS`.
+        repeats: Trainings of each network on the same images.
 
     Raises:
         ValueError: Naming the setting that does not fit.
     """
 
-    networks: Sequence[str]
-    repeats: int
     mode_weight_exponent: float
+    networks: Sequence[str] = selecting()
+    repeats: int = selecting()
 
     def __post_init__(self) -> None:
         if isinstance(self.networks, str) or not self.networks:
             raise ValueError(f"networks: expected a list of names, got {self.networks!r}")
-        # Kedro ends a value of the command line at a comma: a list has semicolons there.
-        names = [name.strip() for text in self.networks for name in str(text).split(";")]
-        object.__setattr__(self, "networks", names)
-        for name in names:
+        for name in self.networks:
             lookup(NETWORKS, name, "network")
         check_count("repeats", self.repeats, 1)
         check_range("mode_weight_exponent", self.mode_weight_exponent, 0)
@@ -71,7 +67,7 @@ def fit_test_images(
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
-    tasks = {wnid: Task((test_images[wnid],)) for wnid in benchmark.wnids}
+    tasks = {wnid: Task({"images": test_images[wnid]}) for wnid in benchmark.wnids}
     side = side_of(seen_size, benchmark.image_size)
     return Stage(fit_classes, tasks, fit_to(PROTOCOLS[protocol], side, benchmark.image_size))
 
@@ -81,7 +77,7 @@ def label_images(
     evaluated_images: Mapping[str, Partition],
     teacher: Partition,
     config: EvaluationConfig,
-    trainings: TrainingsConfig,
+    networks: Sequence[str],
     seed: int,
 ) -> Stage:
     """Plan what a teacher is shown before the trainings, where the protocol has its labels stored.
@@ -91,17 +87,17 @@ def label_images(
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
         teacher: A trained network.
         config: The protocol.
-        trainings: Which networks are trained with the labels.
+        networks: Those that are trained with the labels.
         seed: Seed of the images, and of the batches that the teacher is shown.
 
     Returns:
-        Some epochs -> epoch -> logits (N, n), float16; nothing for other protocols.
+        Some epochs -> epoch -> logits (N, n), float16.
 
     Source: FKD (arXiv 2112.01528), section 3.
     """
     fit = fit_of(config, benchmark.image_size)
-    images = [evaluated_images[wnid] for wnid in benchmark.wnids]
-    plan = config.plan(images_per_class(images), len(images), trainings.networks[0])
+    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    plan = config.plan(images_per_class(images), len(images), networks[0])
     # What changes no batch leaves stored labels valid.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
     size = math.ceil(plan.epochs / LESSONS)
@@ -109,25 +105,21 @@ def label_images(
     for first in range(1, plan.epochs + 1, size):
         epochs = (first, min(first + size - 1, plan.epochs))
         lesson = Lesson(epochs, benchmark.classes, seed)
-        tasks[f"epochs-{first:05}"] = Task((*images, teacher), lesson)
+        tasks[f"epochs-{first:05}"] = Task({"images": images, "teacher": teacher}, lesson)
     settings = Labelling(config.protocol, batches, fit, config.precision, config.device)
-    return Stage(label_epochs, tasks if config.recipe.labels == "stored" else {}, settings)
+    return Stage(label_epochs, tasks, settings)
 
 
 def train_networks(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
     fitted_test_images: Mapping[str, Partition],
-    teacher: Partition,
-    soft_labels: Mapping[str, Partition],
     training_checkpoints: Path,
     config: EvaluationConfig,
     trainings: TrainingsConfig,
-    method: str,
-    backbone: str,
     seed: int,
-    variant: str,
-    split: str,
+    teacher: Partition | None = None,
+    soft_labels: Mapping[str, Partition] | None = None,
 ) -> Stage:
     """Plan every training.
 
@@ -135,60 +127,42 @@ def train_networks(
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
         fitted_test_images: wnid -> `images` (N, 3, S, S), uint8, to test on.
-        teacher: A trained network, for protocols that ask one.
-        soft_labels: What it said, for protocols that have it stored.
         training_checkpoints: Folder for interrupted trainings.
         config: The protocol.
         trainings: Which networks, how often.
-        method: What made the images.
-        backbone: What they were drawn from.
         seed: Seed of the images.
-        variant: What tells images of the same method apart, where its knobs do not.
-        split: What is tested on.
+        teacher: A trained network, for protocols that ask one.
+        soft_labels: What it said, for protocols that have it stored.
 
     Returns:
-        Training -> its result row, curve and confusion matrix.
+        Training -> what was measured, its curve and confusion matrix.
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
-    images = [evaluated_images[wnid] for wnid in benchmark.wnids]
-    tests = [fitted_test_images[wnid] for wnid in benchmark.wnids]
-    source = config.recipe.labels
-    given = {"given": (), "teacher": (teacher,), "stored": tuple(soft_labels.values())}[source]
-    facts = images[0].rows[0] if images[0].rows else {}
+    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    tests = tuple(fitted_test_images[wnid] for wnid in benchmark.wnids)
+    taught: dict[str, Partition | tuple[Partition, ...]] = {}
+    if soft_labels is not None:
+        taught = {"labels": tuple(soft_labels.values())}
+    elif teacher is not None:
+        taught = {"teacher": teacher}
+    taught_by = tuple(partition.fingerprint for _, partition in Task(taught).partitions)
+    inputs = {"images": images, "test_images": tests, **taught}
     fit = fit_of(config, benchmark.image_size)
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
-    data_set = name_together(images)
-    made_by = [partition.configuration for partition in (*images, *given)]
+    ipc = images_per_class(images)
     tasks = {}
     for network in trainings.networks:
-        plan = config.plan(images_per_class(images), len(images), network)
-        configuration = configuration_digest(run_trainings, [plan, fit, config.precision], made_by)
+        config.plan(ipc, len(images), network)
         for repeat in range(trainings.repeats):
             # No two trainings of a comparison share a seed, on whichever images.
             training_seed = seed * trainings.repeats + repeat
-            row = {
-                "benchmark": benchmark.name,
-                "split": split,
-                "image_size": fit.size,
-                "ipc": images_per_class(images),
-                "method": method,
-                "backbone": backbone,
-                "network": network,
-                "protocol": config.protocol,
-                "preset": config.length,
-                "seed": seed,
-                "training_seed": training_seed,
-                "variant": variant,
-                "data_set": data_set,
-                "configuration": configuration,
-                **{knob: facts.get(knob) for knob in KNOBS},
-                "mode_weight_exponent": exponent or None,
-            }
             # Labels that were stored belong to the batches they were made for.
-            batch_seed = seed if source == "stored" else training_seed
-            taught_by = tuple(partition.fingerprint for partition in given)
-            subject = Subject(row, benchmark.classes, batch_seed, taught_by, weights)
-            tasks[f"{network}-{training_seed}"] = Task((*images, *tests, *given), subject)
-    return Stage(run_trainings, tasks, Trainings(config, fit, str(training_checkpoints)))
+            batch_seed = training_seed if soft_labels is None else seed
+            subject = Subject(
+                network, ipc, training_seed, batch_seed, benchmark.classes, taught_by, weights
+            )
+            tasks[f"{network}-{training_seed}"] = Task(inputs, subject)
+    settings = Trainings(config, fit, exponent, str(training_checkpoints))
+    return Stage(run_trainings, tasks, settings)

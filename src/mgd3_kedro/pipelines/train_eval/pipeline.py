@@ -6,22 +6,36 @@ from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images, label_images,
 from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy, measure_accuracy
 
 SHARED = ("benchmark", "fitted_test_images", "teacher")
-PARAMETERS = ("backbone", "evaluation", "trainings", "seed", "split", "variant")
+TAUGHT = {"given": (), "teacher": ("teacher",), "stored": ("soft_labels",)}
+"""Where a protocol's labels come from -> what trainings read for them."""
 
 
-def create_pipeline() -> Pipeline:
-    """Build the train_eval stage."""
-    return _fitting() + _training()
+def create_pipeline(labels: str = "given") -> Pipeline:
+    """Build the train_eval stage.
+
+    Args:
+        labels: Where the protocol's labels come from: given, teacher or stored.
+    """
+    return _fitting() + _training(labels)
 
 
-def create_full_pipeline() -> Pipeline:
-    """Build the same stage for networks that are trained on the whole train split."""
+def create_full_pipeline(labels: str = "given") -> Pipeline:
+    """Build the same stage for networks that are trained on the whole train split.
+
+    Args:
+        labels: Where the protocol's labels come from: given, teacher or stored.
+    """
+    training = _training(labels)
+    free = training.inputs()
     on_real_images = pipeline(
-        _training(),
+        training,
         namespace="full",
-        inputs={**{name: name for name in SHARED}, "evaluated_images": "train_images"},
+        inputs={
+            **{name: name for name in SHARED if name in free},
+            "evaluated_images": "train_images",
+        },
         parameters={
-            **{f"params:{name}": f"params:{name}" for name in PARAMETERS},
+            **{name: name for name in free if name.startswith("params:")},
             "params:method": "params:upper_bound",
         },
         tags="train_full",
@@ -48,55 +62,59 @@ def _fitting() -> Pipeline:
     )
 
 
-def _training() -> Pipeline:
-    return pipeline(
+def _training(labels: str) -> Pipeline:
+    taught = {name: name for name in TAUGHT[labels]}
+    storing = node(
+        label_images,
         [
-            node(
-                label_images,
-                [
-                    "benchmark",
-                    "evaluated_images",
-                    "teacher",
-                    "params:evaluation",
-                    "params:trainings",
-                    "params:seed",
-                ],
-                "soft_labels",
-                name="label_images",
-            ),
-            node(
-                train_networks,
-                [
-                    "benchmark",
-                    "evaluated_images",
-                    "fitted_test_images",
-                    "teacher",
-                    "soft_labels",
-                    "training_checkpoints",
-                    "params:evaluation",
-                    "params:trainings",
-                    "params:method",
-                    "params:backbone",
-                    "params:seed",
-                    "params:variant",
-                    "params:split",
-                ],
-                "trainings",
-                name="train_networks",
-            ),
-            node(
-                collect_rows,
-                ["benchmark", "trainings"],
-                ["result_rows", "training_curves", "class_accuracies"],
-                name="collect_rows",
-            ),
-            node(measure_accuracy, "result_rows", "train_eval_metrics", name="measure_accuracy"),
-            node(
-                draw_accuracy,
-                ["benchmark", "trainings", "training_curves"],
-                ["training_curves_plot", "confusion_plot"],
-                name="draw_accuracy",
-            ),
+            "benchmark",
+            "evaluated_images",
+            "teacher",
+            "params:evaluation",
+            "params:trainings.networks",
+            "params:seed",
         ],
-        tags="train_eval",
+        "soft_labels",
+        name="label_images",
     )
+    nodes = [
+        node(
+            train_networks,
+            {
+                "benchmark": "benchmark",
+                "evaluated_images": "evaluated_images",
+                "fitted_test_images": "fitted_test_images",
+                "training_checkpoints": "training_checkpoints",
+                "config": "params:evaluation",
+                "trainings": "params:trainings",
+                "seed": "params:seed",
+                **taught,
+            },
+            "trainings",
+            name="train_networks",
+        ),
+        node(
+            collect_rows,
+            [
+                "benchmark",
+                "evaluated_images",
+                "trainings",
+                "settings_of_rows",
+                "params:evaluation",
+                "params:method",
+                "params:backbone",
+                "params:split",
+                "params:seed",
+            ],
+            ["result_rows", "training_curves", "class_accuracies"],
+            name="collect_rows",
+        ),
+        node(measure_accuracy, "result_rows", "train_eval_metrics", name="measure_accuracy"),
+        node(
+            draw_accuracy,
+            ["benchmark", "trainings", "training_curves"],
+            ["training_curves_plot", "confusion_plot"],
+            name="draw_accuracy",
+        ),
+    ]
+    return pipeline([*([storing] if labels == "stored" else []), *nodes], tags="train_eval")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import Partition, name_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +22,28 @@ RESAMPLES, CONFIDENCE = 10_000, 0.95
 
 
 def collect_rows(
-    benchmark: Benchmark, trainings: Mapping[str, Partition]
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    trainings: Mapping[str, Partition],
+    settings: str,
+    config: EvaluationConfig,
+    method: str,
+    backbone: str,
+    split: str,
+    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Put the results of all trainings into tables.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images that networks were trained on.
+        trainings: Training -> what was measured, its curve and confusion matrix.
+        settings: What differs from the environment's, as `name=value` words.
+        config: The protocol.
+        method: What made the images.
+        backbone: What they were drawn from.
+        split: What was tested on.
+        seed: Seed of the images.
 
     Returns:
         One row per training; one per training and validation; one per training and class.
@@ -33,7 +53,29 @@ def collect_rows(
     import pandas as pd
 
     values = {name: partition.load() for name, partition in trainings.items()}
-    rows = pd.DataFrame([value["row"] for value in values.values()])
+    run = {
+        "benchmark": benchmark.name,
+        "split": split,
+        "image_size": config.side_of(benchmark.image_size),
+        "method": method,
+        "backbone": backbone,
+        "protocol": config.protocol,
+        "preset": config.length,
+        "seed": seed,
+        "settings": settings,
+        "data_set": name_together(evaluated_images[wnid] for wnid in benchmark.wnids),
+    }
+    rows = pd.DataFrame(
+        {
+            **run,
+            **{name: value[name] for name in ("network", "ipc", "training_seed")},
+            "configuration": trainings[training].configuration,
+            **value["measured"],
+            "environment": trainings[training].environment,
+            "command": trainings[training].command,
+        }
+        for training, value in values.items()
+    )
     further = [column for column in rows if column not in ROW_COLUMNS]
     curves = [{"training": name, **row} for name, value in values.items() for row in value["curve"]]
     classes = [
@@ -97,7 +139,7 @@ def draw_accuracy(
     """
     values = [partition.load() for partition in trainings.values()]
     if not any(value["confusion"] for value in values):
-        check_outcomes([value["row"]["outcome"] for value in values])
+        check_outcomes([value["measured"]["outcome"] for value in values])
     curves: dict[str, Any] = {
         str(name): rows.rename(columns={"train_loss": "loss"}).to_dict("records")
         for name, rows in training_curves.groupby("training", sort=False)

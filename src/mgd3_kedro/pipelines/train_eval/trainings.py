@@ -18,11 +18,11 @@ from mgd3_kedro.evaluation import (
 )
 from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
-from mgd3_kedro.fingerprint import source_digest
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
 from mgd3_kedro.records import FINISHED, ClassSpec
-from mgd3_kedro.stages import LoadedTask, Made, neutral
+from mgd3_kedro.stages import Made, Task, neutral
 from mgd3_kedro.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -35,16 +35,20 @@ class Subject:
     """One training.
 
     Args:
-        row: What identifies it.
-        classes: Of the benchmark.
+        network: A name of `NETWORKS`.
+        ipc: Images per class.
+        seed: Of initial weights, order and augmentation.
         batch_seed: Seed that batches are drawn from.
+        classes: Of the benchmark.
         taught_by: Fingerprints of the teacher, or of what it said, if there is one.
         weights: What the images count for, in the order of classes; None where all count alike.
     """
 
-    row: Mapping[str, Any]
-    classes: tuple[ClassSpec, ...]
+    network: str
+    ipc: int
+    seed: int
     batch_seed: int
+    classes: tuple[ClassSpec, ...]
     taught_by: tuple[str, ...] = ()
     weights: tuple[float, ...] | None = None
 
@@ -56,15 +60,17 @@ class Trainings:
     Args:
         config: The protocol.
         fit: Of the training images.
+        mode_weight_exponent: That the weights of images were made with.
         checkpoints: Folder that interrupted trainings are kept in.
     """
 
     config: EvaluationConfig
     fit: Fit
+    mode_weight_exponent: float
     checkpoints: str = neutral()
 
 
-def run_trainings(batch: Mapping[str, LoadedTask], settings: Trainings) -> dict[str, Made]:
+def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, Made]:
     """Train and test some networks; one whose loss is not finite is a row that says so.
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
@@ -73,38 +79,40 @@ def run_trainings(batch: Mapping[str, LoadedTask], settings: Trainings) -> dict[
     made = {}
     for name, task in batch.items():
         subject: Subject = task.about
-        count = len(subject.classes)
-        data = training_set(task.inputs[:count], config.recipe, fit, subject.weights)
-        test = LabelledSet.of_classes([kept["images"] for kept in task.inputs[count : 2 * count]])
+        data = training_set(task.inputs["images"], config.recipe, fit, subject.weights)
+        test = LabelledSet.of_classes([kept["images"] for kept in task.inputs["test_images"]])
         desk = Desk(subject.classes, fit.size, config.precision, config.device)
         checkpoint = Checkpoint(
             Path(settings.checkpoints, f"{name}.ckpt"),
-            digest_of(subject, config, source_digest(__name__), data.images, test.images),
+            digest_of(
+                subject, config, code_digest(run_trainings, settings), data.images, test.images
+            ),
         )
         try:
             result = train_network(
                 data,
                 test,
-                network=subject.row["network"],
-                ipc=subject.row["ipc"],
+                network=subject.network,
+                ipc=subject.ipc,
                 config=config,
-                seed=subject.row["training_seed"],
-                labels=LABELS[config.recipe.labels](task.inputs[2 * count :], desk),
+                seed=subject.seed,
+                labels=LABELS[config.recipe.labels](task, desk),
                 batch_seed=subject.batch_seed,
                 checkpoint=checkpoint,
                 progress=ProgressLog(name),
             )
         except DivergenceError as error:
             logger.error("%s", error)
-            value = describe_divergence(subject.row, error)
+            value = describe_divergence(error)
         else:
-            value = describe_result(subject.row, result)
+            value = describe_result(result)
         checkpoint.remove()
-        made[name] = Made(value, len(data.images))
+        facts = {"network": subject.network, "ipc": subject.ipc, "training_seed": subject.seed}
+        made[name] = Made({**facts, **value}, len(data.images))
     return made
 
 
-def describe_result(row: Mapping[str, Any], result: TrainingResult) -> dict[str, Any]:
+def describe_result(result: TrainingResult) -> dict[str, Any]:
     """Return plain values of a training that has finished.
 
     Source: ours.
@@ -122,13 +130,13 @@ def describe_result(row: Mapping[str, Any], result: TrainingResult) -> dict[str,
         "parameters": result.parameters,
     }
     return {
-        "row": {**row, **measured},
+        "measured": measured,
         "curve": result.curve,
         "confusion": result.scores.confusion.tolist(),
     }
 
 
-def describe_divergence(row: Mapping[str, Any], error: DivergenceError) -> dict[str, Any]:
+def describe_divergence(error: DivergenceError) -> dict[str, Any]:
     """Return plain values of a training whose loss became infinite or NaN.
 
     Source: ours.
@@ -141,4 +149,4 @@ def describe_divergence(row: Mapping[str, Any], error: DivergenceError) -> dict[
         "epochs": error.epoch,
         "seconds": error.seconds,
     }
-    return {"row": {**row, **measured}, "curve": error.curve, "confusion": None}
+    return {"measured": measured, "curve": error.curve, "confusion": None}

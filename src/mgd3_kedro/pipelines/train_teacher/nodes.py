@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mgd3_kedro.checks import check_count, check_flag, check_range, lookup
+from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import (
     NETWORKS,
     PROTOCOLS,
@@ -22,23 +22,18 @@ from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
-from mgd3_kedro.fingerprint import source_digest
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.version import code_version
 
 
-@dataclass(frozen=True)
-class TeacherConfig:
-    """How a teacher is trained: by the hard-label protocol, with these over it.
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig(EvaluationConfig):
+    """How a teacher is trained: as networks are evaluated, by a protocol that asks no teacher.
 
     Args:
         network: A name of `NETWORKS`.
-        protocol: A name of `PROTOCOLS` that asks no teacher.
-        epochs: Length; None: the protocol's for so many images, by the preset of evaluations.
-        learning_rate: None: the protocol's.
-        batch_size: None: the protocol's.
-        cutmix: Whether every batch is mixed, as those are that it will be shown.
         seed: Of initial weights, order and augmentation.
 
     Raises:
@@ -46,11 +41,6 @@ class TeacherConfig:
     """
 
     network: str
-    protocol: str
-    epochs: int | None
-    learning_rate: float | None
-    batch_size: int | None
-    cutmix: bool
     seed: int
 
     def __post_init__(self) -> None:
@@ -61,12 +51,7 @@ class TeacherConfig:
                 f"protocol: expected one of {', '.join(known)} for a teacher, got "
                 f"{self.protocol!r}, whose labels are {source}"
             )
-        for name in ("epochs", "batch_size"):
-            if (value := getattr(self, name)) is not None:
-                check_count(name, value)
-        if self.learning_rate is not None:
-            check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        check_flag("cutmix", self.cutmix)
+        super().__post_init__()
         check_count("seed", self.seed, 0, 2**32 - 1)
 
 
@@ -75,7 +60,6 @@ def train_teacher(
     train_images: Mapping[str, Partition],
     test_images: Mapping[str, Partition],
     checkpoints: Path,
-    evaluation: EvaluationConfig,
     config: TeacherConfig,
 ) -> tuple[dict[str, Any], dict[str, float], pd.DataFrame]:
     """Train a network on the whole train split; one that was interrupted goes on.
@@ -85,37 +69,31 @@ def train_teacher(
         train_images: wnid -> images (N, 3, H, H), uint8.
         test_images: wnid -> images (M, 3, H, H), uint8; they decide nothing.
         checkpoints: Folder for interrupted trainings.
-        evaluation: What networks see, and how often they are tested.
-        config: What is the teacher's own.
+        config: How it is trained.
 
     Returns:
         The files of the teacher; its accuracy; its learning curve.
 
     Source: RDED (arXiv 2312.03526), section 4, whose teachers are trained on the full set.
     """
-    size = evaluation.side_of(benchmark.image_size)
-    own = asdict(config)
-    network, seed = own.pop("network"), own.pop("seed")
-    training = replace(evaluation, **own)
+    size = config.side_of(benchmark.image_size)
     data, test = (
         LabelledSet.of_classes(
             [fit_images(images[wnid].load(), size, size) for wnid in benchmark.wnids]
         )
         for images in (train_images, test_images)
     )
+    code = code_digest(train_network, config)
     checkpoint = Checkpoint(
-        checkpoints / "teacher.ckpt",
-        digest_of(
-            training, config, source_digest(train_network.__module__), data.images, test.images
-        ),
+        checkpoints / "teacher.ckpt", digest_of(config, code, data.images, test.images)
     )
     result = train_network(
         data,
         test,
-        network=network,
+        network=config.network,
         ipc=max(train_images[wnid].count for wnid in benchmark.wnids),
-        config=training,
-        seed=seed,
+        config=config,
+        seed=config.seed,
         checkpoint=checkpoint,
         progress=ProgressLog("teacher"),
     )
@@ -126,5 +104,7 @@ def train_teacher(
         "seconds": result.seconds,
     }
     facts = {"benchmark": benchmark.name, "code_version": code_version(), **asdict(config)}
-    files = describe_teacher(result.network, network, size, benchmark.wnids, {**facts, **measured})
+    files = describe_teacher(
+        result.network, config.network, size, benchmark.wnids, {**facts, **measured}
+    )
     return files, measured, pd.DataFrame(result.curve)

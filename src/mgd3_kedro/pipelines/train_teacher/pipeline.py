@@ -16,7 +16,6 @@ def create_pipeline() -> Pipeline:
                     "train_images",
                     "test_images",
                     "checkpoints",
-                    "params:evaluation",
                     "params:teacher_training",
                 ],
                 ["teacher", "teacher_metrics", "teacher_curve"],

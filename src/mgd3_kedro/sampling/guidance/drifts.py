@@ -45,8 +45,20 @@ def pull_shaped(step: DenoisingStep, scale: float, context: GuidanceContext) -> 
     return pull
 
 
-Drift = Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
-"""(step, scale, context) -> what is added to the mean of the step, (B, C, H, W)."""
+class Drift(NamedTuple):
+    """Something that steers samples.
 
-DRIFTS: dict[str, Drift] = {"mode_guidance_scale": pull_shaped, "repulsion_scale": repel_mates}
+    Args:
+        push: (step, scale, context) -> what is added to the mean of the step, (B, C, H, W).
+        joint: Whether it makes images of a class depend on each other.
+    """
+
+    push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
+    joint: bool = False
+
+
+DRIFTS: dict[str, Drift] = {
+    "mode_guidance_scale": Drift(pull_shaped),
+    "repulsion_scale": Drift(repel_mates, joint=True),
+}
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""

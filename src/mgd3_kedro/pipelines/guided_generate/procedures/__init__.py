@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mgd3_kedro.checks import lookup
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan
-from mgd3_kedro.pipelines.guided_generate.procedures.crops import plan_crops
-from mgd3_kedro.pipelines.guided_generate.procedures.denoising import plan_denoising
-from mgd3_kedro.pipelines.guided_generate.procedures.distributions import plan_distributions
-from mgd3_kedro.pipelines.guided_generate.procedures.fine_tuning import plan_fine_tuning
-from mgd3_kedro.pipelines.guided_generate.procedures.gradients import plan_gradients
-from mgd3_kedro.pipelines.guided_generate.procedures.inversion import plan_inversion
-from mgd3_kedro.pipelines.guided_generate.procedures.selection import plan_selection
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, Procedure
+from mgd3_kedro.pipelines.guided_generate.procedures.crops import needs_of_crops, plan_crops
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
+    needs_of_denoising,
+    plan_denoising,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.distributions import (
+    needs_of_distributions,
+    plan_distributions,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.fine_tuning import (
+    needs_of_fine_tuning,
+    plan_fine_tuning,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.gradients import (
+    needs_of_gradients,
+    plan_gradients,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.inversion import (
+    needs_of_inversion,
+    plan_inversion,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.selection import (
+    needs_of_selection,
+    plan_selection,
+)
 
 
 def plan_method(method: str, methods: Mapping[str, Mapping[str, Any]], common: Common) -> Plan:
@@ -31,20 +49,21 @@ def plan_method(method: str, methods: Mapping[str, Mapping[str, Any]], common: C
     Source: MGD3 (arXiv 2505.18963), Table 1: its rows as points on two axes.
     """
     settings = dict(lookup(methods, method, "method") or {})
-    procedure = lookup(PROCEDURES, settings.pop("procedure", ""), f"procedure of method {method}")
+    name = settings.pop("procedure", "")
+    procedure = lookup(PROCEDURES, name, f"procedure of method {method}")
     try:
-        return procedure(settings, common)
+        return procedure.plan(settings, common)
     except ValueError as error:
         raise ValueError(f"methods.{method}: {error}") from error
 
 
-PROCEDURES: dict[str, Callable[[Mapping[str, Any], Common], Plan]] = {
-    "cut_crops": plan_crops,
-    "denoise": plan_denoising,
-    "fine_tune": plan_fine_tuning,
-    "invert_teacher": plan_inversion,
-    "match_distribution": plan_distributions,
-    "match_gradients": plan_gradients,
-    "select": plan_selection,
+PROCEDURES: dict[str, Procedure] = {
+    "cut_crops": Procedure(plan_crops, needs_of_crops),
+    "denoise": Procedure(plan_denoising, needs_of_denoising),
+    "fine_tune": Procedure(plan_fine_tuning, needs_of_fine_tuning),
+    "invert_teacher": Procedure(plan_inversion, needs_of_inversion),
+    "match_distribution": Procedure(plan_distributions, needs_of_distributions),
+    "match_gradients": Procedure(plan_gradients, needs_of_gradients),
+    "select": Procedure(plan_selection, needs_of_selection),
 }
-"""Name -> (settings of a method, what all methods share) -> plan."""
+"""Name -> how images are planned, and what from."""

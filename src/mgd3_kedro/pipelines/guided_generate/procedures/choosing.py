@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.pipelines.guided_generate.plan import Source
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.sampling import choose_candidates
-from mgd3_kedro.stages import LoadedTask
-
-if TYPE_CHECKING:
-    from mgd3_kedro.pipelines.guided_generate.procedures.denoising import Denoising
-
-TEACHER = 2
-"""Place of the teacher among the inputs of a task, after latents and modes."""
+from mgd3_kedro.stages import Task
 
 
 class Chooser(NamedTuple):
@@ -26,14 +21,14 @@ class Chooser(NamedTuple):
     Args:
         choose: (draws of a class (M, K, C, H, W), its task, settings) -> the number of the draw
             that is kept for each mode, (K,), int64.
-        needs: What a task has between modes and model.
+        needs: What a task has beside latents, modes and model.
     """
 
-    choose: Callable[[torch.Tensor, LoadedTask, Denoising], torch.Tensor]
+    choose: Callable[[torch.Tensor, Task, Denoising], torch.Tensor]
     needs: tuple[Source, ...] = ()
 
 
-def take_first(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+def take_first(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
     """Return the first draw of every mode.
 
     Source: ours.
@@ -41,24 +36,24 @@ def take_first(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> tor
     return torch.zeros(pool.shape[1], dtype=torch.int64)
 
 
-def choose_covering(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+def choose_covering(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
     """Return the draws that together are nearest to the real latents of the class.
 
     Source: see `choose_candidates`.
     """
-    return choose_candidates(pool, task.inputs[0]["latents"])
+    return choose_candidates(pool, task.inputs["latents"]["latents"])
 
 
-def choose_confident(pool: torch.Tensor, task: LoadedTask, settings: Denoising) -> torch.Tensor:
+def choose_confident(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
     """Return the draw of every mode that a teacher is surest about.
 
     Source: ours; RDED (arXiv 2312.03526) chooses crops of real images so.
     """
-    autoencoder = load_autoencoder(task.inputs[-1], settings.autoencoder)
+    autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
     images = autoencoder.decode(pool.flatten(0, 1), settings.image_size)
     if settings.schooling is None:
         raise ValueError("candidate_score: expected a teacher to choose by, got none")
-    teacher = teacher_at(task.inputs[TEACHER], settings.schooling)
+    teacher = teacher_at(task.inputs["teacher"], settings.schooling)
     losses = teacher.cross_entropy(images.float() / 255, task.about.label)
     return losses.unflatten(0, pool.shape[:2]).argmin(0)
 

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mgd3_kedro.checks import check_count
 from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.matching.rded import RdedConfig, cut_crops
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, build_settings
-from mgd3_kedro.pipelines.guided_generate.procedures.pixels import FACTS, Making
-from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Schooling, teacher_at
-from mgd3_kedro.stages import LoadedTask, Made
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
+    TEACHING,
+    Schooling,
+    TaughtMaking,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.stages import Made, Task
+
+SOURCES: tuple[Source, ...] = ("images", "teacher")
 
 
-@dataclass(frozen=True)
-class Cropping:
-    """Settings of images put together from crops.
+def needs_of_crops(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what mosaics of real images are made from.
 
-    Args:
-        config: How crops are cut and tiled.
-        making: What images are wanted.
-        schooling: What the teacher that judges crops sees.
+    Source: ours.
     """
-
-    config: RdedConfig
-    making: Making
-    schooling: Schooling
+    return Needs.of(SOURCES, TEACHING)
 
 
 def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -43,26 +42,25 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
     schooling = Schooling.of(common)
     return Plan(
         cut_classes,
-        Cropping(config, Making.of(common), schooling),
-        (*FACTS, "images", "teacher"),
+        TaughtMaking(config, common.distillation, schooling),
+        SOURCES,
         try_teacher=partial(teacher_at, schooling=schooling),
         least_images=crops,
     )
 
 
-def cut_classes(batch: Mapping[str, LoadedTask], settings: Cropping) -> dict[str, Made]:
+def cut_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[str, Made]:
     """Put the most typical crops of every class together.
 
     Source: RDED (arXiv 2312.03526), section 4.
     """
-    config, making = settings.config, settings.making
+    config, ipc = settings.config, settings.distillation.ipc
     made = {}
     for wnid, task in batch.items():
-        *facts, images, folder = task.inputs
         spec = task.about
-        teacher = teacher_at(folder, settings.schooling)
+        teacher = teacher_at(task.inputs["teacher"], settings.schooling)
         score = partial(teacher.cross_entropy, label=spec.label)
-        generator = making.generator(spec.class_index)
-        cut = cut_crops(images, making.distillation.ipc, score, config, generator)
-        made[wnid] = making.describe(cut.images, spec, facts, config)
+        generator = settings.generator(spec.class_index)
+        cut = cut_crops(task.inputs["images"], ipc, score, config, generator)
+        made[wnid] = describe_made(cut.images, spec, settings)
     return made

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import torch
 
-from mgd3_kedro.backbones import (
-    AutoencoderConfig,
-    BackboneConfig,
-    load_autoencoder,
-    load_backbone,
-)
+from mgd3_kedro.backbones import BackboneConfig, load_autoencoder, load_backbone
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.checks import check_flag
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
-    DistillationConfig,
+    Needs,
     Plan,
+    Source,
     check_known,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.choosing import CHOOSERS
-from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Schooling, teacher_at
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
+    TEACHING,
+    Denoising,
+    Schooling,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import (
     Batches,
@@ -35,41 +37,26 @@ from mgd3_kedro.sampling import (
     join_surveys,
     survey_class,
 )
-from mgd3_kedro.stages import LoadedTask, Made, plain_settings
+from mgd3_kedro.stages import Made, Task, plain_settings
+
+NEEDS_OF_DRAWS = Needs.of(
+    ("latents", "modes", "prior"), ("diffusion", "autoencoder", "sampling", "modes")
+)
+"""Of images that a backbone draws and no teacher chooses from."""
 
 
-@dataclass(frozen=True)
-class Denoising:
-    """Settings of images drawn from a backbone.
+def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what images drawn from a backbone are made from.
 
     Raises:
-        ValueError: If images of a class that depend on each other do not fit a batch.
+        ValueError: If a setting is unknown or does not fit.
+
+    Source: ours.
     """
-
-    image_size: int
-    diffusion: BackboneConfig
-    autoencoder: AutoencoderConfig
-    sampling: SamplingConfig
-    distillation: DistillationConfig
-    mode_finder: str
-    schooling: Schooling | None
-
-    def __post_init__(self) -> None:
-        ipc, most = self.distillation.ipc, self.diffusion.max_batch
-        if (tied := self.sampling.joint_settings) and most < ipc:
-            raise ValueError(
-                f"max_batch: expected at least the {ipc} images of a class, which depend on each "
-                f"other by {' and '.join(tied)}, got {most}; raise diffusion.max_batch, lower ipc, "
-                "or set repulsion_scale to 0 and noise_coupling to independent"
-            )
-
-    @classmethod
-    def of(cls, common: Common, sampling: SamplingConfig) -> Denoising:
-        """Take them from what all methods share, but for how samples are drawn."""
-        schooling = Schooling.of(common) if "teacher" in CHOOSERS[sampling.choice].needs else None
-        own: dict[str, Any] = {"sampling": sampling, "schooling": schooling}
-        names = [field.name for field in fields(cls) if field.name not in own]
-        return cls(**{name: getattr(common, name) for name in names}, **own)
+    sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
+    sources = _sources(sampling)
+    taught = TEACHING if "teacher" in sources else ()
+    return Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))
 
 
 def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -81,20 +68,41 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
 
     Source: ours.
     """
-    check_known(settings, (field.name for field in fields(SamplingConfig)))
-    diffusion, asked = common.diffusion, SamplingConfig(**{**asdict(common.sampling), **settings})
-    sampling = asked.with_steps(diffusion.num_inference_steps, diffusion.reference_steps)
-    denoising = Denoising.of(common, sampling)
-    classes = math.ceil(diffusion.max_batch / common.distillation.ipc)
-    schooling = denoising.schooling
+    diffusion = common.part("diffusion")
+    steps = diffusion.num_inference_steps
+    sampling = sampling_of(settings, common.part("sampling"))
+    sampling = sampling.with_steps(steps, diffusion.reference_steps)
+    schooling = Schooling.of(common) if "teacher" in _sources(sampling) else None
     return Plan(
         denoise_classes,
-        denoising,
-        ("latents", "modes", *CHOOSERS[sampling.choice].needs, "prior"),
-        classes,
+        Denoising.of(common, sampling, schooling),
+        _sources(sampling),
+        math.ceil(diffusion.max_batch / common.distillation.ipc),
         partial(teacher_at, schooling=schooling) if schooling else None,
-        remark=_remark(sampling, diffusion.num_inference_steps),
+        remark=_remark(sampling, steps),
     )
+
+
+def sampling_of(settings: Mapping[str, Any], sampling: SamplingConfig) -> SamplingConfig:
+    """Return how a method samples: its settings over the common ones, or over plain sampling.
+
+    Args:
+        settings: Of the method; `plain`: whether all that steers is off but for the others.
+        sampling: What methods share.
+
+    Raises:
+        ValueError: If a setting is unknown or does not fit.
+
+    Source: ours.
+    """
+    own = dict(settings)
+    check_known(own, ("plain", *SamplingConfig.names()))
+    check_flag("plain", plain := own.pop("plain", False))
+    return replace(sampling.plain() if plain else sampling, **own)
+
+
+def _sources(sampling: SamplingConfig) -> tuple[Source, ...]:
+    return ("latents", "modes", *CHOOSERS[sampling.choice].needs, "prior")
 
 
 def _remark(sampling: SamplingConfig, steps: int) -> str | None:
@@ -107,24 +115,24 @@ def _remark(sampling: SamplingConfig, steps: int) -> str | None:
     )
 
 
-def denoise_classes(batch: Mapping[str, LoadedTask], settings: Denoising) -> dict[str, Made]:
+def denoise_classes(batch: Mapping[str, Task], settings: Denoising) -> dict[str, Made]:
     """Draw the images of every mode and keep one of each, all classes of the batch together.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
-    model = next(iter(batch.values())).inputs[-1]
+    model = next(iter(batch.values())).inputs["prior"]
     backbone = load_backbone(model, settings.diffusion)
     return draw_images(batch, settings, backbone, fitting_batches(model, settings.diffusion))
 
 
 def draw_images(
-    batch: Mapping[str, LoadedTask], settings: Denoising, backbone: Backbone, batches: Batches
+    batch: Mapping[str, Task], settings: Denoising, backbone: Backbone, batches: Batches
 ) -> dict[str, Made]:
     """Draw the images of every mode from a backbone, keep one of each, and describe them.
 
     Args:
         batch: wnid -> latents of the real images, modes, what the choice between draws is made by,
-            and the model that has the autoencoder.
+            and the model that has the autoencoder; see `Source`.
         settings: How.
         backbone: Draws them.
         batches: As large as memory allows.
@@ -135,7 +143,7 @@ def draw_images(
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
     ipc, sampling = settings.distillation.ipc, settings.sampling
-    model = next(iter(batch.values())).inputs[-1]
+    model = next(iter(batch.values())).inputs["prior"]
     pool = draw_pool(batch, settings, backbone, batches)
     if not torch.isfinite(pool).all():
         raise FloatingPointError(
@@ -157,24 +165,24 @@ def draw_images(
     knobs = {
         "mode_finder": settings.mode_finder,
         **plain_settings(settings.diffusion),
-        **plain_settings(sampling),
+        **sampling.as_columns(),
         "candidate_score": sampling.choice,
     }
     made = {}
     parts = (latents.split(ipc), images.split(ipc), chosen.split(ipc))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):
-        real, found, *_ = task.inputs
-        origin = Origin(task.about, settings.distillation.seed, torch.arange(ipc), ipc, knobs)
-        facts = describe_images(origin, of_class, real["latents"], found)
+        given = task.inputs
+        facts = place_images(of_class, given["latents"]["latents"], given["modes"])
         if sampling.candidates > 1:
             numbered = zip(facts, numbers.tolist(), strict=True)
-            facts = tuple({**row, "candidate": number} for row, number in numbered)
-        made[wnid] = Made(pixels, ipc, {"guided_steps": steps}, facts)
+            facts = [{**fact, "candidate": number} for fact, number in numbered]
+        rows = describe_images(Origin(task.about, settings.distillation, knobs), facts)
+        made[wnid] = Made(pixels, ipc, {"guided_steps": steps}, rows)
     return made
 
 
 def draw_pool(
-    batch: Mapping[str, LoadedTask], settings: Denoising, backbone: Backbone, batches: Batches
+    batch: Mapping[str, Task], settings: Denoising, backbone: Backbone, batches: Batches
 ) -> torch.Tensor:
     """Draw latents for the modes of all classes of the batch, as often as there are candidates.
 
@@ -184,11 +192,11 @@ def draw_pool(
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
     sampling, ipc = settings.sampling, settings.distillation.ipc
-    modes = torch.cat([task.inputs[1]["modes"] for task in batch.values()])
+    modes = torch.cat([task.inputs["modes"]["modes"] for task in batch.values()])
     classes = [task.about for task in batch.values() for _ in range(ipc)]
     traits = join_surveys(
         [
-            survey_class(task.inputs[0]["latents"], task.inputs[1]["modes"], sampling)
+            survey_class(task.inputs["latents"]["latents"], task.inputs["modes"]["modes"], sampling)
             for task in batch.values()
         ]
     )

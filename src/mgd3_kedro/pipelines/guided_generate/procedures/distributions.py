@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mgd3_kedro.matching.dm import DmConfig, match_distribution
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, build_settings
-from mgd3_kedro.pipelines.guided_generate.procedures.pixels import FACTS, Making, try_network
-from mgd3_kedro.stages import LoadedTask, Made
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
+from mgd3_kedro.stages import Made, Task
+
+SOURCES: tuple[Source, ...] = ("images",)
 
 
-@dataclass(frozen=True)
-class MatchingDistributions:
-    """Settings of images that have the embeddings of their class.
+def needs_of_distributions(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what images that have the embeddings of their class are made from.
 
-    Args:
-        config: How images are optimised.
-        making: What images are wanted.
+    Source: ours.
     """
-
-    config: DmConfig
-    making: Making
+    return Needs.of(SOURCES, ("device",))
 
 
 def plan_distributions(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -30,24 +27,22 @@ def plan_distributions(settings: Mapping[str, Any], common: Common) -> Plan:
 
     Source: DM (arXiv 2110.04181).
     """
-    config = build_settings(DmConfig, settings, device=common.device)
+    config = build_settings(DmConfig, settings, device=common.part("device"))
     try_network(config.network, 1, common.image_size)
-    matching = MatchingDistributions(config, Making.of(common))
-    return Plan(match_classes, matching, (*FACTS, "images"))
+    distillation = common.distillation
+    making = Making(config, distillation)
+    return Plan(match_classes, making, SOURCES, least_images=distillation.ipc)
 
 
-def match_classes(
-    batch: Mapping[str, LoadedTask], settings: MatchingDistributions
-) -> dict[str, Made]:
+def match_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made]:
     """Optimise the images of every class.
 
     Source: DM (arXiv 2110.04181), Algorithm 1.
     """
-    config, making = settings.config, settings.making
+    ipc = settings.distillation.ipc
     made = {}
     for wnid, task in batch.items():
-        *facts, images = task.inputs
-        generator = making.generator(task.about.class_index)
-        found = match_distribution(images, making.distillation.ipc, config, generator)
-        made[wnid] = making.describe(found.images, task.about, facts, config, found.losses)
+        generator = settings.generator(task.about.class_index)
+        found = match_distribution(task.inputs["images"], ipc, settings.config, generator)
+        made[wnid] = describe_made(found.images, task.about, settings, found.losses)
     return made

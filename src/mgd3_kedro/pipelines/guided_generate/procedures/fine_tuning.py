@@ -16,14 +16,16 @@ from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.matching import MinimaxConfig, fine_tune
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, build_settings
-from mgd3_kedro.pipelines.guided_generate.procedures.denoising import Denoising, draw_images
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import NEEDS_OF_DRAWS, draw_images
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import Batches
-from mgd3_kedro.stages import LoadedTask, Made, Partition, neutral
+from mgd3_kedro.stages import Made, Partition, Task, neutral
 
 TUNED = "dit"
 """Family of the models that can be fine-tuned."""
+SOURCES: tuple[Source, ...] = ("latents", "modes", "prior", "class_latents")
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,31 @@ class FineTuning:
     device: str = neutral()
 
 
+def needs_of_fine_tuning(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what images drawn from models that are fine-tuned for them are made from.
+
+    Source: ours.
+    """
+    return Needs.of(SOURCES, (*NEEDS_OF_DRAWS.parameters, "device"), "checkpoints")
+
+
 def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
     """Plan images drawn from models that are fine-tuned for some of the classes each.
 
     Source: minimax diffusion (arXiv 2311.15529).
     """
     config = build_settings(MinimaxConfig, settings)
-    plain = replace(
-        common.sampling,
-        initial_latents="noise",
-        mode_guidance_scale=0.0,
-        repulsion_scale=0.0,
-        noise_coupling="independent",
-        candidates=1,
-    )
     tuning = FineTuning(
         config,
-        Denoising.of(common, plain),
+        Denoising.of(common, common.part("sampling").plain()),
         common.classes,
-        common.checkpoints,
-        common.device,
+        common.part("checkpoints"),
+        common.part("device"),
     )
     return Plan(
         draw_fine_tuned,
         tuning,
-        ("latents", "modes", "prior", "class_latents"),
+        SOURCES,
         config.classes_at_once,
         try_model=refuse_others,
     )
@@ -90,7 +92,7 @@ def refuse_others(model: ModelFolder) -> None:
         )
 
 
-def draw_fine_tuned(batch: Mapping[str, LoadedTask], settings: FineTuning) -> dict[str, Made]:
+def draw_fine_tuned(batch: Mapping[str, Task], settings: FineTuning) -> dict[str, Made]:
     """Fine-tune a model for the classes around each one asked for, and draw from it.
 
     Which classes share a model depends on their labels alone: a run that is taken up makes the
@@ -103,11 +105,12 @@ def draw_fine_tuned(batch: Mapping[str, LoadedTask], settings: FineTuning) -> di
     for number in sorted({task.about.label // at_once for task in batch.values()}):
         group = settings.classes[number * at_once : (number + 1) * at_once]
         asked = {w: task for w, task in batch.items() if task.about.label // at_once == number}
-        *_, model, partitions = next(iter(asked.values())).inputs
-        backbone, seconds_before = fine_tuned_backbone(model, group, partitions, settings)
-        tasks = {w: LoadedTask(task.inputs[:-1], task.about) for w, task in asked.items()}
+        given = next(iter(asked.values())).inputs
+        backbone, seconds_before = fine_tuned_backbone(
+            given["prior"], group, given["class_latents"], settings
+        )
         batches = Batches(settings.denoising.diffusion.max_batch)
-        drawn = draw_images(tasks, settings.denoising, backbone, batches)
+        drawn = draw_images(asked, settings.denoising, backbone, batches)
         share = seconds_before / len(group)
         made |= {wnid: replace(of, seconds_before=share) for wnid, of in drawn.items()}
     return made

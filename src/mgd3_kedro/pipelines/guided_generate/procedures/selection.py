@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import check_flag, lookup
 from mgd3_kedro.coresets import CORESETS
-from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.images import encoded_images
+from mgd3_kedro.modes import ModesConfig, find_modes
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     DistillationConfig,
+    Needs,
     Plan,
     Source,
     build_settings,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Schooling, teacher_at
-from mgd3_kedro.pipelines.guided_generate.provenance import (
-    Origin,
-    describe_images,
-    nearest_modes,
-)
-from mgd3_kedro.stages import LoadedTask, Made, plain_settings
-
-NEEDS: tuple[Source, ...] = ("images", "latents", "modes")
+from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.stages import Made, Task, plain_settings
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class SelectionConfig:
 
     Args:
         coreset: A name of `CORESETS`.
-        features: A name of `FEATURES`: what images are compared by.
+        features: A name of `FEATURES`: what images are compared by, if they are.
         reconstructed: Whether what is kept is what the autoencoder makes of an image: what a
             generated image can be at best, as far as the autoencoder goes.
 
@@ -54,6 +51,25 @@ class SelectionConfig:
         lookup(FEATURES, self.features, "features")
         check_flag("reconstructed", self.reconstructed)
 
+    @property
+    def compared(self) -> tuple[Source, ...]:
+        """What features are made from beside the images; nothing where they are not looked at."""
+        looked_at = "features" in CORESETS[self.coreset].takes
+        return FEATURES[self.features].needs if looked_at else ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What the images are made from."""
+        given = "latents" in self.compared and "centres" in CORESETS[self.coreset].takes
+        modes: tuple[Source, ...] = ("modes",) if given else ()
+        decoded: tuple[Source, ...] = ("latents", "prior") if self.reconstructed else ()
+        return tuple(dict.fromkeys(("images", *self.compared, *modes, *decoded)))
+
+    @property
+    def finds_modes(self) -> bool:
+        """Whether modes are asked for that no earlier stage has found."""
+        return "centres" in CORESETS[self.coreset].takes and "modes" not in self.sources
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -62,6 +78,7 @@ class Selection:
     Args:
         config: How they are chosen.
         distillation: Images per class and seed.
+        found_by: How modes are found; None where none are, or an earlier stage has.
         schooling: What a teacher sees; None where none is asked.
         decoding: What decodes latents, and to which side in pixels; None where images are kept
             as they are.
@@ -69,8 +86,26 @@ class Selection:
 
     config: SelectionConfig
     distillation: DistillationConfig
+    found_by: ModesConfig | None
     schooling: Schooling | None
     decoding: tuple[AutoencoderConfig, int] | None
+
+
+def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what real images are chosen from.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or does not fit.
+
+    Source: ours.
+    """
+    config = build_settings(SelectionConfig, settings)
+    asked = [
+        *(("modes",) if config.finds_modes else ()),
+        *(TEACHING if "teacher" in config.sources else ()),
+        *(("autoencoder",) if config.reconstructed else ()),
+    ]
+    return Needs.of(config.sources, asked)
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -79,70 +114,87 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
     Source: ours.
     """
     config = build_settings(SelectionConfig, settings)
-    schooling = Schooling.of(common) if FEATURES[config.features].taught else None
-    decoding = (common.autoencoder, common.image_size) if config.reconstructed else None
-    taught: tuple[Source, ...] = ("teacher",) if schooling else ()
-    decoded: tuple[Source, ...] = ("prior",) if decoding else ()
+    schooling = Schooling.of(common) if "teacher" in config.sources else None
+    selection = Selection(
+        config,
+        common.distillation,
+        common.part("modes") if config.finds_modes else None,
+        schooling,
+        (common.part("autoencoder"), common.image_size) if config.reconstructed else None,
+    )
     return Plan(
         select_from_classes,
-        Selection(config, common.distillation, schooling, decoding),
-        (*NEEDS, *taught, *decoded),
+        selection,
+        config.sources,
         try_teacher=(lambda folder: teacher_at(folder, schooling).extractor) if schooling else None,
+        least_images=common.distillation.ipc,
     )
 
 
-def select_from_classes(batch: Mapping[str, LoadedTask], settings: Selection) -> dict[str, Made]:
+def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[str, Made]:
     """Keep some real images of every class.
 
     Source: MGD3 (arXiv 2505.18963), Table 1, selective methods.
     """
-    ipc, seed = settings.distillation.ipc, settings.distillation.seed
-    config = settings.config
-    extract, pick = FEATURES[config.features].extract, CORESETS[config.coreset]
+    knobs = plain_settings(settings.config)
     made = {}
     for wnid, task in batch.items():
-        images, real, found, *_ = task.inputs
-        chosen = pick(extract(task, settings.schooling), ipc, seed)
-        kept = real["latents"][chosen]
-        modes = nearest_modes(kept, found)
-        knobs = {**plain_settings(config), "reconstructed": config.reconstructed or None}
-        origin = Origin(task.about, seed, modes, ipc, knobs)
-        rows = describe_images(origin, kept, real["latents"], found)
-        if settings.decoding is None:
-            shown = encoded_images(images, real, chosen)
-        else:
-            autoencoding, size = settings.decoding
-            shown = load_autoencoder(task.inputs[-1], autoencoding).decode(kept, size)
-        made[wnid] = Made(shown, ipc, {"guided_steps": 0}, rows)
+        chosen = _choose(task, settings)
+        keep = _keep_encoded if "latents" in task.inputs else _keep
+        shown, facts = keep(task, chosen, settings)
+        rows = describe_images(Origin(task.about, settings.distillation, knobs), facts)
+        made[wnid] = Made(shown, len(shown), {}, rows)
     return made
 
 
-class Features(NamedTuple):
-    """What images are compared by.
-
-    Args:
-        extract: (task, what a teacher sees) -> of each image of the class, (N, ...).
-        taught: Whether a teacher is asked.
-    """
-
-    extract: Callable[[LoadedTask, Any], torch.Tensor]
-    taught: bool
+Kept = tuple[torch.Tensor, list[dict[str, Any]]]
+"""Images, (ipc, 3, S, S), uint8, and facts of each."""
 
 
-def _latents(task: LoadedTask, schooling: None) -> torch.Tensor:
-    latents: torch.Tensor = task.inputs[1]["latents"]
-    return latents
+def _keep(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
+    """Return images by their numbers."""
+    return task.inputs["images"][chosen], [{"image_number": n} for n in chosen.tolist()]
 
 
-def _seen_by_teacher(task: LoadedTask, schooling: Schooling) -> torch.Tensor:
-    images, real, _, folder, *_ = task.inputs
-    seen = encoded_images(images, real, torch.arange(len(real["latents"])))
-    side = schooling.size
-    return teacher_at(folder, schooling).features(fit_images(seen, side, side))
+def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
+    """Return images by the places of their latents, or by their numbers if others are compared."""
+    encoded = task.inputs["latents"]
+    if "latents" not in settings.config.compared:
+        # Of the two of an image that is encoded mirrored, too, the first.
+        chosen = (encoded["image_numbers"] == chosen[:, None]).int().argmax(1)
+    latents = encoded["latents"][chosen]
+    facts: list[dict[str, Any]] = [{} for _ in chosen]
+    if "modes" in task.inputs:
+        facts = place_images(latents, encoded["latents"], task.inputs["modes"])
+    numbers = encoded["image_numbers"][chosen].tolist()
+    facts = [{**fact, "image_number": n} for fact, n in zip(facts, numbers, strict=True)]
+    if settings.decoding is None:
+        return encoded_images(task.inputs["images"], encoded, chosen), facts
+    autoencoding, size = settings.decoding
+    autoencoder = load_autoencoder(task.inputs["prior"], autoencoding)
+    return autoencoder.decode(latents, size), facts
 
 
-FEATURES = {
-    "latents": Features(_latents, taught=False),
-    "teacher": Features(_seen_by_teacher, taught=True),
-}
-"""Name -> what images are compared by."""
+def _choose(task: Task, settings: Selection) -> torch.Tensor:
+    """Return places, (ipc,), among the latents of the class if they are compared, or its images."""
+    config, wanted = settings.config, settings.distillation
+    coreset = CORESETS[config.coreset]
+    given: dict[str, Any] = {
+        "count": len(task.inputs["images"]),
+        "ipc": wanted.ipc,
+        "random_state": wanted.seed,
+    }
+    if "features" in coreset.takes:
+        given["features"] = FEATURES[config.features].extract(task, settings.schooling)
+    if "centres" in coreset.takes:
+        given["centres"] = _modes(task, given["features"], settings.found_by)
+    return coreset.pick(**{name: given[name] for name in coreset.takes})
+
+
+def _modes(task: Task, features: torch.Tensor, found_by: ModesConfig | None) -> torch.Tensor:
+    """Return those of the class that were found, or find those of its features."""
+    if found_by is None:
+        found: torch.Tensor = task.inputs["modes"]["modes"]
+        return found
+    spatial = features if features.ndim == 4 else features.flatten(1)[:, :, None, None]
+    return find_modes(spatial, found_by).modes

@@ -13,29 +13,8 @@ from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.pipelines.guided_generate.plan import Common
-from mgd3_kedro.records import ClassSpec, ModelFolder
-from mgd3_kedro.stages import neutral
-
-
-@dataclass(frozen=True)
-class Schooling:
-    """What a teacher sees, and where.
-
-    Args:
-        classes: Of the benchmark.
-        size: Side of images, in pixels.
-        device: Name of the device.
-    """
-
-    classes: tuple[ClassSpec, ...]
-    size: int
-    device: str = neutral()
-
-    @classmethod
-    def of(cls, common: Common) -> Schooling:
-        """Take it from what all methods share."""
-        return cls(common.classes, common.teacher_size, common.device)
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.records import ModelFolder
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,7 @@ class Teacher:
         if features is None:
             raise ValueError(
                 "features: expected a teacher made by train_teacher, which tells what its last "
-                "layer reads; take features=latents with this one"
+                "layer reads; take features=pixels with this one"
             )
         return replace(self.passes, model=features)
 

@@ -1,0 +1,208 @@
+"""How the configuration of a run is put together: one place for parameters, names for results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from omegaconf import DictConfig, OmegaConf
+
+from mgd3_kedro import pipeline_registry
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.given import flat, nested, over, read_parameters
+from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
+from mgd3_kedro.preflight import check_known_parameters, check_run_keys, check_used
+from mgd3_kedro.words import folder_words
+
+EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Reads parameters of all files and of the command line as one, and lets the catalog use them.
+
+    Interpolations of parameters are resolved once all files are merged: a value in base sees what
+    an environment or the command line sets. In the catalog, `${parameters:a.b}` is a parameter,
+    `${settings:ENTRY}` what of the entry's lineage differs from the environment, as the end of a
+    folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
+    as a text, and `${first:A,B}` the first value that is not null.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return the configuration of a kind, of all its files."""
+        if key == "parameters" and key not in self:
+            self[key] = dict(self.configured.run)
+        elif key in ("catalog", "sweeps"):
+            self._register_own_resolvers()
+        return super().__getitem__(key)
+
+    def with_parameters(self, given: Mapping[str, Any]) -> ProjectConfigLoader:
+        """Return a loader of the same files for a run with other parameters."""
+        other = type(self)(
+            conf_source=self.conf_source,
+            env=self.env,
+            runtime_params=dict(given),
+            base_env=self.base_env,
+            default_run_env=self.default_run_env,
+            config_patterns=self.config_patterns,
+        )
+        # Files are read once, whatever the number of runs.
+        vars(other).update({name: vars(self)[name] for name in FILES if name in vars(self)})
+        return other
+
+    @cached_property
+    def parameter_files(self) -> DictConfig:
+        """The parameters of all files, merged, not resolved."""
+        return self._merged_files("parameters", deep=True)
+
+    @cached_property
+    def parameter_templates(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return _plain(self.parameter_files, resolve=False)
+
+    @cached_property
+    def catalog_files(self) -> dict[str, Any]:
+        """The catalog of all files, merged, not resolved."""
+        return _plain(self._merged_files("catalog", deep=False), resolve=False)
+
+    @cached_property
+    def of_environment(self) -> dict[str, Any]:
+        """The parameters of the environment, resolved."""
+        return _plain(self.parameter_files)
+
+    @cached_property
+    def configured(self) -> Configured:
+        """The parameters of the run.
+
+        Raises:
+            ValueError: Naming a parameter that cannot be read, or a backbone that is unknown.
+        """
+        project = Path(self.conf_source).parent
+        given = read_parameters(self.runtime_params or {}, self.of_environment, project)
+        # Of plain values, which takes a third of the time that OmegaConf's merging does.
+        templates = over(self.parameter_templates, given)
+        # First: what else is configured is looked up under this name.
+        lookup(templates["backbones"], templates["backbone"], "backbone")
+        run = _plain(OmegaConf.create(templates))
+        # The catalog knows where the project is; what reads this path does not.
+        if folder := run["pretrain"]["autoencoder"]["given"]:
+            run["pretrain"]["autoencoder"]["given"] = str(project / folder)
+        return Configured(templates, self.of_environment, run, flat(given))
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What every entry of the catalog is made from."""
+        run = self.configured.run
+        known = pipeline_registry.build_pipelines(run)
+        main = "evaluate" if run["images"] else "distill"
+        ordered = [known[main], *(known[name] for name in known if name != main)]
+        return Lineage(
+            [node for pipeline in ordered for node in pipeline.nodes],
+            self.catalog_files,
+            self.configured,
+            pipeline_registry.types_of_parameters(run),
+            {} if run["images"] else {EVALUATED: DISTILLED},
+            () if self.of_environment["benchmark"] == self.env_name else (f"env={self.env_name}",),
+        )
+
+    @property
+    def env_name(self) -> str:
+        """The environment."""
+        return str(self.env or self.default_run_env)
+
+    def parameters_of(self, entry: str) -> set[str]:
+        """Return the parameters that an entry of the catalog is configured with."""
+        values = flat(self.configured.run)
+        return set(references_of(self.catalog_files[entry], self.catalog_files, values))
+
+    def entries(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return some entries of the catalog, which is quicker than all of it.
+
+        Args:
+            names: No patterns.
+        """
+        self._register_own_resolvers()
+        found, needed, rest = list(names), {}, [*names]
+        while rest:
+            name = rest.pop()
+            needed[name] = self.catalog_files[name]
+            rest += [one for one in LOCAL.findall(str(needed[name])) if one not in needed]
+        templates = OmegaConf.create(needed)
+        return {name: _plain(templates[name]) for name in found}
+
+    def place(self, entry: str) -> str:
+        """Return where an entry is kept, from the project's folder."""
+        (configuration,) = self.entries([entry]).values()
+        return next(str(configuration[key]) for key in PLACES if key in configuration)
+
+    def check(self) -> None:
+        """Refuse parameters of the run that nothing has, that are not read, or that do not fit.
+
+        Raises:
+            ValueError: Naming the parameter.
+        """
+        check_known_parameters(self.runtime_params or {}, self.of_environment)
+        given = self.configured.given
+        check_used(given, self.parameters_of("train_images"), self.env_name)
+        check_run_keys(self.configured.run)
+
+    def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
+        """Return where the runs of all methods, with otherwise the same parameters, keep an entry.
+
+        Args:
+            entry: Of the catalog.
+            seed: Another seed, or a text that stands for any; None for that of this run.
+
+        Source: ours.
+        """
+        run = self.configured.run
+        given = {**self.configured.given, **({} if seed is None else {"seed": seed})}
+        return {
+            name: self.with_parameters(nested({**given, "method": name})).place(entry)
+            for name in run["methods"]
+        }
+
+    def words(self, entry: str, apart_from: str | None = None) -> str:
+        """Return what differs from the environment in what an entry is made from, as a text."""
+        return " ".join(self.lineage.words(entry, apart_from))
+
+    def _register_own_resolvers(self) -> None:
+        # Resolvers are global: those of the loader whose catalog is asked for count.
+        run = self.configured.run
+        values = flat(run)
+        resolvers = {
+            "parameters": lambda name: values[name] if name in values else _group(run, name),
+            "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
+            "words": self.words,
+            "first": lambda *among: next((value for value in among if value is not None), None),
+        }
+        for name, resolver in resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+    def _merged_files(self, key: str, *, deep: bool) -> Any:
+        base, environment, *_ = self._read_raw_config(key)
+        if deep:
+            return OmegaConf.unsafe_merge(*base.values(), *environment.values())
+        merged = OmegaConf.create({})
+        for file in (*base.values(), *environment.values()):
+            for name, entry in file.items_ex(resolve=False):
+                merged[name] = entry
+        return merged
+
+
+FILES = ("parameter_files", "parameter_templates", "catalog_files", "of_environment")
+"""What is read from files alone."""
+
+
+def _plain(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(configuration, resolve=resolve)
+    return dict(plain)
+
+
+def _group(parameters: Mapping[str, Any], name: str) -> Any:
+    value: Any = parameters
+    for part in name.split("."):
+        value = value[part]
+    return value

@@ -1,0 +1,46 @@
+"""Whether partitions made with other versions of libraries are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+REUSE = ("any", "same")
+"""Any are kept, with a warning; or those alone that were made with the same versions."""
+
+
+def tell_difference(made_with: Mapping[str, str] | None, here: Mapping[str, str]) -> str:
+    """Return how library versions differ, nothing if they do not.
+
+    Args:
+        made_with: Distribution -> version; None if nobody wrote them down.
+        here: The same, of this process.
+
+    Source: ours.
+    """
+    if made_with is None:
+        return "unknown versions of libraries"
+    names = [name for name in sorted({*made_with, *here}) if made_with.get(name) != here.get(name)]
+    if not names:
+        return ""
+    return f"{_words(made_with, names)}, here is {_words(here, names, is_told=len(names) > 1)}"
+
+
+def describe_differences(differences: Mapping[str, int], classes: int) -> str:
+    """Word the warning that partitions are kept although library versions differ.
+
+    Args:
+        differences: What `tell_difference` says -> how many partitions it says that of.
+        classes: How many there are.
+
+    Source: ours.
+    """
+    told = "; ".join(
+        f"{count} of {classes} classes were made with {difference}"
+        for difference, count in differences.items()
+    )
+    return f"{told}; kept, --params reuse=same makes them anew"
+
+
+def _words(versions: Mapping[str, str], names: list[str], is_told: bool = True) -> str:
+    known = {name: versions.get(name, "none") for name in names}
+    return ", ".join(f"{name} {known[name]}" if is_told else known[name] for name in names)

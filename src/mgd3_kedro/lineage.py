@@ -1,0 +1,260 @@
+"""What every result depends on, read off the pipelines and the catalog, and said in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
+from typing import Any, Protocol, get_args
+
+from mgd3_kedro.given import flat
+from mgd3_kedro.stages import is_neutral, is_selecting
+from mgd3_kedro.words import as_words
+
+PARAMETERS = "params:"
+NEUTRAL = {"device", "jobs", "reuse", "results", "figures", "earlier", "trained_prior"}
+"""Parameters that change no result, but where and how fast it is made or shown."""
+TOLD_IN_FULL = ("backbones", "compare", "methods", "mixture", "pretrain", "teacher_training")
+"""Groups whose settings are told with the group's name; those of others by their own name, where no
+other has it."""
+PLACES = ("filepath", "path", "model")
+"""What a catalog entry calls the place of its data."""
+REFERENCE = re.compile(r"\$\{(?:parameters:)?([\w.]+)\}")
+"""A parameter's value within a text; the innermost first."""
+LOCAL = re.compile(r"\$\{(_\w+)\}")
+"""What the catalog gives a name of its own."""
+
+
+class Making(Protocol):
+    """A node of a pipeline."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Catalog entries and parameters it reads."""
+
+    @property
+    def outputs(self) -> list[str]:
+        """Catalog entries it makes."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """Parameters as the environment has them, as a run has them, and what the run was given.
+
+    Args:
+        templates: Nested, of a run, before interpolations are resolved.
+        environment: Nested, without what the run was given.
+        run: Nested.
+        given: Full name -> value.
+    """
+
+    templates: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    run: Mapping[str, Any]
+    given: Mapping[str, Any]
+
+    @cached_property
+    def differing(self) -> dict[str, Any]:
+        """Full name -> value of what was given and is not what the environment has."""
+        usual = flat(self.environment)
+        return {key: value for key, value in sorted(self.given.items()) if usual.get(key) != value}
+
+    @cached_property
+    def short_names(self) -> dict[str, str]:
+        """Full name of every parameter -> what it is called in words."""
+        names = list(flat(self.environment))
+        short = {
+            name: name.rpartition(".")[2]
+            for name in names
+            if "." in name and name.partition(".")[0] not in TOLD_IN_FULL
+        }
+        uses = [*short.values(), *(name for name in names if "." not in name)]
+        return {
+            name: short[name] if name in short and uses.count(short[name]) == 1 else name
+            for name in names
+        }
+
+    @cached_property
+    def followers(self) -> dict[str, set[str]]:
+        """Full name of a parameter -> those whose values are made from it, itself included."""
+        values = flat(self.run)
+        sources = {
+            name: set(references(template, values))
+            for name, template in flat(self.templates).items()
+        }
+        found = {name: {name} for name in self.differing}
+        grown = True
+        while grown:
+            grown = False
+            for name, direct in sources.items():
+                for theirs in found.values():
+                    if name not in theirs and any(_within(one, theirs) for one in direct):
+                        theirs.add(name)
+                        grown = True
+        return found
+
+
+def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the full names of the parameters that a value is made from.
+
+    Args:
+        template: A text with `${a.b}` or `${parameters:a.b}` in it, which may be nested; other
+            values have none.
+        values: Full name -> value.
+
+    Source: ours.
+    """
+    text = template if isinstance(template, str) else ""
+    while match := REFERENCE.search(text):
+        yield match[1]
+        text = f"{text[: match.start()]}{values.get(match[1], '')}{text[match.end() :]}"
+
+
+class Lineage:
+    """What every entry of the catalog is made from.
+
+    Args:
+        nodes: Those of all pipelines; of two that make the same, the first counts.
+        catalog: Entry, or pattern of entries -> its configuration, unresolved.
+        configured: The parameters.
+        types: Group of parameters -> dataclass that they are read as.
+        aliases: Entry -> another one that is kept in the same place.
+        everywhere: Words that are told of every result.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Making],
+        catalog: Mapping[str, Any],
+        configured: Configured,
+        types: Mapping[str, Any],
+        aliases: Mapping[str, str],
+        everywhere: Sequence[str] = (),
+    ) -> None:
+        self._makers: dict[str, Making] = {}
+        for node in nodes:
+            for name in node.outputs:
+                self._makers.setdefault(name, node)
+        self._catalog = catalog
+        self._patterns = {_as_pattern(name): name for name in catalog if "{" in name}
+        self._configured = configured
+        self._values = flat(configured.run)
+        self._aliases = aliases
+        self._everywhere = tuple(everywhere)
+        self._read: dict[str, frozenset[str]] = {}
+        self._neutral = _marked(types, is_neutral)
+        self._selecting = _marked(types, is_selecting)
+
+    def words(self, entry: str, apart_from: str | None = None) -> list[str]:
+        """Return what differs from the environment in what an entry is made from.
+
+        Parameters that the entry's place names anyway are not told.
+
+        Args:
+            entry: Of the catalog.
+            apart_from: Another entry, whose words are left out.
+
+        Source: ours.
+        """
+        other = self.words(apart_from) if apart_from else []
+        return [word for word in self._words(self._aliases.get(entry, entry)) if word not in other]
+
+    def parameters(self, entry: str) -> set[str]:
+        """Return the full names of the parameters that an entry is made from.
+
+        Source: ours.
+        """
+        entry = self._aliases.get(entry, entry)
+        maker = self._makers.get(entry)
+        own = self._own(entry, maker) - self._selecting
+        return own.union(*(self._ancestry(name) for name in (maker.inputs if maker else ())))
+
+    def _words(self, entry: str) -> list[str]:
+        read, named = self.parameters(entry), self._named(entry)
+        configured = self._configured
+        return [
+            *self._everywhere,
+            *(
+                as_words(configured.short_names.get(key, key), value)
+                for key, value in configured.differing.items()
+                if key not in named and any(_within(one, read) for one in configured.followers[key])
+            ),
+        ]
+
+    def _ancestry(self, name: str) -> frozenset[str]:
+        """Return the parameters of an entry and of all before it."""
+        name = self._aliases.get(name, name)
+        if name not in self._read:
+            self._read[name] = frozenset()  # of a circle, should there ever be one
+            maker = self._makers.get(name)
+            found = self._own(name, maker)
+            for before in maker.inputs if maker else ():
+                found |= self._ancestry(before)
+            self._read[name] = frozenset(found)
+        return self._read[name]
+
+    def _own(self, name: str, maker: Making | None) -> set[str]:
+        """Return the parameters of an entry's node, and of its configuration."""
+        if name.startswith(PARAMETERS):
+            return set()
+        found = set(references_of(self._entry(name), self._catalog, self._values))
+        for asked in maker.inputs if maker else ():
+            if asked.startswith(PARAMETERS):
+                group = asked.removeprefix(PARAMETERS)
+                found |= {k for k in self._values if k == group or k.startswith(f"{group}.")}
+        return found - self._neutral - NEUTRAL
+
+    def _named(self, entry: str) -> set[str]:
+        """Return the parameters that an entry's place has in its name."""
+        configuration = self._entry(entry)
+        place = {key: configuration[key] for key in PLACES if key in configuration}
+        return set(references_of(place, self._catalog, self._values))
+
+    def _entry(self, name: str) -> Mapping[str, Any]:
+        if name in self._catalog:
+            found = self._catalog[name]
+        else:
+            found = next(
+                (self._catalog[entry] for one, entry in self._patterns.items() if one(name)), {}
+            )
+        return found if isinstance(found, Mapping) else {}
+
+
+def references_of(
+    configuration: Any, catalog: Mapping[str, Any], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the full names of the parameters that a catalog entry, unresolved, is made from.
+
+    Source: ours.
+    """
+    if isinstance(configuration, Mapping):
+        for value in configuration.values():
+            yield from references_of(value, catalog, values)
+    elif isinstance(configuration, str):
+        for name in LOCAL.findall(configuration):
+            yield from references_of(catalog[name], catalog, values)
+        yield from references(configuration, values)
+
+
+def _marked(types: Mapping[str, Any], is_marked: Callable[[Any], bool]) -> set[str]:
+    """Return the full names of the parameters whose field is marked."""
+    found = set()
+    for name, kind in types.items():
+        inner = next((one for one in get_args(kind) if is_dataclass(one)), kind)
+        if is_dataclass(inner):
+            found |= {f"{name}.{field.name}" for field in fields(inner) if is_marked(field)}
+    return found
+
+
+def _within(name: str, names: Iterable[str]) -> bool:
+    """Tell whether a parameter, or the group it is in, or one in it, is among some."""
+    known = names if isinstance(names, (set, frozenset)) else set(names)
+    return name in known or any(
+        one.startswith(f"{name}.") or name.startswith(f"{one}.") for one in known
+    )
+
+
+def _as_pattern(name: str) -> Callable[[str], Any]:
+    parts = re.split(r"\{\w+\}", name)
+    return re.compile("(.+)".join(map(re.escape, parts))).fullmatch

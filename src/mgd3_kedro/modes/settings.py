@@ -1,0 +1,40 @@
+"""The configuration of mode discovery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mgd3_kedro.checks import check_count, lookup
+
+
+@dataclass(frozen=True)
+class ModesConfig:
+    """How modes are found; a mode finder ignores what it has no use for.
+
+    Args:
+        mode_finder: A name of `MODE_FINDERS`.
+        ipc: Modes per class, one for every image to be made.
+        random_state: Seed of the clustering.
+        n_init: Starts of k-means, of which the best is kept.
+        pool: Side of the grid that `kmeans_pooled` averages latents over.
+        components: Principal components that `kmeans_pca` keeps.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    mode_finder: str
+    ipc: int
+    random_state: int
+    n_init: int
+    pool: int
+    components: int
+
+    def __post_init__(self) -> None:
+        # The table is of members that need these settings.
+        from mgd3_kedro.modes import MODE_FINDERS
+
+        lookup(MODE_FINDERS, self.mode_finder, "mode finder")
+        check_count("random_state", self.random_state, 0, 2**32 - 1)
+        for name in ("ipc", "n_init", "pool", "components"):
+            check_count(name, getattr(self, name))

@@ -1,0 +1,40 @@
+"""What the images of a method are made from, known from its configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.pipelines.guided_generate.plan import Needs
+from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import NEEDS_OF_DRAWS
+
+__all__ = ["NEEDS_OF_DRAWS", "Needs", "needs_of"]
+
+
+def needs_of(method: str, parameters: Mapping[str, Any]) -> Needs:
+    """Return what the images of a method are made from.
+
+    A method that nothing here makes, or whose settings do not fit, has the needs of one that draws:
+    `plan_method` says what is wrong with it.
+
+    Args:
+        method: Its name.
+        parameters: All of them, nested.
+
+    Source: ours.
+    """
+    methods = parameters["methods"]
+    if method not in methods:
+        return NEEDS_OF_DRAWS
+    return _needs_of(methods[method], parameters)._replace(settings=f"methods.{method}")
+
+
+def _needs_of(configured: Any, parameters: Mapping[str, Any]) -> Needs:
+    try:
+        settings = dict(configured or {})
+        procedure = lookup(PROCEDURES, settings.pop("procedure", ""), "procedure")
+        return procedure.needs(settings, parameters)
+    except (TypeError, ValueError):
+        return NEEDS_OF_DRAWS

@@ -1,0 +1,49 @@
+"""What real images of a class are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.pipelines.guided_generate.plan import Source
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.stages import Task
+
+
+class Features(NamedTuple):
+    """What images are compared by.
+
+    Args:
+        extract: (task, what a teacher sees) -> of each image of the class, (N, ...).
+        needs: What a task has beside the images.
+    """
+
+    extract: Callable[[Task, Any], torch.Tensor]
+    needs: tuple[Source, ...] = ()
+
+
+def _latents(task: Task, schooling: None) -> torch.Tensor:
+    latents: torch.Tensor = task.inputs["latents"]["latents"]
+    return latents
+
+
+def _pixels(task: Task, schooling: None) -> torch.Tensor:
+    images: torch.Tensor = task.inputs["images"][:]
+    return images.float() / 255
+
+
+def _seen_by_teacher(task: Task, schooling: Schooling) -> torch.Tensor:
+    seen = fit_images(task.inputs["images"][:], schooling.size, schooling.size)
+    return teacher_at(task.inputs["teacher"], schooling).features(seen)
+
+
+FEATURES = {
+    "latents": Features(_latents, ("latents",)),
+    "pixels": Features(_pixels),
+    "teacher": Features(_seen_by_teacher, ("teacher",)),
+}
+"""Name -> what images are compared by."""

@@ -1,0 +1,105 @@
+"""Settings that images depend on, of several procedures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.randomness import seeded_generator
+from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import neutral
+
+TEACHING = ("evaluation.image_size", "device")
+"""Parameters that are read where a teacher is asked."""
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """What a teacher sees, and where.
+
+    Args:
+        classes: Of the benchmark.
+        size: Side of images, in pixels.
+        device: Name of the device.
+    """
+
+    classes: tuple[ClassSpec, ...]
+    size: int
+    device: str = neutral()
+
+    @classmethod
+    def of(cls, common: Common) -> Schooling:
+        """Take it from what all methods share."""
+        return cls(common.classes, common.part("teacher_size"), common.part("device"))
+
+
+@dataclass(frozen=True)
+class Making:
+    """Settings of images that no diffusion model draws.
+
+    Args:
+        config: How they are made, a dataclass.
+        distillation: Images per class and seed.
+    """
+
+    config: Any
+    distillation: DistillationConfig
+
+    def generator(self, *key: int) -> torch.Generator:
+        """Return a generator that is a function of the seed and a key."""
+        return seeded_generator(self.distillation.seed, *key)
+
+
+@dataclass(frozen=True)
+class TaughtMaking(Making):
+    """Settings of images that a teacher is asked about.
+
+    Args:
+        schooling: What it sees.
+    """
+
+    schooling: Schooling
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """Settings of images drawn from a backbone.
+
+    Raises:
+        ValueError: If images of a class that depend on each other do not fit a batch.
+    """
+
+    image_size: int
+    diffusion: BackboneConfig
+    autoencoder: AutoencoderConfig
+    sampling: SamplingConfig
+    distillation: DistillationConfig
+    mode_finder: str
+    schooling: Schooling | None
+
+    def __post_init__(self) -> None:
+        ipc, most = self.distillation.ipc, self.diffusion.max_batch
+        if (tied := self.sampling.joint_settings) and most < ipc:
+            raise ValueError(
+                f"max_batch: expected at least the {ipc} images of a class, which depend on each "
+                f"other by {' and '.join(tied)}, got {most}; raise diffusion.max_batch, lower ipc, "
+                "or set repulsion_scale to 0 and noise_coupling to independent"
+            )
+
+    @classmethod
+    def of(
+        cls, common: Common, sampling: SamplingConfig, schooling: Schooling | None = None
+    ) -> Denoising:
+        """Take them from what all methods share, but for how samples are drawn and chosen."""
+        own: dict[str, Any] = {
+            "sampling": sampling,
+            "mode_finder": common.part("modes").mode_finder,
+            "schooling": schooling,
+        }
+        names = [field.name for field in fields(cls) if field.name not in own]
+        return cls(**{name: common.part(name) for name in names}, **own)

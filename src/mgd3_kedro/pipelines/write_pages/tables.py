@@ -1,0 +1,231 @@
+"""A table of a page: which rows a cell is about, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.checks import lookup, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTINGS = "settings"
+FILE = "file"
+"""The column of the file that a row is from."""
+
+Asked = Mapping[str, Any]
+"""Column -> the value that rows must have, or a list of those they may have."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a cell may tell of a column: its numbers' mean, population deviation and count.
+
+    `percent` is the mean of shares.
+    """
+
+    mean: float
+    std: float
+    percent: float
+    count: int
+
+    @classmethod
+    def of(cls, values: pd.Series[float]) -> Summary:
+        """Summarise numbers."""
+        mean = float(values.mean())
+        return cls(mean, float(values.std(ddof=0)), 100 * mean, len(values))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A line or a column.
+
+    Args:
+        label: Its name.
+        asked: What its rows have.
+        cell: How its cells are written; None: as those of the table.
+    """
+
+    label: str
+    asked: Asked
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """What a table shows.
+
+    A cell is about the rows that have what the table, its line and its column ask for. Of
+    `settings`, these name the words that a row has, all together.
+
+    Args:
+        rows: A file, or several.
+        lines: A column, each of whose values has a line; or a list of lines, each with its `label`,
+            what its rows have and, if it has one of its own, its `cell`.
+        columns: Likewise.
+        cell: How the rows of a cell are told, as "{top1_last.mean:.1f}": a column of numbers, and
+            what is told of it.
+        where: What rows have. The order of several values is that of their lines or columns.
+        corner: What the labels of the lines are.
+        labels: Value -> its label, where that is not the value.
+        falling: The column by whose mean lines fall, from the largest, in the first column of the
+            table; None: they are in the order of the rows.
+        trainings: How many rows each cell is about; None: any number.
+    """
+
+    rows: str | Sequence[str]
+    lines: str | Sequence[Mapping[str, Any]]
+    columns: str | Sequence[Mapping[str, Any]]
+    cell: str
+    where: Asked = field(default_factory=dict)
+    corner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    falling: str | None = None
+    trainings: int | None = None
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> PageTable:
+        """Build a table from what is configured.
+
+        Raises:
+            ValueError: Naming a key that is not known, or is missing.
+        """
+        known = [one.name for one in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ValueError(unknown_name(name, known, "key of a table"))
+        for name in ("rows", "lines", "columns"):
+            if name not in values:
+                raise ValueError(f"{name}: expected it to be set, got nothing")
+        return cls(**values)
+
+
+def gather(
+    results: Mapping[str, Callable[[], pd.DataFrame]], files: str | Sequence[str]
+) -> pd.DataFrame:
+    """Return the rows of files as one table, with a column `file`.
+
+    Args:
+        results: File -> loads its rows.
+        files: Which of them.
+
+    Raises:
+        ValueError: If there is no such file.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    names = [files] if isinstance(files, str) else files
+    read = [lookup(results, name, "file of rows")().assign(**{FILE: name}) for name in names]
+    rows = pd.concat(read, ignore_index=True)
+    if SETTINGS in rows:
+        # Empty in a file is read as missing.
+        rows[SETTINGS] = rows[SETTINGS].fillna("")
+    return rows
+
+
+def write_table(rows: pd.DataFrame, table: PageTable) -> str:
+    """Write a table as Markdown.
+
+    Args:
+        rows: Those of its files.
+        table: What it shows.
+
+    Raises:
+        ValueError: If a column is not known, a line is about no rows, or a cell about more or
+            fewer than it should.
+
+    Source: ours.
+    """
+    lines, columns = (_parts(rows, table, parts) for parts in (table.lines, table.columns))
+    if table.falling is not None:
+        first = columns[0]
+        found = {line.label: _find(rows, table, line, first) for line in lines}
+        means = {label: _column(of, table.falling).mean() for label, of in found.items()}
+        lines = sorted(lines, key=lambda line: means[line.label], reverse=True)
+    body = []
+    for line in lines:
+        cells = [_write_cell(rows, table, line, column) for column in columns]
+        if not any(cells):
+            raise ValueError(f"{line.label}: expected rows with {dict(line.asked)}, got none")
+        body.append([line.label, *cells])
+    head = [table.corner, *(column.label for column in columns)]
+    return "".join(
+        (_write_line(head), "|---" * len(head), "|\n", *(_write_line(line) for line in body))
+    )
+
+
+def _parts(
+    rows: pd.DataFrame, table: PageTable, parts: str | Sequence[Mapping[str, Any]]
+) -> list[Part]:
+    if isinstance(parts, str):
+        allowed = table.where.get(parts)
+        found = list(dict.fromkeys(_column(_select(rows, [table.where]), parts).tolist()))
+        values = [one for one in allowed if one in found] if isinstance(allowed, list) else found
+        return [Part(table.labels.get(str(one), _label(one)), {parts: one}) for one in values]
+    return [
+        Part(
+            str(lookup(part, "label", "key of a line or column")),
+            {key: value for key, value in part.items() if key not in ("label", "cell")},
+            part.get("cell"),
+        )
+        for part in parts
+    ]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, str):
+        return ", ".join(f"`{word}`" for word in value.split())
+    return f"{value:g}"
+
+
+def _find(rows: pd.DataFrame, table: PageTable, line: Part, column: Part) -> pd.DataFrame:
+    return _select(rows, [table.where, line.asked, column.asked])
+
+
+def _column(rows: pd.DataFrame, name: str) -> pd.Series[Any]:
+    if name not in rows:
+        raise ValueError(unknown_name(name, rows.columns, "column of the rows"))
+    return rows[name]
+
+
+def _select(rows: pd.DataFrame, asked: Iterable[Asked]) -> pd.DataFrame:
+    words: set[str] | None = None
+    for one in asked:
+        for column, value in one.items():
+            values = _column(rows, column)
+            if column == SETTINGS:
+                words = (words or set()) | set(value.split())
+            else:
+                rows = rows[values.isin(value if isinstance(value, list) else [value])]
+    if words is not None:
+        rows = rows[[set(text.split()) == words for text in rows[SETTINGS]]]
+    return rows
+
+
+def _write_cell(rows: pd.DataFrame, table: PageTable, line: Part, column: Part) -> str:
+    found = _find(rows, table, line, column)
+    if found.empty:
+        return ""
+    if table.trainings is not None and len(found) != table.trainings:
+        raise ValueError(
+            f"{line.label}, {column.label}: expected {table.trainings} rows, got {len(found)}; say "
+            "in its `where` which are meant"
+        )
+    cell = line.cell or column.cell or table.cell
+    numbers = found.select_dtypes("number").dropna(axis="columns", how="all")
+    told = {name: Summary.of(numbers[name].dropna()) for name in numbers}
+    try:
+        return cell.format_map(told)
+    except (KeyError, AttributeError) as error:
+        raise ValueError(
+            f"cell: expected columns of numbers, and .mean, .std, .percent or .count of them, got "
+            f"{cell} of {line.label}, {column.label}"
+        ) from error
+
+
+def _write_line(cells: Sequence[str]) -> str:
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells) + "\n"

@@ -1,0 +1,440 @@
+"""What a top-level definition of a module says, and what it uses, from its source alone."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import sys
+import sysconfig
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKAGE = __name__.split(".", maxsplit=1)[0]
+SKIPPED = ("annotation", "ctx", "kind", "returns", "type_comment", "type_params")
+"""Fields of syntax that change nothing of what code does."""
+ALL = "*"
+"""Stands for every member of a table."""
+STRAY = "*"
+"""Name of what a module does when it is imported, beside what it defines."""
+
+
+class Symbol(NamedTuple):
+    """A top-level name of a module.
+
+    Args:
+        module: Full name.
+        name: Of a function, class or variable; empty for the module as a whole.
+        entry: `repr` of a key, for one entry of a table; empty for all that the name stands for.
+    """
+
+    module: str
+    name: str
+    entry: str = ""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a symbol stands for.
+
+    Args:
+        digest: Of its code, without comments, docstrings and annotations, and of what its names
+            mean.
+        uses: What of packages that are followed it refers to.
+        libraries: Names that other packages are imported by, without the standard library.
+        asked: Tables, or what else it gives a text to, with the text: `TABLE["name"]`,
+            `TABLE.get("name")` or `lookup(TABLE, "name")`; with `ALL` where it takes all members:
+            `TABLE.items()` or `TABLE.values()`.
+    """
+
+    digest: str
+    uses: frozenset[Symbol] = frozenset()
+    libraries: frozenset[str] = frozenset()
+    asked: frozenset[tuple[Symbol, str]] = frozenset()
+
+
+class SourceModule:
+    """The source of one module, taken apart.
+
+    Names are followed into this package and into the package that the module itself is of.
+
+    Args:
+        name: Full name.
+        source: Its text.
+        is_package: Whether it is the `__init__` of one.
+    """
+
+    def __init__(self, name: str, source: bytes, is_package: bool = False) -> None:
+        self.name = name
+        self._parent = name if is_package else name.rpartition(".")[0]
+        self._statements: dict[str, list[ast.stmt]] = {}
+        self._imports: dict[str, tuple[str, str]] = {}
+        self._stray: list[ast.stmt] = []
+        self._known: dict[Symbol, Definition] = {}
+        self._sort(ast.parse(source).body)
+        self._tables = {
+            name: table
+            for name, statements in self._statements.items()
+            if name.isupper() and len(statements) == 1 and (table := _entries(statements[0]))
+        }
+
+    def defines(self, name: str) -> bool:
+        """Tell whether a name is defined here, not imported."""
+        return name in self._statements
+
+    def keys_of(self, name: str) -> tuple[str | None, ...]:
+        """Return the keys of a table, a dict that is written out; nothing for what is none."""
+        return tuple(self._tables.get(name, ()))
+
+    def find(self, name: str) -> Symbol | str | None:
+        """Return what defines a name: a symbol, the full name of something elsewhere, or none."""
+        if name in self._statements:
+            return Symbol(self.name, name)
+        target = self._imports.get(name)
+        # A package may import its own submodules.
+        if target and target != (self.name, name):
+            return self._follow(*target)
+        submodule = f"{self.name}.{name}"
+        return Symbol(submodule, "") if source_of(submodule) else None
+
+    def define(self, symbol: Symbol) -> Definition:
+        """Return what a symbol of this module stands for."""
+        if symbol not in self._known:
+            self._known[symbol] = self._define(symbol)
+        return self._known[symbol]
+
+    def _define(self, symbol: Symbol) -> Definition:
+        if not symbol.name:
+            return Definition("", frozenset(Symbol(self.name, name) for name in self._names()))
+        if symbol.entry:
+            entries = self._tables[symbol.name].items()
+            nodes: list[ast.AST] = [value for key, value in entries if repr(key) == symbol.entry]
+        elif symbol.name == STRAY:
+            nodes = [*self._stray]
+        else:
+            nodes = [*self._statements[symbol.name]]
+        reader = _Reader(self._parent)
+        for node in nodes:
+            reader.visit(node)
+        meanings, libraries, uses = [], set(), set()
+        for name in sorted({*reader.names, *reader.hints}):
+            found = self._resolve(name, reader.imports)
+            if isinstance(found, Symbol):
+                uses.add(found)
+            elif found and (top := found.partition(".")[0]) not in sys.stdlib_module_names:
+                libraries.add(top)
+            if found and name in reader.names:
+                meanings.append(f"{'.'.join(name)}: {found}")
+        asked = {(self._resolve(table, reader.imports), text) for table, text in reader.asked}
+        if self._stray:
+            uses.add(Symbol(self.name, STRAY))
+        return Definition(
+            digest_text("\n".join(["".join(reader.parts), *meanings])),
+            frozenset(uses),
+            frozenset(libraries),
+            frozenset((table, text) for table, text in asked if isinstance(table, Symbol)),
+        )
+
+    def _names(self) -> list[str]:
+        return [*self._statements, *([STRAY] if self._stray else [])]
+
+    def _sort(self, body: Iterable[ast.stmt]) -> None:
+        for node in body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._imports.update(_bindings(node, self._parent))
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self._statements.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for one in (one for target in targets for one in ast.walk(target)):
+                    if isinstance(one, ast.Name):
+                        self._statements.setdefault(one.id, []).append(node)
+            elif isinstance(node, ast.If | ast.Try):
+                handled = [one.body for one in getattr(node, "handlers", [])]
+                for part in (node.body, *handled, node.orelse, getattr(node, "finalbody", [])):
+                    self._sort(part)
+            elif not isinstance(node, ast.Pass) and not _is_docstring(node):
+                self._stray.append(node)
+
+    def _resolve(
+        self, name: tuple[str, ...], local: dict[str, tuple[str, str]]
+    ) -> Symbol | str | None:
+        """Return what "a.b.c" begins with."""
+        first, *rest = name
+        found = self._follow(*local[first]) if first in local else self.find(first)
+        while rest and isinstance(found, Symbol) and not found.name:
+            source = source_of(found.module)
+            inner = source.find(rest.pop(0)) if source else None
+            if inner is None:
+                break
+            found = inner
+        return found
+
+    def _follow(self, module: str, name: str) -> Symbol | str | None:
+        if module.partition(".")[0] not in (PACKAGE, self.name.partition(".")[0]):
+            return f"{module}.{name}" if name else module
+        if not name:
+            return Symbol(module, "")
+        source = source_of(module)
+        return (source.find(name) if source else None) or Symbol(module, name)
+
+
+class _Reader(ast.NodeVisitor):
+    """Writes code down without what does not count, and collects the names in it.
+
+    Not `ast.dump`, whose text differs between versions of Python.
+    """
+
+    def __init__(self, package: str) -> None:
+        self.parts: list[str] = []
+        self.names: set[tuple[str, ...]] = set()
+        self.hints: set[tuple[str, ...]] = set()
+        self.imports: dict[str, tuple[str, str]] = {}
+        self.asked: set[tuple[tuple[str, ...], str]] = set()
+        self._package = package
+        self._around: list[ast.AST] = []
+
+    def generic_visit(self, node: ast.AST) -> None:
+        self.parts.append(f"{type(node).__name__}(")
+        for field, value in ast.iter_fields(node):
+            if field not in SKIPPED and value is not None and value != []:
+                self.parts.append(f"{field}=")
+                self._write(value)
+        self.parts.append(")")
+
+    def _write(self, value: Any) -> None:
+        if isinstance(value, ast.AST):
+            self.visit(value)
+        elif isinstance(value, list):
+            self.parts.append("[")
+            for one in value:
+                self._write(one)
+                self.parts.append(",")
+            self.parts.append("]")
+        else:
+            self.parts.append(repr(value))
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self.parts.append(f"<{node.id}>")
+        if isinstance(node.ctx, ast.Load):
+            self.names.add((node.id,))
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        name = _dotted(node)
+        if not name:
+            self.generic_visit(node)
+            return
+        self.names.add(name)
+        self.parts.append(f"<{'.'.join(name)}>")
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        self.parts.append(f"<{node.value!r}>")
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self._ask(node.value, node.slice)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        tables = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        for table in (*tables, *node.args):
+            for key in node.args:
+                self._ask(table, key)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("items", "values"):
+            self.asked |= {(of, ALL) for table in tables if (of := _dotted(table))}
+        self.generic_visit(node)
+
+    def _ask(self, table: ast.expr, key: ast.expr) -> None:
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and (of := _dotted(table)):
+            self.asked.add((of, key.value))
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self.names |= {(name,) for name in node.names}
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not _is_docstring(node):
+            self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if self._around and isinstance(self._around[-1], ast.ClassDef):
+            self.generic_visit(node)  # a field of a dataclass, which an assignment is not
+        elif node.value is not None:
+            self.visit(ast.Assign(targets=[node.target], value=node.value))
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.imports.update(_bindings(node, self._package))
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.imports.update(_bindings(node, self._package))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._enter(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._enter_function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._enter_function(node)
+
+    def _enter_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        if not self._around:
+            # Objects whose methods are called come in here.
+            arguments = (one for one in ast.walk(node.args) if isinstance(one, ast.arg))
+            hints = [one.annotation for one in arguments if one.annotation]
+            self.hints |= {name for hint in hints for name in _names_in(hint)}
+        self._enter(node)
+
+    def _enter(self, node: ast.AST) -> None:
+        self._around.append(node)
+        self.generic_visit(node)
+        self._around.pop()
+
+
+@cache
+def source_of(module: str) -> SourceModule | None:
+    """Return a module of this package or of the user, none if it is a library's or has no file.
+
+    Nothing is imported for it.
+
+    Source: ours.
+    """
+    path = _file_of(module)
+    if path is None or is_library(module):
+        return None
+    return SourceModule(module, path.read_bytes(), path.name == "__init__.py")
+
+
+@cache
+def is_library(module: str) -> bool:
+    """Tell whether a module comes with Python or is installed, and is not of this package.
+
+    Source: ours.
+    """
+    top = module.partition(".")[0]
+    if top == PACKAGE:
+        return False
+    path = _file_of(top)
+    installed = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+    return top in sys.stdlib_module_names or (
+        path is not None and any(path.is_relative_to(folder) for folder in installed)
+    )
+
+
+def definition_of(symbol: Symbol) -> Definition:
+    """Return what a symbol stands for, by its source or by what is in memory.
+
+    Source: ours.
+    """
+    source = source_of(symbol.module)
+    if source and (symbol.name in ("", STRAY) or source.defines(symbol.name)):
+        return source.define(symbol)
+    value = getattr(sys.modules.get(symbol.module), symbol.name, None)
+    return Definition(digest_text(str(symbol))) if value is None else define_value(value)
+
+
+def define_value(value: Any) -> Definition:
+    """Return what a function or class is that no module of a file defines.
+
+    Of one without source, and of a library's, the name alone counts.
+
+    Source: ours.
+    """
+    module = getattr(value, "__module__", None) or ""
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    if is_library(module):
+        top = module.partition(".")[0]
+        libraries = {top} - sys.stdlib_module_names
+        return Definition(digest_text(f"{module}.{name}"), libraries=frozenset(libraries))
+    try:
+        text = textwrap.dedent(inspect.getsource(value))
+    except (OSError, TypeError):
+        return Definition(digest_text(f"{module}.{name}"))
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        # A lambda's source is the lines it is on, which need not be a whole statement.
+        return Definition(digest_text(text))
+    reader = _Reader(module)
+    reader.visit(tree)
+    return Definition(digest_text("".join(reader.parts)))
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text.
+
+    Source: ours.
+    """
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_of(module: str) -> Path | None:
+    if module in sys.modules:
+        found = getattr(sys.modules[module], "__file__", None)
+        return Path(found) if found and found.endswith(".py") else None
+    parent, _, last = module.rpartition(".")
+    if not parent:
+        spec = importlib.util.find_spec(module) if module else None
+        origin = spec.origin if spec else None
+        return Path(origin) if origin and origin.endswith(".py") else None
+    folder = _file_of(parent)
+    if folder is None or folder.name != "__init__.py":
+        return None
+    candidates = (folder.parent / last / "__init__.py", folder.parent / f"{last}.py")
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _entries(node: ast.stmt) -> dict[str | None, ast.expr]:
+    """Return the entries of a table: a dict of at least two, by texts or None."""
+    value = getattr(node, "value", None)
+    if not isinstance(value, ast.Dict):
+        return {}
+    entries: dict[str | None, ast.expr] = {}
+    for key, entry in zip(value.keys, value.values, strict=True):
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str | None):
+            return {}
+        entries[key.value] = entry
+    return entries if len(entries) > 1 else {}
+
+
+def _bindings(
+    node: ast.Import | ast.ImportFrom, package: str
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the names that an import binds, each with a module and what is taken from it."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            module = importlib.util.resolve_name(relative, package) if node.level else relative
+            yield alias.asname or alias.name, (module, alias.name)
+        elif alias.asname:
+            yield alias.asname, (alias.name, "")
+        else:
+            top = alias.name.partition(".")[0]
+            yield top, (top, "")
+
+
+def _dotted(node: ast.AST) -> tuple[str, ...]:
+    """Return the parts of a name such as "a.b.c", nothing for other expressions."""
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value)
+        return (*before, node.attr) if before else ()
+    return (node.id,) if isinstance(node, ast.Name) else ()
+
+
+def _names_in(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    if name := _dotted(node):
+        yield name
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _names_in(child)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,104 @@
+"""What is checked of the points of a sweep before work starts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.session import KedroSession
+from kedro.validation.parameter_validator import ParameterValidator
+
+from mgd3_kedro.hooks import FreeInputs
+from mgd3_kedro.preflight import check_inputs, check_order, place_of
+from mgd3_kedro.sweep.plan import Point, datasets_of
+
+CHEAP = {"benchmark", "teacher"}
+"""What is read for every value of an axis, beside parameters; all else takes time."""
+PARAMETER = "params:"
+
+
+def check_points(points: Sequence[Point], project: Path) -> None:
+    """Check every value of every axis as far as that takes moments.
+
+    Raises:
+        ValueError: Naming what does not fit, or an axis that changes nothing.
+
+    Source: ours.
+    """
+    trained: set[str] = set()
+    for _, group in itertools.groupby(points, key=lambda point: point.number):
+        ones = list(group)
+        seen: set[tuple[str, str]] = set()
+        for point in ones:
+            own = {(axis, repr(value)) for axis, value in point.values.items()}
+            if not own or own - seen:
+                _check_cheaply(point, project, trained)
+                seen |= own
+        _check_axes(ones)
+        trained |= {p.loader.place("teacher") for p in ones if "teacher" in p.nodes.all_outputs()}
+
+
+def check_fully(point: Point) -> None:
+    """Check all that a run checks before it starts.
+
+    Raises:
+        ValueError: Naming what does not fit.
+
+    Source: ours.
+    """
+    params = dict(point.loader.runtime_params)
+    with KedroSession.create(env=point.loader.env_name, runtime_params=params) as session:
+        catalog = session.load_context().catalog  # type: ignore[attr-defined]
+    resolve = catalog.config_resolver.resolve_pattern
+    check_order(point.nodes.nodes, lambda name: place_of(resolve(name)))
+    check_inputs(FreeInputs(point.nodes, catalog))
+
+
+def _check_axes(points: Sequence[Point]) -> None:
+    """Refuse an axis whose values all give the same results."""
+    made = [(point.values, point.made_from) for point in points]
+    for axis, values in points[0].part.over.items():
+        results: dict[str, set[str]] = {}
+        for chosen, result in made:
+            others = repr([value for key, value in chosen.items() if key != axis])
+            results.setdefault(others, set()).add(result)
+        if len(values) > 1 and all(len(found) == 1 for found in results.values()):
+            raise ValueError(f"{axis}: expected a parameter that what is run depends on")
+
+
+def _check_cheaply(point: Point, project: Path, trained: set[str]) -> None:
+    names = {n for n in point.nodes.inputs() if n in CHEAP or n.startswith(PARAMETER)}
+    # A teacher that an earlier part trains need not be there yet.
+    if point.loader.place("teacher") in trained:
+        names -= {"teacher"}
+    validator = ParameterValidator({"sweep": point.nodes})
+    parameters = validator.validate_raw_params(point.loader["parameters"])
+    check_inputs(_CheapInputs(names, parameters, point, project))
+
+
+class _CheapInputs(dict[str, Any]):
+    """Some of what a run reads; what a check of these reads beyond them is read all the same."""
+
+    def __init__(
+        self, names: set[str], parameters: Mapping[str, Any], point: Point, project: Path
+    ) -> None:
+        super().__init__()
+        self._names = names
+        self._parameters = parameters
+        self._point = point
+        self._project = project
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __missing__(self, name: str) -> Any:
+        if name.startswith(PARAMETER):
+            value: Any = self._parameters
+            for part in name.removeprefix(PARAMETER).split("."):
+                value = value[part] if isinstance(value, Mapping) else getattr(value, part)
+        else:
+            value = datasets_of(self._point.loader, [name], self._project)[name].load()
+        self[name] = value
+        return value

@@ -1,0 +1,139 @@
+"""The parts of a sweep, as a file or the command line has them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mgd3_kedro.checks import lookup, unknown_name
+from mgd3_kedro.given import FLAGS, NAME, Text, flat, split_apart
+
+OPTIONS = ("pipelines", "to_nodes", "from_nodes", "node_names", "tags")
+"""What is run, by the names of the options of `kedro run`."""
+FIELDS = (*OPTIONS, "params", "over", "keep", "sweep")
+PLAIN = re.compile(r"[A-Za-z_/~][\w./~+-]*")
+"""Text that needs no quotes, unless it is one of `READ_OTHERWISE`."""
+READ_OTHERWISE = ("null", *FLAGS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs that differ in the axes alone.
+
+    Args:
+        sweep: Names the folder of their logs and states.
+        options: Option of `kedro run` -> names with commas between them.
+        params: Full name -> value, the same for all runs.
+        over: Axis -> its values; without any it is one run.
+        keep: Catalog entry -> file that it is copied to afterwards.
+        follows: How many of the parts before belong to the same list; a single run is made anew
+            after any of their runs.
+
+    Raises:
+        ValueError: If a parameter is there twice, or copies of many runs have one name.
+    """
+
+    sweep: str
+    options: Mapping[str, str]
+    params: Mapping[str, Text]
+    over: Mapping[str, tuple[Text, ...]]
+    keep: Mapping[str, str] = field(default_factory=dict)
+    follows: int = 0
+
+    def __post_init__(self) -> None:
+        for axis in self.over:
+            for other in (*self.params, *(key for key in self.over if key is not axis)):
+                if f"{axis}.".startswith(f"{other}.") or f"{other}.".startswith(f"{axis}."):
+                    raise ValueError(
+                        f"{axis}: expected it once in {self.sweep}, got an axis and {other} beside "
+                        "it; leave that out"
+                    )
+        if self.over and self.keep:
+            raise ValueError(f"{self.sweep}: expected keep in a part without over, got both")
+
+
+def read_parts(
+    sweeps: Mapping[str, Any], name: str, given: Mapping[str, Text], within: Sequence[str] = ()
+) -> list[Part]:
+    """Read the parts of a sweep, those of others that it is made of included.
+
+    Args:
+        sweeps: Name -> what files say of it.
+        name: Of one of them.
+        given: Full name -> value, over the parameters of every part.
+        within: Sweeps that it is a part of.
+
+    Raises:
+        ValueError: Naming what is unknown, or the sweep that is a part of itself.
+
+    Source: ours.
+    """
+    if name in within:
+        raise ValueError(f"{name}: expected a sweep that is no part of itself")
+    sweep = lookup(sweeps, name, "sweep")
+    parts: list[Part] = []
+    for part in sweep["parts"]:
+        for key in part:
+            if key not in FIELDS:
+                raise ValueError(f"{name}: {unknown_name(key, FIELDS, 'setting of a part')}")
+        if "sweep" in part:
+            parts += read_parts(sweeps, part["sweep"], given, (*within, name))
+            continue
+        fixed = {key: as_text(value) for key, value in flat(part.get("params", {})).items()}
+        over = part.get("over", {})
+        parts.append(
+            Part(
+                sweep.get("name", name),
+                {"pipelines": "distill", **{key: part[key] for key in OPTIONS if key in part}},
+                {**fixed, **given},
+                {axis: tuple(map(as_text, values)) for axis, values in flat(over).items()},
+                part.get("keep", {}),
+                len(parts),
+            )
+        )
+    return parts
+
+
+def read_axes(texts: Iterable[str]) -> dict[str, tuple[Text, ...]]:
+    """Read axes of the command line, "key=value,value"; values are written as for `--params`.
+
+    Raises:
+        ValueError: Naming what is no axis, or there twice.
+
+    Source: ours.
+    """
+    axes: dict[str, tuple[Text, ...]] = {}
+    for text in texts:
+        key, sign, values = (part.strip() for part in text.partition("="))
+        if not sign or not NAME.fullmatch(key):
+            raise ValueError(f"--over: expected KEY=VALUE,VALUE, got {text!r}")
+        if key in axes:
+            raise ValueError(f"{key}: expected one --over, got two")
+        axes[key] = tuple(map(Text, split_apart(values, ",", key)))
+    return axes
+
+
+def as_text(value: Any) -> Text:
+    """Write a value as `--params` has it, so that it is read as the same.
+
+    Raises:
+        ValueError: If there is no way to write it.
+
+    Source: ours.
+    """
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, list | tuple):
+        return Text(f"[{'; '.join(map(as_text, value))}]")
+    if isinstance(value, str):
+        if PLAIN.fullmatch(value) and value not in READ_OTHERWISE:
+            return Text(value)
+        quote = next((sign for sign in "'\"" if sign not in value), None)
+        if quote:
+            return Text(f"{quote}{value}{quote}")
+    elif value is None or isinstance(value, bool | int | float):
+        return Text(json.dumps(value))
+    raise ValueError(f"expected a value that can be written in --params, got {value!r}")

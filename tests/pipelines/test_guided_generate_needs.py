@@ -1,0 +1,236 @@
+"""What every method asks for, and the nodes and pipelines that follow from it."""
+
+import pytest
+import yaml
+from kedro.validation.type_extractor import TypeExtractor
+from tiny_project import REPOSITORY, merged
+
+from mgd3_kedro import pipeline_registry
+from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.guided_generate import create_pipeline
+from mgd3_kedro.pipelines.guided_generate.needs import NEEDS_OF_DRAWS, needs_of
+from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.sampling import SamplingConfig
+
+PARAMETERS = merged(
+    yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text()),
+    {"sampling": {"stop_guidance_step": 25, "stop_guidance_timestep": None}},
+)
+METHODS = PARAMETERS["methods"]
+DRAWN = (
+    {"latents", "modes", "prior"},
+    {"diffusion", "autoencoder", "sampling", "modes"},
+)
+TAUGHT = {"evaluation.image_size", "device"}
+NEEDS = {
+    "mgd3": DRAWN,
+    "unguided": DRAWN,
+    "d4m": DRAWN,
+    "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
+    "random": ({"train_images"}, set()),
+    "kmeans_closest": ({"train_images", "latents", "modes"}, set()),
+    "herding": ({"train_images", "latents"}, set()),
+    "k_center": ({"train_images", "latents"}, set()),
+    "rded": ({"train_images", "teacher"}, TAUGHT),
+    "dm": ({"train_images"}, {"device"}),
+    "idc1": ({"train_images"}, {"device"}),
+    "sre2l": ({"teacher"}, TAUGHT),
+}
+TYPES = {
+    "diffusion": BackboneConfig,
+    "autoencoder": AutoencoderConfig,
+    "sampling": SamplingConfig,
+    "modes": ModesConfig,
+    "distillation": DistillationConfig,
+}
+
+
+@pytest.fixture
+def choose():
+    """Choose by parameters; forget it after the test."""
+    yield pipeline_registry.choose
+    pipeline_registry.choose({**PARAMETERS, "method": "mgd3", "protocol": "hard"})
+
+
+def needs_with(method, **settings):
+    changes = {"methods": {method: {**METHODS[method], **settings}}}
+    return needs_of(method, merged(PARAMETERS, changes))
+
+
+def node_of(method, name="distill_images", needs=None):
+    pipeline = create_pipeline(method, needs or needs_of(method, PARAMETERS))
+    return next(node for node in pipeline.nodes if node.name == name)
+
+
+def test_every_configured_method_is_among_those_that_are_checked():
+    assert set(NEEDS) == set(METHODS)
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_a_method_needs_what_its_images_are_made_from(method):
+    needs = needs_of(method, PARAMETERS)
+    assert (set(needs.entries), set(needs.parameters)) == NEEDS[method]
+    assert len(needs.entries) == len(set(needs.entries))
+    assert needs.settings == f"methods.{method}"
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "entries", "parameters"),
+    [
+        ("random", {"features": "teacher"}, set(), set()),
+        ("random", {"reconstructed": True}, {"latents", "prior"}, {"autoencoder"}),
+        ("herding", {"features": "pixels"}, set(), set()),
+        ("herding", {"features": "teacher"}, {"teacher"}, TAUGHT),
+        ("herding", {"reconstructed": True}, {"latents", "prior"}, {"autoencoder"}),
+        ("kmeans_closest", {"features": "pixels"}, set(), {"modes"}),
+        ("kmeans_closest", {"features": "teacher"}, {"teacher"}, {"modes", *TAUGHT}),
+        (
+            "kmeans_closest",
+            {"features": "pixels", "reconstructed": True},
+            {"latents", "prior"},
+            {"modes", "autoencoder"},
+        ),
+    ],
+)
+def test_a_selection_needs_what_its_features_are_of(method, settings, entries, parameters):
+    needs = needs_with(method, **settings)
+    assert set(needs.entries) == {"train_images", *entries}
+    assert set(needs.parameters) == parameters
+
+
+CONFIDENT = {"candidates": 2, "candidate_score": "confidence"}
+
+
+def test_draws_need_a_teacher_where_it_chooses_between_them():
+    of_method = needs_with("mgd3", **CONFIDENT)
+    of_all = needs_of("mgd3", merged(PARAMETERS, {"sampling": CONFIDENT}))
+    assert of_method == of_all
+    assert set(of_all.entries) == DRAWN[0] | {"teacher"}
+    assert set(of_all.parameters) == DRAWN[1] | TAUGHT
+    score = {"candidate_score": "confidence"}
+    assert "teacher" not in needs_of("mgd3", merged(PARAMETERS, {"sampling": score})).entries
+
+
+def test_plain_sampling_needs_no_teacher_whatever_the_common_settings_are():
+    confident = merged(PARAMETERS, {"sampling": CONFIDENT})
+    assert "teacher" not in needs_of("unguided", confident).entries
+    assert "teacher" not in needs_of("minimax", confident).entries
+    own = merged(confident, {"methods": {"unguided": CONFIDENT}})
+    assert "teacher" in needs_of("unguided", own).entries
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        None,
+        5,
+        {},
+        {"procedure": "dream"},
+        {"procedure": ["denoise"]},
+        {"procedure": "select", "coreset": "randm"},
+        {"procedure": "select", "coreset": "random", "features": [], "reconstructed": False},
+        {"procedure": "denoise", "candidates": "many"},
+        {"procedure": "denoise", "scale": 1},
+    ],
+)
+def test_a_method_that_does_not_fit_has_the_needs_of_one_that_draws(configured):
+    parameters = {**PARAMETERS, "methods": {"mine": configured}}
+    assert needs_of("mine", parameters) == NEEDS_OF_DRAWS._replace(settings="methods.mine")
+
+
+def test_images_of_others_have_the_needs_of_a_method_that_draws():
+    assert needs_of("theirs", PARAMETERS) == NEEDS_OF_DRAWS
+    assert "params:methods" in node_of("theirs").inputs
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_the_node_that_makes_images_reads_what_its_method_needs_and_nothing_else(method):
+    entries, parameters = NEEDS[method]
+    of_all = {"method", "distillation", f"methods.{method}"}
+    expected = {"benchmark", *entries, *(f"params:{name}" for name in parameters | of_all)}
+    inputs = node_of(method).inputs
+    assert set(inputs) == expected
+    assert len(inputs) == len(expected)
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_kedro_builds_what_the_node_reads_as_what_it_is(method):
+    pipeline = create_pipeline(method, needs_of(method, PARAMETERS))
+    known = TypeExtractor({"one": pipeline}).extract_types_from_pipelines()
+    names = {"distillation", *NEEDS[method][1]} & set(TYPES)
+    assert known == {name: TYPES[name] for name in names}
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_costs_and_provenance_read_what_there_is(method):
+    entries = NEEDS[method][0]
+    costs = set(node_of(method, "tabulate_cost").inputs)
+    assert costs & {"latents", "modes"} == entries & {"latents", "modes"}
+    described = node_of(method, "collect_provenance").inputs
+    assert ("train_images" in described) == (method != "sre2l")
+
+
+def names_of(pipeline):
+    return {node.name for node in pipeline.nodes}
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_a_run_encodes_and_finds_modes_where_its_method_needs_them(method, choose):
+    choose({**PARAMETERS, "method": method})
+    pipelines = pipeline_registry.register_pipelines()
+    entries = NEEDS[method][0]
+    for name in ("generate", "distill"):
+        made = names_of(pipelines[name])
+        assert ("encode_images" in made) == ("latents" in entries)
+        assert ("discover_modes" in made) == ("modes" in entries)
+        assert "distill_images" in made
+    free = pipelines["generate"].inputs()
+    assert ("prior" in free) == bool({"latents", "prior"} & entries)
+    assert "latents" not in free
+    assert f"params:methods.{method}" in free
+
+
+def test_scores_in_latents_are_computed_of_images_made_without(choose):
+    choose(merged(PARAMETERS, {"method": "dm", "analysis": {"features": "latents"}}))
+    pipelines = pipeline_registry.register_pipelines()
+    assert "encode_images" in names_of(pipelines["distill"])
+    assert "encode_images" not in names_of(pipelines["generate"])
+    assert "discover_modes" not in names_of(pipelines["distill"])
+
+
+@pytest.mark.parametrize(
+    ("configured", "method", "features"),
+    [
+        (None, "mgd3", "latents"),
+        (None, "herding", "latents"),
+        (None, "random", "pixels"),
+        (None, "sre2l", "pixels"),
+        (None, "theirs", "latents"),
+        ("pixels", "mgd3", "pixels"),
+        ("latents", "random", "latents"),
+    ],
+)
+def test_scores_are_computed_in_latents_where_the_method_has_some(configured, method, features):
+    chosen = pipeline_registry.choice_of(
+        merged(PARAMETERS, {"method": method, "analysis": {"features": configured}})
+    )
+    assert chosen.features == features
+
+
+@pytest.mark.parametrize(
+    ("protocol", "labels"),
+    [("hard", "given"), ("soft", "teacher"), ("soft_stored", "stored"), ("harder", "given")],
+)
+def test_labels_are_those_of_the_protocol(protocol, labels):
+    assert pipeline_registry.choice_of({**PARAMETERS, "protocol": protocol}).labels == labels
+
+
+def test_pipelines_are_those_of_mode_guidance_until_others_are_chosen(choose):
+    usual = pipeline_registry.Choice()
+    assert usual == pipeline_registry.choice_of({**PARAMETERS, "method": "mgd3"})
+    choose({**PARAMETERS, "method": "dm"})
+    asked = pipeline_registry.build_pipelines(PARAMETERS)
+    assert "params:methods.mgd3" in asked["guided_generate"].inputs()
+    chosen = pipeline_registry.register_pipelines()["guided_generate"]
+    assert "params:methods.dm" in chosen.inputs()
