@@ -75,7 +75,7 @@ def lineage(everywhere=(), **given):
         given,
     )
     types = {"training": Training | None}
-    return Lineage(NODES, CATALOG, configured, types, {"evaluated": "images"}, everywhere)
+    return Lineage(NODES, CATALOG, configured, types, (), {"evaluated": "images"}, everywhere)
 
 
 def words(entry, apart_from=None, **given):

@@ -103,6 +103,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             self.catalog_files,
             self.configured,
             pipeline_registry.types_of_parameters(run),
+            pipeline_registry.choice_of(run).needs.unread,
             {} if run["images"] else {EVALUATED: DISTILLED},
             () if self.of_environment["benchmark"] == self.env_name else (f"env={self.env_name}",),
         )

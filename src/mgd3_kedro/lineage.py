@@ -119,6 +119,7 @@ class Lineage:
         catalog: Entry, or pattern of entries -> its configuration, unresolved.
         configured: The parameters.
         types: Group of parameters -> dataclass that they are read as.
+        unread: Parameters that nothing is made from in this run.
         aliases: Entry -> another one that is kept in the same place.
         everywhere: Words that are told of every result.
     """
@@ -129,6 +130,7 @@ class Lineage:
         catalog: Mapping[str, Any],
         configured: Configured,
         types: Mapping[str, Any],
+        unread: Iterable[str],
         aliases: Mapping[str, str],
         everywhere: Sequence[str] = (),
     ) -> None:
@@ -143,7 +145,7 @@ class Lineage:
         self._aliases = aliases
         self._everywhere = tuple(everywhere)
         self._read: dict[str, frozenset[str]] = {}
-        self._neutral = _marked(types, is_neutral)
+        self._neutral = _marked(types, is_neutral) | set(unread)
         self._selecting = _marked(types, is_selecting)
 
     def words(self, entry: str, apart_from: str | None = None) -> list[str]:

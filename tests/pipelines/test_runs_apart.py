@@ -194,6 +194,13 @@ def test_the_lineage_of_a_method_that_draws_nothing_has_no_prior_and_no_teacher(
     assert {"prior", "latents", "modes"} <= build_pipelines(RUN)["distill"].datasets()
 
 
+@pytest.mark.parametrize("method", ["unguided", "d4m", "minimax", "random"])
+def test_what_steers_is_not_told_of_a_method_that_nothing_steers(method):
+    assert words_of(method, {"sampling": {"mode_guidance_scale": 0.3, "candidates": 4}}) == ""
+    scale = {"diffusion": {"guidance_scale": 1.5}}
+    assert words_of(method, scale) == ("" if method == "random" else "guidance_scale=1.5")
+
+
 def test_no_two_settings_have_the_same_words():
     told = [words_of("mgd3", changed(name, other(value_of(name)))) for name in SETTINGS]
     assert len(set(told)) == len(SETTINGS)

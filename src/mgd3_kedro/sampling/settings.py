@@ -143,9 +143,14 @@ class SamplingConfig(metaclass=ScaledByDrifts):
 
         Source: ours.
         """
-        off = dict.fromkeys(DRIFTS, 0.0)
-        defaults = {one.name: one.default for one in fields(self) if one.default is not MISSING}
-        return replace(self, **{**defaults, **off, **STEERED_WITHOUT})
+        return replace(self, **self.off())
+
+    @classmethod
+    def off(cls) -> dict[str, Any]:
+        """Return the value of every setting with which it neither steers nor chooses."""
+        scales = dict.fromkeys(DRIFTS, 0.0)
+        defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
+        return {**defaults, **scales, **STEERED_WITHOUT}
 
     def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
         """Return the settings for another number of steps: guidance stops at the same noise.

@@ -110,7 +110,8 @@ def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
     """
     keys = [key for key in (*RUN_KEYS, "settings") if key != "seed"]
-    groups = rows[find_finished(rows)].groupby(keys, sort=False, dropna=False)
+    rows = rows[find_finished(rows)].assign(settings=_settings(rows))
+    groups = rows.groupby(keys, sort=False, dropna=False)
     table = groups.size().rename("trainings").to_frame()
     for kind in ACCURACIES:
         table[f"{kind}_mean"] = groups[kind].mean()

@@ -95,11 +95,13 @@ class Needs(NamedTuple):
         entries: Of the catalog.
         parameters: Parameters and groups of them.
         settings: Group of the method's own settings; that of all methods where it has none.
+        unread: Parameters of these groups that the method has its own values in place of.
     """
 
     entries: tuple[str, ...]
     parameters: tuple[str, ...]
     settings: str = "methods"
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:

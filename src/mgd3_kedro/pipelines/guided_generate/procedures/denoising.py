@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -56,7 +56,17 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
     sources = _sources(sampling)
     taught = TEACHING if "teacher" in sources else ()
-    return Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))
+    own = [name for name in settings if name != "plain"]
+    unread = unread_by((*own, *(SamplingConfig.off() if settings.get("plain") else ())))
+    return Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))._replace(unread=unread)
+
+
+def unread_by(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the parameters that are not read where a method has these settings of sampling.
+
+    Source: ours.
+    """
+    return tuple(sorted({f"sampling.{name}" for name in names}))
 
 
 def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:

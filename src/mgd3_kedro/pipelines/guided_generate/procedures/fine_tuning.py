@@ -17,10 +17,14 @@ from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.matching import MinimaxConfig, fine_tune
 from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
-from mgd3_kedro.pipelines.guided_generate.procedures.denoising import NEEDS_OF_DRAWS, draw_images
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
+    NEEDS_OF_DRAWS,
+    draw_images,
+    unread_by,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
 from mgd3_kedro.records import ClassSpec, ModelFolder
-from mgd3_kedro.sampling import Batches
+from mgd3_kedro.sampling import Batches, SamplingConfig
 from mgd3_kedro.stages import Made, Partition, Task, neutral
 
 TUNED = "dit"
@@ -52,7 +56,8 @@ def needs_of_fine_tuning(settings: Mapping[str, Any], parameters: Mapping[str, A
 
     Source: ours.
     """
-    return Needs.of(SOURCES, (*NEEDS_OF_DRAWS.parameters, "device"), "checkpoints")
+    needs = Needs.of(SOURCES, (*NEEDS_OF_DRAWS.parameters, "device"), "checkpoints")
+    return needs._replace(unread=unread_by(SamplingConfig.off()))
 
 
 def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
