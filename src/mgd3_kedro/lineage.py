@@ -26,8 +26,12 @@ LOCAL = re.compile(r"\$\{(_\w+)\}")
 """What the catalog gives a name of its own."""
 
 
-class Making(Protocol):
+class MakingNode(Protocol):
     """A node of a pipeline."""
+
+    @property
+    def name(self) -> str:
+        """Unlike that of any other."""
 
     @property
     def inputs(self) -> list[str]:
@@ -126,7 +130,7 @@ class Lineage:
 
     def __init__(
         self,
-        nodes: Iterable[Making],
+        nodes: Iterable[MakingNode],
         catalog: Mapping[str, Any],
         configured: Configured,
         types: Mapping[str, Any],
@@ -134,7 +138,7 @@ class Lineage:
         aliases: Mapping[str, str],
         everywhere: Sequence[str] = (),
     ) -> None:
-        self._makers: dict[str, Making] = {}
+        self._makers: dict[str, MakingNode] = {}
         for node in nodes:
             for name in node.outputs:
                 self._makers.setdefault(name, node)
@@ -196,7 +200,7 @@ class Lineage:
             self._read[name] = frozenset(found)
         return self._read[name]
 
-    def _own(self, name: str, maker: Making | None) -> set[str]:
+    def _own(self, name: str, maker: MakingNode | None) -> set[str]:
         """Return the parameters of an entry's node, and of its configuration."""
         if name.startswith(PARAMETERS):
             return set()

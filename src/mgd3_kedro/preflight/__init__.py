@@ -29,12 +29,11 @@ from mgd3_kedro.preflight.parameters import (
     check_run_keys,
     check_used,
 )
-from mgd3_kedro.preflight.places import MakingNode, check_order, place_of
+from mgd3_kedro.preflight.places import check_order, place_of
 
 __all__ = [
     "CHECKS",
     "Inputs",
-    "MakingNode",
     "check_inputs",
     "check_known_parameters",
     "check_order",

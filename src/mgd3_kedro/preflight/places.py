@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-PLACES = ("filepath", "path", "model")
-"""What a catalog entry calls the place of its data."""
-
-
-class MakingNode(Protocol):
-    """A node of a pipeline."""
-
-    @property
-    def name(self) -> str:
-        """Unlike that of any other."""
-
-    @property
-    def inputs(self) -> list[str]:
-        """Catalog entries and parameters it reads."""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Catalog entries it writes."""
+from mgd3_kedro.lineage import PLACES, MakingNode
 
 
 def place_of(entry: Mapping[str, Any]) -> str | None:
