@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,22 @@ def seeded_generator(*key: int) -> torch.Generator:
     words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
     seed = np.random.SeedSequence(words).generate_state(1)[0]
     return torch.Generator().manual_seed(int(seed))
+
+
+def seed_of_class(seed: int, wnid: str) -> int:
+    """Return the seed that a class draws with: two classes do not draw the same places.
+
+    Args:
+        seed: Of all classes, non-negative.
+        wnid: Of the class.
+
+    Returns:
+        Below 2**32.
+
+    Source: numpy's SeedSequence.
+    """
+    of_class = int.from_bytes(hashlib.sha256(wnid.encode()).digest()[:8])
+    return int(np.random.SeedSequence([seed, of_class]).generate_state(1)[0])
 
 
 @contextmanager

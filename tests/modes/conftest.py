@@ -8,9 +8,11 @@ from mgd3_kedro.modes import ModesConfig, find_modes
 def find():
     """Find modes with the default settings but for some."""
 
-    def find_with(name, latents, ipc, random_state=0, *, n_init=2, pool=2, components=5):
+    def find_with(
+        name, latents, ipc, random_state=0, *, n_init=2, pool=2, components=5, wnid="n01440764"
+    ):
         config = ModesConfig(name, ipc, random_state, n_init, pool, components)
-        return find_modes(latents, config)
+        return find_modes(latents, config, wnid)
 
     return find_with
 

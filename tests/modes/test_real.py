@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+from mgd3_kedro.modes import MODE_FINDERS
+
 REAL = ["kmeans_closest", "random"]
 
 
@@ -47,3 +49,9 @@ def test_random_modes_are_those_drawn_although_some_repeat(find):
         assert torch.equal(found.modes, latents[found.nearest_real])
     # 3 of the 6 are expected to be of the duplicates.
     assert 2 <= sum(zeros) / 8 <= 4
+
+
+@pytest.mark.parametrize("name", sorted(MODE_FINDERS))
+def test_equal_classes_have_equal_modes_unless_these_are_drawn(name, latents, find):
+    one, other = (find(name, latents, 6, wnid=wnid) for wnid in ("n01440764", "n02102040"))
+    assert torch.equal(one.modes, other.modes) == (name != "random")

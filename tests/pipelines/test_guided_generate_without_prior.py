@@ -15,6 +15,7 @@ from mgd3_kedro.images import LazyImages
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, distill_images
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
@@ -88,8 +89,14 @@ def assert_kept(made, benchmark, settings):
 def test_random_images_are_chosen_without_looking_at_any(make, benchmark):
     made = make("random", {})
     assert_kept(made, benchmark, {"coreset": "random"})
-    chosen = pick_random(COUNT, IPC, WANTED.seed).tolist()
-    assert [numbers_in(of_class) for of_class in made.values()] == [chosen, chosen]
+    for wnid, of_class in made.items():
+        chosen = pick_random(COUNT, IPC, seed_of_class(WANTED.seed, wnid)).tolist()
+        assert numbers_in(of_class) == chosen
+
+
+def test_no_two_classes_keep_the_same_places_at_random(make):
+    first, second = map(numbers_in, make("random", {}).values())
+    assert first != second
 
 
 def test_images_are_compared_by_their_pixels(make, benchmark):

@@ -22,7 +22,7 @@ __all__ = [
 
 Argument = Literal["count", "features", "centres", "ipc", "random_state"]
 """What a choice can be made from: the number of images of the class, their features (N, ...), the
-modes of these (K, ...), the images to pick, a seed."""
+modes of these (K, ...), the images to pick, a seed of the class's own."""
 
 
 class Coreset(NamedTuple):

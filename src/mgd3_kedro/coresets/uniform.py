@@ -16,7 +16,7 @@ def pick_random(count: int, ipc: int, random_state: int) -> torch.Tensor:
     Args:
         count: Images of the class.
         ipc: Images to pick.
-        random_state: Seed of the choice.
+        random_state: Seed of the choice; one of the class, or all classes keep the same places.
 
     Returns:
         (ipc,), int64, distinct numbers of images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -15,6 +16,7 @@ from mgd3_kedro.modes.mixture import find_gmm
 from mgd3_kedro.modes.quality import measure_class
 from mgd3_kedro.modes.real import find_kmeans_closest, find_random
 from mgd3_kedro.modes.settings import ModesConfig
+from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.records import ModeSet
 
 __all__ = [
@@ -27,12 +29,13 @@ __all__ = [
 ]
 
 
-def find_modes(latents: torch.Tensor, config: ModesConfig) -> ModeSet:
+def find_modes(latents: torch.Tensor, config: ModesConfig, wnid: str) -> ModeSet:
     """Find the modes of one class.
 
     Args:
         latents: (N, C, H, W), scaled.
         config: Which mode finder, how many modes.
+        wnid: Of the class.
 
     Raises:
         ValueError: If there are fewer latents than modes.
@@ -44,6 +47,8 @@ def find_modes(latents: torch.Tensor, config: ModesConfig) -> ModeSet:
         raise ValueError(
             f"ipc: expected 1..{len(latents)}, the images of the class, got {config.ipc}"
         )
+    if config.mode_finder in DRAWN:
+        config = replace(config, random_state=seed_of_class(config.random_state, wnid))
     return make_mode_set(latents, finder(latents, config))
 
 
@@ -60,3 +65,6 @@ MODE_FINDERS: dict[str, ModeFinder] = {
     "kmeans_pooled": find_kmeans_pooled,
     "random": find_random,
 }
+
+DRAWN = frozenset({"random"})
+"""Those that take latents by their places, so that a seed must be of the class alone."""

@@ -33,14 +33,13 @@ def find_random(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `random_state`.
+        config: `ipc`, `random_state`, of the class.
 
     Source: MGD3 (arXiv 2505.18963), Table 6.
     """
     points = flatten(latents)
-    chosen = np.random.default_rng(config.random_state).choice(
-        len(points), config.ipc, replace=False
-    )
+    generator = np.random.default_rng(config.random_state)
+    chosen = generator.choice(len(points), config.ipc, replace=False)
     labels = squared_distances(points, points[chosen]).argmin(1)
     labels[chosen] = np.arange(config.ipc)  # of duplicates, too, each is its own
     return gather_clusters(points, labels, config.ipc, points[chosen])

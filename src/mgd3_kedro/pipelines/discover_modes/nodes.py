@@ -62,7 +62,7 @@ def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) ->
     made = {}
     for wnid, task in batch.items():
         stored = task.inputs["latents"]
-        found = find_modes(stored["latents"], config)
+        found = find_modes(stored["latents"], config, wnid)
         tensors = {
             "modes": found.modes,
             "assignment": found.assignment,

@@ -25,6 +25,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.stages import Made, Task, plain_settings
 
 
@@ -182,19 +183,19 @@ def _choose(task: Task, settings: Selection) -> torch.Tensor:
     given: dict[str, Any] = {
         "count": len(task.inputs["images"]),
         "ipc": wanted.ipc,
-        "random_state": wanted.seed,
+        "random_state": seed_of_class(wanted.seed, task.about.wnid),
     }
     if "features" in coreset.takes:
         given["features"] = FEATURES[config.features].extract(task, settings.schooling)
     if "centres" in coreset.takes:
-        given["centres"] = _modes(task, given["features"], settings.found_by)
+        given["centres"] = _centres(task, given["features"], settings.found_by)
     return coreset.pick(**{name: given[name] for name in coreset.takes})
 
 
-def _modes(task: Task, features: torch.Tensor, found_by: ModesConfig | None) -> torch.Tensor:
+def _centres(task: Task, features: torch.Tensor, found_by: ModesConfig | None) -> torch.Tensor:
     """Return those of the class that were found, or find those of its features."""
     if found_by is None:
         found: torch.Tensor = task.inputs["modes"]["modes"]
         return found
     spatial = features if features.ndim == 4 else features.flatten(1)[:, :, None, None]
-    return find_modes(spatial, found_by).modes
+    return find_modes(spatial, found_by, task.about.wnid).modes
