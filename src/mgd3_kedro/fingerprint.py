@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.code_identity import find_code
-from mgd3_kedro.stages import Task, plain_settings
+from mgd3_kedro.stages import Task, deciding_settings
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 SEEDS = ("seed", "random_state")
@@ -38,13 +38,13 @@ def file_digest(paths: Iterable[Path]) -> str:
 
 
 def plain_text(settings: Any) -> str:
-    """Return settings as canonical JSON, without the fields that change no result.
+    """Return settings as canonical JSON, without the fields that change no result or are off.
 
     Source: ours.
     """
 
     def plain(value: Any) -> Any:
-        return plain_settings(value) if dataclasses.is_dataclass(value) else str(value)
+        return deciding_settings(value) if dataclasses.is_dataclass(value) else str(value)
 
     return json.dumps(settings, sort_keys=True, default=plain)
 

@@ -7,21 +7,41 @@ from dataclasses import dataclass
 
 import torch
 
+Decode = Callable[[Sequence[int]], torch.Tensor]
+"""Gives the images of some numbers, (n, 3, S, S), uint8, in the order asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class LazyImages:
     """Images (N, 3, S, S), uint8, that are indexed like a tensor and kept nowhere.
 
     Args:
-        decode: Gives the images of some numbers, (n, 3, S, S), in the order asked for; picklable,
-            for worker processes.
+        decode: Gives the images of some numbers; picklable, for worker processes.
         count: N.
         image_size: S.
+        resized_once: (side that the short one of a file's image is brought to, side of the centre
+            that is kept) -> what decodes the same files so; None where there are no files.
     """
 
-    decode: Callable[[Sequence[int]], torch.Tensor]
+    decode: Decode
     count: int
     image_size: int
+    resized_once: Callable[[int, int], Decode] | None = None
+
+    def from_files(self, resize: int, size: int) -> LazyImages:
+        """Return the same images as networks are shown them: the file's, resized once.
+
+        Where there are no files, they are these images.
+
+        Args:
+            resize: Side that the short one is brought to, in pixels.
+            size: Side of the centre that is kept, in pixels.
+
+        Source: ours.
+        """
+        if self.resized_once is None:
+            return self
+        return LazyImages(self.resized_once(resize, size), self.count, size)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -35,12 +35,14 @@ class Choice(NamedTuple):
         needs: What its images are made from.
         features: What scores are computed in: latents or pixels.
         labels: Where the protocol's labels come from: given, teacher or stored.
+        keeps_real: Whether the images to train on are some of the train images.
     """
 
     method: str = "mgd3"
     needs: Needs = NEEDS_OF_DRAWS._replace(settings="methods.mgd3")
     features: str = "latents"
     labels: str = "given"
+    keeps_real: bool = False
 
 
 _chosen = Choice()
@@ -70,7 +72,8 @@ def choice_of(parameters: Mapping[str, Any]) -> Choice:
     needs = needs_of(method, parameters)
     features = features_of_scores(parameters["analysis"]["features"], needs)
     labels = PROTOCOLS[protocol].labels if protocol in PROTOCOLS else Choice().labels
-    return Choice(method, needs, features, labels)
+    keeps_real = needs.keeps_real and parameters["images"] is None
+    return Choice(method, needs, features, labels, keeps_real)
 
 
 def features_of_scores(configured: str | None, needs: Needs) -> str:
@@ -127,7 +130,7 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
     encoding = encode.create_pipeline()
     discovery = discover_modes.create_pipeline()
     generation = guided_generate.create_pipeline(choice.method, choice.needs)
-    training = train_eval.create_pipeline(choice.labels)
+    training = train_eval.create_pipeline(choice.labels, keeps_real=choice.keeps_real)
     analysis = analyze_diversity.create_pipeline(choice.features)
     judgement = training + analysis
     own_images = pipeline(judgement, inputs={"evaluated_images": "distilled_images"})

@@ -40,6 +40,32 @@ def is_selecting(setting: Field[Any]) -> bool:
     return bool(setting.metadata.get("selecting", False))
 
 
+def off_at(value: Any) -> Any:
+    """Mark a setting that changes nothing at a value: results from before it was there stay valid.
+
+    Source: ours.
+    """
+    return field(metadata={"off": value})
+
+
+def is_off(setting: Field[Any], value: Any) -> bool:
+    """Tell whether a field was marked by `off_at` with this value.
+
+    Source: ours.
+    """
+    return "off" in setting.metadata and bool(setting.metadata["off"] == value)
+
+
+def deciding_settings(settings: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that results depend on, without those that are off.
+
+    Source: ours.
+    """
+    plain = plain_settings(settings)
+    off = {of.name for of in fields(settings) if is_off(of, getattr(settings, of.name))}
+    return {name: value for name, value in plain.items() if name not in off}
+
+
 def plain_settings(settings: Any) -> dict[str, Any]:
     """Return the fields of a dataclass that results depend on.
 

@@ -79,7 +79,7 @@ def assert_kept(made, benchmark, settings):
         for number, row in enumerate(of_class.rows):
             assert set(row) == {
                 *("label", "wnid", "class_index", "class_name", "image", "ipc", "seed"),
-                *("image_number", "coreset", "features", "reconstructed"),
+                *("image_number", "mirrored", "coreset", "features", "reconstructed"),
             }
             assert row["image"] == f"{spec.wnid}/{number}.png"
             assert (row["ipc"], row["seed"], row["label"]) == (IPC, WANTED.seed, spec.label)

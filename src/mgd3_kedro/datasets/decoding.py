@@ -30,13 +30,15 @@ UPRIGHT = {
 """What brings an image of an EXIF orientation upright."""
 
 
-def decode_image(data: bytes, name: str, image_size: int) -> Any:
+def decode_image(data: bytes, name: str, image_size: int, resize: int | None = None) -> Any:
     """Return the pixels of an image, (S, S, 3), uint8.
 
     Args:
         data: The file.
         name: Of the file, for error messages.
         image_size: S.
+        resize: Side that the short one is brought to at once before the centre is cut out, as
+            networks are shown images; None: the square of `centre_crop`.
 
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
@@ -46,7 +48,10 @@ def decode_image(data: bytes, name: str, image_size: int) -> Any:
     import numpy as np
 
     with _opened(data, name) as image:
-        return np.array(centre_crop(to_rgb(image), image_size))
+        upright = to_rgb(image)
+        if resize is None:
+            return np.array(centre_crop(upright, image_size))
+        return np.array(resize_once(upright, resize, image_size))
 
 
 def describe_image(data: bytes, name: str) -> tuple[tuple[int, int], str]:
@@ -108,6 +113,32 @@ def centre_crop(image: Image.Image, image_size: int) -> Image.Image:
     if (width, height) != image.size:
         image = image.resize((width, height), Resampling.BICUBIC)
     left, top = (width - image_size) // 2, (height - image_size) // 2
+    return image.crop((left, top, left + image_size, top + image_size))
+
+
+def resize_once(image: Image.Image, resize: int, image_size: int) -> Image.Image:
+    """Return the square in the middle of an RGB image whose short side was resized, bilinearly.
+
+    Args:
+        image: In RGB.
+        resize: What the short side is brought to, in pixels.
+        image_size: Side of the square, at most `resize`.
+
+    Raises:
+        ValueError: If the image is so elongated that it would not fit into memory on the way.
+
+    Source: torchvision's `Resize` and `CenterCrop`, as in Minimax diffusion (arXiv 2311.15529) and
+    RDED (arXiv 2312.03526), released code.
+    """
+    from PIL.Image import Resampling
+
+    short = min(image.size)
+    width, height = (side * resize // short for side in image.size)
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too elongated")
+    if (width, height) != image.size:
+        image = image.resize((width, height), Resampling.BILINEAR)
+    left, top = round((width - image_size) / 2), round((height - image_size) / 2)
     return image.crop((left, top, left + image_size, top + image_size))
 
 

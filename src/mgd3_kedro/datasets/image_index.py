@@ -111,7 +111,8 @@ class IndexedClass:
 
         # Not the records, which are several times as large.
         known = [(_entry(record), record["digest"]) for record in self.good()]
-        return LazyImages(ImageReader(self.source, known, image_size), len(known), image_size)
+        reader = ImageReader(self.source, known, image_size)
+        return LazyImages(reader, len(known), image_size, reader.resized_once)
 
     def summary(self, image_size: int, records: Sequence[Record]) -> tuple[Partition, list[str]]:
         """Return the class as a partition, and what is wrong with which of its files."""

@@ -21,12 +21,21 @@ class ImageReader:
         source: Where they are.
         known: The entry and the digest of each.
         image_size: Side to decode them to.
+        resize: Side that the short one is brought to at once, as for networks; None: the square
+            that diffusion models are shown.
     """
 
-    def __init__(self, source: Source, known: Sequence[tuple[Entry, str]], image_size: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        known: Sequence[tuple[Entry, str]],
+        image_size: int,
+        resize: int | None = None,
+    ) -> None:
         self._source = source
         self._known = known
         self._image_size = image_size
+        self._resize = resize
         self._opened: tuple[int, Reader] | None = None
 
     def __call__(self, numbers: Sequence[int]) -> torch.Tensor:
@@ -47,9 +56,13 @@ class ImageReader:
             data = read_bytes(reader, entry, name)
             if hashlib.sha256(data).hexdigest() != indexed:
                 raise ValueError(f"{name}: changed since it was indexed; run again")
-            pixels = decode_image(data, name, size)
+            pixels = decode_image(data, name, size, self._resize)
             images[position] = torch.from_numpy(pixels).permute(2, 0, 1)
         return images
+
+    def resized_once(self, resize: int, image_size: int) -> ImageReader:
+        """Return what decodes the same images with one resize, as networks are shown them."""
+        return ImageReader(self._source, self._known, image_size, resize)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": None}

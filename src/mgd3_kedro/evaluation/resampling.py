@@ -131,3 +131,28 @@ def fit_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> tor
         return (across @ part.float() @ across.T).round_().to(torch.uint8)
 
     return torch.cat([fit(part) for part in chunks_of(images, FITTED_AT_ONCE)])
+
+
+def seen_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> torch.Tensor:
+    """Return real images as networks are shown them: those in files are resized once.
+
+    The square that diffusion models are shown has been resized before, by other filters: what is
+    resized a second time is softer than what the authors of the protocols test on.
+
+    Args:
+        images: (N, C, S, S), uint8, perhaps not decoded yet.
+        resize: Side that the images are brought to, in pixels.
+        size: Side of the centre that is kept, in pixels.
+
+    Returns:
+        (N, C, size, size), uint8.
+
+    Raises:
+        ValueError: If there is no such centre, or a file cannot be read.
+
+    Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
+    """
+    if isinstance(images, LazyImages) and images.resized_once:
+        check_range("size", size, 1, resize)
+        return torch.cat([*images.from_files(resize, size).chunks(FITTED_AT_ONCE)])
+    return fit_images(images, resize, size)

@@ -96,12 +96,14 @@ class Needs(NamedTuple):
         parameters: Parameters and groups of them.
         settings: Group of the method's own settings; that of all methods where it has none.
         unread: Parameters of these groups that the method has its own values in place of.
+        keeps_real: Whether the images are some of the train images.
     """
 
     entries: tuple[str, ...]
     parameters: tuple[str, ...]
     settings: str = "methods"
     unread: tuple[str, ...] = ()
+    keeps_real: bool = False
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:

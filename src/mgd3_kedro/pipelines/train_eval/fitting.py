@@ -10,7 +10,8 @@ import torch
 
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
 from mgd3_kedro.evaluation.recipe import Recipe
-from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.resampling import seen_images
+from mgd3_kedro.pipelines.train_eval.originals import shown_images
 from mgd3_kedro.stages import Made, Task
 
 
@@ -62,7 +63,7 @@ def fit_classes(batch: Mapping[str, Task], settings: Fit) -> dict[str, Made]:
     """
     made = {}
     for wnid, task in batch.items():
-        images = fit_images(task.inputs["images"], *astuple(settings))
+        images = seen_images(task.inputs["images"], *astuple(settings))
         made[wnid] = Made({"images": images}, len(images))
     return made
 
@@ -73,7 +74,7 @@ def training_set(
     """Put the images of all classes together, at the side that the protocol crops them from.
 
     Args:
-        classes: Images of each, (N, 3, H, H), uint8, in label order.
+        classes: Images of each, (N, 3, H, H), uint8, in label order, perhaps not decoded yet.
         recipe: The protocol.
         fit: That side.
         weights: What the images count for; None: all alike.
@@ -81,7 +82,7 @@ def training_set(
     Source: ours.
     """
     fitted = [
-        fit_images(images, *astuple(fit)) if recipe.fitted else images[:] for images in classes
+        shown_images(images, fit.resize, fit.size, fitted=recipe.fitted) for images in classes
     ]
     counts_for = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     return replace(LabelledSet.of_classes(fitted), weights=counts_for)

@@ -12,6 +12,7 @@ from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
+from mgd3_kedro.pipelines.train_eval.originals import as_in_files
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
@@ -79,6 +80,7 @@ def label_images(
     config: EvaluationConfig,
     networks: Sequence[str],
     seed: int,
+    train_images: Mapping[str, Partition] | None = None,
 ) -> Stage:
     """Plan what a teacher is shown before the trainings, where the protocol has its labels stored.
 
@@ -89,6 +91,7 @@ def label_images(
         config: The protocol.
         networks: Those that are trained with the labels.
         seed: Seed of the images, and of the batches that the teacher is shown.
+        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
 
     Returns:
         Some epochs -> epoch -> logits (N, n), float16.
@@ -96,7 +99,7 @@ def label_images(
     Source: FKD (arXiv 2112.01528), section 3.
     """
     fit = fit_of(config, benchmark.image_size)
-    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    images = _in_order(benchmark, evaluated_images, train_images)
     plan = config.plan(images_per_class(images), len(images), networks[0])
     # What changes no batch leaves stored labels valid.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
@@ -120,6 +123,7 @@ def train_networks(
     seed: int,
     teacher: Partition | None = None,
     soft_labels: Mapping[str, Partition] | None = None,
+    train_images: Mapping[str, Partition] | None = None,
 ) -> Stage:
     """Plan every training.
 
@@ -133,13 +137,14 @@ def train_networks(
         seed: Seed of the images.
         teacher: A trained network, for protocols that ask one.
         soft_labels: What it said, for protocols that have it stored.
+        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
 
     Returns:
         Training -> what was measured, its curve and confusion matrix.
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
-    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    images = _in_order(benchmark, evaluated_images, train_images)
     tests = tuple(fitted_test_images[wnid] for wnid in benchmark.wnids)
     taught: dict[str, Partition | tuple[Partition, ...]] = {}
     if soft_labels is not None:
@@ -166,3 +171,14 @@ def train_networks(
             tasks[f"{network}-{training_seed}"] = Task(inputs, subject)
     settings = Trainings(config, fit, exponent, str(training_checkpoints))
     return Stage(run_trainings, tasks, settings)
+
+
+def _in_order(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    train_images: Mapping[str, Partition] | None,
+) -> tuple[Partition, ...]:
+    """Return images to train on, in label order; real ones as they are in their files."""
+    if train_images is not None:
+        evaluated_images = as_in_files(evaluated_images, train_images)
+    return tuple(evaluated_images[wnid] for wnid in benchmark.wnids)

@@ -10,13 +10,15 @@ TAUGHT = {"given": (), "teacher": ("teacher",), "stored": ("soft_labels",)}
 """Where a protocol's labels come from -> what trainings read for them."""
 
 
-def create_pipeline(labels: str = "given") -> Pipeline:
+def create_pipeline(labels: str = "given", *, keeps_real: bool = False) -> Pipeline:
     """Build the train_eval stage.
 
     Args:
         labels: Where the protocol's labels come from: given, teacher or stored.
+        keeps_real: Whether the images to train on are some of the train images, which are read
+            from their files.
     """
-    return _fitting() + _training(labels)
+    return _fitting() + _training(labels, ("train_images",) if keeps_real else ())
 
 
 def create_full_pipeline(labels: str = "given") -> Pipeline:
@@ -25,7 +27,7 @@ def create_full_pipeline(labels: str = "given") -> Pipeline:
     Args:
         labels: Where the protocol's labels come from: given, teacher or stored.
     """
-    training = _training(labels)
+    training = _training(labels, ())
     free = training.inputs()
     on_real_images = pipeline(
         training,
@@ -62,8 +64,8 @@ def _fitting() -> Pipeline:
     )
 
 
-def _training(labels: str) -> Pipeline:
-    taught = {name: name for name in TAUGHT[labels]}
+def _training(labels: str, files: tuple[str, ...]) -> Pipeline:
+    further = {name: name for name in (*TAUGHT[labels], *files)}
     storing = node(
         label_images,
         [
@@ -73,6 +75,7 @@ def _training(labels: str) -> Pipeline:
             "params:evaluation",
             "params:trainings.networks",
             "params:seed",
+            *files,
         ],
         "soft_labels",
         name="label_images",
@@ -88,7 +91,7 @@ def _training(labels: str) -> Pipeline:
                 "config": "params:evaluation",
                 "trainings": "params:trainings",
                 "seed": "params:seed",
-                **taught,
+                **further,
             },
             "trainings",
             name="train_networks",

@@ -20,7 +20,7 @@ from mgd3_kedro.evaluation import (
 )
 from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
-from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.resampling import seen_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.records import Benchmark
@@ -79,7 +79,7 @@ def train_teacher(
     size = config.side_of(benchmark.image_size)
     data, test = (
         LabelledSet.of_classes(
-            [fit_images(images[wnid].load(), size, size) for wnid in benchmark.wnids]
+            [seen_images(images[wnid].load(), size, size) for wnid in benchmark.wnids]
         )
         for images in (train_images, test_images)
     )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.checks import check_flag, lookup
+from mgd3_kedro.checks import check_flag, lookup, naming
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes
@@ -106,7 +106,7 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
         *(TEACHING if "teacher" in config.sources else ()),
         *(("autoencoder",) if config.reconstructed else ()),
     ]
-    return Needs.of(config.sources, asked)
+    return Needs.of(config.sources, asked)._replace(keeps_real=not config.reconstructed)
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
@@ -140,9 +140,9 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
     knobs = plain_settings(settings.config)
     made = {}
     for wnid, task in batch.items():
-        chosen = _choose(task, settings)
         keep = _keep_encoded if "latents" in task.inputs else _keep
-        shown, facts = keep(task, chosen, settings)
+        with naming(f"class {wnid}"):
+            shown, facts = keep(task, _choose(task, settings), settings)
         rows = describe_images(Origin(task.about, settings.distillation, knobs), facts)
         made[wnid] = Made(shown, len(shown), {}, rows)
     return made
@@ -154,7 +154,8 @@ Kept = tuple[torch.Tensor, list[dict[str, Any]]]
 
 def _keep(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
     """Return images by their numbers."""
-    return task.inputs["images"][chosen], [{"image_number": n} for n in chosen.tolist()]
+    facts = [{"image_number": number, "mirrored": False} for number in chosen.tolist()]
+    return task.inputs["images"][chosen], facts
 
 
 def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
@@ -167,8 +168,11 @@ def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept
     facts: list[dict[str, Any]] = [{} for _ in chosen]
     if "modes" in task.inputs:
         facts = place_images(latents, encoded["latents"], task.inputs["modes"])
-    numbers = encoded["image_numbers"][chosen].tolist()
-    facts = [{**fact, "image_number": n} for fact, n in zip(facts, numbers, strict=True)]
+    places = zip(encoded["image_numbers"][chosen], encoded["mirrored"][chosen], strict=True)
+    facts = [
+        {**fact, "image_number": int(number), "mirrored": bool(mirrored)}
+        for fact, (number, mirrored) in zip(facts, places, strict=True)
+    ]
     if settings.decoding is None:
         return encoded_images(task.inputs["images"], encoded, chosen), facts
     autoencoding, size = settings.decoding

@@ -1,0 +1,105 @@
+"""Real images that a method kept, as they are in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from mgd3_kedro.evaluation.resampling import fit_images, seen_images
+from mgd3_kedro.fingerprint import digest
+from mgd3_kedro.images import LazyImages, mirror
+from mgd3_kedro.stages import Partition
+
+Images = torch.Tensor | LazyImages
+
+
+@dataclass(frozen=True, eq=False)
+class KeptImages:
+    """Some of the real images of a class.
+
+    Args:
+        images: All of the class, (N, 3, S, S), uint8.
+        numbers: Of those that were kept, (ipc,), int64.
+        mirrored: Whether each was mirrored, (ipc,), bool.
+    """
+
+    images: Images
+    numbers: torch.Tensor
+    mirrored: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def seen(self, resize: int, size: int) -> torch.Tensor:
+        """Return them as networks are shown them, (ipc, 3, size, size), uint8.
+
+        Args:
+            resize: Side that the short one is brought to, in pixels.
+            size: Side of the centre that is kept, in pixels.
+        """
+        if isinstance(self.images, LazyImages) and self.images.resized_once:
+            shown = self.images.from_files(resize, size)[self.numbers]
+        else:
+            shown = fit_images(self.images[self.numbers], resize, size)
+        return mirror(shown, self.mirrored)
+
+
+def as_in_files(
+    evaluated_images: Mapping[str, Partition], train_images: Mapping[str, Partition]
+) -> dict[str, Partition]:
+    """Put the real images that were kept in place of the squares that show them.
+
+    Args:
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, with the number of each among the
+            train images.
+        train_images: wnid -> images (N, 3, H, H), uint8.
+
+    Returns:
+        wnid -> `KeptImages`.
+
+    Source: Minimax diffusion (arXiv 2311.15529), released code, which trains on files.
+    """
+    return {
+        wnid: _of_class(kept, train_images[wnid]) if kept.rows else kept
+        for wnid, kept in evaluated_images.items()
+    }
+
+
+def shown_images(
+    images: Images | KeptImages, resize: int, size: int, *, fitted: bool
+) -> torch.Tensor:
+    """Return images of a class to be trained on, (N, 3, S, S), uint8.
+
+    Args:
+        images: Generated ones in memory; real ones not decoded yet.
+        resize: Side that images are resized to before their centre is kept, in pixels.
+        size: Side of that centre.
+        fitted: Whether the protocol crops from such centres; otherwise from whole images, which
+            are generated ones as they are.
+
+    Source: ours.
+    """
+    side = size if fitted else resize
+    if isinstance(images, KeptImages):
+        return images.seen(resize, side)
+    if isinstance(images, LazyImages):
+        return seen_images(images, resize, side)
+    return fit_images(images, resize, size) if fitted else images
+
+
+def _of_class(kept: Partition, real: Partition) -> Partition:
+    rows = [(row["image_number"], row["mirrored"]) for row in kept.rows]
+    numbers, mirrored = map(torch.tensor, zip(*rows, strict=True))
+    return replace(
+        kept,
+        load=partial(_load, real.load, numbers, mirrored),
+        fingerprint=digest("as in files", kept.fingerprint, real.fingerprint),
+    )
+
+
+def _load(load: Callable[[], Any], numbers: torch.Tensor, mirrored: torch.Tensor) -> KeptImages:
+    return KeptImages(load(), numbers, mirrored)
