@@ -7,9 +7,11 @@ import torch
 from mgd3_kedro.checks import (
     check_choice,
     check_count,
+    check_finite,
     check_latents,
     check_range,
     lookup,
+    naming,
     unknown_name,
 )
 
@@ -107,3 +109,17 @@ def test_samples_that_are_not_finite_are_counted(value):
     latents[3] = value
     with pytest.raises(ValueError, match=r"^x: expected finite values, got 2 of 5 samples"):
         check_latents("x", latents)
+
+
+def test_the_first_value_that_is_not_finite_is_named_with_what_to_do():
+    values = torch.zeros(4, 2)
+    check_finite("losses", values, "wait")
+    values[2, 1] = math.inf
+    message = r"^class a: losses: .* 1 of 4 .*the first is image 2; wait$"
+    for kind in (ValueError, FloatingPointError):
+        with pytest.raises(kind, match=message), naming("class a"):
+            check_finite("losses", values, "wait")
+    with pytest.raises(ValueError, match="the first is crop 7; wait"):
+        check_finite("losses", values, "wait", ["5", "6", "crop 7", "8"])
+    with pytest.raises(ValueError, match=r"^another$"), naming("class a"):
+        raise ValueError("another")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
 Member = TypeVar("Member")
+
+
+class NotFiniteError(ValueError, FloatingPointError):
+    """Computed values with NaN or infinity among them."""
 
 
 def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
@@ -111,7 +116,7 @@ def check_latents(name: str, latents: torch.Tensor) -> None:
     """Refuse what is not a non-empty, finite (N, C, H, W) tensor.
 
     Raises:
-        ValueError: With the shape or the number of non-finite samples found.
+        ValueError: With the shape found, or, as a NotFiniteError, how many samples are not finite.
 
     Source: ours.
     """
@@ -119,9 +124,40 @@ def check_latents(name: str, latents: torch.Tensor) -> None:
         raise ValueError(
             f"{name}: expected shape (N, C, H, W) with N > 0, got {tuple(latents.shape)}"
         )
-    finite = torch.isfinite(latents).flatten(1).all(1)
-    if not finite.all():
-        raise ValueError(
-            f"{name}: expected finite values, got {int((~finite).sum())} of {len(latents)} samples "
-            "with NaN or infinity; check the images and the autoencoder's precision"
+    check_finite(name, latents, "check the images and the autoencoder's precision")
+
+
+def check_finite(name: str, values: torch.Tensor, remedy: str, samples: Sequence[str] = ()) -> None:
+    """Refuse values that are not finite, before they are rounded, stored or averaged.
+
+    Args:
+        name: What the values are called in the message.
+        values: (N, ...), one row for each sample.
+        remedy: What to do about it, the precision included if that may be why.
+        samples: What each sample is called; else they are images by their numbers.
+
+    Raises:
+        NotFiniteError: With the number of samples that are not, and the first of them.
+
+    Source: ours.
+    """
+    broken = ~torch.isfinite(values).flatten(1).all(1)
+    if broken.any():
+        first = int(broken.int().argmax())
+        raise NotFiniteError(
+            f"{name}: expected finite values, got {int(broken.sum())} of {len(values)} samples "
+            f"with NaN or infinity, the first is {samples[first] if samples else f'image {first}'};"
+            f" {remedy}"
         )
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Put what values are of, such as a class, in front of the message that they are not finite.
+
+    Source: ours.
+    """
+    try:
+        yield
+    except NotFiniteError as error:
+        raise NotFiniteError(f"{what}: {error}") from error

@@ -179,3 +179,44 @@ def test_the_signal_to_noise_ratio_is_the_mean_over_images_in_decibels():
     expected = (0 + 20 * math.log10(5) + 10 * math.log10(2)) / 2
     assert peak_signal_to_noise(zeros, other) == pytest.approx(expected)
     assert peak_signal_to_noise(other, zeros) == pytest.approx(expected)
+
+
+def overflowing(dtype):
+    """Return an autoencoder with values of 1e6 before its last layer and after its first."""
+    vae = make_vae()
+    with torch.no_grad():
+        vae.decoder.conv_norm_out.weight.mul_(1e6)
+        vae.encoder.conv_norm_out.weight.mul_(1e6)
+    return LatentAutoencoder(vae.to(dtype), 16)
+
+
+@pytest.mark.parametrize("names", [(), ("image 0 of class a", "image 0 of class b")])
+def test_images_that_overflow_in_half_precision_are_refused_and_not_black(names):
+    latents = torch.randn(2, 4, 8, 8)
+    message = (
+        f"decoded images: .*got 2 of 2 samples with NaN or infinity, the first is {'image 0'}"
+        f"{' of class a' if names else ''}; .*float16.* set autoencoder.precision=bf16 or fp32"
+    )
+    with pytest.raises(FloatingPointError, match=message):
+        overflowing(torch.float16).decode(latents, names=names)
+    for dtype in (torch.bfloat16, torch.float32):
+        assert overflowing(dtype).decode(latents).float().std() > 0
+
+
+def test_latents_that_overflow_in_half_precision_are_refused(images):
+    names = [f"image {number}" for number in range(7, 10)]
+    message = r"latents: .*got 3 of 3 .*image 7; .*autoencoder.precision=bf16 or fp32"
+    with pytest.raises(FloatingPointError, match=message):
+        overflowing(torch.float16).encode(images[:3], names=names)
+    assert overflowing(torch.bfloat16).encode(images[:3]).isfinite().all()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_one_latent_that_is_not_finite_spoils_one_image_which_is_named(value):
+    latents = torch.randn(SLICE + 3, 4, 8, 8)
+    latents[SLICE + 1, 2, 3, 4] = value
+    message = (
+        f"got 1 of {SLICE + 3} samples .* the first is image {SLICE + 1}; .*computes in float32"
+    )
+    with pytest.raises(ValueError, match=message):
+        LatentAutoencoder(make_vae(), 16).decode(latents)

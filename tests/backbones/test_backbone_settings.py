@@ -59,7 +59,7 @@ def test_an_interval_of_guidance_that_ends_before_it_begins_is_refused(make_diff
 def test_only_place_and_batch_size_leave_results_as_they_are(make_diffusion, make_autoencoding):
     everything = {field.name for field in dataclasses.fields(BackboneConfig)}
     assert everything - plain_settings(make_diffusion()).keys() == {"max_batch", "device"}
-    assert plain_settings(make_autoencoding()).keys() == {"precision", "compile"}
+    assert plain_settings(make_autoencoding()).keys() == {"precision", "compile", "given"}
 
 
 @pytest.mark.parametrize(

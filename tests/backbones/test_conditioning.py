@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from mgd3_kedro.backbones.conditioning import classifier_free
+from mgd3_kedro.backbones.conditioning import class_labels, classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS
+from mgd3_kedro.records import ClassSpec
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.5, 4.0])
@@ -21,6 +22,11 @@ def test_guidance_stops_after_the_asked_for_channels():
         combined = classifier_free(conditional, unconditional, 4.0, channels)
         assert torch.equal(combined[:, :channels], everywhere[:, :channels])
         assert torch.equal(combined[:, channels:], conditional[:, channels:])
+
+
+def test_a_backbone_is_asked_for_its_own_numbers_of_classes_and_not_for_their_places():
+    classes = [ClassSpec(0, "n01", 6, "owl"), ClassSpec(1, "n02", 0, "hen")]
+    assert class_labels(classes, 7).tolist() == [6, 0]
 
 
 def predict(dit, index, latents, labels):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, PNDMScheduler
 
+from mgd3_kedro.backbones.early_start import describe_early_start
 from mgd3_kedro.backbones.schedule import (
     BETA_SCHEDULES,
     PREDICTION_TYPES,
@@ -239,3 +240,32 @@ def test_a_schedule_of_noise_predictions_is_the_default():
     output = torch.randn(1, 4, 5, 5)
     schedule = NoiseSchedule(torch.tensor([3]), torch.tensor([0.5]))
     assert torch.equal(schedule.noise_pred(0, torch.randn(1, 4, 5, 5), output), output)
+
+
+STABLE_DIFFUSION = TrainedSchedule(1000, "scaled_linear", 0.00085, 0.012, steps_offset=1)
+
+
+@pytest.mark.parametrize("trained", [TrainedSchedule(), STABLE_DIFFUSION])
+@pytest.mark.parametrize("steps", [10, 20, 25, 50, 100, 250])
+def test_usual_numbers_of_steps_start_near_enough_to_noise(steps, trained):
+    for spacing in TIMESTEP_SPACINGS:
+        assert describe_early_start(steps, trained, spacing) is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "steps", "timestep", "share"),
+    [
+        (TrainedSchedule(), 600, 599, "0.16"),
+        (TrainedSchedule(), 3, 666, "0.10"),
+        (STABLE_DIFFUSION, 600, 600, "0.40"),
+        (STABLE_DIFFUSION, 5, 801, "0.19"),
+    ],
+)
+def test_a_start_far_from_noise_is_told_with_the_spacings_that_start_near(
+    trained, steps, timestep, share
+):
+    remark = describe_early_start(steps, trained, "leading")
+    assert f"at timestep {timestep} of 1000, where the model expects {share} of the" in remark
+    assert "timestep_spacing=linspace or trailing, or another number" in remark
+    for spacing in ("linspace", "trailing"):
+        assert describe_early_start(steps, trained, spacing) is None

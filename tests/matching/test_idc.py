@@ -42,7 +42,7 @@ def classes(coloured):
 
 def test_the_loss_falls_while_the_network_is_the_same(classes, seeded):
     config = replace(CONFIG, **STILL, inner_iterations=30, learning_rate=0.02, strategy="flip")
-    losses = match_gradients(classes, 1, config, seeded()).losses
+    losses = match_gradients(classes, [1, 1], config, seeded()).losses
     assert losses.shape == (30,)
     assert losses[-5:].mean() < 0.65 * losses[0]
 
@@ -51,26 +51,47 @@ def test_the_loss_falls_while_the_network_is_the_same(classes, seeded):
 def test_images_that_are_the_class_match_it_under_every_augmentation(strategy, coloured, seeded):
     few = [coloured((190.0, 60.0, 60.0), 4, seed=1), coloured((60.0, 60.0, 190.0), 4, seed=2)]
     config = replace(CONFIG, **STILL, strategy=strategy, learning_rate=1e-12)
-    losses = match_gradients(few, 4, config, seeded()).losses
-    others = match_gradients(few, 2, config, seeded()).losses
+    losses = match_gradients(few, [4, 4], config, seeded()).losses
+    others = match_gradients(few, [2, 2], config, seeded()).losses
     assert losses.max() < 1e-3 * others.min()
 
 
 def test_images_start_as_real_ones_of_their_class(classes, seeded):
     config = replace(CONFIG, learning_rate=1e-12)
-    made = match_gradients(classes, 5, config, seeded())
-    assert made.images.shape == (2, 5, 3, 8, 8)
+    made = match_gradients(classes, [5, 5], config, seeded())
+    assert made.images.shape == (10, 3, 8, 8)
     assert made.images.dtype == torch.uint8
     assert made.losses.shape == (6,)
-    for images, real in zip(made.images, classes, strict=True):
+    for images, real in zip(made.images.split(5), classes, strict=True):
         rows = [(real == image).flatten(1).all(1).nonzero().item() for image in images]
         assert len(set(rows)) == 5
 
 
+def test_classes_may_have_other_numbers_of_images(classes, seeded):
+    config = replace(CONFIG, learning_rate=1e-12)
+    made = match_gradients(classes, [1, 4], config, seeded())
+    for images, real in zip(made.images.split([1, 4]), classes, strict=True):
+        assert all((real == image).flatten(1).all(1).any() for image in images)
+    alike = match_gradients(classes, [4, 4], config, seeded()).images
+    assert torch.equal(made.images[0], alike[0])
+
+
+def test_pixels_of_a_class_move_at_the_rate_of_its_number_of_images(classes, seeded):
+    config = replace(CONFIG, **STILL, inner_iterations=1, learning_rate=0.1, momentum=0.0)
+    unlike = match_gradients(classes, [1, 4], config, seeded()).images
+    alone = match_gradients(classes, [1, 1], config, seeded()).images
+    assert torch.equal(unlike[0], alone[0])
+
+
+def test_there_is_a_number_for_each_class(classes, seeded):
+    with pytest.raises(ValueError, match="counts: expected one for each of 2, got 1"):
+        match_gradients(classes, [2], CONFIG, seeded())
+
+
 def test_mosaics_start_as_every_other_pixel_of_real_images(classes, seeded):
     config = replace(CONFIG, learning_rate=1e-12, factor=2)
-    made = match_gradients(classes, 2, config, seeded())
-    for images, real in zip(made.images, classes, strict=True):
+    made = match_gradients(classes, [2, 2], config, seeded())
+    for images, real in zip(made.images.split(2), classes, strict=True):
         patches = images.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
         small = real[:, :, 0::2, 0::2]
         rows = [(small == patch).flatten(1).all(1).nonzero().item() for patch in patches]
@@ -79,37 +100,38 @@ def test_mosaics_start_as_every_other_pixel_of_real_images(classes, seeded):
 
 def test_the_generator_decides_everything_and_the_global_one_stays(classes, seeded):
     before = torch.get_rng_state()
-    made = match_gradients(classes, 2, CONFIG, seeded())
+    made = match_gradients(classes, [2, 2], CONFIG, seeded())
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(99)
-    assert all(map(torch.equal, made, match_gradients(classes, 2, CONFIG, seeded())))
-    other = match_gradients(classes, 2, CONFIG, seeded(1))
+    assert all(map(torch.equal, made, match_gradients(classes, [2, 2], CONFIG, seeded())))
+    other = match_gradients(classes, [2, 2], CONFIG, seeded(1))
     assert not torch.equal(made.images, other.images)
 
 
 def test_pixels_move_and_only_where_their_class_is_looked_at(classes, seeded):
     still = replace(CONFIG, **STILL, inner_iterations=1, learning_rate=1e-12, momentum=0.0)
-    start = match_gradients(classes, 2, still, seeded()).images
-    moved = match_gradients(classes, 2, replace(still, learning_rate=0.5), seeded()).images
-    assert (start != moved).flatten(2).any(2).all()
+    start = match_gradients(classes, [2, 2], still, seeded()).images
+    moved = match_gradients(classes, [2, 2], replace(still, learning_rate=0.5), seeded()).images
+    assert (start != moved).flatten(1).any(1).all()
     one_of_two = replace(still, learning_rate=0.5, batch_synthetic=1)
-    limited = match_gradients(classes, 2, one_of_two, seeded()).images
-    assert (start != limited).flatten(2).any(2).sum(1).tolist() == [1, 1]
+    limited = match_gradients(classes, [2, 2], one_of_two, seeded()).images
+    of_classes = (start != limited).flatten(1).any(1).split(2)
+    assert [int(of_class.sum()) for of_class in of_classes] == [1, 1]
 
 
 def test_the_rate_of_the_pixels_is_the_scaled_one(classes, seeded):
     config = replace(CONFIG, learning_rate=0.5)
-    made = match_gradients(classes, 2, config, seeded())
+    made = match_gradients(classes, [2, 2], config, seeded())
     same = replace(config, reference_size=16, learning_rate=2.0)
-    assert torch.equal(match_gradients(classes, 2, same, seeded()).images, made.images)
+    assert torch.equal(match_gradients(classes, [2, 2], same, seeded()).images, made.images)
     less = replace(config, reference_size=16)
-    assert not torch.equal(match_gradients(classes, 2, less, seeded()).images, made.images)
+    assert not torch.equal(match_gradients(classes, [2, 2], less, seeded()).images, made.images)
 
 
 def test_momentum_goes_on_moving_a_class_in_the_turns_of_the_others(classes, seeded):
     plain = replace(CONFIG, **STILL, inner_iterations=1, momentum=0.0, learning_rate=0.03)
     runs = [
-        match_gradients(classes, 2, config, seeded()).images.float()
+        match_gradients(classes, [2, 2], config, seeded()).images.float().unflatten(0, (2, 2))
         for config in (replace(plain, learning_rate=1e-12), plain, replace(plain, momentum=0.5))
     ]
     once, twice = (images - runs[0] for images in runs[1:])
@@ -211,7 +233,7 @@ def noting(monkeypatch):
 
 def test_networks_are_trained_and_compared_in_turn(noting, classes, seeded):
     config = replace(CONFIG, network="noting", network_images=20, inner_iterations=2)
-    match_gradients(classes, 3, config, seeded())
+    match_gradients(classes, [3, 3], config, seeded())
     compared, trained = [16, 3, 16, 3], [16, 16]
     assert [len(batch) for batch in noting] == 2 * (trained + 2 * (compared + trained))
 
@@ -224,7 +246,7 @@ def test_each_network_begins_with_colours_there_are(noting, classes, seeded):
         strategy="flip",
         learning_rate=1e4,
     )
-    match_gradients(classes, 3, config, seeded())
+    match_gradients(classes, [3, 3], config, seeded())
     shown = [denormalize(batch) for batch in noting if len(batch) == 3]
     assert len(shown) == 2 * 3 * 2
     ended, begun = shown[4], shown[6]
@@ -315,14 +337,14 @@ def test_an_epoch_of_a_learner_is_all_full_batches(classes, seeded):
 )
 def test_classes_that_do_not_fit_are_refused(change, complaint, classes, seeded):
     with pytest.raises(ValueError, match=complaint):
-        match_gradients(change(classes), 2, CONFIG, seeded())
+        match_gradients(change(classes), [2, 2], CONFIG, seeded())
 
 
 def test_a_factor_that_does_not_divide_the_side_is_refused(classes, seeded):
     with pytest.raises(ValueError, match=r"factor: expected .*6 or 9 px, got 8 px"):
-        match_gradients(classes, 1, replace(CONFIG, factor=3), seeded())
+        match_gradients(classes, [1, 1], replace(CONFIG, factor=3), seeded())
     with pytest.raises(ValueError, match=r"ipc: expected at least 24 .*got 20"):
-        match_gradients(classes, 6, replace(CONFIG, factor=2), seeded())
+        match_gradients(classes, [6, 6], replace(CONFIG, factor=2), seeded())
 
 
 @pytest.mark.parametrize(

@@ -154,25 +154,28 @@ def test_what_a_failed_batch_had_in_memory_is_let_go_before_the_next_try():
 
 
 @pytest.mark.parametrize(
-    ("max_batch", "together", "expected"),
+    ("max_batch", "groups", "expected"),
     [
-        (4, 4, [(0, 4), (4, 8), (8, 12)]),
-        (7, 4, [(0, 4), (4, 8), (8, 12)]),
-        (8, 4, [(0, 8), (8, 12)]),
-        (100, 4, [(0, 12)]),
-        (5, 6, None),
+        (4, [4, 4, 4], [(0, 4), (4, 8), (8, 12)]),
+        (7, [4, 4, 4], [(0, 4), (4, 8), (8, 12)]),
+        (8, [4, 4, 4], [(0, 8), (8, 12)]),
+        (100, [4, 4, 4], [(0, 12)]),
+        (6, [1, 6, 2, 3], [(0, 1), (1, 7), (7, 12)]),
+        (7, [1, 6, 2, 3], [(0, 7), (7, 12)]),
+        (5, [6, 6], None),
+        (5, [1, 6, 5], None),
     ],
 )
-def test_samples_that_belong_together_are_never_parted(max_batch, together, expected):
+def test_samples_that_belong_together_are_never_parted(max_batch, groups, expected):
     work, calls = make_worker(100, None)
     batches = Batches(max_batch)
     if expected is None:
         message = "^max_batch: expected at least the 6 samples .* got 5$"
         with pytest.raises(ValueError, match=message):
-            batches.run(work, 12, together)
+            batches.run(work, 12, groups)
         assert calls == []
         return
-    results = batches.run(work, 12, together)
+    results = batches.run(work, 12, groups)
     assert calls == expected
     assert results.flatten().tolist() == [number**2 for number in range(12)]
 
@@ -180,15 +183,15 @@ def test_samples_that_belong_together_are_never_parted(max_batch, together, expe
 def test_halved_batches_do_not_part_what_belongs_together():
     work, calls = make_worker(5, OUT_OF_MEMORY[0])
     batches = Batches(18)
-    batches.run(work, 12, 3)
+    batches.run(work, 12, [3] * 4)
     assert calls == [(0, 12), (0, 9), (0, 3), (3, 6), (6, 9), (9, 12)]
-    assert batches.max_batch == 3
+    assert batches.max_batch == 4
 
 
 def test_what_belongs_together_and_does_not_fit_is_an_error():
     work, calls = make_worker(2, OUT_OF_MEMORY[0])
     batches = Batches(7)
     with pytest.raises(torch.OutOfMemoryError) as caught:
-        batches.run(work, 12, 3)
+        batches.run(work, 12, [3] * 4)
     assert caught.value is OUT_OF_MEMORY[0]
     assert calls == [(0, 6), (0, 3)]

@@ -1,10 +1,12 @@
 """Options of sampling as classes are denoised with a saved model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     denoise_classes,
     fitting_batches,
@@ -40,8 +42,27 @@ def tasks(make_classes, model_folder):
         real = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(spec.label))
         found = {"modes": real[:IPC].clone(), "assignment": torch.arange(20) % IPC}
         given = {"latents": {"latents": real}, "modes": found, "prior": model_folder}
-        loaded[spec.wnid] = Task(given, spec)
+        loaded[spec.wnid] = Task(given, Wanted(spec, IPC))
     return loaded
+
+
+@pytest.fixture
+def unlike(tasks):
+    """Return the same tasks, with other numbers of modes in every class."""
+    return {
+        wnid: replace(
+            task,
+            inputs={
+                **task.inputs,
+                "modes": {
+                    "modes": task.inputs["latents"]["latents"][:count].clone(),
+                    "assignment": torch.arange(20) % count,
+                },
+            },
+            about=Wanted(task.about.spec, count),
+        )
+        for (wnid, task), count in zip(tasks.items(), (2, 5, 1), strict=True)
+    }
 
 
 @pytest.fixture
@@ -54,8 +75,8 @@ def plan(make_diffusion, make_autoencoding, make_sampling):
             "diffusion": make_diffusion(num_inference_steps=4, max_batch=max_batch),
             "autoencoder": make_autoencoding(),
             "sampling": make_sampling(stop_guidance_step=1),
-            "distillation": DistillationConfig(ipc, 0),
-            "modes": ModesConfig("kmeans", ipc, 0, 10, 8, 50),
+            "distillation": DistillationConfig(ipc, 0, "equal"),
+            "modes": ModesConfig("kmeans", ipc, 0, 10, 8, 50, "equal"),
         }
         return plan_denoising(changes, Common(classes=(), **asked))
 
@@ -77,6 +98,40 @@ def test_classes_are_the_same_whatever_classes_and_batches_they_are_made_with(op
     smaller = bytes_of(denoise_classes(tasks, plan(max_batch=4, **option).settings))
     assert together == alone == smaller
     assert together != bytes_of(denoise_classes(tasks, plan().settings))
+
+
+def test_another_seed_draws_other_images_of_every_class(tasks, plan):
+    settings = plan().settings
+    other = replace(settings, distillation=replace(settings.distillation, seed=1))
+    first, second = (bytes_of(denoise_classes(tasks, of)) for of in (settings, other))
+    assert all(first[wnid] != second[wnid] for wnid in tasks)
+
+
+@pytest.mark.parametrize("option", [{}, *OPTIONS], ids=lambda option: "+".join(option) or "none")
+def test_classes_of_unlike_sizes_have_an_image_for_each_of_their_modes(option, unlike, plan):
+    made = denoise_classes(unlike, plan(**option).settings)
+    assert [each.count for each in made.values()] == [2, 5, 1]
+    for wnid, each in made.items():
+        assert [row["image"] for row in each.rows] == [f"{wnid}/{i}.png" for i in range(each.count)]
+        assert [row["mode"] for row in each.rows] == [*range(each.count)]
+        assert len(each.value) == each.count
+    alone = {}
+    for wnid in reversed(unlike):
+        fitting_batches.cache_clear()
+        alone |= bytes_of(denoise_classes({wnid: unlike[wnid]}, plan(5, **option).settings))
+    assert bytes_of(made) == alone
+
+
+@pytest.mark.parametrize("candidates", [1, 2])
+def test_classes_of_one_index_have_noise_of_their_own(candidates, tasks, plan):
+    # As those of a table that has one number for all, for a model that knows them by name.
+    (task, *_) = tasks.values()
+    wanted = [replace(task.about, twin=twin) for twin in (0, 1, 2)]
+    alike = {f"n{one.twin}": replace(task, about=one) for one in wanted}
+    made = denoise_classes(alike, plan(plain=True, candidates=candidates).settings)
+    assert len({one.value.numpy().tobytes() for one in made.values()}) == 3
+    settings = plan(plain=True, candidates=candidates).settings
+    assert made["n0"].value.equal(denoise_classes({"n0": task}, settings)["n0"].value)
 
 
 def test_the_kept_of_some_draws_are_told_by_number(tasks, plan):

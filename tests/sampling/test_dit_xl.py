@@ -33,6 +33,7 @@ def dit_xl(tmp_path_factory):
 @pytest.mark.large
 def test_a_model_of_the_published_size_makes_a_guided_step(dit_xl, make_diffusion, make_sampling):
     backbone = load_dit(dit_xl, make_diffusion(num_inference_steps=2))
+    assert backbone.config.time_frequencies == "official"
     modes = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     classes = [ClassSpec(0, "n01440764", 0, "tench"), ClassSpec(1, "n03888257", 701, "parachute")]
 

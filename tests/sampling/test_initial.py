@@ -27,7 +27,9 @@ def test_noise_starts_at_the_noisiest_step_whatever_the_modes(strength, make_dit
 
 
 @pytest.mark.parametrize(
-    ("strength", "first"), [(0.7, 34), (1.0, 49), (0.5, 24), (0.02, 0), (0.001, 0)]
+    ("strength", "first"),
+    # A share of a step is left out, as in the released code: 37.5 steps are 37, 28.999 are 28.
+    [(0.7, 34), (1.0, 49), (0.5, 24), (0.02, 0), (0.001, 0), (0.75, 36), (0.39, 18), (0.58, 27)],
 )
 def test_noised_modes_start_where_their_share_of_the_steps_is_left(strength, first, make_dit):
     dit = make_dit()

@@ -9,11 +9,16 @@ from typing import NamedTuple
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.base import Backbone
-from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder
+from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder, settle_dit
 from mgd3_kedro.backbones.latent_diffusion import (
     check_latent_diffusion,
+    find_autoencoder,
     load_latent_diffusion,
     load_latent_diffusion_autoencoder,
+)
+from mgd3_kedro.backbones.other_autoencoder import (
+    check_other_autoencoder,
+    load_other_autoencoder,
 )
 from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.stable_diffusion import (
@@ -21,6 +26,7 @@ from mgd3_kedro.backbones.stable_diffusion import (
     load_stable_diffusion,
     load_stable_diffusion_autoencoder,
 )
+from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.records import ClassSpec, ModelFolder
 
@@ -32,15 +38,28 @@ __all__ = [
     "check_backbone",
     "load_autoencoder",
     "load_backbone",
+    "settle_settings",
 ]
 
 
 class BackboneFamily(NamedTuple):
-    """How a family of models is checked and loaded from a folder."""
+    """How a family of models is checked and loaded from a folder.
+
+    Args:
+        check: Refuses what does not fit, and tells how many classes are known by number.
+        load: Loads the model.
+        load_autoencoder: Loads the autoencoder that is in the folder.
+        settle: Replaces "auto" in settings by what it stands for; refuses what is not for them.
+        denoiser: Name of the denoiser's folder.
+        autoencoder: (folder) -> folder of the autoencoder in it.
+    """
 
     check: Callable[[Path, Sequence[ClassSpec]], int | None]
     load: Callable[[Path, BackboneConfig], Backbone]
     load_autoencoder: Callable[[Path, AutoencoderConfig], LatentAutoencoder]
+    settle: Callable[[Path, BackboneConfig], BackboneConfig]
+    denoiser: str
+    autoencoder: Callable[[Path], Path]
 
 
 def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | None:
@@ -60,7 +79,22 @@ def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | No
 
     Source: ours.
     """
-    return lookup(BACKBONES, model.family, "family of backbones").check(model.path, classes)
+    family = lookup(BACKBONES, model.family, "family of backbones")
+    known = family.check(model.path, classes)
+    _check_autoencoder(model, family)
+    return known
+
+
+def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfig:
+    """Return the settings a model is sampled with, in which "auto" is replaced.
+
+    Raises:
+        ValueError: If the family is unknown, or a setting is not for it.
+
+    Source: ours.
+    """
+    family = lookup(BACKBONES, model.family, "family of backbones")
+    return family.settle(model.path, config)
 
 
 @lru_cache(maxsize=2)
@@ -82,28 +116,54 @@ def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
 
 @lru_cache(maxsize=2)
 def load_autoencoder(model: ModelFolder, config: AutoencoderConfig) -> LatentAutoencoder:
-    """Load the autoencoder of a model once per process.
+    """Load the autoencoder of a model, or the one given in its place, once per process.
 
     Args:
         model: Where the model is; other weights at the same place are loaded anew.
         config: How the autoencoder is run.
 
     Raises:
-        ValueError: If the family is unknown or the weights do not fit their configuration.
+        ValueError: If the family is unknown, the weights do not fit their configuration, or a given
+            autoencoder does not fit the model.
         FileNotFoundError: If a file is missing.
 
     Source: ours.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
-    return family.load_autoencoder(model.path, config)
+    if model.autoencoder is None:
+        return family.load_autoencoder(model.path, config)
+    _check_autoencoder(model, family)
+    return load_other_autoencoder(model.autoencoder, model.path / family.denoiser, config)
+
+
+def _check_autoencoder(model: ModelFolder, family: BackboneFamily) -> None:
+    if model.autoencoder is not None:
+        own = family.autoencoder(model.path)
+        check_other_autoencoder(model.autoencoder, model.path / family.denoiser, own)
+
+
+def _in_vae(folder: Path) -> Path:
+    return folder / "vae"
 
 
 BACKBONES: dict[str, BackboneFamily] = {
-    "dit": BackboneFamily(check_dit, load_dit, load_dit_autoencoder),
+    "dit": BackboneFamily(
+        check_dit, load_dit, load_dit_autoencoder, settle_dit, "transformer", _in_vae
+    ),
     "latent_diffusion": BackboneFamily(
-        check_latent_diffusion, load_latent_diffusion, load_latent_diffusion_autoencoder
+        check_latent_diffusion,
+        load_latent_diffusion,
+        load_latent_diffusion_autoencoder,
+        refuse_time_frequencies,
+        "unet",
+        find_autoencoder,
     ),
     "stable_diffusion": BackboneFamily(
-        check_stable_diffusion, load_stable_diffusion, load_stable_diffusion_autoencoder
+        check_stable_diffusion,
+        load_stable_diffusion,
+        load_stable_diffusion_autoencoder,
+        refuse_time_frequencies,
+        "unet",
+        _in_vae,
     ),
 }

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.backbones.batching import pad_batch
+from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import PRECISIONS, Precision, matmul_precision
 
 if TYPE_CHECKING:
@@ -62,13 +63,20 @@ class LatentAutoencoder:
 
     @torch.no_grad()
     def encode(
-        self, images: torch.Tensor, generators: Sequence[torch.Generator] | None = None
+        self,
+        images: torch.Tensor,
+        generators: Sequence[torch.Generator] | None = None,
+        names: Sequence[str] = (),
     ) -> torch.Tensor:
         """Encode images (N, 3, S, S), uint8, to (N, C, H, W), float32, on the CPU.
 
         Args:
             images: Images.
             generators: One per image: latents are drawn from the posterior; None for its mean.
+            names: What each image is called in messages; else by its number.
+
+        Raises:
+            NotFiniteError: If a latent is not finite.
 
         Source: MGD3 (arXiv 2505.18963), section 3.1.
         """
@@ -78,26 +86,50 @@ class LatentAutoencoder:
             shape = mean.shape[1:]
             noise = [torch.randn(shape, generator=generator) for generator in generators]
             mean = mean + std * torch.stack(noise)
-        return mean * self.vae.config.scaling_factor
+        latents = mean * self.vae.config.scaling_factor
+        check_finite("latents", latents, self._remedy, names)
+        return latents
 
     @torch.no_grad()
-    def decode(self, latents: torch.Tensor, image_size: int | None = None) -> torch.Tensor:
+    def decode(
+        self,
+        latents: torch.Tensor,
+        image_size: int | None = None,
+        names: Sequence[str] = (),
+    ) -> torch.Tensor:
         """Decode scaled latents (N, C, H, W) to (N, 3, S, S), uint8, on the CPU.
 
         Args:
             latents: Scaled latents.
             image_size: S; None for the side that the autoencoder works on.
+            names: What each image is called in messages; else by its number.
+
+        Raises:
+            NotFiniteError: If a pixel is not finite: as a byte it would be black.
 
         Source: MGD3 (arXiv 2505.18963), section 3.1.
         """
 
-        def decode_slice(batch: torch.Tensor) -> tuple[torch.Tensor]:
+        def decode_slice(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             unscaled = batch / self.vae.config.scaling_factor
             images = self.vae.decode(unscaled.to(self.vae.device, self.vae.dtype)).sample.float()
-            return (unit_to_pixels(_resized(images, image_size or self.image_size)).cpu(),)
+            pixels = unit_to_pixels(_resized(images, image_size or self.image_size))
+            return pixels.cpu(), images.abs().amax((1, 2, 3)).cpu()
 
         with matmul_precision(self.precision):
-            return _by_slices(decode_slice, latents, self.slice_size)[0]
+            pixels, largest = _by_slices(decode_slice, latents, self.slice_size)
+        check_finite("decoded images", largest[:, None], self._remedy, names)
+        return pixels
+
+    @property
+    def _remedy(self) -> str:
+        if self.vae.dtype == torch.float16:
+            return (
+                "the autoencoder computes in float16, which ends at 65504; set "
+                "autoencoder.precision=bf16 or fp32"
+            )
+        dtype = str(self.vae.dtype).removeprefix("torch.")
+        return f"the autoencoder computes in {dtype}; check its weights and what it is given"
 
     def _posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = _resized(pixels_to_unit(images.to(self.vae.device)), self.image_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,12 @@ from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.schedule import read_trained_schedule
-from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.backbones.settings import AUTO, AutoencoderConfig, BackboneConfig
+from mgd3_kedro.backbones.time_frequencies import (
+    embed_time,
+    find_time_frequencies,
+    say_time_frequencies,
+)
 from mgd3_kedro.backbones.weights import check_component, load_component
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.records import ClassSpec
@@ -111,6 +116,9 @@ def load_dit_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoe
 def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
     """Load a `DiTPipeline` folder.
 
+    Returns:
+        A backbone, in whose settings the time frequencies are those that it has.
+
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
@@ -119,6 +127,20 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
     """
     from diffusers import DiTTransformer2DModel
 
-    transformer = load_component(DiTTransformer2DModel, folder / "transformer", config)
+    part = folder / "transformer"
+    transformer = load_component(DiTTransformer2DModel, part, config)
+    settled = settle_dit(folder, config)
+    if config.time_frequencies == AUTO:
+        say_time_frequencies(part, settled.time_frequencies)
+    embed_time(transformer, settled.time_frequencies)
     trained = read_trained_schedule(folder / "scheduler")
-    return assemble_backbone(DiTDenoiser(transformer), trained, config)
+    return assemble_backbone(DiTDenoiser(transformer), trained, settled)
+
+
+def settle_dit(folder: Path, config: BackboneConfig) -> BackboneConfig:
+    """Return settings with the time frequencies that a `DiTPipeline` folder is sampled with.
+
+    Source: ours.
+    """
+    found = find_time_frequencies(folder / "transformer", config.time_frequencies)
+    return replace(config, time_frequencies=found)

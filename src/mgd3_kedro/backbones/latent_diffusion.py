@@ -16,6 +16,7 @@ from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.devices import PRECISIONS
@@ -110,10 +111,7 @@ class LatentDiffusionDenoiser:
 
 
 def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
-    """Check an `LDMPipeline` folder with a class-conditional U-Net without loading it.
-
-    Returns:
-        How many classes it draws.
+    """Check an `LDMPipeline` folder without loading it, and return how many classes it draws.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -122,7 +120,7 @@ def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
 
     Source: ours.
     """
-    vae_folder = _autoencoder_folder(folder)
+    vae_folder = find_autoencoder(folder)
     vae_name, vae = _check_part(vae_folder, AUTOENCODERS)
     unet_name, unet = _check_part(folder / "unet", UNETS)
     read_trained_schedule(folder / "scheduler")
@@ -144,7 +142,7 @@ def load_latent_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -
     """
     import diffusers
 
-    part = _autoencoder_folder(folder)
+    part = find_autoencoder(folder)
     vae = load_component(getattr(diffusers, _class_name(part, AUTOENCODERS)), part, config)
     side = image_side(vae, folder / "unet")
     return LatentAutoencoder(vae, side, PRECISIONS[config.precision])
@@ -155,13 +153,13 @@ def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If the weights do not fit the configuration, or the U-Net is not conditioned on
-            classes alone or does not fit the autoencoder.
+        ValueError: If the folder's parts do not fit each other, or a setting does not fit them.
 
     Source: ours.
     """
     import diffusers
 
+    refuse_time_frequencies(folder, config)
     check_latent_diffusion(folder, ())
     part = folder / "unet"
     unet = load_component(getattr(diffusers, _class_name(part, UNETS)), part, config)
@@ -169,7 +167,14 @@ def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
     return assemble_backbone(LatentDiffusionDenoiser(unet), trained, config)
 
 
-def _autoencoder_folder(folder: Path) -> Path:
+def find_autoencoder(folder: Path) -> Path:
+    """Return the folder of the autoencoder in that of an `LDMPipeline`.
+
+    Raises:
+        FileNotFoundError: If there is none.
+
+    Source: ours.
+    """
     for name in AUTOENCODER_FOLDERS:
         if (folder / name).is_dir():
             return folder / name

@@ -7,11 +7,15 @@ from typing import Protocol
 
 from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.backbones.schedule import TIMESTEP_SPACINGS
-from mgd3_kedro.checks import check_count, check_range, lookup
+from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import PRECISIONS, check_device
-from mgd3_kedro.stages import neutral
+from mgd3_kedro.stages import neutral, off_at
 
 CLASS_NAME = "{class_name}"
+AUTO = "auto"
+FREQUENCY_SHIFTS = {"diffusers": 1.0, "official": 0.0}
+"""Whose time embedding a diffusion transformer was trained with -> s: its frequencies are
+10000^(-i / (128 - s)), i = 0..127."""
 
 
 class Placement(Protocol):
@@ -38,6 +42,8 @@ class AutoencoderConfig:
         precision: A name of `PRECISIONS`.
         compile: Compile the model.
         device: A name of `DEVICES`.
+        given: Folder, or id on the Hugging Face hub, of an `AutoencoderKL` that takes the place of
+            the model's own; None for that.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -46,6 +52,7 @@ class AutoencoderConfig:
     precision: str
     compile: bool
     device: str = neutral()
+    given: str | None = off_at(None, default=None)
 
     def __post_init__(self) -> None:
         lookup(PRECISIONS, self.precision, "precision")
@@ -72,6 +79,8 @@ class BackboneConfig:
         compile: Compile the network.
         max_batch: Images that are denoised at once.
         device: A name of `DEVICES`.
+        time_frequencies: A name of `FREQUENCY_SHIFTS`, of diffusion transformers alone; "auto":
+            what the published weights were trained with, for these, and else "diffusers".
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -91,6 +100,7 @@ class BackboneConfig:
     compile: bool
     max_batch: int = neutral()
     device: str = neutral()
+    time_frequencies: str = off_at(AUTO, default=AUTO)
 
     def __post_init__(self) -> None:
         lookup(SAMPLERS, self.sampler, "sampler")
@@ -109,6 +119,7 @@ class BackboneConfig:
             )
         lookup(PRECISIONS, self.precision, "precision")
         check_count("max_batch", self.max_batch)
+        check_choice("time_frequencies", self.time_frequencies, (AUTO, *FREQUENCY_SHIFTS))
         check_device(self.device)
 
     def uses_null_class(self, timestep: int) -> bool:

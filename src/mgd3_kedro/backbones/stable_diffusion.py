@@ -14,6 +14,7 @@ from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import CLASS_NAME, AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.text import PromptEncoder, check_prompt_encoder, load_prompt_encoder
+from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.records import ClassSpec
@@ -129,12 +130,13 @@ def load_stable_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
         ModuleNotFoundError: If transformers is not installed.
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the parts do not fit each other,
-            or the U-Net needs more than a prompt.
+            the U-Net needs more than a prompt, or a setting is of transformers alone.
 
     Source: ours.
     """
     from diffusers import UNet2DConditionModel
 
+    refuse_time_frequencies(folder, config)
     check_stable_diffusion(folder, ())
     unet = load_component(UNet2DConditionModel, folder / "unet", config)
     prompts = load_prompt_encoder(folder, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,10 @@ from mgd3_kedro.randomness import seeded_globals
 
 
 def match_gradients(
-    classes: Sequence[RealImages], ipc: int, config: IdcConfig, generator: torch.Generator
+    classes: Sequence[RealImages],
+    counts: Sequence[int],
+    config: IdcConfig,
+    generator: torch.Generator,
 ) -> OptimisedImages:
     """Distil all classes: optimise the pixels of some of their images.
 
@@ -38,13 +42,13 @@ def match_gradients(
 
     Args:
         classes: Of each class (N, 3, S, S), uint8; its place is its label.
-        ipc: Images per class to make.
+        counts: Images of each class to make.
         config: How they are optimised.
         generator: Source of randomness, on CPU.
 
     Returns:
-        Images (n, ipc, 3, S, S), and for every inner iteration the mean loss of the classes. With
-        a `factor`, what is to be trained on is what `decode` makes of them.
+        Images (M, 3, S, S), one class after the other, and for every inner iteration the mean loss
+        of the classes. With a `factor`, what is to be trained on is what `decode` makes of them.
 
     Raises:
         ValueError: If there are fewer than two classes, images differ in size, a class has too
@@ -53,12 +57,16 @@ def match_gradients(
 
     Source: IDC (arXiv 2205.14959), Algorithm 1 and released code.
     """
-    size = _check_classes(classes, ipc, config.factor)
-    device, count = resolve_device(config.device), len(classes)
-    starts = [_start(images, ipc, config.factor, generator) for images in classes]
+    size = _check_classes(classes, counts, config.factor)
+    device, number = resolve_device(config.device), len(classes)
+    starts = [
+        _start(images, count, config.factor, generator)
+        for images, count in zip(classes, counts, strict=True)
+    ]
+    parts = [slice(end - count, end) for count, end in zip(counts, accumulate(counts), strict=True)]
     # One tensor: between two turns of a class, momentum goes on moving it.
-    pixels = to_unit(torch.stack(starts), device).requires_grad_()
-    rate = config.learning_rate_for(ipc, size)
+    pixels = to_unit(torch.cat(starts), device).requires_grad_()
+    rate = config.learning_rate_for(max(counts), size)
     optimizer = torch.optim.SGD([pixels], lr=rate, momentum=config.momentum)
     by_class = [shuffled_batches(len(real), config.batch_real, generator) for real in classes]
     batches = LabelledBatches(classes, config.batch_real, generator)
@@ -66,23 +74,30 @@ def match_gradients(
     seed = int(torch.randint(2**31, (), generator=generator))
     with reproducible(None), seeded_globals(device, seed):
         for _ in range(config.outer_iterations):
-            network = build_network(config.network, count, size).to(device)
-            learner = Learner(network, batches, count, config, generator)
+            network = build_network(config.network, number, size).to(device)
+            learner = Learner(network, batches, number, config, generator)
             learner.train_epochs(config.pretrain_epochs)
             with torch.no_grad():
                 pixels.clamp_(0, 1)
             for _ in range(config.inner_iterations):
                 total = torch.zeros((), device=device)
-                for label in range(count):
+                for label, part in enumerate(parts):
                     real = to_unit(classes[label][next(by_class[label])], device)
-                    loss = _class_loss(network, real, pixels[label], label, config, generator)
+                    loss = _class_loss(network, real, pixels[part], label, config, generator)
                     # By the pixels alone: the weights' second derivatives are not needed.
-                    (pixels.grad,) = torch.autograd.grad(loss, pixels)
+                    (gradient,) = torch.autograd.grad(loss, pixels)
+                    # The rate is in proportion to the images of the class.
+                    pixels.grad = gradient * (counts[label] / max(counts))
                     optimizer.step()
                     total += loss.detach()
-                losses.add(total / count)
+                losses.add(total / number)
                 learner.train_images(config.network_images)
-    return OptimisedImages(to_bytes(pixels), losses.values())
+    names = [
+        f"image {image} of label {label}"
+        for label, count in enumerate(counts)
+        for image in range(count)
+    ]
+    return OptimisedImages(to_bytes(pixels, names), losses.values())
 
 
 def decode(images: torch.Tensor, factor: int) -> torch.Tensor:
@@ -111,7 +126,7 @@ def _class_loss(
     config: IdcConfig,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Compare the gradients of real (N, 3, S, S) and synthetic (ipc, 3, S, S) images in [0, 1]."""
+    """Compare the gradients of real (N, 3, S, S) and synthetic (M, 3, S, S) images in [0, 1]."""
     shown = decode(synthetic, config.factor)
     shown = shown[draw_rows(len(shown), config.batch_synthetic, generator).to(shown.device)]
     both = normalize(torch.cat((real, shown)))
@@ -123,11 +138,13 @@ def _class_loss(
     )
 
 
-def _check_classes(classes: Sequence[RealImages], ipc: int, factor: int) -> int:
+def _check_classes(classes: Sequence[RealImages], counts: Sequence[int], factor: int) -> int:
     if len(classes) < 2:
         raise ValueError(f"classes: expected at least 2, got {len(classes)}")
-    for label, images in enumerate(classes):
-        check_real_images(f"classes[{label}]", images, ipc, ipc * factor**2)
+    if len(counts) != len(classes):
+        raise ValueError(f"counts: expected one for each of {len(classes)}, got {len(counts)}")
+    for label, (images, count) in enumerate(zip(classes, counts, strict=True)):
+        check_real_images(f"classes[{label}]", images, count, count * factor**2)
     sizes = sorted({images.shape[-1] for images in classes})
     if len(sizes) > 1:
         raise ValueError(f"classes: expected images of one side, got {sizes} px")
@@ -135,8 +152,8 @@ def _check_classes(classes: Sequence[RealImages], ipc: int, factor: int) -> int:
     return sizes[0]
 
 
-def _start(images: RealImages, ipc: int, factor: int, generator: torch.Generator) -> torch.Tensor:
-    """Return real images (ipc, 3, S, S), or mosaics of every factor-th pixel of some."""
-    rows = draw_rows(len(images), ipc * factor**2, generator)
+def _start(images: RealImages, count: int, factor: int, generator: torch.Generator) -> torch.Tensor:
+    """Return real images (count, 3, S, S), or mosaics of every factor-th pixel of some."""
+    rows = draw_rows(len(images), count * factor**2, generator)
     patches = images[rows][..., ::factor, ::factor]
-    return tile(patches.unflatten(0, (ipc, factor**2)), factor)
+    return tile(patches.unflatten(0, (count, factor**2)), factor)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
-from mgd3_kedro.checks import check_count
+from mgd3_kedro.checks import check_count, check_finite
 from mgd3_kedro.evaluation.augment import MEAN, STD
 from mgd3_kedro.images import LazyImages
 
@@ -34,11 +35,20 @@ def to_unit(images: torch.Tensor, device: torch.device) -> torch.Tensor:
     return images.to(device).float() / 255
 
 
-def to_bytes(images: torch.Tensor) -> torch.Tensor:
-    """Return images in [0, 1] as uint8 on CPU; what lies outside is clamped.
+def to_bytes(images: torch.Tensor, names: Sequence[str] = ()) -> torch.Tensor:
+    """Return images in [0, 1], (..., 3, S, S), as uint8 on CPU; what lies outside is clamped.
+
+    Args:
+        images: Of them.
+        names: What each image is called in messages; else by its number.
+
+    Raises:
+        NotFiniteError: If a pixel is not finite: as a byte it would be black.
 
     Source: ours; rounded, where released codes cut the fraction off.
     """
+    samples = images.detach().reshape(-1, *images.shape[-3:])
+    check_finite("pixels", samples, "they are optimised in float32; lower learning_rate", names)
     return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.checks import check_count, check_finite, check_range
 from mgd3_kedro.evaluation.augment import MEAN, resized_crop
 from mgd3_kedro.matching.mosaics import check_divisible, tile
 from mgd3_kedro.matching.pixels import RealImages, check_real_images, draw_rows, to_bytes, to_unit
@@ -147,11 +147,13 @@ def _best_crops(
     repeated = images.repeat_interleave(tries, 0)
     patches = resized_crop(repeated, crops.flatten(0, 1), unflipped, size // factor)
     scores = score(_pad(patches, size)).detach().float().cpu()
-    if scores.shape != (count * tries,) or not torch.isfinite(scores).all():
+    if scores.shape != (count * tries,):
         raise ValueError(
-            f"score: expected a finite number for each of {count * tries} crops, got shape "
-            f"{tuple(scores.shape)} with {int((~torch.isfinite(scores)).sum())} not finite"
+            f"score: expected one number for each of {count * tries} crops, got shape "
+            f"{tuple(scores.shape)}"
         )
+    crop_names = [f"crop {number}" for number in range(len(scores))]
+    check_finite("score", scores[:, None], "check the teacher's weights", crop_names)
     best = scores.view(count, tries).argmin(1)
     chosen = torch.arange(count) * tries + best
     return patches[chosen], scores[chosen], crops.flatten(0, 1)[chosen]

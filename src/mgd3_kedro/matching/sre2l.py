@@ -119,7 +119,8 @@ def invert_teacher(
             with torch.no_grad():
                 pixels.clamp_(low, high)
             losses.add(loss)
-    return OptimisedImages(to_bytes(denormalize(pixels)), losses.values())
+    names = [f"image {number} of label {label}" for number, label in enumerate(labels.tolist())]
+    return OptimisedImages(to_bytes(denormalize(pixels), names), losses.values())
 
 
 def _augment(pixels: torch.Tensor, config: Sre2lConfig, generator: torch.Generator) -> torch.Tensor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import torch
 
@@ -23,7 +25,10 @@ class Batches:
         self.max_batch = max_batch
 
     def run(
-        self, function: Callable[[slice], torch.Tensor], total: int, together: int = 1
+        self,
+        function: Callable[[slice], torch.Tensor],
+        total: int,
+        together: Sequence[int] = (),
     ) -> torch.Tensor:
         """Return the results of all samples, (total, ...).
 
@@ -31,7 +36,8 @@ class Batches:
             function: Computes some of the samples, the same whoever else they are computed with; it
                 is called again for samples that did not fit.
             total: Number of samples.
-            together: Samples in a row that are never parted, as they depend on each other.
+            together: Of all samples, how many in a row are never parted, as they depend on each
+                other; empty where none do.
 
         Raises:
             RuntimeError: If the least number of samples does not fit.
@@ -39,28 +45,29 @@ class Batches:
 
         Source: ours.
         """
-        if self.max_batch < together:
+        ends, most = [*accumulate(together)] or range(1, total + 1), max(together, default=1)
+        if self.max_batch < most:
             raise ValueError(
-                f"max_batch: expected at least the {together} samples that depend on each other, "
+                f"max_batch: expected at least the {most} samples that depend on each other, "
                 f"got {self.max_batch}"
             )
         done: list[torch.Tensor] = []
         start = 0
         while start < total:
-            part = slice(start, min(start + self.max_batch // together * together, total))
+            part = slice(start, ends[bisect_right(ends, start + self.max_batch) - 1])
             try:
                 done.append(function(part))
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.max_batch < 2 * together:
+                if not is_out_of_memory(error) or self.max_batch < 2 * most:
                     raise
-                self._halve(together)
+                self._halve()
             else:
                 start = part.stop
             # Outside of the handler: the error holds what the failed batch had in memory.
         return torch.cat(done)
 
-    def _halve(self, together: int) -> None:
-        smaller = self.max_batch // 2 // together * together
+    def _halve(self) -> None:
+        smaller = self.max_batch // 2
         logger.warning(
             "out of memory with %d samples at once: going on with %d, to the same images; "
             "set max_batch to %d to start with that",

@@ -31,14 +31,15 @@ def noised_modes(
         backbone: Knows the noise level of a step.
         modes: The mode of each sample, (B, C, H, W).
         noise: Standard normal, (B, C, H, W).
-        noise_strength: Share of the steps to run, 0.7 of 50 being the last 35.
+        noise_strength: Share of the steps to run, rounded down: 0.7 of 50 are the last 35, 0.75 of
+            50 the last 37.
 
     Returns:
         Latents (B, C, H, W) and the first step index.
 
-    Source: D4M (arXiv 2407.15138).
+    Source: D4M (arXiv 2407.15138), released code.
     """
-    first = max(1, round(len(backbone.timesteps) * noise_strength)) - 1
+    first = max(1, int(len(backbone.timesteps) * noise_strength)) - 1
     return backbone.add_noise(modes, noise, first), first
 
 

@@ -20,7 +20,9 @@ from mgd3_kedro.sampling.settings import SamplingConfig
 NOTHING_MEASURED: Mapping[str, torch.Tensor] = MappingProxyType({})
 
 
-def image_generator(seed: int, class_index: int, image: int, candidate: int = 0) -> torch.Generator:
+def image_generator(
+    seed: int, class_index: int, image: int, candidate: int = 0, twin: int = 0
+) -> torch.Generator:
     """Return the generator of one image, so that an image depends on nothing but its own key.
 
     Args:
@@ -28,11 +30,12 @@ def image_generator(seed: int, class_index: int, image: int, candidate: int = 0)
         class_index: Class of the image, in the label space of the backbone.
         image: Position within the class.
         candidate: Number of the draw, where several are made to keep one.
+        twin: Number of classes before it that have the same index.
 
     Source: ours.
     """
     # The first draw is the one that is made where there is no other.
-    further = (candidate,) if candidate else ()
+    further = (candidate, twin) if twin else (candidate,) if candidate else ()
     return seeded_generator(seed, class_index, image, *further)
 
 

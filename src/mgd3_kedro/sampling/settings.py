@@ -115,6 +115,11 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         return tuple(name for name in TRAITS if getattr(self, name))
 
     @property
+    def starts_from_noise(self) -> bool:
+        """Whether samples start from noise alone."""
+        return self.initial_latents == STEERED_WITHOUT["initial_latents"]
+
+    @property
     def choice(self) -> str | None:
         """What the draws of a mode are chosen by, None where there is one."""
         return self.candidate_score if self.candidates > 1 else None

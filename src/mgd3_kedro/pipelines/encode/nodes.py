@@ -11,7 +11,7 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
-from mgd3_kedro.checks import check_choice, check_count, lookup
+from mgd3_kedro.checks import check_choice, check_count, lookup, naming
 from mgd3_kedro.images import LazyImages, chunks_of, encoded_images, mirror
 from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.randomness import seeded_generator
@@ -119,6 +119,9 @@ def encode_images(
         spec.wnid: Task({"images": train_images[spec.wnid], "prior": prior}, asdict(spec))
         for spec in benchmark.classes
     }
+    for wnid, twin in benchmark.twins.items():
+        if twin:
+            tasks[wnid].about["twin"] = twin
     return Stage(encode_classes, tasks, Encoding(autoencoder, config))
 
 
@@ -126,17 +129,15 @@ def encode_classes(batch: Mapping[str, Task], settings: Encoding) -> dict[str, M
     """Encode some classes.
 
     Raises:
-        ValueError: If a latent is not finite.
+        NotFiniteError: If a latent is not finite.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     made = {}
     for wnid, task in batch.items():
         autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
-        try:
+        with naming(f"class {wnid}"):
             encoded = _encode(autoencoder, task.inputs["images"], task.about, settings.config)
-        except ValueError as error:
-            raise ValueError(f"class {wnid}: {error}") from error
         made[wnid] = Made(vars(encoded), len(encoded.latents))
     return made
 
@@ -184,17 +185,19 @@ def _encode(
 ) -> LatentSet:
     """Encode a class, of which no more than a slice of the autoencoder is in memory."""
     key, count = (config.seed, about["class_index"]), len(images)
-    mirrored = FLIPS[config.flip](count, seeded_generator(*key, 0, FLIP_DRAW))
+    twin = [about["twin"]] if "twin" in about else []
+    mirrored = FLIPS[config.flip](count, seeded_generator(*key, 0, FLIP_DRAW, *twin))
     latents = torch.empty(0)
     done = 0
     for flips in mirrored:
         for chunk in chunks_of(images, autoencoder.slice_size, config.workers):
             numbers = range(done, done + len(chunk))
-            generators = [seeded_generator(*key, i, POSTERIOR_DRAW) for i in numbers]
+            generators = [seeded_generator(*key, i, POSTERIOR_DRAW, *twin) for i in numbers]
             drawn = config.posterior == "sample"
             first = done % count
             seen = mirror(chunk, flips[first : first + len(chunk)])
-            encoded = autoencoder.encode(seen, generators if drawn else None)
+            names = [f"image {number % count}" for number in numbers]
+            encoded = autoencoder.encode(seen, generators if drawn else None, names)
             if not done:
                 latents = encoded.new_empty((mirrored.numel(), *encoded.shape[1:]))
             latents[done : numbers.stop] = encoded

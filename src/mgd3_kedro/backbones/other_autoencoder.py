@@ -1,0 +1,67 @@
+"""Another autoencoder in the place of a model's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
+from mgd3_kedro.backbones.settings import AutoencoderConfig
+from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
+from mgd3_kedro.devices import PRECISIONS
+
+
+def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
+    """Refuse an autoencoder whose latents are not those that a model denoises.
+
+    Args:
+        folder: Of an `AutoencoderKL`.
+        denoiser: Folder of the model's denoiser.
+        own: Folder of the model's own autoencoder.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If it is no `AutoencoderKL`, or its latents have other channels than the
+            denoiser takes, or another side than those of the model's own for the same image.
+
+    Source: ours.
+    """
+    from diffusers import AutoencoderKL
+
+    values = AutoencoderKL.from_config(check_component(AutoencoderKL, folder)).config
+    wanted = json.loads((denoiser / CONFIG_FILE).read_text())["in_channels"]
+    if values.latent_channels != wanted:
+        raise ValueError(
+            f"autoencoder.given: expected latents of {wanted} channels, which {denoiser} denoises, "
+            f"got {values.latent_channels} of {folder}; take another, or null for the model's own"
+        )
+    theirs = json.loads((own / CONFIG_FILE).read_text())["block_out_channels"]
+    sides = [2 ** (len(blocks) - 1) for blocks in (theirs, values.block_out_channels)]
+    if sides[0] != sides[1]:
+        raise ValueError(
+            f"autoencoder.given: expected images that are {sides[0]} times as wide as latents, as "
+            f"those of {own}, got {sides[1]} times of {folder}; take another, or null for the "
+            "model's own"
+        )
+
+
+def load_other_autoencoder(
+    folder: Path, denoiser: Path, config: AutoencoderConfig
+) -> LatentAutoencoder:
+    """Load an `AutoencoderKL`, for images of the side that a denoiser's latents stand for.
+
+    Args:
+        folder: Of the autoencoder.
+        denoiser: Folder of the denoiser.
+        config: How the autoencoder is run.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If the weights do not fit the configuration.
+
+    Source: ours.
+    """
+    from diffusers import AutoencoderKL
+
+    vae = load_component(AutoencoderKL, folder, config)
+    return LatentAutoencoder(vae, image_side(vae, denoiser), PRECISIONS[config.precision])
