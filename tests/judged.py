@@ -9,7 +9,6 @@ from mgd3_kedro.stages import Partition
 
 JUDGE = JudgeConfig(
     samples_per_class=6,
-    guidance_scale=1.0,
     network="convnet1",
     epoch_scale=0.01,
     epochs=None,
@@ -21,7 +20,7 @@ JUDGE = JudgeConfig(
 )
 LEFT_TO_THE_PROTOCOL = (
     *("image_size", "learning_rate", "momentum", "weight_decay", "temperature", "factor"),
-    *("jitter_strength", "lighting_std"),
+    *("jitter_strength", "lighting_std", "rand_augment_ops", "rand_augment_magnitude"),
 )
 EVALUATION = EvaluationConfig(
     protocol="soft",

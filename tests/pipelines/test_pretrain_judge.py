@@ -68,7 +68,6 @@ def test_a_training_that_was_interrupted_goes_on(monkeypatch, tmp_path):
     ("field", "value"),
     [
         ("samples_per_class", 0),
-        ("guidance_scale", -1.0),
         ("network", "resnet19"),
         ("epoch_scale", 0.0),
         ("epochs", 0),

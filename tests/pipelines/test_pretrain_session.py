@@ -7,6 +7,8 @@ from safetensors.torch import load_file, save_file
 from tiny_project import PRIOR, environment, make_project, run, runs_of, times_of
 
 from mgd3_kedro.backbones import check_backbone
+from mgd3_kedro.pipelines.pretrain.tuning import best_scale
+from mgd3_kedro.priors import known_classes
 from mgd3_kedro.records import ClassSpec, ModelFolder
 
 LOOP = {"batch_size": 8, "warmup_steps": 1, "flip_probability": 0.5}
@@ -20,6 +22,7 @@ PRETRAIN = {
         "prediction_type": "sample",
         "steps": 6,
     },
+    "tuning": {"guidance_scales": [1.0, 2.5], "samples_per_class": 2, "epochs": 1},
     "judge": {"samples_per_class": 2, "network": "convnet1", "epoch_scale": 0.002},
 }
 
@@ -59,6 +62,18 @@ def test_the_card_states_data_steps_time_curves_and_findings(pretrained):
         curve = pd.read_csv(pretrained / PRIOR / f"{part}_curve.csv")
         assert curve["step"].tolist() == [1, 2, 3, 4, 5, 6]
         assert (pretrained / PRIOR / f"{part}_curve.png").stat().st_size > 1000
+
+
+def test_the_prior_says_its_classes_and_the_guidance_scale_that_was_chosen(pretrained):
+    assert known_classes(pretrained / PRIOR)[9] == ("9", "nine")
+    table = pd.read_csv(pretrained / "data/08_reporting/mnist/pretrain/guidance_tuning.csv")
+    assert table["guidance_scale"].tolist() == [1.0, 1.0, 2.5, 2.5]
+    chosen = json.loads((pretrained / PRIOR / "sampling.json").read_text())
+    assert chosen == {"guidance_scale": best_scale(table)}
+    card = (pretrained / PRIOR / "README.md").read_text()
+    assert f"samples per class at guidance scale {chosen['guidance_scale']:g} are named" in card
+    for scale, of_scale in table.groupby("guidance_scale")["top1_last"]:
+        assert f"| {scale:g} | {of_scale.mean():.1f} | {of_scale.iloc[0]:.1f}, " in card
 
 
 def test_training_logs_its_loss_curve_and_its_findings(pretrained):

@@ -9,17 +9,22 @@ from pathlib import Path
 
 from kedro.io import DatasetError
 
+from mgd3_kedro.priors import NOTES
+
 logger = logging.getLogger(__name__)
 
 HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 FILES = [
     "model_index.json",
+    *NOTES,
     "*/*.json",
     "*/*.txt",
     "*/diffusion_pytorch_model.safetensors",
     "*/model.safetensors",
 ]
-"""Configurations, vocabularies and weights; not the variants and former formats of weights."""
+"""Configurations, notes, vocabularies and weights; no variants or former formats of weights."""
+AUTOENCODER_FILES = ["config.json", "diffusion_pytorch_model.safetensors"]
+"""Of an autoencoder that is a repository of its own."""
 PICKLED_FILES = [
     *FILES,
     "*/diffusion_pytorch_model.bin",
@@ -32,7 +37,9 @@ UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 """Parts of a pipeline that sampling does without."""
 
 
-def find_model(model: str, root: Path, files: Sequence[str] = FILES) -> Path:
+def find_model(
+    model: str, root: Path, files: Sequence[str] = FILES, parameter: str = "model"
+) -> Path:
     """Return the folder of a model, and download it if it is named by its id on the hub.
 
     With the environment variable HF_HUB_OFFLINE set, what was downloaded before is found and
@@ -42,6 +49,7 @@ def find_model(model: str, root: Path, files: Sequence[str] = FILES) -> Path:
         model: Path of a folder, or an id such as `facebook/DiT-XL-2-256`.
         root: What a relative path starts from; if nothing is there, the working directory.
         files: Patterns of the files to download.
+        parameter: What names another one on the command line.
 
     Raises:
         DatasetError: If an id cannot be found or downloaded.
@@ -82,7 +90,8 @@ def find_model(model: str, root: Path, files: Sequence[str] = FILES) -> Path:
             f"expected the folder {model}, or a model of this id in the cache of the Hugging Face "
             f"hub; found neither, and could not download it ({_first_line(error)}). Run once with "
             f"a network and without HF_HUB_OFFLINE, or fetch it elsewhere with: "
-            f"hf download {model} --local-dir FOLDER, and name the folder: --params model=FOLDER"
+            f"hf download {model} --local-dir FOLDER, and name the folder: "
+            f"--params {parameter}=FOLDER"
         ) from error
     return Path(found)
 

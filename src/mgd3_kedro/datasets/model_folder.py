@@ -11,8 +11,9 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mgd3_kedro.datasets.hub import FILES, UNUSED, find_model
+from mgd3_kedro.datasets.hub import AUTOENCODER_FILES, FILES, UNUSED, find_model
 from mgd3_kedro.fingerprint import digest, file_digest
+from mgd3_kedro.priors import NOTES
 from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
 
@@ -28,6 +29,8 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         parameter: What names another one on the command line.
         files: Patterns of the files that are downloaded from the hub.
         optional: Whether runs may do without it: whoever then asks for the weights is told.
+        autoencoder: Folder or id of the autoencoder that takes the place of its own, if any; its
+            content is part of the identity.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -41,6 +44,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         parameter: str = "model",
         files: Sequence[str] = FILES,
         optional: bool = False,
+        autoencoder: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._model = model
@@ -50,6 +54,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         self._parameter = parameter
         self._files = files
         self._optional = optional
+        self._autoencoder = autoencoder
         self.metadata = metadata
 
     def load(self) -> Partition:
@@ -75,9 +80,24 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                 f"expected model weights in {folder.joinpath(*missing[:1])}, found none; "
                 f"name another model with --params {self._parameter}=FOLDER; {self._advice(folder)}"
             )
-        fingerprint = digest(self._family, _digest_of([*weights, *_texts(folder)]))
-        load = partial(ModelFolder, folder, fingerprint, self._family)
+        contents = [_digest_of([*weights, *_texts(folder)])]
+        given = self._find_autoencoder() if self._autoencoder else None
+        if given:
+            contents.append(_digest_of([*_weights(given), *_texts(given)]))
+        fingerprint = digest(self._family, *contents)
+        load = partial(ModelFolder, folder, fingerprint, self._family, given)
         return Partition(load, fingerprint, configuration=fingerprint)
+
+    def _find_autoencoder(self) -> Path:
+        name, parameter = str(self._autoencoder), "autoencoder.given"
+        folder = find_model(name, self._root, AUTOENCODER_FILES, parameter)
+        if not _weights(folder):
+            raise DatasetError(
+                f"{parameter}: expected the weights of an AutoencoderKL in {folder}, found none; "
+                f"name its own folder with --params {parameter}=FOLDER, or null for the "
+                "autoencoder of the model"
+            )
+        return folder
 
     def save(self, data: Mapping[str, Any]) -> None:
         """Write a pipeline and files, then put the folder in place at once.
@@ -98,7 +118,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
             fresh.mkdir(parents=True)
             for name, content in data.items():
                 if isinstance(content, str):
-                    (fresh / name).write_text(content)
+                    (fresh / name).write_text(content, encoding="utf-8")
                 elif isinstance(content, bytes):
                     (fresh / name).write_bytes(content)
                 else:
@@ -136,8 +156,13 @@ def _weights(folder: Path) -> list[Path]:
 
 
 def _texts(folder: Path) -> list[Path]:
-    """Return configurations and vocabularies."""
-    return [path for path in sorted(folder.rglob("*")) if path.suffix in (".json", ".txt")]
+    """Return configurations and vocabularies, without notes, which change nothing drawn."""
+    notes = {folder / name for name in NOTES}
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".json", ".txt") and path not in notes
+    ]
 
 
 def _parts_without_weights(folder: Path) -> list[str]:

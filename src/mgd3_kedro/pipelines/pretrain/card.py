@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from mgd3_kedro.figures import draw_loss_curve
+from mgd3_kedro.priors import SAMPLING_FILE
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.training.loop import LoopConfig, Trained
 from mgd3_kedro.version import code_version
@@ -32,7 +33,10 @@ class Part(NamedTuple):
 
 
 def write_card(
-    benchmark: Benchmark, parts: Mapping[str, Part], findings: Sequence[str]
+    benchmark: Benchmark,
+    parts: Mapping[str, Part],
+    guidance_tuning: pd.DataFrame,
+    findings: Sequence[str],
 ) -> dict[str, str | bytes]:
     """Write the card, and the loss curve of every part as a table and a picture.
 
@@ -41,6 +45,7 @@ def write_card(
     Args:
         benchmark: What the models were trained on.
         parts: Name -> a trained model and its settings.
+        guidance_tuning: Accuracy (`top1_last`, percent) by `guidance_scale` and `seed`.
         findings: Sentences on what was measured.
 
     Returns:
@@ -64,6 +69,13 @@ def write_card(
         f"- The null class of classifier-free guidance is number {null_class}; `DiTPipeline` "
         "itself takes number 1000 always: call it with `guidance_scale=1` where that is another.",
         *(f"- {finding[0].upper()}{finding[1:]}." for finding in findings),
+        "",
+        "## Sampling",
+        "",
+        "Accuracy on train images of networks that were trained on unguided samples alone. Runs",
+        f"read the best scale from `{SAMPLING_FILE}`.",
+        "",
+        *_accuracies(guidance_tuning),
     ]
     files: dict[str, str | bytes] = {}
     for name, (trained, config, origin) in parts.items():
@@ -105,6 +117,18 @@ def _section_of(name: str, origin: Path | None) -> str | None:
 def _curve_of(name: str, origin: Path | None) -> dict[str, str | bytes]:
     curves = origin.glob(f"{name}_curve.*") if origin else ()
     return {curve.name: curve.read_bytes() for curve in curves}
+
+
+def _accuracies(tuning: pd.DataFrame) -> list[str]:
+    by_scale = tuning.groupby("guidance_scale")["top1_last"]
+    return [
+        "| guidance scale | mean, % | of each network, % |",
+        "|---|---|---|",
+        *(
+            f"| {scale:g} | {of_each.mean():.1f} | {', '.join(f'{top1:.1f}' for top1 in of_each)} |"
+            for scale, of_each in by_scale
+        ),
+    ]
 
 
 def _settings(settings: Mapping[str, Any]) -> list[str]:

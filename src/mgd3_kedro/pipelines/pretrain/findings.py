@@ -14,6 +14,7 @@ def describe_findings(
     denoised: Measured,
     judged: Measured,
     memorised: Measured,
+    sampling_defaults: Measured,
     judge: JudgeConfig,
 ) -> tuple[str, ...]:
     """Return a sentence on each of reconstruction, denoising, recognition and memorisation.
@@ -23,7 +24,8 @@ def describe_findings(
         denoised: The metrics of `measure_denoising`.
         judged: The metrics of `judge_samples`.
         memorised: The metrics of `measure_memorisation`.
-        judge: How samples were drawn, and what judged them.
+        sampling_defaults: How samples were drawn.
+        judge: How many, and what judged them.
 
     Source: ours.
     """
@@ -34,8 +36,8 @@ def describe_findings(
         f"{denoised['train_error']:.3f} on the train split and {denoised['test_error']:.3f} on the "
         "test split, over all noise levels",
         f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
-        f"guidance scale {judge.guidance_scale:g} are named by their class by a {judge.network} "
-        "trained on the real train split, which names "
+        f"guidance scale {sampling_defaults['guidance_scale']:g} are named by their class by a "
+        f"{judge.network} trained on the real train split, which names "
         f"{judged['test_recognised']:.1f} % of the real test images, and "
         f"{judged['reconstructed_recognised']:.1f} % of them after the autoencoder",
         "memorisation: the median distance to the nearest training image of the class is "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from mgd3_kedro.evaluation import LabelledSet
+from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
@@ -27,3 +29,11 @@ def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> La
     Source: ours.
     """
     return LabelledSet.of_classes([partitions[wnid].load()[:] for wnid in benchmark.wnids])
+
+
+def fitted(shown: LabelledSet, size: int) -> LabelledSet:
+    """Return images at the side that a network sees, in pixels.
+
+    Source: ours.
+    """
+    return replace(shown, images=fit_images(shown.images, size, size))

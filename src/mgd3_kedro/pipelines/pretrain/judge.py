@@ -21,10 +21,9 @@ from mgd3_kedro.evaluation import (
 from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.progress import ProgressLog
-from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.evaluation.settings import TRAINED_IN
-from mgd3_kedro.pipelines.pretrain.images import real_images
+from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.checkpoint import name_checkpoint
@@ -37,14 +36,13 @@ SET_OVER = ("epochs", "batch_size", "crop_min_scale", "precision")
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """How samples of a prior are drawn and judged.
+    """How samples of a prior are judged.
 
     The judge is trained by the hard-label protocol without mixing, and with the settings of
     evaluations where it has none of its own.
 
     Args:
         samples_per_class: Samples judged.
-        guidance_scale: Of classifier-free guidance.
         network: A name of `NETWORKS`.
         epoch_scale: Length of its training, as a share of the protocol's epochs.
         epochs: Length that replaces this share; None for the share.
@@ -60,7 +58,6 @@ class JudgeConfig:
     """
 
     samples_per_class: int
-    guidance_scale: float
     network: str
     epoch_scale: float
     epochs: int | None
@@ -72,7 +69,6 @@ class JudgeConfig:
 
     def __post_init__(self) -> None:
         check_count("samples_per_class", self.samples_per_class)
-        check_range("guidance_scale", self.guidance_scale, 0)
         lookup(NETWORKS, self.network, "network")
         check_range("epoch_scale", self.epoch_scale, 0, low_open=True)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
@@ -130,7 +126,7 @@ class Judge:
         """
         device = resolve_device(self.schooling.device)
         of_classes = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids])
-        shown = _fitted(of_classes, self.image_size).to(device)
+        shown = fitted(of_classes, self.image_size).to(device)
         passes = Passes(self.network, self.schooling.number_format, device)
         with reproducible(self.schooling.threads):
             return score(passes.classify(shown.images), shown.labels).top1
@@ -159,7 +155,7 @@ def train_judge(
     schooling = config.schooling(evaluation)
     size = config.image_size or schooling.side_of(benchmark.image_size)
     data, test = (
-        _fitted(real_images(benchmark, images), size) for images in (train_images, test_images)
+        fitted(real_images(benchmark, images), size) for images in (train_images, test_images)
     )
     identity = digest_of(schooling, config.network, data.images, test.images)
     result = train_network(
@@ -173,7 +169,3 @@ def train_judge(
         progress=ProgressLog("judge"),
     )
     return Judge(result.network, size, schooling, result.top1_last)
-
-
-def _fitted(shown: LabelledSet, size: int) -> LabelledSet:
-    return replace(shown, images=fit_images(shown.images, size, size))

@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 from PIL.Image import Image
 
-from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
-from mgd3_kedro.backbones.diffusion import assemble_backbone
-from mgd3_kedro.backbones.dit import DiTDenoiser
-from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
-from mgd3_kedro.pipelines.pretrain.judge import Judge, JudgeConfig
+from mgd3_kedro.pipelines.pretrain.judge import Judge
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.stages import Partition
-from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained
 
 SHEET_COLUMNS = 20
-
-
-def draw_latents(
-    benchmark: Benchmark,
-    denoiser: Trained,
-    denoiser_config: DenoiserConfig,
-    diffusion: BackboneConfig,
-    config: JudgeConfig,
-) -> dict[str, torch.Tensor]:
-    """Draw unguided samples of every class.
-
-    Args:
-        benchmark: The classes.
-        denoiser: Draws the samples, with its weights rounded as they are stored.
-        denoiser_config: Says what it predicts.
-        diffusion: How they are drawn.
-        config: Samples per class, and their guidance scale.
-
-    Returns:
-        wnid -> scaled latents, (M, C, H, W).
-
-    Source: ours.
-    """
-    backbone = assemble_backbone(
-        DiTDenoiser(as_shipped(denoiser.model)),
-        TrainedSchedule(prediction_type=denoiser_config.prediction_type),
-        replace(diffusion, guidance_scale=config.guidance_scale),
-    )
-    count = config.samples_per_class
-    plain = SamplingConfig("noise", 1.0, 0.0, "constant", 0, None)
-    latents = {}
-    for spec in benchmark.classes:
-        nowhere = torch.zeros(count, *backbone.latent_shape)
-        generators = [image_generator(0, spec.class_index, image) for image in range(count)]
-        latents[spec.wnid] = denoise(backbone, nowhere, [spec] * count, plain, generators)
-    return latents
 
 
 def judge_samples(
@@ -100,11 +57,14 @@ def judge_samples(
     return metrics, shown
 
 
-def draw_samples(benchmark: Benchmark, samples: dict[str, Any], config: JudgeConfig) -> Image:
-    """Draw the first samples of every class.
+def draw_samples(
+    benchmark: Benchmark, samples: dict[str, Any], sampling_defaults: Mapping[str, float]
+) -> Image:
+    """Draw the first samples of every class, and say how they were drawn.
 
     Source: ours.
     """
     first = {wnid: images[:SHEET_COLUMNS] for wnid, images in samples.items()}
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
-    return draw_contact_sheet(first, names, title=f"guidance scale {config.guidance_scale:g}")
+    title = f"guidance scale {sampling_defaults['guidance_scale']:g}"
+    return draw_contact_sheet(first, names, title=title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mgd3_kedro.pipelines.pretrain.identity import digest_of_model, identity_of
 from mgd3_kedro.pipelines.pretrain.images import real_images
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages, scaling_factor_of
+from mgd3_kedro.priors import CLASSES_FILE, SAMPLING_FILE, describe_classes
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
@@ -146,11 +148,14 @@ def assemble_prior(
     denoised: dict[str, float],
     judged: dict[str, float],
     memorised: dict[str, float],
+    guidance_tuning: pd.DataFrame,
+    sampling_defaults: dict[str, float],
     judge: JudgeConfig,
 ) -> dict[str, Any]:
     """Put both models into one pipeline folder as half precision, with a card and loss curves.
 
-    Half precision halves the download; what is measured is measured on the rounded weights.
+    Half precision halves the download; what is measured is measured on the rounded weights. The
+    folder also says what its classes are and how it is sampled.
 
     Source: ours.
     """
@@ -174,8 +179,15 @@ def assemble_prior(
         "autoencoder": Part(autoencoder, autoencoder_config, Path(given).parent if given else None),
         "denoiser": Part(denoiser, denoiser_config),
     }
-    findings = describe_findings(reconstruction, denoised, judged, memorised, judge)
-    return {"pipeline": pipeline, **write_card(benchmark, parts, findings)}
+    findings = describe_findings(
+        reconstruction, denoised, judged, memorised, sampling_defaults, judge
+    )
+    return {
+        "pipeline": pipeline,
+        CLASSES_FILE: describe_classes(benchmark.classes),
+        SAMPLING_FILE: f"{json.dumps(sampling_defaults, indent=2)}\n",
+        **write_card(benchmark, parts, guidance_tuning, findings),
+    }
 
 
 def _rounded(model: Any) -> Any:

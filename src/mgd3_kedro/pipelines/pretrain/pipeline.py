@@ -3,8 +3,9 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.pretrain.denoising import measure_denoising
+from mgd3_kedro.pipelines.pretrain.drawing import draw_latents
 from mgd3_kedro.pipelines.pretrain.judge import train_judge
-from mgd3_kedro.pipelines.pretrain.judging import draw_latents, draw_samples, judge_samples
+from mgd3_kedro.pipelines.pretrain.judging import draw_samples, judge_samples
 from mgd3_kedro.pipelines.pretrain.latents import encode_split
 from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation, measure_reconstruction
 from mgd3_kedro.pipelines.pretrain.nodes import (
@@ -12,6 +13,7 @@ from mgd3_kedro.pipelines.pretrain.nodes import (
     train_autoencoder,
     train_denoiser,
 )
+from mgd3_kedro.pipelines.pretrain.tuning import tune_guidance
 
 
 def create_pipeline() -> Pipeline:
@@ -73,12 +75,29 @@ def create_pipeline() -> Pipeline:
                 name="measure_reconstruction",
             ),
             node(
+                tune_guidance,
+                [
+                    "benchmark",
+                    "train_images",
+                    "autoencoder",
+                    "denoiser",
+                    "checkpoints",
+                    "params:pretrain.denoiser",
+                    "params:diffusion",
+                    "params:evaluation",
+                    "params:pretrain.tuning",
+                ],
+                ["guidance_tuning", "sampling_defaults"],
+                name="tune_guidance",
+            ),
+            node(
                 draw_latents,
                 [
                     "benchmark",
                     "denoiser",
                     "params:pretrain.denoiser",
                     "params:diffusion",
+                    "sampling_defaults",
                     "params:pretrain.judge",
                 ],
                 "sample_latents",
@@ -105,7 +124,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_samples,
-                ["benchmark", "prior_samples", "params:pretrain.judge"],
+                ["benchmark", "prior_samples", "sampling_defaults"],
                 "prior_sheet",
                 name="draw_samples",
             ),
@@ -127,6 +146,8 @@ def create_pipeline() -> Pipeline:
                     "denoising_metrics",
                     "judge_metrics",
                     "memorisation_metrics",
+                    "guidance_tuning",
+                    "sampling_defaults",
                     "params:pretrain.judge",
                 ],
                 "trained_prior",

@@ -1,0 +1,82 @@
+"""Unguided samples of a prior that was just trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.backbones.diffusion import assemble_backbone
+from mgd3_kedro.backbones.dit import DiTDenoiser
+from mgd3_kedro.backbones.schedule import TrainedSchedule
+from mgd3_kedro.pipelines.pretrain.images import as_shipped
+from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.training.denoiser import DenoiserConfig
+from mgd3_kedro.training.loop import Trained
+
+
+def draw_unguided(
+    benchmark: Benchmark,
+    denoiser: Trained,
+    denoiser_config: DenoiserConfig,
+    diffusion: BackboneConfig,
+    count: int,
+) -> dict[str, torch.Tensor]:
+    """Draw unguided samples of every class.
+
+    Args:
+        benchmark: The classes.
+        denoiser: Draws the samples, with its weights rounded as they are stored.
+        denoiser_config: Says what it predicts.
+        diffusion: How they are drawn.
+        count: Samples of a class.
+
+    Returns:
+        wnid -> scaled latents, (M, C, H, W).
+
+    Source: ours.
+    """
+    backbone = assemble_backbone(
+        DiTDenoiser(as_shipped(denoiser.model)),
+        TrainedSchedule(prediction_type=denoiser_config.prediction_type),
+        diffusion,
+    )
+    plain = SamplingConfig("noise", 1.0, 0.0, "constant", 0, None)
+    latents = {}
+    for spec in benchmark.classes:
+        nowhere = torch.zeros(count, *backbone.latent_shape)
+        generators = [image_generator(0, spec.class_index, image) for image in range(count)]
+        latents[spec.wnid] = denoise(backbone, nowhere, [spec] * count, plain, generators)
+    return latents
+
+
+def draw_latents(
+    benchmark: Benchmark,
+    denoiser: Trained,
+    denoiser_config: DenoiserConfig,
+    diffusion: BackboneConfig,
+    sampling_defaults: Mapping[str, Any],
+    config: JudgeConfig,
+) -> dict[str, torch.Tensor]:
+    """Draw the unguided samples that are judged.
+
+    Args:
+        benchmark: The classes.
+        denoiser: Draws the samples.
+        denoiser_config: Says what it predicts.
+        diffusion: How they are drawn.
+        sampling_defaults: What was chosen for this prior in place of that.
+        config: Samples per class.
+
+    Returns:
+        wnid -> scaled latents, (M, C, H, W).
+
+    Source: ours.
+    """
+    chosen = replace(diffusion, **sampling_defaults)
+    return draw_unguided(benchmark, denoiser, denoiser_config, chosen, config.samples_per_class)

@@ -1,0 +1,150 @@
+"""What the folder of a prior says beside its weights: its classes, and how to sample it.
+
+Neither changes what is drawn: images are drawn by the numbers of classes, and how a prior is
+sampled is in the settings of a run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mgd3_kedro.records import Benchmark, ClassSpec
+
+CLASSES_FILE, SAMPLING_FILE = "classes.json", "sampling.json"
+INDEX_FILE = "model_index.json"
+"""What diffusers writes; a pipeline's has the names of its classes under `id2label`."""
+NOTES = (CLASSES_FILE, SAMPLING_FILE)
+WORDNET_ID = re.compile(r"n\d{8}")
+
+
+class KnownClass(NamedTuple):
+    """A class that a prior draws.
+
+    Args:
+        wnid: Folder of its images, usually the WordNet id; empty if not known.
+        class_name: Its names, separated by commas.
+    """
+
+    wnid: str
+    class_name: str
+
+    def fits(self, spec: ClassSpec) -> bool:
+        """Tell whether a class of a benchmark is this one, or cannot be told from it.
+
+        Source: ours.
+        """
+        if self.wnid == spec.wnid:
+            return True
+        if WORDNET_ID.fullmatch(spec.wnid) and WORDNET_ID.fullmatch(self.wnid):
+            return False
+        if not self.wnid and WORDNET_ID.fullmatch(spec.class_name):
+            return True
+        return bool(_synonyms(self.class_name) & _synonyms(spec.class_name))
+
+
+def describe_classes(classes: Iterable[ClassSpec]) -> str:
+    """Return the content of `classes.json`: class index -> wnid and class name.
+
+    Source: ours.
+    """
+    known = {
+        str(spec.class_index): {"wnid": spec.wnid, "class_name": spec.class_name}
+        for spec in sorted(classes, key=lambda spec: spec.class_index)
+    }
+    return f"{json.dumps(known, indent=2, ensure_ascii=False)}\n"
+
+
+def known_classes(folder: Path) -> dict[int, KnownClass]:
+    """Return the classes that a prior names by their index; of one without names, none.
+
+    Args:
+        folder: Of the prior.
+
+    Raises:
+        ValueError: If a file with names cannot be read.
+
+    Source: ours.
+    """
+    try:
+        own = _read(folder / CLASSES_FILE)
+        if own:
+            return {int(index): KnownClass(**names) for index, names in own.items()}
+        labels = _read(folder / INDEX_FILE).get("id2label") or {}
+        return {int(index): KnownClass("", name) for index, name in labels.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: expected the prior's classes by index in {CLASSES_FILE}, or in id2label "
+            f"of {INDEX_FILE}, got another form ({error})"
+        ) from error
+
+
+def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
+    """Refuse a prior that draws other classes under the numbers of a benchmark's.
+
+    Args:
+        benchmark: What is to be drawn.
+        folder: Of the prior.
+
+    Raises:
+        ValueError: Naming the first class that differs.
+
+    Source: ours.
+    """
+    known = known_classes(folder)
+    differing = (
+        (spec, theirs)
+        for spec in benchmark.classes
+        if (theirs := known.get(spec.class_index)) and not theirs.fits(spec)
+    )
+    spec, theirs = next(differing, (None, None))
+    if spec is None or theirs is None:
+        return
+    if all(any(one.fits(each) for one in known.values()) for each in benchmark.classes):
+        file = CLASSES_FILE if theirs.wnid else INDEX_FILE
+        advice = (
+            f"it draws all classes of {benchmark.name}, under other numbers: put those of "
+            f"{folder / file} into a class table and name that with --params classes=TABLE"
+        )
+    else:
+        advice = (
+            "name a prior of these classes with --params model=FOLDER (kedro run "
+            "--pipelines=pretrain trains one), or correct the class table"
+        )
+    raise ValueError(
+        f"classes: expected those of the prior {folder}, which draws {theirs.class_name!r} as "
+        f"number {spec.class_index}, got {spec.class_name!r} ({spec.wnid}) for it; {advice}"
+    )
+
+
+def sampling_default(name: str, folder: Path, otherwise: Any) -> Any:
+    """Return how a prior says that it is sampled.
+
+    Args:
+        name: Of a setting of `diffusion`.
+        folder: Of the prior; it need not exist.
+        otherwise: What holds if it does not say.
+
+    Raises:
+        ValueError: If what it says cannot be read.
+
+    Source: ours.
+    """
+    try:
+        return _read(folder / SAMPLING_FILE).get(name, otherwise)
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / SAMPLING_FILE}: expected settings by name, as JSON, got {error}"
+        ) from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return content
+
+
+def _synonyms(names: str) -> set[str]:
+    return {" ".join(name.replace("_", " ").casefold().split()) for name in names.split(",")} - {""}
