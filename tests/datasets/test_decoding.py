@@ -170,7 +170,7 @@ def test_between_halvings_the_filter_is_bicubic(size):
 
 def test_a_strip_that_would_fill_the_memory_is_refused():
     strip = encoded(Image.new("L", (200_000, 1)))
-    assert describe_image(strip, "x") == ((200_000, 1), "L")
+    assert describe_image(strip, "x")[:2] == ((200_000, 1), "L")
     with pytest.raises(ValueError, match=r"x: .*200000 x 1 pixels are too elongated"):
         decode_image(strip, "x", 256)
 
@@ -201,4 +201,4 @@ def test_what_is_no_whole_image_is_named(data, message):
 
 
 def test_an_image_is_described_as_it_is_stored():
-    assert describe_image(encoded(Image.new("RGBA", (5, 3))), "x") == ((5, 3), "RGBA")
+    assert describe_image(encoded(Image.new("RGBA", (5, 3))), "x")[:2] == ((5, 3), "RGBA")

@@ -11,7 +11,8 @@ import torch
 from kedro.io import DatasetError
 from PIL import Image
 
-from mgd3_kedro.datasets import image_index, image_reader
+from mgd3_kedro.datasets import image_descriptions, image_index, image_reader
+from mgd3_kedro.datasets.image_descriptions import Described
 from mgd3_kedro.datasets.image_index import ClassIndex, IndexedClass, Part
 
 
@@ -33,7 +34,7 @@ def folder(write_form, files):
 def count_reads(monkeypatch):
     """Count how often each file is decoded."""
     decoded = Counter()
-    for module, name in ((image_index, "describe_image"), (image_reader, "decode_image")):
+    for module, name in ((image_descriptions, "describe_image"), (image_reader, "decode_image")):
         whole = getattr(module, name)
 
         def count(data, where, *size, whole=whole, name=name):
@@ -240,6 +241,15 @@ def test_only_the_class_that_changed_is_indexed_again(change, folder, make_set, 
     assert after["n01.json"] != before["n01.json"]
 
 
+def test_classes_come_in_the_order_of_the_table_whichever_is_indexed_first(
+    folder, make_set, tmp_path
+):
+    make_set(folder).load()
+    (tmp_path / "index/n02.json").unlink()
+    # With two processes the class that waits for its index comes last.
+    assert list(make_set(folder, jobs=2).load()) == ["n02", "n01"]
+
+
 def test_a_file_that_changes_changes_the_identity_of_its_class_alone(folder, make_set):
     before = make_set(folder).load()
     Image.new("RGB", (6, 6)).save(folder / "n01/0.png")
@@ -258,11 +268,11 @@ def test_a_copy_of_the_images_is_the_same_set(folder, make_set, tmp_path):
 def test_an_interrupted_index_is_completed(folder, make_set, count_reads, monkeypatch, tmp_path):
     write = ClassIndex.write
 
-    def killed(self, records):
+    def killed(self, images):
         if self.path.name == "n01.json":
             self.path.with_name("n01.json.1.partial").write_text("[{")
             raise KeyboardInterrupt
-        write(self, records)
+        write(self, images)
 
     monkeypatch.setattr(ClassIndex, "write", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -271,6 +281,23 @@ def test_an_interrupted_index_is_completed(folder, make_set, count_reads, monkey
     monkeypatch.setattr(ClassIndex, "write", write)
     make_set(folder).load()
     assert count_reads["describe_image"] == 9 + 4
+
+
+def test_an_index_that_cannot_be_written_is_the_one_before(folder, make_set, monkeypatch, tmp_path):
+    make_set(folder).load()
+    path = tmp_path / "index/n01.json"
+    before = path.read_text()
+    Image.new("RGB", (6, 6)).save(folder / "n01/0.png")
+
+    def write_half(self, text, *args, **others):
+        with self.open("w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_text", write_half)
+    with pytest.raises(DatasetError, match="No space left"):
+        make_set(folder).load()
+    assert path.read_text() == before
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 0}', "null", "\0"])
@@ -385,10 +412,10 @@ def test_a_class_without_images_counts_none(folder, make_set):
 @pytest.mark.parametrize("wnid", ["..", "a b", "é", "x" * 60, "a%2Fb"])
 def test_a_class_may_be_called_anything(wnid, folder, make_set, tmp_path, files):
     index = ClassIndex(image_index.index_path(tmp_path / "index", wnid), "1")
-    index.write([])
+    index.write(Described([], b"", plain=True))
     assert index.path.parent == tmp_path / "index"
     assert index.path.is_file()
-    assert index.read() == []
+    assert index.read() == ([], b"")
 
 
 def test_parts_are_rounded_alike_on_both_sides():

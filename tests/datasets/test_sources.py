@@ -134,9 +134,19 @@ def test_of_links_in_folders_those_to_files_are_followed(tmp_path, files):
     problems = {entry.name: entry.problem for entry in listed(tmp_path / "set")["n01"]}
     assert problems == {
         "n01/0.png": "",
-        "n01/1.png": "a link to nothing (No such file or directory)",
+        "n01/1.png": f"a link to {tmp_path}/nothing, which is not there",
         "n01/3.png": "neither a file nor a link to one",
     }
+
+
+def test_links_to_folders_are_followed_once(tmp_path, files):
+    (tmp_path / "set/n01/sub").mkdir(parents=True)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/0.png").write_bytes(files["n01/0.png"])
+    (tmp_path / "set/n01/linked").symlink_to(tmp_path / "more")
+    (tmp_path / "set/n01/sub/up").symlink_to(tmp_path / "set/n01")
+    names = [entry.name for entry in listed(tmp_path / "set")["n01"]]
+    assert names == ["n01/linked/0.png"]
 
 
 def test_what_a_terminal_should_not_show_is_escaped(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,6 +17,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
 """Beyond it PIL warns of a decompression bomb: a quarter of a gigabyte of RGB."""
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+LOOK_SIDE = 16
+"""Side of the small grey picture that copies of an image are found by."""
 ORIENTATION = 0x0112
 UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -54,18 +56,50 @@ def decode_image(data: bytes, name: str, image_size: int, resize: int | None = N
         return np.array(resize_once(upright, resize, image_size))
 
 
-def describe_image(data: bytes, name: str) -> tuple[tuple[int, int], str]:
-    """Return width and height, as stored, and PIL's mode of an image that can be decoded.
+def decode_whole(data: bytes, name: str) -> Any:
+    """Return the pixels of an image at its own size, (H, W, 3), uint8.
 
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
 
     Source: ours.
     """
+    import numpy as np
+
     with _opened(data, name) as image:
-        size, mode = image.size, image.mode
-        to_rgb(image)
-    return size, mode
+        return np.array(to_rgb(image))
+
+
+class Description(NamedTuple):
+    """What an image file is.
+
+    Args:
+        size: Width and height, as stored.
+        mode: Of PIL.
+        plain: Whether any reader sees the same pixels: it has 8 bits, is upright and opaque.
+        look: (LOOK_SIDE ** 2,) grey values of the picture made small, as bytes.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    plain: bool
+    look: bytes
+
+
+def describe_image(data: bytes, name: str) -> Description:
+    """Return what an image is that can be decoded.
+
+    Raises:
+        ValueError: Naming the file, if it is no image or damaged.
+
+    Source: ours.
+    """
+    from PIL.Image import Resampling
+
+    with _opened(data, name) as image:
+        plain = image.mode not in SIXTEEN_BITS and not _turn(image) and _is_opaque(image)
+        small = to_rgb(image).convert("L").resize((LOOK_SIDE, LOOK_SIDE), Resampling.BOX)
+        return Description(image.size, image.mode, plain, small.tobytes())
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -170,13 +204,24 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
 def _upright(image: Image.Image) -> Image.Image:
     from PIL.Image import Transpose
 
+    found = _turn(image)
+    return image.transpose(Transpose[found]) if found else image
+
+
+def _turn(image: Image.Image) -> str | None:
+    """Return what brings an image upright, None if it is."""
     try:
         orientation = image.getexif().get(ORIENTATION)
     except Exception:
         # Damaged notes about a picture are no damage of the picture.
-        return image
-    found = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image.transpose(Transpose[found]) if found else image
+        return None
+    return UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    if not image.has_transparency_data:
+        return True
+    return bool(image.convert("RGBA").getchannel("A").getextrema() == (255, 255))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

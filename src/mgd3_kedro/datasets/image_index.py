@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -9,20 +10,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from mgd3_kedro.datasets.decoding import VERSION, describe_image
-from mgd3_kedro.datasets.image_reader import ImageReader, read_bytes
-from mgd3_kedro.datasets.sources.base import Entry, Reader, Source, printable
+from mgd3_kedro.datasets.decoding import LOOK_SIDE, VERSION
+from mgd3_kedro.datasets.image_descriptions import Described, Record, describe_images
+from mgd3_kedro.datasets.image_reader import ImageReader
+from mgd3_kedro.datasets.sources.base import Entry, Source
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mgd3_kedro.images import LazyImages
 
-Record = dict[str, Any]
-"""file, size (bytes), place; digest, pixels (width and height) and mode, or error."""
+Known = TypeVar("Known")
+
+
+class Kept(NamedTuple):
+    """What an index holds.
+
+    Args:
+        records: In the order of the listing.
+        looks: What the images look like, `LOOK_SIDE ** 2` bytes each; None in an index that was
+            made before they were written down.
+    """
+
+    records: list[Record]
+    looks: bytes | None
 
 
 @dataclass(frozen=True)
@@ -37,21 +53,27 @@ class ClassIndex:
     path: Path
     listing: str
 
-    def read(self) -> list[Record] | None:
-        """Return the records, in the order of the listing; None if they are missing or stale."""
+    def read(self) -> Kept | None:
+        """Return what is kept; None if it is missing or stale."""
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             fresh = kept["version"] == VERSION and kept["listing"] == self.listing
-            return list(kept["images"]) if fresh else None
+            looks = base64.b64decode(kept["looks"]) if "looks" in kept else None
+            return Kept(list(kept["images"]), looks) if fresh else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Keep records."""
+    def write(self, images: Described) -> None:
+        """Keep records and looks."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Two runs may index the same images side by side.
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
-        content = {"version": VERSION, "listing": self.listing, "images": records}
+        content = {
+            "version": VERSION,
+            "listing": self.listing,
+            "looks": base64.b64encode(images.looks).decode(),
+            "images": images.records,
+        }
         fresh.write_text(json.dumps(content), encoding="utf-8")
         fresh.replace(self.path)
 
@@ -68,7 +90,7 @@ class Part:
     first: float
     stop: float
 
-    def of(self, records: Sequence[Record]) -> Sequence[Record]:
+    def of(self, records: Sequence[Known]) -> Sequence[Known]:
         """Return the records of the part; parts that meet neither overlap nor leave a gap."""
         return records[round(self.first * len(records)) : round(self.stop * len(records))]
 
@@ -87,23 +109,23 @@ class IndexedClass:
     index: ClassIndex
     part: Part
 
-    def records(self) -> list[Record]:
-        """Return the records of the whole class.
+    def kept(self) -> Kept:
+        """Return what is known about the whole class.
 
         Raises:
             ValueError: If the index is no longer the one that was made.
         """
-        records = self.index.read()
-        if records is None:
+        kept = self.index.read()
+        if kept is None:
             raise ValueError(
                 f"{self.index.path}: expected the index as it was, it is missing or another; load "
                 "the images anew, and give every source a folder of its own"
             )
-        return records
+        return kept
 
     def good(self) -> list[Record]:
         """Return the records of the images that are used."""
-        return [record for record in self.part.of(self.records()) if "error" not in record]
+        return [record for record in self.part.of(self.kept().records) if "error" not in record]
 
     def load(self, image_size: int) -> LazyImages:
         """Return the images, (N, 3, S, S), uint8, not decoded yet."""
@@ -114,7 +136,9 @@ class IndexedClass:
         reader = ImageReader(self.source, known, image_size)
         return LazyImages(reader, len(known), image_size, reader.resized_once)
 
-    def summary(self, image_size: int, records: Sequence[Record]) -> tuple[Partition, list[str]]:
+    def summary(
+        self, image_size: int, records: Sequence[Record], leaks: str
+    ) -> tuple[Partition, list[str]]:
         """Return the class as a partition, and what is wrong with which of its files."""
         used = self.part.of(records)
         contents = [record["digest"] for record in used if "error" not in record]
@@ -122,7 +146,7 @@ class IndexedClass:
             partial(self.load, image_size),
             digest("labelled images", str(VERSION), str(image_size), *contents),
             count=len(contents),
-            rows=IndexRows(self, len(contents)),
+            rows=IndexRows(self, len(contents), leaks),
             configuration=GIVEN,
         )
         bad = [
@@ -140,10 +164,12 @@ class IndexRows(Sequence[Mapping[str, Any]]):
     Args:
         images: The class.
         length: Number of its good images.
+        leaks: How these images are looked for in other sets, one of `LEAKS`.
     """
 
     images: IndexedClass
     length: int
+    leaks: str
 
     def __len__(self) -> int:
         return self.length
@@ -154,6 +180,15 @@ class IndexRows(Sequence[Mapping[str, Any]]):
 
     def __getitem__(self, number: Any) -> Any:
         return list(self)[number]
+
+    def looks(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return what the images look like, (length, LOOK_SIDE, LOOK_SIDE), grey."""
+        import numpy as np
+
+        records, looks = self.images.kept()
+        all_looks = np.frombuffer(looks or b"", np.uint8).reshape(-1, LOOK_SIDE, LOOK_SIDE)
+        used = self.images.part.of(range(len(records)))
+        return all_looks[[number for number in used if "error" not in records[number]]]
 
 
 def index_path(folder: Path, wnid: str) -> Path:
@@ -180,34 +215,10 @@ def make_index(source: Source, entries: Sequence[Entry], index: ClassIndex) -> t
 
     Source: ours.
     """
-    reader = source.open()
-    try:
-        in_order = sorted(range(len(entries)), key=lambda number: entries[number].place)
-        made = {number: _record(source, reader, entries[number]) for number in in_order}
-    finally:
-        reader.close()
-    records = [made[number] for number in range(len(entries))]
-    index.write(records)
-    bad = sum("error" in record for record in records)
-    return len(records) - bad, bad
-
-
-def _record(source: Source, reader: Reader, entry: Entry) -> Record:
-    name = source.where(entry.name)
-    record: Record = {"file": entry.name, "size": entry.size, "place": entry.place}
-    try:
-        data = read_bytes(reader, entry, name)
-        pixels, mode = describe_image(data, name)
-    except ValueError as error:
-        return {**record, "error": printable(str(error).removeprefix(f"{name}: "))}
-    except OSError as error:
-        return {**record, "error": str(error.strerror or error), "unread": True}
-    return {
-        **record,
-        "digest": hashlib.sha256(data).hexdigest(),
-        "pixels": pixels,
-        "mode": mode,
-    }
+    described = describe_images(source, entries)
+    index.write(described)
+    bad = sum("error" in record for record in described.records)
+    return len(entries) - bad, bad
 
 
 def _entry(record: Record) -> Entry:

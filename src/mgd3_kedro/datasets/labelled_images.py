@@ -10,25 +10,23 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.benchmark import BenchmarkDataset
+from mgd3_kedro.datasets.bad_images import check_bad_images, tell_bad_images
+from mgd3_kedro.datasets.class_names import match_classes, read_specs
 from mgd3_kedro.datasets.image_index import (
     ClassIndex,
     IndexedClass,
+    Kept,
     Part,
     index_path,
     listing_digest,
     make_index,
 )
+from mgd3_kedro.datasets.looks import LEAKS
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source, open_source
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
-
-BAD_IMAGES = ("stop", "skip")
-NAMED = 20
-"""Bad files that an error message names; the index has them all."""
 
 Listing = Callable[[], Sequence[Entry]]
 
@@ -48,6 +46,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         classes: Class table of the benchmark; None to take the classes of the source, sorted.
         part: Where the share of each class that is used begins and ends, 0 to 1.
         bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
+        leaks: How test images are looked for among train images, one of `LEAKS`.
         jobs: Processes that index, -1 for one per core.
         label: Column of the classes in parquet and Arrow files; None to find it.
         root: What relative paths start from.
@@ -66,6 +65,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         classes: str | None = None,
         part: Sequence[float] = (0.0, 1.0),
         bad_images: str = "stop",
+        leaks: str = "pixels",
         jobs: int = 1,
         label: str | None = None,
         root: str = ".",
@@ -73,10 +73,9 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     ) -> None:
         if len(part) != 2 or not 0 <= part[0] < part[1] <= 1:
             raise DatasetError(f"part: expected 0 <= first < stop <= 1, got {list(part)}")
-        if bad_images not in BAD_IMAGES:
-            raise DatasetError(
-                f"bad_images: expected one of {', '.join(BAD_IMAGES)}, got {bad_images!r}"
-            )
+        check_bad_images(bad_images)
+        if leaks not in LEAKS:
+            raise DatasetError(f"leaks: expected one of {', '.join(LEAKS)}, got {leaks!r}")
         if not isinstance(image_size, int) or image_size < 1:
             raise DatasetError(f"image_size: expected a whole number of pixels, got {image_size!r}")
         if not isinstance(jobs, int) or (jobs < 1 and jobs != -1):
@@ -86,7 +85,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._image_size = image_size
         self._table = Path(root, classes) if classes else None
         self._part = Part(*part)
-        self._skip = bad_images == "skip"
+        self._bad_images = bad_images
+        self._leaks = leaks
         self._jobs = jobs
         self._label = label
         self.metadata = metadata
@@ -130,8 +130,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         source = open_source(self._path, self._label)
         wanted = self._wanted(source.classes())
         indexed = self._indexed(source, wanted)
-        if bad := [error for wnid in wanted for error in indexed[wnid][1]]:
-            self._complain(bad)
+        bad = [error for wnid in wanted for error in indexed[wnid][1]]
+        tell_bad_images(self._path, bad, self._bad_images)
         return {wnid: indexed[wnid][0] for wnid in wanted}
 
     def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:
@@ -140,10 +140,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             if not found:
                 raise DatasetError(f"expected classes of images in {self._path}, found none")
             return dict(found)
-        table = BenchmarkDataset(
-            filepath=str(self._table), name=self._table.stem, image_size=self._image_size
-        )
-        specs = table.load().classes
+        specs = read_specs(self._table)
         names = match_classes(specs, list(found))
         if missing := [spec for spec in specs if spec.wnid not in names]:
             first = missing[0]
@@ -170,17 +167,17 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
                 entries = listed()
                 index = ClassIndex(index_path(self._index, wnid), listing_digest(entries))
                 images = IndexedClass(source, index, self._part)
-                records = index.read()
-                # What could not be opened may be by now.
-                if records is None or any(record.get("unread") for record in records):
+                kept = index.read()
+                if kept is None or self._is_incomplete(kept):
                     waiting[wnid] = images
                     yield delayed(_index_class)(wnid, source, entries, index)
                 else:
-                    indexed[wnid] = images.summary(self._image_size, records)
+                    indexed[wnid] = images.summary(self._image_size, kept.records, self._leaks)
 
         parallel = Parallel(n_jobs=self._jobs, return_as="generator_unordered")
         for wnid, good, bad in parallel(pending()):
-            indexed[wnid] = waiting[wnid].summary(self._image_size, waiting[wnid].records())
+            records = waiting[wnid].kept().records
+            indexed[wnid] = waiting[wnid].summary(self._image_size, records, self._leaks)
             logger.info(
                 "%s: indexed %s, %d images%s (%d of %d classes)",
                 self._path,
@@ -192,51 +189,11 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             )
         return indexed
 
-    def _complain(self, bad: Sequence[str]) -> None:
-        """Log the bad files, or refuse them."""
-        listed = "\n  ".join(bad[:NAMED])
-        more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-        if not self._skip:
-            raise DatasetError(
-                f"{self._path}: expected images, got {len(bad)} files that are none:\n  "
-                f"{listed}{more}\nreplace or remove them, or leave them out with bad_images: skip"
-            )
-        logger.warning(
-            "%s: left out %d files that are no images:\n  %s%s", self._path, len(bad), listed, more
-        )
-
-
-def match_classes(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str, str]:
-    """Find the classes of a benchmark among those of a source, by folder or else by words.
-
-    On the hub classes have words instead of WordNet ids: all of the class name, or the first of its
-    synonyms, as long as no other class could be meant.
-
-    Returns:
-        wnid -> name in the source, of those that were found.
-
-    Source: ours.
-    """
-    matched = {spec.wnid: spec.wnid for spec in specs if spec.wnid in set(found)}
-    for words in (str, _first_synonym):
-        left = [spec for spec in specs if spec.wnid not in matched]
-        free = set(found) - set(matched.values())
-        of_source = _unambiguous({name: words(name) for name in free})
-        of_table = _unambiguous({spec.wnid: words(spec.class_name) for spec in left})
-        matched |= {wnid: of_source[word] for word, wnid in of_table.items() if word in of_source}
-    return matched
-
-
-def _first_synonym(names: str) -> str:
-    return names.split(",")[0].strip().replace("_", " ").casefold()
-
-
-def _unambiguous(words: Mapping[str, str]) -> dict[str, str]:
-    """Turn name -> word around, without words that several names have."""
-    counts: dict[str, int] = {}
-    for word in words.values():
-        counts[word] = counts.get(word, 0) + 1
-    return {word: name for name, word in words.items() if counts[word] == 1}
+    def _is_incomplete(self, kept: Kept) -> bool:
+        """Tell whether an index lacks what is asked for."""
+        # What could not be opened may be by now.
+        unread = any(record.get("unread") for record in kept.records)
+        return unread or (self._leaks != "off" and kept.looks is None)
 
 
 def _first_of(names: Sequence[str], count: int = 5) -> str:

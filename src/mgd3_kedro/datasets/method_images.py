@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.datasets.image_folder import ImageFolderDataset
+from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
@@ -34,7 +34,7 @@ class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
     def load(self) -> dict[str, Callable[[], Images]]:
         """Return every method that has images -> reads them."""
         return {
-            name: ImageFolderDataset(filepath=str(self._root / folder)).load
+            name: GivenImagesDataset(filepath=str(self._root / folder)).load
             for name, folder in self.places().items()
             if (self._root / folder).is_dir()
         }

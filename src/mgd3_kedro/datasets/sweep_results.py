@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.image_folder import ImageFolderDataset
+from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.row_tables import NAMES
 from mgd3_kedro.points import POINT, FinishedPoint, columns_of, read_points
@@ -101,5 +101,5 @@ class SweepImagesDataset(SweepResultsDataset[dict[str, dict[str, Partition]]]):
     def combine(found: list[tuple[FinishedPoint, Path]]) -> dict[str, dict[str, Partition]]:
         """Read the folders of some points."""
         return {
-            point.name: ImageFolderDataset(filepath=str(place)).load() for point, place in found
+            point.name: GivenImagesDataset(filepath=str(place)).load() for point, place in found
         }

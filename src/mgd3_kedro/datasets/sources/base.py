@@ -9,10 +9,16 @@ from typing import NamedTuple, Protocol
 SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".png", ".gif", ".bmp", ".webp"),
-        *(".tif", ".tiff", ".ppm", ".pgm", ".pnm"),
+        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+        # Not decoded, but images: to be named, not left out.
+        *(".avif", ".heic", ".heif", ".jxl", ".svg", ".tga", ".ico", ".exr"),
     )
 )
 """What other files are called that lie among images is none of our business."""
+LEFT_BEHIND = frozenset(
+    ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+)
+"""Folders of operating systems, archivers and network drives."""
 MAX_BYTES = 2**28
 """No image is larger; a member of an archive that claims to be is not unpacked."""
 
@@ -90,7 +96,7 @@ def is_hidden(part: str) -> bool:
 
     Source: ours.
     """
-    return part.startswith(".") or part == "__MACOSX"
+    return part.startswith(".") or part in LEFT_BEHIND
 
 
 def is_image_name(name: str) -> bool:
@@ -125,14 +131,14 @@ class Member(NamedTuple):
 
     Args:
         wnid: Folder that stands for the class.
-        entry: The file.
+        entry: The file; None for a folder, which may be all that there is of a class.
     """
 
     wnid: str
-    entry: Entry
+    entry: Entry | None
 
 
-def as_member(raw: str, inner: tuple[str, ...], entry: Entry) -> Member | None:
+def as_member(raw: str, inner: tuple[str, ...], entry: Entry | None) -> Member | None:
     """Return a member of an archive with its class and name, None if it is no image of a class.
 
     Nothing is ever unpacked, so a name that leads elsewhere does no harm; it is a bad file still.
@@ -140,7 +146,7 @@ def as_member(raw: str, inner: tuple[str, ...], entry: Entry) -> Member | None:
     Args:
         raw: Name in the archive.
         inner: Folders of the archive below which the class folders are.
-        entry: The member without its name.
+        entry: The member without its name; None for a folder.
 
     Source: ours.
     """
@@ -149,7 +155,11 @@ def as_member(raw: str, inner: tuple[str, ...], entry: Entry) -> Member | None:
     if tuple(parts[: len(inner)]) != inner:
         return None
     parts = parts[len(inner) :]
-    if len(parts) < 2 or any(map(is_hidden, parts)) or not is_image_name(parts[-1]):
+    if any(map(is_hidden, parts)):
+        return None
+    if entry is None:
+        return Member(parts[0], None) if parts else None
+    if len(parts) < 2 or not is_image_name(parts[-1]):
         return None
     if path.startswith("/") or ".." in path.split("/"):
         return Member(
@@ -165,5 +175,7 @@ def by_class(members: Iterable[Member]) -> dict[str, dict[str, Entry]]:
     """
     classes: dict[str, dict[str, Entry]] = {}
     for wnid, entry in members:
-        classes.setdefault(wnid, {})[entry.name] = entry
+        images = classes.setdefault(wnid, {})
+        if entry:
+            images[entry.name] = entry
     return classes

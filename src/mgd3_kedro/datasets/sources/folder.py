@@ -23,10 +23,17 @@ class FolderSource:
     path: Path
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return folder name -> what lists its images, sorted by name."""
+        """Return folder name -> what lists its images, sorted by name.
+
+        A link to nothing counts as a class: it may have been one, and is named with its images.
+        """
         with os.scandir(self.path) as found:
-            names = [entry.name for entry in found if entry.is_dir() and not is_hidden(entry.name)]
-        return {name: partial(self._entries, name) for name in sorted(names)}
+            names = [
+                entry.name
+                for entry in found
+                if not is_hidden(entry.name) and (entry.is_dir() or _is_lost(Path(entry.path)))
+            ]
+        return {name: partial(self.entries, name) for name in sorted(names)}
 
     def open(self) -> FolderReader:
         """Return what reads the files."""
@@ -36,23 +43,37 @@ class FolderSource:
         """Return the path of a file."""
         return printable(str(self.path / name))
 
-    def _entries(self, wnid: str) -> list[Entry]:
-        names = []
-        for folder, folders, files in os.walk(self.path / wnid, onerror=_refuse):
+    def entries(self, wnid: str) -> list[Entry]:
+        """Return the images of a class, in folders and linked folders at any depth."""
+        top = self.path / wnid
+        if _is_lost(top):
+            return [self._entry(wnid)]
+        names: list[str] = []
+        seen: set[tuple[int, int]] = set()
+        for folder, folders, files in os.walk(top, onerror=_refuse, followlinks=True):
+            status = Path(folder).stat()
+            place = status.st_dev, status.st_ino
+            if place in seen:
+                # A link may lead back to a folder that it is in.
+                folders.clear()
+                continue
+            seen.add(place)
             folders[:] = [name for name in folders if not is_hidden(name)]
             below = Path(folder).relative_to(self.path)
             names += [
                 (below / name).as_posix()
                 for name in files
-                if is_image_name(name) and not is_hidden(name)
+                if not is_hidden(name) and (is_image_name(name) or _is_lost(Path(folder, name)))
             ]
         return [self._entry(name) for name in sorted(names)]
 
     def _entry(self, name: str) -> Entry:
+        path = self.path / name
         try:
-            status = (self.path / name).stat()
+            status = path.stat()
         except OSError as error:
-            return Entry(name, 0, (name,), (), f"a link to nothing ({error.strerror})")
+            link = f"a link to {path.readlink()}, which is not there" if path.is_symlink() else ""
+            return Entry(name, 0, (name,), (), printable(link) or str(error.strerror))
         # Opening a pipe would wait for whoever writes into it.
         problem = "" if stat.S_ISREG(status.st_mode) else "neither a file nor a link to one"
         return Entry(name, status.st_size, (name,), (status.st_size, status.st_mtime_ns), problem)
@@ -82,3 +103,7 @@ def find_folder(path: Path, label: str | None = None) -> FolderSource | None:
 
 def _refuse(error: OSError) -> None:
     raise error
+
+
+def _is_lost(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()

@@ -41,7 +41,9 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
             )
         return tuple(files)
     for name in SPLITS.get(path.name, (path.name,)):
-        pattern = re.compile(rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}")
+        pattern = re.compile(
+            rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}", re.IGNORECASE
+        )
         beside = _files(path.parent, suffix)
         if found := tuple(file for file in beside if pattern.fullmatch(file.name)):
             return found
@@ -50,12 +52,13 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
 
 def _files(folder: Path, suffix: str) -> list[Path]:
     # The hub's library keeps results of its own computations there too.
-    files = (
-        file for file in folder.glob(f"*{suffix}") if not file.name.startswith((".", "cache-"))
+    return sorted(
+        file
+        for file in folder.glob("*")
+        if file.suffix.lower() == suffix and not file.name.startswith((".", "cache-"))
     )
-    return sorted(files)
 
 
 def _split_of(file: Path) -> str | None:
-    parts = re.split(r"[-_.]", file.name)
+    parts = re.split(r"[-_.]", file.name.lower())
     return next((part for part in parts if part in SPLITS), None)

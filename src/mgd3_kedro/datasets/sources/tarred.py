@@ -99,8 +99,7 @@ class TarSource:
                     raise ValueError("it leads back to where it was")
                 before = archive.offset
                 entry = Entry("", info.size, (info.offset_data, info.size), stamp, _problem(info))
-                member = None if info.isdir() else as_member(info.name, self.inner, entry)
-                if member:
+                if member := as_member(info.name, self.inner, None if info.isdir() else entry):
                     yield member
             # `next` takes damage for the end.
             file.seek(archive.offset)

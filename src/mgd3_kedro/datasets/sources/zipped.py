@@ -69,8 +69,7 @@ class ZipSource:
             info = members.pop()
             place = (info.header_offset, info.compress_size, info.compress_type, info.CRC)
             entry = Entry("", info.file_size, place, stamp, _problem(info))
-            member = None if info.is_dir() else as_member(info.filename, self.inner, entry)
-            if member:
+            if member := as_member(info.filename, self.inner, None if info.is_dir() else entry):
                 yield member
 
 

@@ -1,0 +1,83 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from mgd3_kedro.datasets.decoding import LOOK_SIDE, describe_image
+from mgd3_kedro.datasets.looks import Looks, Match
+
+SIDE = 96
+COUNT = 40
+WAYS = {
+    "PNG": {},
+    "JPEG": {"quality": 50},
+    "WEBP": {"quality": 50},
+    "GIF": {},
+    "JPEG2000": {"quality_layers": [10]},
+}
+
+
+def scene(number):
+    """Return a picture with much low frequencies, as photos have, (SIDE, SIDE)."""
+    generator = np.random.default_rng(number)
+    pixels = np.zeros((SIDE, SIDE))
+    for side in (3, 6, 12, 24):
+        noise = Image.fromarray(generator.normal(0, 60 / side**0.5, (side, side)).astype("f4"))
+        pixels += np.asarray(noise.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return Image.fromarray((pixels + 128).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def saved(image, form="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def look_of(image, form="PNG", **options):
+    look = describe_image(saved(image, form, **options), "x").look
+    return np.frombuffer(look, np.uint8).reshape(LOOK_SIDE, LOOK_SIDE)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [scene(number) for number in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def known(scenes):
+    return Looks(np.stack([look_of(image) for image in scenes]))
+
+
+@pytest.mark.parametrize("form", WAYS)
+def test_pictures_that_were_saved_again_are_found(form, scenes, known):
+    again = np.stack([look_of(image, form, **WAYS[form]) for image in scenes])
+    assert known.find_same(again) == [Match(number, number) for number in range(COUNT)]
+
+
+def test_smaller_copies_are_found(scenes, known):
+    half = np.stack([look_of(image.resize((SIDE // 2,) * 2)) for image in scenes])
+    assert known.find_same(half) == [Match(number, number) for number in range(COUNT)]
+
+
+def test_other_pictures_are_not_found(known):
+    others = np.stack([look_of(scene(COUNT + number)) for number in range(COUNT)])
+    assert known.find_same(others) == known.find_near(others) == []
+
+
+def test_mirrored_and_cropped_pictures_are_near_and_not_the_same(scenes, known):
+    cut = round(0.02 * SIDE)
+    for change in (ImageOps.mirror, lambda image: ImageOps.crop(image, cut)):
+        changed = np.stack([look_of(change(image)) for image in scenes])
+        assert known.find_same(changed) == []
+        near = known.find_near(changed)
+        assert len(near) > 0.9 * COUNT
+        assert all(number == other for number, other in near)
+
+
+def test_pictures_with_little_contrast_must_be_the_more_alike():
+    ramp = np.linspace(0, 1, LOOK_SIDE)[None] * np.ones((LOOK_SIDE, 1))
+    plain, strong = (np.uint8(100 + share * ramp)[None] for share in (10, 100))
+    assert Looks(strong).find_same(strong + 1) == [Match(0, 0)]
+    assert Looks(plain).find_same(plain + 1) == []
+    assert Looks(plain).find_same(plain) == [Match(0, 0)]

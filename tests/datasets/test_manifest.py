@@ -1,0 +1,77 @@
+"""What is written down is replaced as a whole, so that nobody ever reads half of it."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from mgd3_kedro.datasets.manifest import Manifest, Origin
+from mgd3_kedro.stages import Made
+
+ORIGIN = Origin("made from this", "made so", {}, "here", "kedro run")
+
+
+def write(path, value):
+    path.write_text(value)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Return the manifest of two classes that are complete."""
+    manifest = Manifest(tmp_path / "values", ".txt")
+    for wnid in ("n1", "n2"):
+        manifest.keep(wnid, Made("whole", 1), ORIGIN, 0.0, write)
+    manifest.close(["n1", "n2"])
+    return manifest
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Have a disk that is full when half of a text is written, for texts with a word."""
+
+    def fill(word):
+        whole = Path.write_text
+
+        def write_half(self, text, *args, **others):
+            whole(self, text[: len(text) // 2] if word in text else text, *args, **others)
+            if word in text:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", write_half)
+
+    return fill
+
+
+def test_an_index_that_cannot_be_written_is_the_one_before(manifest, full_disk):
+    full_disk("n9")
+    with pytest.raises(DatasetError, match="free some space"):
+        manifest.close(["n1", "n9"])
+    assert manifest.read_index() == ["n1", "n2"]
+    assert manifest.is_complete
+
+
+def test_a_record_that_cannot_be_written_is_none(manifest, full_disk):
+    full_disk("made otherwise")
+    with pytest.raises(DatasetError, match="free some space"):
+        manifest.keep("n1", Made("new", 1), Origin("x", "made otherwise", {}, "", ""), 0.0, write)
+    assert sorted(path.name for path in manifest.folder.glob("*.json")) == ["n2.json"]
+    assert manifest.finished == 1
+    assert not manifest.is_complete
+
+
+def test_a_partition_that_cannot_be_written_leaves_the_one_before(manifest, full_disk):
+    full_disk("too large")
+    with pytest.raises(DatasetError, match="free some space"):
+        manifest.keep("n1", Made("too large", 1), ORIGIN, 0.0, write)
+    assert manifest.path_of("n1").read_text() == "whole"
+    assert manifest.find_valid("n1", "made from this")
+    assert not list(manifest.folder.glob("*.partial*"))
+
+
+def test_who_has_opened_what_is_replaced_goes_on_reading_it(manifest, tmp_path):
+    opened = manifest.index.open()
+    manifest.close(["n2"])
+    assert opened.read() == '["n1", "n2"]'
+    assert manifest.read_index() == ["n2"]
+    opened.close()
