@@ -21,6 +21,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.preflight import (
     check_inputs,
     check_order,
+    check_runner,
     place_of,
 )
 from mgd3_kedro.run_names import DEFAULT, name_run
@@ -87,12 +88,17 @@ class PreflightHooks:
         """Refuse parameters that do not fit, and build the pipelines that the others ask for."""
         loader: Any = context.config_loader
         loader.check()
+        for line in loader.chosen_settings():
+            print(line)
         pipeline_registry.choose(loader["parameters"])
         registered.configure(pipeline_registry.__name__)
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Check the order of the nodes, and what they read."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Check what runs the nodes, their order, and what they read."""
+        check_runner(str(run_params["runner"]))
         resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
         check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
         check_inputs(FreeInputs(pipeline, catalog))
@@ -106,6 +112,7 @@ class TrackingHooks:
         self._catalog: CatalogProtocol | None = None
         self._tracker: RunTracker | None = None
         self._meter = NodeMeter()
+        self._unsaved: dict[str, set[str]] = {}
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
@@ -124,6 +131,8 @@ class TrackingHooks:
     ) -> None:
         """Name the run where nobody did, and log what it is made with."""
         self._catalog = catalog
+        # What an interrupted run of this process has left is none of this one's.
+        self._meter, self._unsaved = NodeMeter(), {}
         self._tracker = RunTracker.of_active_run()
         if self._tracker:
             asked = run_params.get("pipeline_names") or [DEFAULT]
@@ -138,9 +147,9 @@ class TrackingHooks:
         self._meter.start("load", node.name)
 
     @hook_impl
-    def after_dataset_loaded(self) -> None:
+    def after_dataset_loaded(self, node: Node) -> None:
         """Stop the clock of loading."""
-        self._meter.stop()
+        self._meter.stop("load", node.name)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -150,7 +159,8 @@ class TrackingHooks:
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Stop the clock of running."""
-        self._meter.stop()
+        self._meter.stop("run", node.name)
+        self._unsaved[node.name] = set(node.outputs)
         if not node.outputs:
             self._finish(node)
 
@@ -162,15 +172,17 @@ class TrackingHooks:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Stop the clock of saving; log what the dataset's metadata says is to be logged."""
-        self._meter.stop()
+        self._meter.stop("save", node.name)
         dataset = self._catalog.get(dataset_name) if self._catalog else None
         if isinstance(dataset, ClassPartitionsDataset):
             # A stage over classes is computed where it is kept.
-            self._meter.count_as_run(dataset.last_save.computing_seconds)
+            self._meter.count_as_run(dataset.last_save.computing_seconds, node.name)
         if self._tracker:
             kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
             self._tracker.log_output(kind, dataset_name, data, dataset)
-        if dataset_name == node.outputs[-1]:
+        # With asynchronous saves, in any order.
+        self._unsaved[node.name].discard(dataset_name)
+        if not self._unsaved[node.name]:
             self._finish(node)
 
     @hook_impl(tryfirst=True)

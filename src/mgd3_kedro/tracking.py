@@ -33,39 +33,48 @@ BEGUN = time.time() * 1000
 
 
 class NodeMeter:
-    """Adds up what loading, running and saving of a node take, and its peak memory."""
+    """Adds up what loading, running and saving of nodes take, and their peak memory.
+
+    Where parts of a phase overlap, as loads by several threads do, their time counts once.
+    """
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self._phase = ""
-        self._begun = 0.0
+        self._seconds: dict[str, dict[str, float]] = {}
+        self._begun: dict[tuple[str, str], list[float]] = {}
+        self._lock = threading.Lock()
 
     def start(self, phase: str, node: str) -> None:
-        """Start a phase: "load", "run" or "save"."""
-        if not self._seconds:
-            reset_peak_memory()
-        self._phase = phase
-        self._begun = time.perf_counter()
+        """Start a part of a phase: "load", "run" or "save"."""
+        with self._lock:
+            if node not in self._seconds:
+                reset_peak_memory()
+                self._seconds[node] = dict.fromkeys(("load", "run", "save"), 0.0)
+            self._begun.setdefault((node, phase), []).append(time.perf_counter())
 
-    def stop(self) -> None:
-        """End the phase that was started last."""
-        took = time.perf_counter() - self._begun
-        self._seconds[self._phase] = self._seconds.get(self._phase, 0.0) + took
+    def stop(self, phase: str, node: str) -> None:
+        """End a part of a phase."""
+        now = time.perf_counter()
+        with self._lock:
+            parts = self._begun[node, phase]
+            first = parts[0]
+            # The part that is left, if there is one, counts from now.
+            parts[:] = [now] * (len(parts) - 1)
+            self._seconds[node][phase] += now - first
 
-    def count_as_run(self, seconds: float) -> None:
+    def count_as_run(self, seconds: float, node: str) -> None:
         """Move time from saving to running."""
-        moved = min(seconds, self._seconds.get("save", 0.0))
-        self._seconds["save"] = self._seconds.get("save", 0.0) - moved
-        self._seconds["run"] = self._seconds.get("run", 0.0) + moved
+        with self._lock:
+            of_node = self._seconds[node]
+            moved = min(seconds, of_node["save"])
+            of_node["save"] -= moved
+            of_node["run"] += moved
 
     def finish(self, node: str) -> dict[str, float]:
         """Return the node's metrics and forget them."""
-        measured = {
-            f"{node}/{phase}_seconds": self._seconds.get(phase, 0.0)
-            for phase in ("load", "run", "save")
-        }
+        with self._lock:
+            seconds = self._seconds.pop(node)
+        measured = {f"{node}/{phase}_seconds": value for phase, value in seconds.items()}
         measured[f"{node}/peak_memory_mb"] = peak_memory_mb()
-        self._seconds = {}
         return measured
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from mgd3_kedro.metrics import Neighbourhoods
 
-NAMES = ("precision", "recall", "density", "coverage")
+NAMES = ("precision", "recall", "density", "coverage", "symmetric_recall")
 
 
 def measure(real, synthetic, neighbours=5):
@@ -24,16 +24,18 @@ def measure_by_loops(real, synthetic, k):
     recalled = [
         any(distance(r, s) < synthetic_radii[j] for j, s in enumerate(synthetic)) for r in real
     ]
+    covered = len({i for held in holders for i in held}) / len(real)
     return {
         "precision": np.mean([bool(held) for held in holders]),
         "recall": np.mean(recalled),
         "density": sum(len(held) for held in holders) / (k * len(synthetic)),
-        "coverage": len({i for held in holders for i in held}) / len(real),
+        "coverage": covered,
+        "symmetric_recall": min(np.mean(recalled), covered),
     }
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_all_four_equal_loops_over_their_definitions(k):
+def test_all_equal_loops_over_their_definitions(k):
     generator = np.random.default_rng(k)
     real, synthetic = generator.normal(size=(40, 3)), 1.3 * generator.normal(size=(12, 3))
     expected = measure_by_loops(real, synthetic, k)
@@ -67,7 +69,32 @@ def test_a_dropped_mode_costs_recall_and_coverage_but_not_precision():
     values = measure(np.concatenate([kept, dropped]), kept.copy())
     assert values["precision"] == 1
     assert values["recall"] == 0.5
-    assert values["coverage"] == 0.5
+    assert values["coverage"] == values["symmetric_recall"] == 0.5
+
+
+def test_few_images_far_off_the_data_fool_recall_alone():
+    generator = np.random.default_rng(0)
+    real, far = generator.normal(size=(200, 32)), 30 * generator.normal(size=(10, 32))
+    values = measure(real, far)
+    assert values["recall"] == 1
+    assert [values[name] for name in NAMES if name != "recall"] == [0, 0, 0, 0]
+
+
+def test_images_that_are_all_near_the_mean_fool_all_but_recall():
+    generator = np.random.default_rng(0)
+    real = generator.normal(size=(200, 256))
+    blurred = real.mean(0) + 0.1 * generator.normal(size=(10, 256))
+    values = measure(real, blurred)
+    assert values["precision"] == values["coverage"] == 1
+    assert values["density"] > 10
+    assert values["recall"] == values["symmetric_recall"] == 0
+
+
+def test_real_images_reach_more_of_the_class_the_more_they_are():
+    generator = np.random.default_rng(0)
+    real = generator.normal(size=(200, 8))
+    reached = [measure(real, real[:count])["symmetric_recall"] for count in (10, 50, 200)]
+    assert 0.1 < reached[0] < reached[1] < reached[2] == 1
 
 
 def test_a_real_outlier_flatters_precision_but_hardly_density():
@@ -83,6 +110,7 @@ def test_a_real_outlier_flatters_precision_but_hardly_density():
 def test_a_single_synthetic_sample_has_no_ball_and_so_no_recall():
     values = measure(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0]]))
     assert np.isnan(values.pop("recall"))
+    assert np.isnan(values.pop("symmetric_recall"))
     assert values == {"precision": 1.0, "density": 1.5, "coverage": 1.0}
 
 

@@ -29,6 +29,7 @@ def test_the_table_holds_the_metrics_of_a_class():
         "precision",
         "recall",
         "representativeness",
+        "symmetric_recall",
     }
 
 

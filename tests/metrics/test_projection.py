@@ -33,6 +33,13 @@ def test_the_same_random_state_gives_the_same_plane():
     np.testing.assert_array_equal(first[1]["a"], again[1]["a"])
 
 
+def test_another_random_state_gives_another_plane_where_the_start_is_drawn():
+    # Features of one number each have no plane to start from.
+    features = np.random.default_rng(0).normal(size=(15, 1))
+    first, other = (project_jointly(features, {}, ProjectionConfig(5.0, n))[0] for n in (3, 4))
+    assert not np.allclose(first, other)
+
+
 @pytest.mark.parametrize("samples", [1, 2, 3, 5])
 @pytest.mark.parametrize("width", [1, 3])
 def test_tiny_sets_are_projected_to_finite_places_without_a_warning(samples, width):

@@ -11,7 +11,7 @@ def find():
     def find_with(
         name, latents, ipc, random_state=0, *, n_init=2, pool=2, components=5, wnid="n01440764"
     ):
-        config = ModesConfig(name, ipc, random_state, n_init, pool, components)
+        config = ModesConfig(name, ipc, random_state, n_init, pool, components, "equal")
         return find_modes(latents, config, wnid)
 
     return find_with

@@ -161,14 +161,16 @@ def test_a_smaller_precision_is_kept(name, latents, find):
         ("n_init", 2.5),
         ("pool", 0),
         ("components", -3),
+        ("balance", "fair"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named_even_if_unused(name, field, value):
     fitting = {"ipc": 10, "random_state": 0, "n_init": 1, "pool": 8, "components": 50}
+    fitting["balance"] = "equal"
     with pytest.raises(ValueError, match=field):
         ModesConfig(name, **(fitting | {field: value}))
 
 
 def test_a_mode_finder_that_does_not_exist_is_named_beside_those_that_do(name):
     with pytest.raises(ValueError, match=f"unknown mode finder '{name}s'.*{name}"):
-        ModesConfig(f"{name}s", 10, 0, 1, 8, 50)
+        ModesConfig(f"{name}s", 10, 0, 1, 8, 50, "equal")

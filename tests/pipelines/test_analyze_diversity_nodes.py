@@ -167,3 +167,21 @@ def test_unknown_features_are_refused():
         AnalysisConfig(30.0, 0, "hog")
     with pytest.raises(ValueError, match="perplexity: expected a number"):
         AnalysisConfig(0.0, 0, None)
+
+
+def test_features_that_are_not_finite_are_refused_by_class_and_image(
+    model_folder, make_autoencoding
+):
+    autoencoder = load_autoencoder(model_folder, make_autoencoding())
+    real = {wnid: {"latents": autoencoder.encode(of_class)} for wnid, of_class in REAL.items()}
+    real["n1"]["latents"][3] = torch.nan
+    stage = analyze_latents(
+        BIRDS,
+        partitions(MADE),
+        partitions(real),
+        Partition(lambda: model_folder, "0"),
+        CONFIG,
+        make_autoencoding(),
+    )
+    with pytest.raises(FloatingPointError, match=r"class n1: real: .* 1 of 12 .*image 3"):
+        compute(stage)

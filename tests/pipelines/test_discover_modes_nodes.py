@@ -1,17 +1,41 @@
 import logging
+from functools import partial
 
 import pytest
 import torch
 
 from mgd3_kedro.modes import MODE_FINDERS, ModesConfig
 from mgd3_kedro.modes.clusters import flatten, gather_clusters
-from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes_of_classes, measure_modes
+from mgd3_kedro.pipelines.discover_modes.nodes import (
+    discover_modes,
+    discover_modes_of_classes,
+    measure_modes,
+)
 from mgd3_kedro.stages import Partition, Task
 
 
 def discover(name="kmeans", ipc=3, **latents):
-    batch = {wnid: Task({"latents": {"latents": tensor}}) for wnid, tensor in latents.items()}
-    return discover_modes_of_classes(batch, ModesConfig(name, ipc, 0, 2, 8, 50))
+    batch = {wnid: Task({"latents": {"latents": tensor}}, ipc) for wnid, tensor in latents.items()}
+    return discover_modes_of_classes(batch, ModesConfig(name, ipc, 0, 2, 8, 50, "equal"))
+
+
+@pytest.mark.parametrize(
+    ("balance", "counts"),
+    [("equal", {"n1": 3, "n2": 3, "n3": 2}), ("share", {"n1": 7, "n2": 1, "n3": 1})],
+)
+def test_a_class_has_no_more_modes_than_images_and_its_share_if_asked(balance, counts):
+    real = {"n1": 40, "n2": 5, "n3": 2}
+    latents = {w: {"latents": torch.randn(2 * n, 1, 2, 2)} for w, n in real.items()}
+    # Each image has two latents, one of them mirrored.
+    stage = discover_modes(
+        {w: Partition(partial(latents.get, w), w, 2 * n) for w, n in real.items()},
+        {w: Partition(list, w, n) for w, n in real.items()},
+        ModesConfig("kmeans", 3, 0, 2, 8, 50, balance),
+    )
+    tasks = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
+    made = stage.function(tasks, stage.settings)
+    assert {wnid: one.count for wnid, one in made.items()} == counts
+    assert {wnid: len(one.rows) for wnid, one in made.items()} == counts
 
 
 @pytest.mark.parametrize("name", MODE_FINDERS)

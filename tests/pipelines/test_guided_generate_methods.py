@@ -391,6 +391,15 @@ def test_images_depend_on_those_of_other_classes_if_they_are_found_together(copy
     assert not {images["7/0.png"], images["7/1.png"]} & {images["8/0.png"], images["8/1.png"]}
 
 
+def test_a_class_of_few_images_is_put_together_from_those_it_has(make, inputs, tmp_path):
+    real = inputs["train_images"]
+    few = Partition(lambda: real["7"].load()[:5], "few", 5)
+    make(tmp_path / "images", "rded", train_images={**real, "7": few})
+    names = [name for name in pixels_in(tmp_path / "images") if name.startswith("7/")]
+    assert names == ["7/0.png"]
+    assert len(pixels_in(tmp_path / "images")) == 9 * IPC + 1
+
+
 def test_images_that_show_four_each_are_written_as_what_they_show(make, inputs, tmp_path):
     methods = {"idc1": {**inputs["methods"]["idc1"], "factor": 2}}
     make(tmp_path / "images", "idc1", methods=methods)
@@ -411,7 +420,7 @@ def test_another_seed_makes_other_images_and_the_same_seed_the_same(method, make
     torch.manual_seed(99)
     make(tmp_path / "same", method)
     assert pixels_in(tmp_path / "same") == images_of(made, method)
-    make(tmp_path / "other", method, distillation=DistillationConfig(IPC, 1))
+    make(tmp_path / "other", method, distillation=DistillationConfig(IPC, 1, "equal"))
     other = pixels_in(tmp_path / "other")
     same = [name for name, image in images_of(made, method).items() if other[name] == image]
     # Two real images of sixteen may be drawn again.
@@ -573,10 +582,10 @@ def check(inputs):
 
 
 def test_more_crops_than_there_are_images_are_refused_before_the_run(check):
-    check("rded", factor=2, candidates=40)
-    message = r"^ipc: expected at least 32 real images .* by rded, class 0 has 16; lower ipc$"
+    check("rded", factor=4, candidates=40)
+    message = r"^train_images: expected at least 64 of each class, .* rded .*, class 0 has 16; "
     with pytest.raises(ValueError, match=message):
-        check("rded", factor=4, candidates=40)
+        check("rded", factor=8, candidates=200)
 
 
 @pytest.mark.parametrize("method", KINDS["fine_tune"])

@@ -52,7 +52,7 @@ WITH_TAUGHT = {
     "herding_decoded": {**METHODS["herding"], "reconstructed": True},
     "kmeans_of_pixels": {**METHODS["kmeans_closest"], "features": "pixels"},
 }
-FOUND_BY = ModesConfig("kmeans", 10, 0, 10, 8, 50)
+FOUND_BY = ModesConfig("kmeans", 10, 0, 10, 8, 50, "equal")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def make_common(make_classes, make_diffusion, make_autoencoding):
             "diffusion": make_diffusion(),
             "autoencoder": make_autoencoding(),
             "sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 25, None),
-            "distillation": DistillationConfig(10, 0),
+            "distillation": DistillationConfig(10, 0, "equal"),
             "modes": FOUND_BY,
             "device": "cpu",
             "checkpoints": "",
@@ -106,7 +106,7 @@ def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, 
 )
 def test_classes_that_fit_a_batch_are_denoised_together(max_batch, ipc, classes, make_common):
     diffusion = replace(make_common().diffusion, max_batch=max_batch)
-    common = make_common(diffusion=diffusion, distillation=DistillationConfig(ipc, 0))
+    common = make_common(diffusion=diffusion, distillation=DistillationConfig(ipc, 0, "equal"))
     assert plan_method("mgd3", METHODS, common).group_size == classes
 
 
@@ -223,8 +223,8 @@ DRAWN = {*OF["denoise"], *OF["fine_tune"]}
         ({"device": "auto"}, set()),
         ({"checkpoints": "elsewhere"}, set()),
         ({"teacher_size": 112}, TAUGHT),
-        ({"distillation": DistillationConfig(10, 1)}, set(WITH_TAUGHT)),
-        ({"distillation": DistillationConfig(9, 0)}, set(WITH_TAUGHT)),
+        ({"distillation": DistillationConfig(10, 1, "equal")}, set(WITH_TAUGHT)),
+        ({"distillation": DistillationConfig(9, 0, "equal")}, set(WITH_TAUGHT)),
         # Elsewhere it is that of the real images or of what the teacher sees.
         ({"image_size": 128}, DRAWN | {"herding_decoded"}),
         ({"modes": replace(FOUND_BY, mode_finder="random")}, DRAWN | {"kmeans_of_pixels"}),
@@ -284,7 +284,7 @@ def test_what_a_method_has_no_use_for_may_be_missing(make_common):
     missing = ("diffusion", "autoencoder", "sampling", "modes", "checkpoints")
     plan = plan_method("dm", METHODS, make_common(**dict.fromkeys(missing)))
     assert plan.needs == ("images",)
-    assert plan.least_images == 10
+    assert plan.real_each == 1
     with pytest.raises(ValueError, match=r"^methods\.dm: device: expected a value, .* got none"):
         plan_method("dm", METHODS, make_common(device=None))
 
@@ -348,7 +348,7 @@ def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_cla
     real = torch.zeros(4, 1, 2, 2)
     real[1], real[2], real[3] = 1, 2, 3
     found = {"modes": torch.stack([real[3], real[0]]), "assignment": torch.tensor([1, 1, 0, -1])}
-    origin = Origin(spec, DistillationConfig(2, 5), {"coreset": "random"})
+    origin = Origin(spec, DistillationConfig(2, 5, "equal"), {"coreset": "random"})
     rows = describe_images(origin, place_images(real[[2, 1]] + 0.25, real, found))
     expected = [
         {"image": "n00000007/0.png", "mode": 0, "mode_members": "2", "nearest_real": 2},

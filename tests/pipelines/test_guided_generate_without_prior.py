@@ -1,6 +1,8 @@
 """Images of tiny classes, made by methods that ask for no diffusion model."""
 
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ from mgd3_kedro.stages import Partition
 METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
 SIDE, COUNT, IPC = 8, 12, 3
 BRIEF = {"network": "convnet1", "iterations": 2, "batch_real": 4}
-WANTED = DistillationConfig(IPC, 4)
+WANTED = DistillationConfig(IPC, 4, "equal")
 
 
 def real_images(label):
@@ -109,7 +111,7 @@ def test_images_are_compared_by_their_pixels(make, benchmark):
 
 @pytest.mark.parametrize("random_state", [0, 7])
 def test_clusters_of_pixels_are_found_as_modes_are(random_state, make, benchmark):
-    found_by = ModesConfig("kmeans", IPC, random_state, 2, 8, 50)
+    found_by = ModesConfig("kmeans", IPC, random_state, 2, 8, 50, "equal")
     made = make("kmeans_closest", {"found_by": found_by}, features="pixels")
     assert_kept(made, benchmark, {"coreset": "kmeans_closest", "features": "pixels"})
     for spec in benchmark.classes:
@@ -154,3 +156,77 @@ def test_the_table_of_all_images_names_the_files_of_those_that_were_kept(make, t
     assert isinstance(table, pd.DataFrame)
     assert table["image_file"].tolist() == [f"{n}.png" for n in table["image_number"]]
     assert "nearest_real_file" not in table
+
+
+@pytest.fixture
+def make_unlike(benchmark, train_images):
+    """Make the images of two classes of which the second has two real ones alone."""
+
+    def make_images(method, wanted, given=MappingProxyType({}), **settings):
+        first, second = benchmark.wnids
+        few = Partition(lambda: real_images(1)[:2], "few", 2, rows=train_images[second].rows[:2])
+        stage = distill_images(
+            benchmark,
+            method,
+            wanted,
+            {**METHODS[method], **settings},
+            train_images={first: train_images[first], second: few},
+            **given,
+        )
+        tasks = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
+        made = stage.function(tasks, stage.settings)
+        assert all(len(one.rows) == len(one.value) == one.count for one in made.values())
+        return made
+
+    return make_images
+
+
+IDC = {"outer_iterations": 1, "inner_iterations": 2, "pretrain_epochs": 0, "network_images": 8}
+ON_PIXELS = [
+    ("random", {}),
+    ("herding", {"features": "pixels"}),
+    ("k_center", {"features": "pixels"}),
+    ("kmeans_closest", {"features": "pixels"}),
+    ("dm", BRIEF),
+    ("idc1", {**IDC, "network": "convnet1", "batch_real": 4}),
+]
+
+
+@pytest.mark.parametrize(("method", "settings"), ON_PIXELS)
+@pytest.mark.parametrize(("balance", "counts"), [("equal", [3, 2]), ("share", [5, 1])])
+def test_classes_of_unlike_sizes_have_as_many_images_as_they_can_or_their_share(
+    method, settings, balance, counts, make_unlike
+):
+    given = {"found_by": ModesConfig("kmeans", IPC, 0, 2, 8, 50, balance), "device": "cpu"}
+    made = make_unlike(method, DistillationConfig(IPC, 4, balance), given, **settings)
+    assert [one.count for one in made.values()] == counts
+    for one in made.values():
+        assert {row["ipc"] for row in one.rows} == {IPC}
+        assert len({image.numpy().tobytes() for image in one.value}) == one.count
+
+
+def test_a_small_class_leaves_the_images_of_the_others_as_they_are(make, make_unlike, benchmark):
+    unlike, alike = (
+        make_unlike("dm", WANTED, {"device": "cpu"}, **BRIEF),
+        make("dm", {"device": "cpu"}, **BRIEF),
+    )
+    first = benchmark.wnids[0]
+    assert torch.equal(unlike[first].value, alike[first].value)
+
+
+@pytest.mark.parametrize(("method", "settings"), [("dm", BRIEF), ("random", {})])
+def test_classes_of_one_index_do_not_share_what_is_drawn(method, settings, benchmark):
+    same = tuple(replace(spec, class_index=0) for spec in benchmark.classes)
+    first, second = benchmark.wnids
+    real = Partition(lambda: real_images(0), "same", COUNT)
+    stage = distill_images(
+        replace(benchmark, classes=same),
+        method,
+        WANTED,
+        {**METHODS[method], **settings},
+        train_images={first: real, second: real},
+        device="cpu",
+    )
+    tasks = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
+    made = stage.function(tasks, stage.settings)
+    assert not torch.equal(made[first].value, made[second].value)

@@ -50,6 +50,7 @@ METRICS: dict[str, Callable[[Neighbourhoods], float]] = {
     "precision": attrgetter("precision"),
     "recall": attrgetter("recall"),
     "representativeness": measure_representativeness,
+    "symmetric_recall": attrgetter("symmetric_recall"),
 }
 
 SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {

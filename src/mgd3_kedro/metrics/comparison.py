@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ACCURACIES = ("top1_last", "top1_best")
-FURTHER = ("top5_last", "calibration_error", "epochs", "image_steps", "seconds")
+FURTHER = (
+    *("top1_reported", "balanced_last", "top5_last", "calibration_error"),
+    *("epochs", "image_steps", "seconds"),
+)
 """What else is averaged, where rows have it."""
 
 TABLE_KEYS = ("benchmark", "split", "image_size", "network", "protocol", "preset")

@@ -1,4 +1,7 @@
-"""Fidelity and coverage by nearest-neighbour balls: precision, recall, density, coverage."""
+"""Fidelity and coverage by nearest-neighbour balls: precision, recall, density, coverage.
+
+In many dimensions no one of them is enough: what each can be fooled by is said below.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +58,19 @@ class Neighbourhoods:
 
     @property
     def precision(self) -> float:
-        """Share of synthetic samples in some real ball; NaN where N is 1 (arXiv 1904.06991)."""
+        """Share of synthetic samples in some real ball; NaN where N is 1 (arXiv 1904.06991).
+
+        A real outlier has a wide ball, and samples near the class mean are in most of them.
+        """
         return _share(self.inside_real.any(axis=1), len(self.real))
 
     @property
     def recall(self) -> float:
         """Share of real samples in some synthetic ball; NaN where M is 1 (arXiv 1904.06991).
 
-        Few synthetic samples have wide balls: compare only sets of equal size.
+        Not to be trusted where precision is low: samples far from each other have wide balls, which
+        hold everything however far off the data they are. Few samples have wide balls, too: compare
+        only sets of equal size.
         """
         radii = measure_radii(self.synthetic, self.neighbours)
         return _share((self.distances < radii[:, None]).any(axis=0), len(self.synthetic))
@@ -80,9 +88,20 @@ class Neighbourhoods:
     def coverage(self) -> float:
         """Share of real balls that hold a synthetic sample; NaN where N is 1 (arXiv 2002.09797).
 
-        Bounded by how many balls M samples can reach: compare only sets of equal size.
+        Samples off the data add nothing. But in many dimensions one near the class mean is in
+        most balls, so that a collapsed set has much of it. Bounded by how many balls M samples can
+        reach: compare only sets of equal size.
         """
         return _share(self.inside_real.any(axis=0), len(self.real))
+
+    @property
+    def symmetric_recall(self) -> float:
+        """The lesser of recall and coverage; NaN where N or M is 1 (after arXiv 2306.09618).
+
+        What fools the one does not fool the other: samples far off the data have no coverage, and a
+        set that has collapsed has narrow balls, and so no recall.
+        """
+        return float(np.minimum(self.recall, self.coverage))
 
 
 def _share(values: ArrayLike, balls: int) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgd3_kedro.checks import NotFiniteError
+
 Features = NDArray[Any]
 """(N, D) or (M, D), any real dtype; computed with in float64."""
 
@@ -32,9 +34,10 @@ def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]
             raise ValueError(f"{name}: expected shape (N, D) with N, D > 0, got {array.shape}")
         broken = ~np.isfinite(array).all(axis=1)
         if broken.any():
-            raise ValueError(
+            raise NotFiniteError(
                 f"{name}: expected finite values, got {int(broken.sum())} of {len(array)} samples "
-                "with NaN or infinity"
+                f"with NaN or infinity, the first is image {int(broken.argmax())}; check what they "
+                "were made by"
             )
         checked.append(array)
     widths = {name: array.shape[1] for name, array in zip(features, checked, strict=True)}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mgd3_kedro.balance import BALANCES
 from mgd3_kedro.checks import check_count, lookup
+from mgd3_kedro.stages import off_at
 
 
 @dataclass(frozen=True)
@@ -13,11 +15,13 @@ class ModesConfig:
 
     Args:
         mode_finder: A name of `MODE_FINDERS`.
-        ipc: Modes per class, one for every image to be made.
+        ipc: Modes per class, one for every image to be made; fewer where a class has fewer images.
         random_state: Seed of the clustering.
         n_init: Starts of k-means, of which the best is kept.
         pool: Side of the grid that `kmeans_pooled` averages latents over.
         components: Principal components that `kmeans_pca` keeps.
+        balance: A name of `BALANCES`: whether all classes have as many, or those with more images
+            more.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -29,12 +33,14 @@ class ModesConfig:
     n_init: int
     pool: int
     components: int
+    balance: str = off_at("equal")
 
     def __post_init__(self) -> None:
         # The table is of members that need these settings.
         from mgd3_kedro.modes import MODE_FINDERS
 
         lookup(MODE_FINDERS, self.mode_finder, "mode finder")
+        lookup(BALANCES, self.balance, "balance")
         check_count("random_state", self.random_state, 0, 2**32 - 1)
         for name in ("ipc", "n_init", "pool", "components"):
             check_count(name, getattr(self, name))

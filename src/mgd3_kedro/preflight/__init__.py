@@ -8,7 +8,6 @@ from functools import partial
 from mgd3_kedro.preflight.images import (
     check_classes,
     check_disjoint,
-    check_images_per_class,
     check_ipc_of_images,
     check_readable,
     warn_of_other_split,
@@ -22,14 +21,17 @@ from mgd3_kedro.preflight.making import (
     check_method,
     check_prior,
     check_real_images,
+    check_tuning,
 )
 from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
 from mgd3_kedro.preflight.parameters import (
     check_known_parameters,
     check_run_keys,
+    check_runner,
     check_used,
 )
 from mgd3_kedro.preflight.places import check_order, place_of
+from mgd3_kedro.preflight.sizes import check_images_per_class
 
 __all__ = [
     "CHECKS",
@@ -38,6 +40,7 @@ __all__ = [
     "check_known_parameters",
     "check_order",
     "check_run_keys",
+    "check_runner",
     "check_used",
     "place_of",
 ]
@@ -49,6 +52,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     ),
     (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
     (frozenset({"params:pretrain.denoiser", "benchmark"}), check_latents_of_prior),
+    (frozenset({"params:pretrain.tuning", "params:evaluation", "benchmark"}), check_tuning),
     (frozenset({"params:distillation", "params:method", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),
     (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),

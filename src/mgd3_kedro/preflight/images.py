@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.preflight.inputs import Inputs
@@ -56,23 +56,6 @@ def warn_of_other_split(inputs: Inputs) -> None:
         )
 
 
-def check_images_per_class(inputs: Inputs) -> None:
-    """Refuse more images to be made than a class has real ones.
-
-    Raises:
-        ValueError: Naming the smallest class.
-
-    Source: ours.
-    """
-    partitions: Mapping[str, Partition] = inputs["train_images"]
-    wnid = min(partitions, key=lambda name: partitions[name].count)
-    ipc = inputs["params:modes"].ipc
-    if ipc > partitions[wnid].count:
-        raise ValueError(
-            f"ipc: expected at most {partitions[wnid].count}, the images of class {wnid}, got {ipc}"
-        )
-
-
 def check_ipc_of_images(inputs: Inputs) -> None:
     """Refuse images to be evaluated that are more or fewer than folders are named after.
 
@@ -111,18 +94,19 @@ def check_readable(inputs: Inputs) -> None:
 
 
 def check_disjoint(inputs: Inputs) -> None:
-    """Warn of test images that are train images too, byte for byte.
+    """Warn of test images that are train images too, saved again or not.
 
     Published splits have some, so it is no reason to refuse.
 
     Source: ours.
     """
-    if shared := shared_images(inputs["train_images"], inputs["test_images"]):
+    shared = shared_images(inputs["train_images"], inputs["test_images"])
+    _warn_of(shared.same, "%d train images are test images too, which flatters accuracies: %s%s")
+    _warn_of(shared.near, "%d train images look like test images mirrored or cropped: %s%s")
+
+
+def _warn_of(shared: Sequence[tuple[str, str]], text: str) -> None:
+    if shared:
         first = "; ".join(" = ".join(pair) for pair in shared[:SHOWN_SHARED])
         more = f" and {len(shared) - SHOWN_SHARED} more" if len(shared) > SHOWN_SHARED else ""
-        logger.warning(
-            "%d train images are test images too, which flatters accuracies: %s%s",
-            len(shared),
-            first,
-            more,
-        )
+        logger.warning(text, len(shared), first, more)

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.preflight.networks import numbered_teacher
+from mgd3_kedro.preflight.sizes import tell_images_of_classes
+from mgd3_kedro.priors import check_classes_of_prior
 
 if TYPE_CHECKING:
     from mgd3_kedro.pipelines.guided_generate.plan import Plan
 
 logger = logging.getLogger(__name__)
+
+GROUPS = ("modes", "distillation")
+"""Parameters that say how many images there are to be."""
 
 
 def check_method(inputs: Inputs) -> None:
@@ -30,19 +35,29 @@ def check_method(inputs: Inputs) -> None:
 
 
 def check_real_images(inputs: Inputs) -> None:
-    """Refuse a method that takes more real images than a class has.
+    """Refuse classes too small for a method, or too large; tell where they get unlike numbers.
 
     Raises:
-        ValueError: Naming the smallest class.
+        ValueError: Naming the class.
 
     Source: ours.
     """
-    needed = _plan(inputs).least_images
-    wnid, partition = min(inputs["train_images"].items(), key=lambda item: item[1].count)
-    if partition.count < needed:
+    plan, method = _plan(inputs), inputs["params:method"]
+    if not plan.real_each:
+        return
+    train_images, wanted = inputs["train_images"], inputs["params:distillation"]
+    wnid, partition = min(train_images.items(), key=lambda item: item[1].count)
+    if partition.count < plan.real_each:
         raise ValueError(
-            f"ipc: expected at least {needed} real images of each class for {inputs['params:ipc']} "
-            f"by {inputs['params:method']}, class {wnid} has {partition.count}; lower ipc"
+            f"train_images: expected at least {plan.real_each} of each class, which {method} makes "
+            f"one image of, class {wnid} has {partition.count}; leave it out, or add images"
+        )
+    counts = tell_images_of_classes(train_images, wanted.ipc, wanted.balance, plan.real_each)
+    largest = max(counts, key=lambda name: counts[name])
+    if plan.most_images is not None and counts[largest] > plan.most_images:
+        raise ValueError(
+            f"ipc: expected at most {plan.most_images} images of a class by {method} with these "
+            f"settings, class {largest} gets {counts[largest]}; lower ipc, or set balance=equal"
         )
 
 
@@ -53,9 +68,16 @@ def _plan(inputs: Inputs) -> Plan:
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
     method, ipc = inputs["params:method"], inputs["params:ipc"]
-    for name in ("modes", "distillation"):
+    for name in GROUPS:
         if f"params:{name}" in inputs and (own := inputs[f"params:{name}"].ipc) != ipc:
             raise ValueError(f"{name}.ipc: expected {ipc} as ipc, got {own}")
+    if "params:modes" in inputs:
+        of_modes, of_images = (inputs[f"params:{group}"].balance for group in GROUPS)
+        if of_modes != of_images:
+            raise ValueError(
+                f"modes.balance: expected {of_images} as distillation.balance, got {of_modes}; "
+                "set balance instead"
+            )
     benchmark = inputs["benchmark"]
     names = ("diffusion", "autoencoder", "sampling", "modes", "device")
     given = {name: inputs[f"params:{name}"] for name in names if f"params:{name}" in inputs}
@@ -86,7 +108,7 @@ def check_device(inputs: Inputs, name: str) -> None:
 
 
 def check_prior(inputs: Inputs) -> None:
-    """Refuse missing weights, weights that do not fit, and classes to draw that they do not know.
+    """Refuse missing weights, weights that do not fit, and classes to draw that are not theirs.
 
     Source: ours.
     """
@@ -97,6 +119,23 @@ def check_prior(inputs: Inputs) -> None:
     known = check_backbone(model, benchmark.classes if drawn else ())
     if drawn:
         benchmark.check_numbers(str(model.path), known)
+        if known is not None:
+            check_classes_of_prior(benchmark, model.path)
+
+
+def check_tuning(inputs: Inputs) -> None:
+    """Refuse a network to be trained on samples of a prior that does not fit the images.
+
+    Source: ours.
+    """
+    import torch
+
+    from mgd3_kedro.evaluation import build_network
+
+    config, benchmark = inputs["params:pretrain.tuning"], inputs["benchmark"]
+    size = inputs["params:evaluation"].side_of(benchmark.image_size)
+    with torch.device("meta"):
+        build_network(config.network, len(benchmark.classes), size)
 
 
 def check_given_autoencoder(inputs: Inputs) -> None:

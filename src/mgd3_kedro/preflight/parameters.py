@@ -9,7 +9,9 @@ from typing import Any
 from mgd3_kedro.checks import check_count, lookup, unknown_name
 
 ONE_PER_CORE = -1
-OF_IMAGES = ("data", "bad_images")
+SHARING_RUNNERS = ("ParallelRunner", "ThreadRunner")
+"""Those of Kedro that run several nodes at once."""
+OF_IMAGES = ("data", "bad_images", "leaks")
 """Parameters about how images are read."""
 
 
@@ -59,6 +61,28 @@ def check_used(given: Iterable[str], used: Container[str], environment: str) -> 
                 f"{name}: expected an environment that reads images from files, got that of "
                 f"{environment}, which has its own; name another, as --env custom for your images"
             )
+
+
+def check_runner(runner: str) -> None:
+    """Refuse to run several nodes at once.
+
+    Nodes of one process share PyTorch's random generators, the device and its memory; those of
+    several processes have none of the hooks of this one.
+
+    Args:
+        runner: As Kedro writes it.
+
+    Raises:
+        ValueError: Naming the runner, and how work is divided instead.
+
+    Source: ours.
+    """
+    if found := next((name for name in SHARING_RUNNERS if name in runner), None):
+        raise ValueError(
+            "runner: expected SequentialRunner, as nodes side by side share random generators and "
+            f"the device, got {found}; work is divided within nodes by --params jobs=N, and "
+            "between runs by kedro sweep --jobs N"
+        )
 
 
 def check_run_keys(parameters: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.checks import naming
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.metrics import (
     METRICS,
@@ -111,8 +112,9 @@ def analyze_classes(batch: Mapping[str, Task], settings: Analysis) -> dict[str, 
     """
     made = {}
     for wnid, task in batch.items():
-        real, synthetic = FEATURES[settings.seeing.features](task, settings.seeing)
-        real_plane, planes = project_jointly(real, {SYNTHETIC: synthetic}, settings.config)
+        with naming(f"class {wnid}"):
+            real, synthetic = FEATURES[settings.seeing.features](task, settings.seeing)
+            real_plane, planes = project_jointly(real, {SYNTHETIC: synthetic}, settings.config)
         plane = planes[SYNTHETIC]
         samples = Neighbourhoods(real, synthetic)
         in_plane = Neighbourhoods(real_plane, plane)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
 
+from mgd3_kedro.balance import allot_images
 from mgd3_kedro.figures import draw_contact_sheet, draw_modes
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
@@ -37,11 +39,18 @@ COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
 """How the measurements of classes become one."""
 
 
-def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Stage:
+def discover_modes(
+    latents: Mapping[str, Partition],
+    train_images: Mapping[str, Partition],
+    config: ModesConfig,
+) -> Stage:
     """Plan mode discovery in every class.
+
+    A class has no more modes than images, also where each image has two latents.
 
     Args:
         latents: wnid -> latents (N, C, H, W), scaled.
+        train_images: wnid -> the images they stand for.
         config: Which mode finder, how many modes.
 
     Returns:
@@ -50,19 +59,23 @@ def discover_modes(latents: Mapping[str, Partition], config: ModesConfig) -> Sta
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
-    tasks = {wnid: Task({"latents": partition}) for wnid, partition in latents.items()}
+    real = {wnid: train_images[wnid].count for wnid in latents}
+    counts = allot_images(real, config.ipc, config.balance)
+    tasks = {
+        wnid: Task({"latents": partition}, counts[wnid]) for wnid, partition in latents.items()
+    }
     return Stage(discover_modes_of_classes, tasks, config)
 
 
 def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) -> dict[str, Made]:
-    """Find the modes of some classes.
+    """Find the modes of some classes, each as many as its task is about.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     made = {}
     for wnid, task in batch.items():
         stored = task.inputs["latents"]
-        found = find_modes(stored["latents"], config, wnid)
+        found = find_modes(stored["latents"], replace(config, ipc=task.about), wnid)
         tensors = {
             "modes": found.modes,
             "assignment": found.assignment,

@@ -15,7 +15,12 @@ def create_pipeline() -> Pipeline:
     """Build the discover_modes stage."""
     return pipeline(
         [
-            node(discover_modes, ["latents", "params:modes"], "modes", name="discover_modes"),
+            node(
+                discover_modes,
+                ["latents", "train_images", "params:modes"],
+                "modes",
+                name="discover_modes",
+            ),
             node(measure_modes, "modes", "modes_metrics", name="measure_modes"),
             node(tabulate_modes, ["benchmark", "modes"], "mode_scores", name="tabulate_modes"),
             node(draw_modes_of_classes, ["benchmark", "modes"], "modes_plot", name="draw_modes"),

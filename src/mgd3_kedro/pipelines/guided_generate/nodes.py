@@ -9,10 +9,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
@@ -69,7 +70,7 @@ def distill_images(
         device: Where pixels are optimised and models fine-tuned.
 
     Returns:
-        wnid -> images (ipc, 3, H, W), uint8.
+        wnid -> images (M, 3, H, W), uint8.
 
     Raises:
         ValueError: If the method or one of its settings is unknown.
@@ -96,12 +97,33 @@ def distill_images(
         for name, entry in {"classes": train_images, "class_latents": latents}.items()
         if entry is not None and name in plan.needs
     }
+    wanted = _count_wanted(benchmark, plan, distillation, modes, train_images)
     tasks = {}
     for spec in benchmark.classes:
         given = {name: entry[spec.wnid] for name, entry in of_classes.items() if entry is not None}
         sources = {**shared, **given}
-        tasks[spec.wnid] = Task({name: sources[name] for name in plan.needs}, spec)
+        tasks[spec.wnid] = Task({name: sources[name] for name in plan.needs}, wanted[spec.wnid])
     return Stage(plan.function, tasks, plan.settings, plan.group_size or len(tasks))
+
+
+def _count_wanted(
+    benchmark: Benchmark,
+    plan: Plan,
+    distillation: DistillationConfig,
+    modes: Mapping[str, Partition] | None,
+    train_images: Mapping[str, Partition] | None,
+) -> dict[str, Wanted]:
+    """Return what is to be made of every class: an image for each mode where there are modes."""
+    counts = dict.fromkeys(benchmark.wnids, distillation.ipc)
+    if modes is not None and "modes" in plan.needs:
+        counts = {wnid: modes[wnid].count for wnid in benchmark.wnids}
+    elif train_images is not None and plan.real_each:
+        real = {wnid: train_images[wnid].count for wnid in benchmark.wnids}
+        counts = allot_images(real, distillation.ipc, distillation.balance, plan.real_each)
+    twins = benchmark.twins
+    return {
+        spec.wnid: Wanted(spec, counts[spec.wnid], twins[spec.wnid]) for spec in benchmark.classes
+    }
 
 
 def _together(partitions: Sequence[Partition]) -> Partition:
@@ -124,7 +146,7 @@ def collect_provenance(
     """Put the rows of all classes into one table, one row per image.
 
     Args:
-        distilled_images: wnid -> images (ipc, 3, H, W), uint8, with the provenance of each.
+        distilled_images: wnid -> images (M, 3, H, W), uint8, with the provenance of each.
         train_images: wnid -> images (N, 3, S, S), uint8, with the file of each, if they are files;
             None where no image is made from them.
 
@@ -212,7 +234,7 @@ def draw_distilled_images(
 
     Args:
         benchmark: The classes.
-        distilled_images: wnid -> images (ipc, 3, H, W), uint8.
+        distilled_images: wnid -> images (M, 3, H, W), uint8.
         method: What made them.
         settings: What differs from the environment's, as `name=value` words.
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.checks import check_count, unknown_name
+from mgd3_kedro.balance import BALANCES
+from mgd3_kedro.checks import check_count, lookup, unknown_name
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
-from mgd3_kedro.stages import Made, Task
+from mgd3_kedro.stages import Made, Task, off_at
 
 Settings = TypeVar("Settings")
 
@@ -21,8 +22,10 @@ class DistillationConfig:
     """Which images to make.
 
     Args:
-        ipc: Images per class.
+        ipc: Images per class; fewer where a class has fewer real ones than that takes.
         seed: Seed of the data set.
+        balance: A name of `BALANCES`: whether all classes have as many, or those with more real
+            images more.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -30,10 +33,32 @@ class DistillationConfig:
 
     ipc: int
     seed: int
+    balance: str = off_at("equal")
 
     def __post_init__(self) -> None:
         check_count("ipc", self.ipc, 1)
         check_count("seed", self.seed, 0, 2**32 - 1)
+        lookup(BALANCES, self.balance, "balance")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made of a class.
+
+    Args:
+        spec: The class.
+        images: How many images.
+        twin: Number of classes before it that have the same class index.
+    """
+
+    spec: ClassSpec
+    images: int
+    twin: int = 0
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """What its draws are a function of beside the seed: its index, if it has that alone."""
+        return (self.spec.class_index, *([self.twin] if self.twin else []))
 
 
 class Common(NamedTuple):
@@ -123,7 +148,9 @@ class Plan(NamedTuple):
         group_size: Classes that are made together; None for all.
         try_teacher: Refuses a teacher that does not fit; None if none is asked.
         try_model: Refuses a diffusion model that does not fit; None if any does.
-        least_images: Real images that every class must have.
+        real_each: Real images of its class that every image is made from; 0 where it is made
+            without them.
+        most_images: Images that a class can have; None for any number.
         remark: What is worth knowing before the work begins; None if nothing is.
     """
 
@@ -133,7 +160,8 @@ class Plan(NamedTuple):
     group_size: int | None = 1
     try_teacher: Callable[[ModelFolder], object] | None = None
     try_model: Callable[[ModelFolder], object] | None = None
-    least_images: int = 1
+    real_each: int = 0
+    most_images: int | None = None
     remark: str | None = None
 
 

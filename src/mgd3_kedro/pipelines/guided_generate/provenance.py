@@ -18,8 +18,8 @@ class Origin:
 
     Args:
         spec: The class.
-        distillation: Images per class that these stand for, fewer where one holds several; and the
-            seed.
+        distillation: Images per class that the data set is one of, other than its own number
+            where classes differ or an image holds several; and the seed.
         knobs: Settings, the same for all images.
     """
 

@@ -54,7 +54,7 @@ def choose_confident(pool: torch.Tensor, task: Task, settings: Denoising) -> tor
     if settings.schooling is None:
         raise ValueError("candidate_score: expected a teacher to choose by, got none")
     teacher = teacher_at(task.inputs["teacher"], settings.schooling)
-    losses = teacher.cross_entropy(images.float() / 255, task.about.label)
+    losses = teacher.cross_entropy(images.float() / 255, task.about.spec.label)
     return losses.unflatten(0, pool.shape[:2]).argmin(0)
 
 

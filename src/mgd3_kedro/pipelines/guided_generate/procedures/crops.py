@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from mgd3_kedro.checks import check_count
+from mgd3_kedro.checks import check_count, naming
 from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.matching.rded import RdedConfig, cut_crops
 from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
@@ -45,7 +45,8 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
         TaughtMaking(config, common.distillation, schooling),
         SOURCES,
         try_teacher=partial(teacher_at, schooling=schooling),
-        least_images=crops,
+        real_each=config.factor**2,
+        most_images=config.candidates // config.factor**2,
     )
 
 
@@ -54,13 +55,14 @@ def cut_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[str, 
 
     Source: RDED (arXiv 2312.03526), section 4.
     """
-    config, ipc = settings.config, settings.distillation.ipc
+    config = settings.config
     made = {}
     for wnid, task in batch.items():
-        spec = task.about
+        spec, count = task.about.spec, task.about.images
         teacher = teacher_at(task.inputs["teacher"], settings.schooling)
         score = partial(teacher.cross_entropy, label=spec.label)
-        generator = settings.generator(spec.class_index)
-        cut = cut_crops(task.inputs["images"], ipc, score, config, generator)
+        generator = settings.generator(*task.about.key)
+        with naming(f"class {wnid}"):
+            cut = cut_crops(task.inputs["images"], count, score, config, generator)
         made[wnid] = describe_made(cut.images, spec, settings)
     return made

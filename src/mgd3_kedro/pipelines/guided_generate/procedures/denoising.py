@@ -10,9 +10,14 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig, load_autoencoder, load_backbone
+from mgd3_kedro.backbones import (
+    BackboneConfig,
+    load_autoencoder,
+    load_backbone,
+    settle_settings,
+)
 from mgd3_kedro.backbones.base import Backbone
-from mgd3_kedro.checks import check_flag
+from mgd3_kedro.checks import check_finite, check_flag, naming
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     Needs,
@@ -27,6 +32,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     Schooling,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
+    advise_on_samples,
+    describe_unguided,
+    try_sampling,
+)
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import (
@@ -89,7 +99,10 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
         _sources(sampling),
         math.ceil(diffusion.max_batch / common.distillation.ipc),
         partial(teacher_at, schooling=schooling) if schooling else None,
-        remark=_remark(sampling, steps),
+        partial(try_sampling, diffusion=diffusion, from_noise=sampling.starts_from_noise),
+        real_each=1,
+        most_images=diffusion.max_batch if sampling.joint_settings else None,
+        remark=describe_unguided(sampling, steps),
     )
 
 
@@ -115,16 +128,6 @@ def _sources(sampling: SamplingConfig) -> tuple[Source, ...]:
     return ("latents", "modes", *CHOOSERS[sampling.choice].needs, "prior")
 
 
-def _remark(sampling: SamplingConfig, steps: int) -> str | None:
-    if not sampling.is_never_guided(steps):
-        return None
-    return (
-        f"no step is guided: guidance stops at step {sampling.stop_guidance_step} of {steps}, the "
-        "first is the last of these; lower sampling.stop_guidance_step, or name the number of "
-        "steps it was chosen for with diffusion.reference_steps"
-    )
-
-
 def denoise_classes(batch: Mapping[str, Task], settings: Denoising) -> dict[str, Made]:
     """Draw the images of every mode and keep one of each, all classes of the batch together.
 
@@ -148,46 +151,45 @@ def draw_images(
         batches: As large as memory allows.
 
     Raises:
-        FloatingPointError: If samples are not finite.
+        NotFiniteError: If samples or their pixels are not finite.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
-    ipc, sampling = settings.distillation.ipc, settings.sampling
+    sampling, counts = settings.sampling, _modes_of(batch)
     model = next(iter(batch.values())).inputs["prior"]
     pool = draw_pool(batch, settings, backbone, batches)
-    if not torch.isfinite(pool).all():
-        raise FloatingPointError(
-            f"class {', '.join(batch)}: expected finite samples, got NaN or infinity; lower the "
-            "guidance scales, check the weights, or use another precision than "
-            f"{settings.diffusion.precision}"
-        )
     choose = CHOOSERS[sampling.choice].choose
-    chosen = torch.cat(
-        [
-            choose(of_class, task, settings)
-            for of_class, task in zip(pool.split(ipc, dim=1), batch.values(), strict=True)
-        ]
-    )
+    choices = []
+    for of_class, (wnid, task) in zip(pool.split(counts, dim=1), batch.items(), strict=True):
+        with naming(f"class {wnid}"):
+            check_finite("samples", of_class.transpose(0, 1), advise_on_samples(settings.diffusion))
+            choices.append(choose(of_class, task, settings))
+    chosen = torch.cat(choices)
     latents = pool[chosen, torch.arange(len(chosen))]
     autoencoder = load_autoencoder(model, settings.autoencoder)
-    images = autoencoder.decode(latents, settings.image_size)
+    names = [
+        f"image {number} of class {wnid}"
+        for wnid, count in zip(batch, counts, strict=True)
+        for number in range(count)
+    ]
+    images = autoencoder.decode(latents, settings.image_size, names)
     steps = sampling.guided_steps(backbone.timesteps)
     knobs = {
         "mode_finder": settings.mode_finder,
-        **plain_settings(settings.diffusion),
+        **plain_settings(settle_settings(model, settings.diffusion)),
         **sampling.as_columns(),
         "candidate_score": sampling.choice,
     }
     made = {}
-    parts = (latents.split(ipc), images.split(ipc), chosen.split(ipc))
+    parts = (latents.split(counts), images.split(counts), chosen.split(counts))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):
         given = task.inputs
         facts = place_images(of_class, given["latents"]["latents"], given["modes"])
         if sampling.candidates > 1:
             numbered = zip(facts, numbers.tolist(), strict=True)
             facts = [{**fact, "candidate": number} for fact, number in numbered]
-        rows = describe_images(Origin(task.about, settings.distillation, knobs), facts)
-        made[wnid] = Made(pixels, ipc, {"guided_steps": steps}, rows)
+        rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
+        made[wnid] = Made(pixels, len(pixels), {"guided_steps": steps}, rows)
     return made
 
 
@@ -197,13 +199,17 @@ def draw_pool(
     """Draw latents for the modes of all classes of the batch, as often as there are candidates.
 
     Returns:
-        Scaled latents, (draws, classes x ipc, C, H, W).
+        Scaled latents, (draws, modes of all classes, C, H, W).
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
-    sampling, ipc = settings.sampling, settings.distillation.ipc
+    sampling, counts = settings.sampling, _modes_of(batch)
     modes = torch.cat([task.inputs["modes"]["modes"] for task in batch.values()])
-    classes = [task.about for task in batch.values() for _ in range(ipc)]
+    asked_for = [
+        (task.about, number)
+        for task, count in zip(batch.values(), counts, strict=True)
+        for number in range(count)
+    ]
     traits = join_surveys(
         [
             survey_class(task.inputs["latents"]["latents"], task.inputs["modes"]["modes"], sampling)
@@ -212,20 +218,27 @@ def draw_pool(
     )
 
     def draw(candidate: int, part: slice) -> torch.Tensor:
-        asked = classes[part]
+        classes = [wanted.spec for wanted, _ in asked_for[part]]
         generators = [
-            image_generator(settings.distillation.seed, spec.class_index, number % ipc, candidate)
-            for spec, number in zip(asked, range(part.start, part.stop), strict=True)
+            image_generator(
+                settings.distillation.seed, wanted.spec.class_index, number, candidate, wanted.twin
+            )
+            for wanted, number in asked_for[part]
         ]
         measured = {name: trait[part] for name, trait in traits.items()}
-        return denoise(backbone, modes[part], asked, sampling, generators, measured)
+        return denoise(backbone, modes[part], classes, sampling, generators, measured)
 
-    together = ipc if sampling.joint_settings else 1
+    together = counts if sampling.joint_settings else ()
     draws = [
         batches.run(partial(draw, candidate), len(modes), together)
         for candidate in range(sampling.candidates)
     ]
     return torch.stack(draws)
+
+
+def _modes_of(batch: Mapping[str, Task]) -> list[int]:
+    """Return how many modes every class has, and so how many images."""
+    return [len(task.inputs["modes"]["modes"]) for task in batch.values()]
 
 
 @lru_cache(maxsize=2)

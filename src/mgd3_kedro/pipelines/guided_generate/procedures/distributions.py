@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mgd3_kedro.checks import naming
 from mgd3_kedro.matching.dm import DmConfig, match_distribution
 from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
@@ -29,9 +30,7 @@ def plan_distributions(settings: Mapping[str, Any], common: Common) -> Plan:
     """
     config = build_settings(DmConfig, settings, device=common.part("device"))
     try_network(config.network, 1, common.image_size)
-    distillation = common.distillation
-    making = Making(config, distillation)
-    return Plan(match_classes, making, SOURCES, least_images=distillation.ipc)
+    return Plan(match_classes, Making(config, common.distillation), SOURCES, real_each=1)
 
 
 def match_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made]:
@@ -39,10 +38,11 @@ def match_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made
 
     Source: DM (arXiv 2110.04181), Algorithm 1.
     """
-    ipc = settings.distillation.ipc
     made = {}
     for wnid, task in batch.items():
-        generator = settings.generator(task.about.class_index)
-        found = match_distribution(task.inputs["images"], ipc, settings.config, generator)
-        made[wnid] = describe_made(found.images, task.about, settings, found.losses)
+        spec, count = task.about.spec, task.about.images
+        generator = settings.generator(*task.about.key)
+        with naming(f"class {wnid}"):
+            found = match_distribution(task.inputs["images"], count, settings.config, generator)
+        made[wnid] = describe_made(found.images, spec, settings, found.losses)
     return made

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mgd3_kedro.backbones import load_backbone
+from mgd3_kedro.backbones import BackboneConfig, load_backbone
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
@@ -23,6 +24,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     unread_by,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
+from mgd3_kedro.pipelines.guided_generate.procedures.trying import try_sampling
 from mgd3_kedro.records import ClassSpec, ModelFolder
 from mgd3_kedro.sampling import Batches, SamplingConfig
 from mgd3_kedro.stages import Made, Partition, Task, neutral
@@ -78,15 +80,16 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
         tuning,
         SOURCES,
         config.classes_at_once,
-        try_model=refuse_others,
+        real_each=1,
+        try_model=partial(try_tuning, diffusion=tuning.denoising.diffusion),
     )
 
 
-def refuse_others(model: ModelFolder) -> None:
-    """Refuse a model that cannot be fine-tuned.
+def try_tuning(model: ModelFolder, diffusion: BackboneConfig) -> None:
+    """Refuse a model that cannot be fine-tuned, or cannot be sampled so.
 
     Raises:
-        ValueError: If it is no diffusion transformer.
+        ValueError: If it is no diffusion transformer, or a setting does not fit it.
 
     Source: minimax diffusion (arXiv 2311.15529), section 4.1.
     """
@@ -95,6 +98,7 @@ def refuse_others(model: ModelFolder) -> None:
             f"expected a diffusion transformer to fine-tune, got a model of the family "
             f"{model.family}; take one of the family {TUNED} with --params backbone=NAME"
         )
+    try_sampling(model, diffusion, from_noise=True)
 
 
 def draw_fine_tuned(batch: Mapping[str, Task], settings: FineTuning) -> dict[str, Made]:
@@ -107,9 +111,9 @@ def draw_fine_tuned(batch: Mapping[str, Task], settings: FineTuning) -> dict[str
     """
     at_once = settings.config.classes_at_once
     made: dict[str, Made] = {}
-    for number in sorted({task.about.label // at_once for task in batch.values()}):
+    for number in sorted({task.about.spec.label // at_once for task in batch.values()}):
         group = settings.classes[number * at_once : (number + 1) * at_once]
-        asked = {w: task for w, task in batch.items() if task.about.label // at_once == number}
+        asked = {w: task for w, task in batch.items() if task.about.spec.label // at_once == number}
         given = next(iter(asked.values())).inputs
         backbone, seconds_before = fine_tuned_backbone(
             given["prior"], group, given["class_latents"], settings
@@ -153,7 +157,9 @@ def fine_tuned_backbone(
         indices.repeat_interleave(counts),
         settings.config,
         checkpoint=Path(settings.checkpoints, f"minimax-{group[0].wnid}.ckpt"),
-        identity=repr((settings.config, model.fingerprint, contents)),
+        identity=repr(
+            (settings.config, model.fingerprint, contents, untuned.config.time_frequencies)
+        ),
         device=resolve_device(settings.device),
     )
     tuned: Any = trained.model

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.balance import allot_images
 from mgd3_kedro.matching.idc import decode, match_gradients
 from mgd3_kedro.matching.idc_settings import IdcConfig
 from mgd3_kedro.matching.mosaics import check_divisible
@@ -34,13 +35,12 @@ def plan_gradients(settings: Mapping[str, Any], common: Common) -> Plan:
     config = build_settings(IdcConfig, settings, device=common.part("device"))
     check_divisible(common.image_size, config.factor)
     try_network(config.network, len(common.classes), common.image_size)
-    distillation = common.distillation
     return Plan(
         match_all_classes,
-        Making(config, distillation),
+        Making(config, common.distillation),
         SOURCES,
         group_size=None,
-        least_images=distillation.ipc * config.factor**2,
+        real_each=config.factor**2,
     )
 
 
@@ -51,12 +51,16 @@ def match_all_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, 
 
     Source: IDC (arXiv 2205.14959), Algorithm 1.
     """
-    config = settings.config
+    config, wanted = settings.config, settings.distillation
     real = [partition.load() for partition in next(iter(batch.values())).inputs["classes"]]
-    found = match_gradients(real, settings.distillation.ipc, config, settings.generator())
+    # Of all classes, also of those that are not in the batch.
+    sizes = {str(label): len(images) for label, images in enumerate(real)}
+    counts = [*allot_images(sizes, wanted.ipc, wanted.balance, config.factor**2).values()]
+    found = match_gradients(real, counts, config, settings.generator())
+    of_classes = found.images.split(counts)
     made = {}
     for wnid, task in batch.items():
-        images = found.images[task.about.label].float()
-        shown = decode(images, config.factor).round().to(torch.uint8)
-        made[wnid] = describe_made(shown, task.about, settings, found.losses)
+        spec = task.about.spec
+        shown = decode(of_classes[spec.label].float(), config.factor).round().to(torch.uint8)
+        made[wnid] = describe_made(shown, spec, settings, found.losses)
     return made

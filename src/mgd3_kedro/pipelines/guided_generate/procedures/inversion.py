@@ -39,9 +39,17 @@ def needs_of_inversion(settings: Mapping[str, Any], parameters: Mapping[str, Any
 def plan_inversion(settings: Mapping[str, Any], common: Common) -> Plan:
     """Plan images that a teacher expects; a hundred classes together.
 
+    Raises:
+        ValueError: If classes are to have images in proportion to their real ones, as no real image
+            is looked at, or a setting is unknown or does not fit.
+
     Source: SRe2L (arXiv 2306.13092).
     """
     schooling = Schooling.of(common)
+    if (balance := common.distillation.balance) != "equal":
+        raise ValueError(
+            f"balance: expected equal, as this method looks at no train images, got {balance}"
+        )
 
     def try_teacher(folder: ModelFolder) -> None:
         with batch_norm_distances(teacher_at(folder, schooling).network):
@@ -65,11 +73,12 @@ def invert_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[st
     found: dict[int, OptimisedImages] = {}
     made = {}
     for wnid, task in batch.items():
-        group, place = divmod(task.about.label, LABELS_AT_ONCE)
+        spec = task.about.spec
+        group, place = divmod(spec.label, LABELS_AT_ONCE)
         if group not in found:
             found[group] = _invert_group(teacher, group, settings)
         images, losses = found[group]
-        made[wnid] = describe_made(images[place], task.about, settings, losses)
+        made[wnid] = describe_made(images[place], spec, settings, losses)
     return made
 
 

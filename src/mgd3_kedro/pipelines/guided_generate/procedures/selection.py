@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -128,7 +128,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         selection,
         config.sources,
         try_teacher=(lambda folder: teacher_at(folder, schooling).extractor) if schooling else None,
-        least_images=common.distillation.ipc,
+        real_each=1,
     )
 
 
@@ -143,13 +143,13 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
         keep = _keep_encoded if "latents" in task.inputs else _keep
         with naming(f"class {wnid}"):
             shown, facts = keep(task, _choose(task, settings), settings)
-        rows = describe_images(Origin(task.about, settings.distillation, knobs), facts)
+        rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(shown, len(shown), {}, rows)
     return made
 
 
 Kept = tuple[torch.Tensor, list[dict[str, Any]]]
-"""Images, (ipc, 3, S, S), uint8, and facts of each."""
+"""Images, (M, 3, S, S), uint8, and facts of each."""
 
 
 def _keep(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
@@ -181,13 +181,13 @@ def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept
 
 
 def _choose(task: Task, settings: Selection) -> torch.Tensor:
-    """Return places, (ipc,), among the latents of the class if they are compared, or its images."""
-    config, wanted = settings.config, settings.distillation
+    """Return places, (M,), among the latents of the class if they are compared, or its images."""
+    config, wanted = settings.config, task.about
     coreset = CORESETS[config.coreset]
     given: dict[str, Any] = {
         "count": len(task.inputs["images"]),
-        "ipc": wanted.ipc,
-        "random_state": seed_of_class(wanted.seed, task.about.wnid),
+        "ipc": wanted.images,
+        "random_state": seed_of_class(settings.distillation.seed, wanted.spec.wnid),
     }
     if "features" in coreset.takes:
         given["features"] = FEATURES[config.features].extract(task, settings.schooling)
@@ -202,4 +202,5 @@ def _centres(task: Task, features: torch.Tensor, found_by: ModesConfig | None) -
         found: torch.Tensor = task.inputs["modes"]["modes"]
         return found
     spatial = features if features.ndim == 4 else features.flatten(1)[:, :, None, None]
-    return find_modes(spatial, found_by, task.about.wnid).modes
+    found_by = replace(found_by, ipc=task.about.images)
+    return find_modes(spatial, found_by, task.about.spec.wnid).modes

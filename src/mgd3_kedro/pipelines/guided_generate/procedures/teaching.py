@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
 from mgd3_kedro.records import ModelFolder
+
+REMEDY = "the teacher computes in fp32; check its weights"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Teacher:
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Return what the last layer reads, (N, D), of images (N, 3, S, S), uint8."""
-        return self.extractor.classify(images.to(self.passes.device)).cpu()
+        features = self.extractor.classify(images.to(self.passes.device)).cpu()
+        check_finite("features of the teacher", features, REMEDY)
+        return features
 
     def cross_entropy(self, images: torch.Tensor, label: int) -> torch.Tensor:
         """Return how little images look like a class, (B,), of images (B, 3, S', S') in [0, 1]."""
@@ -61,7 +66,9 @@ class Teacher:
             images = F.interpolate(images, shape, mode="bilinear", antialias=True)
         logits = self.passes.logits_of(normalize(images))
         labels = torch.full((len(logits),), label, device=logits.device)
-        return F.cross_entropy(logits, labels, reduction="none").cpu()
+        losses = F.cross_entropy(logits, labels, reduction="none").cpu()
+        check_finite("cross-entropies of the teacher", losses[:, None], REMEDY)
+        return losses
 
 
 def teacher_at(folder: ModelFolder, schooling: Schooling) -> Teacher:

@@ -1,0 +1,56 @@
+"""Checks of how many images classes get, where they differ in size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from mgd3_kedro.balance import allot_images
+from mgd3_kedro.preflight.inputs import Inputs
+from mgd3_kedro.stages import Partition
+
+logger = logging.getLogger(__name__)
+
+SHOWN_CLASSES = 10
+
+
+def check_images_per_class(inputs: Inputs) -> None:
+    """Warn of classes with fewer images than modes are asked for.
+
+    Source: ours.
+    """
+    # A run that makes images too warns of these.
+    if "params:distillation" not in inputs:
+        config = inputs["params:modes"]
+        tell_images_of_classes(inputs["train_images"], config.ipc, config.balance, 1)
+
+
+def tell_images_of_classes(
+    train_images: Mapping[str, Partition], ipc: int, balance: str, real_each: int
+) -> dict[str, int]:
+    """Return how many images classes get, and tell where they are not as many for all.
+
+    Args:
+        train_images: wnid -> images.
+        ipc: Images per class.
+        balance: A name of `BALANCES`.
+        real_each: Real images that every image is made from.
+
+    Source: ours.
+    """
+    real = {wnid: partition.count for wnid, partition in train_images.items()}
+    counts = allot_images(real, ipc, balance, real_each)
+    if sum(counts.values()) < ipc * len(counts):
+        enough_for = {wnid: count // real_each for wnid, count in real.items()}
+        short = {wnid: n for wnid, n in counts.items() if n == enough_for[wnid] != ipc}
+        shown = ", ".join(f"{wnid} ({n})" for wnid, n in list(short.items())[:SHOWN_CLASSES])
+        more = f" and {len(short) - SHOWN_CLASSES} more" if len(short) > SHOWN_CLASSES else ""
+        logger.warning(
+            "ipc: %d of %d classes have too few train images for %d per class and get as many as "
+            "theirs are enough for: %s%s",
+            *(len(short), len(counts), ipc, shown, more),
+        )
+    elif (least := min(counts.values())) < (most := max(counts.values())):
+        text = "balance=%s: classes get %d to %d images, %d in all"
+        logger.info(text, balance, least, most, sum(counts.values()))
+    return counts

@@ -1,0 +1,33 @@
+"""Real images that are kept as they are."""
+
+import torch
+
+from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, Wanted
+from mgd3_kedro.pipelines.guided_generate.procedures.selection import (
+    Selection,
+    SelectionConfig,
+    select_from_classes,
+)
+from mgd3_kedro.stages import Task
+
+IMAGES = torch.arange(40, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
+"""Image n has the value n."""
+
+
+def select(make_classes, seed):
+    """Return wnid -> numbers of the images that are kept of two classes with the same images."""
+    config = SelectionConfig("random", "pixels", False)
+    settings = Selection(config, DistillationConfig(5, seed, "equal"), None, None, None)
+    tasks = {spec.wnid: Task({"images": IMAGES}, Wanted(spec, 5)) for spec in make_classes([5, 0])}
+    kept = {}
+    for wnid, made in select_from_classes(tasks, settings).items():
+        kept[wnid] = [row["image_number"] for row in made.rows]
+        assert made.value[:, 0, 0, 0].tolist() == kept[wnid]
+    return kept
+
+
+def test_images_are_drawn_for_every_class_and_every_seed_anew(make_classes):
+    found = [numbers for seed in (0, 1) for numbers in select(make_classes, seed).values()]
+    assert len({tuple(numbers) for numbers in found}) == 4
+    assert all(len(set(numbers)) == 5 for numbers in found)
+    assert select(make_classes, 0) == select(make_classes, 0)

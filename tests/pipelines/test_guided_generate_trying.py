@@ -1,0 +1,28 @@
+"""What is wrong with sampling a model is said before the work."""
+
+import pytest
+
+from mgd3_kedro.pipelines.guided_generate.procedures.trying import try_sampling
+from mgd3_kedro.records import ModelFolder
+
+
+@pytest.fixture
+def model(dit_folder):
+    return ModelFolder(dit_folder, "any", "dit")
+
+
+def test_steps_that_start_far_from_noise_are_warned_of(model, make_diffusion, caplog):
+    try_sampling(model, make_diffusion(timestep_spacing="leading"), True)
+    steps = make_diffusion(timestep_spacing="leading", num_inference_steps=600)
+    try_sampling(model, steps, False)
+    assert not caplog.records
+    try_sampling(model, steps, True)
+    (said,) = caplog.records
+    assert said.levelname == "WARNING"
+    assert "600 steps of 'leading' spacing start from noise at timestep 599" in said.getMessage()
+
+
+def test_settings_of_transformers_are_refused_for_other_models(dit_folder, make_diffusion):
+    other = ModelFolder(dit_folder, "any", "stable_diffusion")
+    with pytest.raises(ValueError, match="time_frequencies: expected auto"):
+        try_sampling(other, make_diffusion(time_frequencies="official"), True)
