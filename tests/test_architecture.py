@@ -19,6 +19,7 @@ PACKAGE = "mgd3_kedro"
 ROOT = Path(mgd3_kedro.__file__).parent
 
 BASE = (
+    "balance",
     "checks",
     "code_identity",
     "devices",
@@ -28,7 +29,9 @@ BASE = (
     "given",
     "images",
     "lineage",
+    "named_settings",
     "points",
+    "priors",
     "randomness",
     "records",
     "source_code",
@@ -104,11 +107,14 @@ def allowed_imports(module):
         return ("__init__",)
     if top in BASE:
         return {
+            "balance": ("checks",),
             "code_identity": ("source_code", "stages"),
             "environment": ("code_identity",),
             "fingerprint": ("code_identity", "stages"),
             "lineage": ("given", "stages", "words"),
+            "named_settings": ("checks", "given"),
             "points": ("records",),
+            "priors": ("records",),
             "records": ("checks",),
             "words": ("given",),
         }.get(top, ())

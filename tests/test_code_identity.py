@@ -415,7 +415,9 @@ def test_a_function_of_a_users_own_module_is_followed_there():
 def modes_with(finder):
     from mgd3_kedro.modes import ModesConfig
 
-    return ModesConfig(finder, ipc=2, random_state=0, n_init=1, pool=2, components=2)
+    return ModesConfig(
+        finder, ipc=2, random_state=0, n_init=1, pool=2, components=2, balance="equal"
+    )
 
 
 def test_all_of_a_table_counts_where_the_code_takes_all_members(monkeypatch):

@@ -34,7 +34,9 @@ def pick(name, features, ipc, seed):
 
 def pick_by_kmeans(latents, ipc, seed):
     """Pick what is nearest to the centroids of k-means."""
-    modes = find_modes(latents, ModesConfig("kmeans", ipc, seed, 10, 8, 50), "n01440764").modes
+    modes = find_modes(
+        latents, ModesConfig("kmeans", ipc, seed, 10, 8, 50, "equal"), "n01440764"
+    ).modes
     return pick_nearest_to_centroids(latents, modes)
 
 

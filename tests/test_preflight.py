@@ -1,14 +1,18 @@
+import json
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
 import torch
-from tiny_project import IPC, run, save_teacher
+import yaml
+from tiny_project import IPC, REPOSITORY, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.pipelines.pretrain.tuning import TuningConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
 from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
@@ -18,11 +22,13 @@ from mgd3_kedro.preflight import (
     check_run_keys,
     check_used,
 )
-from mgd3_kedro.preflight.making import check_method, check_real_images
+from mgd3_kedro.preflight.making import check_method, check_prior, check_real_images
+from mgd3_kedro.preflight.sizes import tell_images_of_classes
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
 
+METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
 KNOWN = {"ipc": 10, "sampling": {"scale": 0.1, "inner": {"step": 1}}, "images": None}
 
 
@@ -50,9 +56,9 @@ def test_parameters_that_nothing_has_are_refused(given, message):
         check_known_parameters(given, KNOWN)
 
 
-@pytest.mark.parametrize("name", ["data", "bad_images"])
+@pytest.mark.parametrize("name", ["data", "bad_images", "leaks"])
 def test_parameters_about_images_are_refused_where_no_files_are_read(name):
-    check_used([name, "seed"], {"data", "bad_images"}, "birds")
+    check_used([name, "seed"], {"data", "bad_images", "leaks"}, "birds")
     message = f"^{name}: expected an environment that reads images from files, got that of birds"
     with pytest.raises(ValueError, match=message):
         check_used(["seed", name], {"splits.test.train.rows"}, "birds")
@@ -84,7 +90,7 @@ DIFFUSION = BackboneConfig(
 LEFT_TO_THE_PROTOCOL = (
     *("epochs", "image_size", "learning_rate", "momentum", "weight_decay", "batch_size", "cutmix"),
     *("flip_probability", "crop_min_scale", "jitter_strength", "lighting_std", "factor"),
-    *("temperature", "threads"),
+    *("temperature", "rand_augment_ops", "rand_augment_magnitude", "threads"),
 )
 EVALUATION = EvaluationConfig(
     protocol="hard",
@@ -191,8 +197,8 @@ def make_inputs(**changes):
         "params:autoencoder": AutoencoderConfig("fp32", False, "cpu"),
         "params:method": "mgd3",
         "params:methods": {"mgd3": {"procedure": "denoise"}},
-        "params:modes": ModesConfig("kmeans", 4, 0, 10, 8, 50),
-        "params:distillation": DistillationConfig(4, 0),
+        "params:modes": ModesConfig("kmeans", 4, 0, 10, 8, 50, "equal"),
+        "params:distillation": DistillationConfig(4, 0, "equal"),
         "params:diffusion": DIFFUSION,
         "params:sampling": SamplingConfig("noise", 0.7, 0.1, "constant", 2, None),
         "params:evaluation": EVALUATION,
@@ -233,28 +239,75 @@ def test_images_have_the_classes_of_the_benchmark(images, counts, found):
         check_inputs(make_inputs(**{images: partitions(counts)}))
 
 
-def test_no_more_images_are_made_than_the_smallest_class_has():
-    inputs = make_inputs(
-        **{
-            "params:ipc": 5,
-            "params:modes": ModesConfig("kmeans", 5, 0, 10, 8, 50),
-            "params:distillation": DistillationConfig(5, 0),
-        }
-    )
+def asking_for(ipc, balance="equal", **changes):
+    """Return what a run that makes images reads, with so many asked for."""
+    asked = {
+        "params:ipc": ipc,
+        "params:modes": ModesConfig("kmeans", ipc, 0, 10, 8, 50, balance),
+        "params:distillation": DistillationConfig(ipc, 0, balance),
+    }
+    inputs = make_inputs(**asked, **changes)
     del inputs["evaluated_images"]
-    with pytest.raises(ValueError, match="ipc: expected at most 4, the images of class n2, got 5"):
+    return inputs
+
+
+@pytest.mark.parametrize("makes_images", [True, False])
+def test_classes_that_have_fewer_images_than_asked_for_are_told_once(makes_images, caplog):
+    inputs = asking_for(5)
+    if not makes_images:
+        del inputs["params:distillation"]
+    check_inputs(inputs)
+    assert caplog.messages == [
+        "ipc: 1 of 2 classes have too few train images for 5 per class and get as many as theirs "
+        "are enough for: n2 (4)"
+    ]
+
+
+def test_no_more_than_a_few_small_classes_are_named(caplog):
+    few = {f"c{number}": Partition(list, "", 1 + number) for number in range(30)}
+    tell_images_of_classes(few, 25, "equal", 1)
+    (message,) = caplog.messages
+    assert message.startswith("ipc: 24 of 30 classes have")
+    assert message.endswith("c8 (9), c9 (10) and 14 more")
+
+
+def test_shares_of_classes_are_told(caplog):
+    with caplog.at_level(logging.INFO, "mgd3_kedro"):
+        check_inputs(asking_for(3, "share", train_images=partitions({"n1": 20, "n2": 4})))
+    assert caplog.messages == ["balance=share: classes get 1 to 5 images, 6 in all"]
+
+
+def test_modes_and_images_are_shared_out_alike():
+    inputs = asking_for(3)
+    inputs["params:modes"] = replace(inputs["params:modes"], balance="share")
+    with pytest.raises(ValueError, match=r"modes.balance: expected equal as .*; set balance inst"):
         check_inputs(inputs)
+
+
+def test_a_large_class_fits_a_batch_where_its_images_depend_on_each_other():
+    joint = replace(make_inputs()["params:sampling"], repulsion_scale=0.1)
+    inputs = asking_for(
+        3,
+        "share",
+        train_images=partitions({"n1": 20, "n2": 4}),
+        **{"params:sampling": joint, "params:diffusion": replace(DIFFUSION, max_batch=4)},
+    )
+    message = "ipc: expected at most 4 images of a class by mgd3 .*, class n1 gets 5; lower ipc"
+    with pytest.raises(ValueError, match=message):
+        check_inputs(inputs)
+    inputs["params:diffusion"] = replace(DIFFUSION, max_batch=5)
+    check_inputs(inputs)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         (
-            {"params:modes": ModesConfig("kmeans", 3, 0, 10, 8, 50)},
+            {"params:modes": ModesConfig("kmeans", 3, 0, 10, 8, 50, "equal")},
             "modes.ipc: expected 4 as ipc, got 3",
         ),
         (
-            {"params:distillation": DistillationConfig(2, 0)},
+            {"params:distillation": DistillationConfig(2, 0, "equal")},
             "distillation.ipc: expected 4 as ipc, got 2",
         ),
         (
@@ -301,15 +354,31 @@ def test_a_method_is_checked_by_its_own_settings_and_what_it_needs():
         check_method(draws)
 
 
-def test_no_more_images_are_kept_than_the_smallest_class_has():
-    inputs = {
-        **inputs_of("mine", KEPT),
-        "params:ipc": 5,
-        "params:distillation": DistillationConfig(5, 0),
-    }
-    message = r"^ipc: expected at least 5 real images .* for 5 by mine, class n2 has 4; lower ipc$"
-    with pytest.raises(ValueError, match=message):
-        check_real_images(inputs)
+@pytest.mark.parametrize(("factor", "counts"), [(1, None), (2, "n1 (1), n2 (1)"), (3, "refused")])
+def test_a_class_is_large_enough_for_one_image(factor, counts, caplog):
+    settings = {**METHODS["idc1"], "factor": factor, "network": "convnet1"}
+    benchmark = replace(make_inputs()["benchmark"], image_size=36)
+    inputs = {**inputs_of("idc1", settings), "benchmark": benchmark}
+    if counts == "refused":
+        message = "train_images: expected at least 9 of each class, .* idc1 .*, class n2 has 4; "
+        with pytest.raises(ValueError, match=message):
+            check_real_images(inputs)
+        return
+    check_real_images(inputs)
+    assert [text.partition("enough for: ")[2] for text in caplog.messages] == (
+        [] if counts is None else [counts]
+    )
+
+
+def test_a_method_that_looks_at_no_real_image_makes_all_that_are_asked_for(caplog):
+    inputs = inputs_of("sre2l", METHODS["sre2l"], ["methods"])
+    inputs |= {"params:ipc": 9, "params:distillation": DistillationConfig(9, 0, "equal")}
+    del inputs["params:modes"]
+    check_real_images(inputs)
+    assert caplog.messages == []
+    inputs["params:distillation"] = DistillationConfig(9, 0, "share")
+    with pytest.raises(ValueError, match=r"^methods\.sre2l: balance: expected equal, .* got share"):
+        check_method(inputs)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -418,7 +487,10 @@ def test_a_network_too_deep_for_a_teacher_is_refused_too():
 
 @pytest.mark.parametrize("protocol", ["soft", "soft_stored"])
 def test_a_teacher_cannot_be_taught_itself(protocol):
-    with pytest.raises(ValueError, match="protocol: expected one of glad, hard for a teacher"):
+    with pytest.raises(
+        ValueError,
+        match="protocol: expected one of glad, hard, hard_adamw, hard_strong for a teacher",
+    ):
         replace(TEACHING, protocol=protocol)
 
 
@@ -447,3 +519,32 @@ def test_a_teacher_that_fits_is_taken(tmp_path):
     teacher = write_teacher(tmp_path, ["n2", "n5", "n1"])
     soft = replace(EVALUATION, protocol="soft", batch_size=4)
     check_inputs(make_inputs(teacher=teacher, **{"params:evaluation": soft}))
+
+
+def prior_of(folder):
+    model = ModelFolder(folder, "prior", "dit")
+    return Partition(lambda: model, "prior")
+
+
+def test_a_prior_of_other_classes_is_refused_where_it_is_to_draw(save_dit, tmp_path):
+    folder = save_dit(num_classes=8, folder=tmp_path / "prior")
+    inputs = make_inputs(prior=prior_of(folder))
+    check_inputs(inputs)
+    hen = {"4": {"wnid": "n1", "class_name": "hen"}}
+    (folder / "classes.json").write_text(json.dumps(hen))
+    check_inputs(inputs)
+    theirs = {**hen, "7": {"wnid": "dress", "class_name": "dress"}}
+    (folder / "classes.json").write_text(json.dumps(theirs))
+    with pytest.raises(ValueError, match=r"draws 'dress' as number 7, got 'owl' \(n2\) for it"):
+        check_inputs(inputs)
+    # An encoder knows no classes.
+    del inputs["params:diffusion"]
+    check_prior(inputs)
+
+
+def test_a_network_too_deep_for_the_tuning_of_a_prior_is_refused():
+    tuning = TuningConfig([1.0], 2, "convnet4", 1)
+    with pytest.raises(ValueError, match="convnet4: expected images of at least 16 px"):
+        check_inputs(make_inputs(**{"params:pretrain.tuning": tuning}))
+    fitting = replace(tuning, network="convnet3")
+    check_inputs(make_inputs(**{"params:pretrain.tuning": fitting}))

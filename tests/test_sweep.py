@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 from contextlib import chdir
@@ -271,6 +272,21 @@ def test_states_are_kept_and_only_what_is_done_alike_stays_done(tmp_path, plan):
     assert rows["status"].tolist() == ["done", "failed", "pending"]
     assert rows["error"].tolist() == ["", 'class 0: "bad", again\nand more', ""]
     assert [file.name for file in path.parent.iterdir()] == ["points.csv"]
+
+
+def test_states_that_cannot_be_written_are_those_before(tmp_path, plan, monkeypatch):
+    seeds = plan(grid("seed=0,1"))
+    states = States(tmp_path, seeds)
+    states.record(seeds[0], status=DONE)
+
+    def fail(descriptor):
+        os.ftruncate(descriptor, 9)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        states.record(seeds[1], status=FAILED)
+    assert States(tmp_path, seeds).with_status(DONE) == seeds[:1]
 
 
 def test_a_name_that_another_grid_has_is_refused(tmp_path, plan):

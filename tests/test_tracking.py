@@ -13,13 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DataCatalog
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 from kedro_datasets.json import JSONDataset
 from mlflow.tracking import MlflowClient
 from tiny_project import REPOSITORY, make_project, run, runs_of
 
+from mgd3_kedro.hooks import TrackingHooks
 from mgd3_kedro.tracking import (
     HOST_TAG,
     PROCESS_TAG,
@@ -65,7 +69,7 @@ def active_run():
 def spend(meter, phase, seconds):
     meter.start(phase, "encode")
     time.sleep(seconds)
-    meter.stop()
+    meter.stop(phase, "encode")
 
 
 def test_a_node_has_the_time_of_all_its_loads_its_run_and_all_its_saves():
@@ -77,14 +81,39 @@ def test_a_node_has_the_time_of_all_its_loads_its_run_and_all_its_saves():
     assert measured["encode/run_seconds"] >= 0.2
     assert 0.01 <= measured["encode/save_seconds"] < 0.2
     assert measured["encode/peak_memory_mb"] > 10
-    after = meter.finish("next")
-    assert [after[f"next/{phase}_seconds"] for phase in ("load", "run", "save")] == [0, 0, 0]
+    spend(meter, "run", 0.01)
+    again = meter.finish("encode")
+    assert again["encode/run_seconds"] < 0.2
+    assert again["encode/load_seconds"] == again["encode/save_seconds"] == 0
+
+
+def test_loads_side_by_side_count_once():
+    meter = NodeMeter()
+    for _ in range(3):
+        meter.start("load", "encode")
+    time.sleep(0.1)
+    for _ in range(2):
+        meter.stop("load", "encode")
+    time.sleep(0.1)
+    meter.stop("load", "encode")
+    assert 0.2 <= meter.finish("encode")["encode/load_seconds"] < 0.3
+
+
+def test_nodes_side_by_side_have_their_own_times():
+    meter = NodeMeter()
+    meter.start("run", "slow")
+    time.sleep(0.1)
+    meter.start("run", "fast")
+    meter.stop("run", "fast")
+    fast = meter.finish("fast")
+    meter.stop("run", "slow")
+    assert fast["fast/run_seconds"] < 0.1 <= meter.finish("slow")["slow/run_seconds"]
 
 
 def test_what_a_dataset_computes_counts_as_running():
     meter = NodeMeter()
     spend(meter, "save", 0.1)
-    meter.count_as_run(0.06)
+    meter.count_as_run(0.06, "encode")
     measured = meter.finish("encode")
     assert measured["encode/run_seconds"] == 0.06
     assert measured["encode/save_seconds"] >= 0.04
@@ -93,7 +122,7 @@ def test_what_a_dataset_computes_counts_as_running():
 def test_workers_side_by_side_do_not_make_saving_negative():
     meter = NodeMeter()
     spend(meter, "save", 0.02)
-    meter.count_as_run(50.0)
+    meter.count_as_run(50.0, "encode")
     measured = meter.finish("encode")
     assert 0.02 <= measured["encode/run_seconds"] < 50
     assert measured["encode/save_seconds"] == 0
@@ -227,6 +256,55 @@ def test_runs_whose_process_has_gone_are_marked_at_the_next_start(
     active.start({})
     assert client.get_run(other.info.run_id).info.status == status
     assert active_run().info.status == "RUNNING"
+
+
+class SlowDataset(AbstractDataset):
+    """Takes its time to be read and to be written."""
+
+    def __init__(self, seconds, data=None):
+        self.seconds, self.data = seconds, data
+
+    def save(self, data):
+        time.sleep(self.seconds)
+
+    def load(self):
+        time.sleep(self.seconds)
+        return self.data
+
+    def _describe(self):
+        return {}
+
+
+def test_times_are_those_of_the_nodes_where_loads_and_saves_are_asynchronous(active):
+    catalog = DataCatalog(
+        {"a": SlowDataset(0.2, 1), "b": SlowDataset(0.2, 2)}
+        | {"sum": SlowDataset(0.1), "difference": SlowDataset(0.3)}
+    )
+    both = Pipeline(
+        [Node(lambda a, b: (a + b, a - b), ["a", "b"], ["difference", "sum"], name="both")]
+    )
+    hooks, manager = TrackingHooks(), _create_hook_manager()
+    hooks._tracker = active
+    manager.register(hooks)
+    SequentialRunner(is_async=True).run(both, catalog, manager)
+    metrics = active_run().data.metrics
+    assert 0.2 <= metrics["both/load_seconds"] < 0.4
+    # Also what is saved last, which is not what is last among the outputs.
+    assert 0.3 <= metrics["both/save_seconds"] < 0.5
+    assert metrics["both/run_seconds"] < 0.2
+
+
+def test_runners_of_nodes_side_by_side_are_refused_before_any_work(project):
+    bootstrap_project(project)
+    with chdir(project), KedroSession.create(project) as session:
+        for runner in (ThreadRunner(), ParallelRunner()):
+            message = (
+                f"^runner: expected SequentialRunner, .* got {type(runner).__name__}; .*jobs=N"
+            )
+            with pytest.raises(ValueError, match=message):
+                session.run(pipeline_names=["encode"], runner=runner)
+    assert runs_of(project) == []
+    assert not (project / "data/04_feature").exists()
 
 
 TRACKED_SLEEP = """

@@ -14,7 +14,9 @@ from mgd3_kedro import pipeline_registry
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.given import flat, nested, over, read_parameters
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
+from mgd3_kedro.named_settings import NAMED, NamedSettings
 from mgd3_kedro.preflight import check_known_parameters, check_run_keys, check_used
+from mgd3_kedro.priors import sampling_default
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
@@ -28,6 +30,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
     `${settings:ENTRY}` what of the entry's lineage differs from the environment, as the end of a
     folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
     as a text, and `${first:A,B}` the first value that is not null.
+
+    In parameters, `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that
+    it is sampled, VALUE where it does not say, or is no folder. Whatever is made with that is made
+    from the model too, and told so.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -59,8 +65,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     @cached_property
     def parameter_templates(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return _plain(self.parameter_files, resolve=False)
+        """The same as plain values, without the settings that have a name."""
+        return _without_named(_plain(self.parameter_files, resolve=False))
+
+    @cached_property
+    def named_settings(self) -> NamedSettings:
+        """The settings that have a name, of all files."""
+        return NamedSettings(_plain(self.parameter_files[NAMED]))
 
     @cached_property
     def catalog_files(self) -> dict[str, Any]:
@@ -70,26 +81,30 @@ class ProjectConfigLoader(OmegaConfigLoader):
     @cached_property
     def of_environment(self) -> dict[str, Any]:
         """The parameters of the environment, resolved."""
-        return _plain(self.parameter_files)
+        return self._resolved(self.parameter_files)
 
     @cached_property
     def configured(self) -> Configured:
         """The parameters of the run.
 
         Raises:
-            ValueError: Naming a parameter that cannot be read, or a backbone that is unknown.
+            ValueError: Naming a parameter that cannot be read, or a backbone or settings that are
+                unknown.
         """
         project = Path(self.conf_source).parent
         given = read_parameters(self.runtime_params or {}, self.of_environment, project)
+        given = over(self.named_settings.chosen(over(self.of_environment, given)), given)
         # Of plain values, which takes a third of the time that OmegaConf's merging does.
         templates = over(self.parameter_templates, given)
         # First: what else is configured is looked up under this name.
         lookup(templates["backbones"], templates["backbone"], "backbone")
-        run = _plain(OmegaConf.create(templates))
+        configuration = OmegaConf.create(templates)
+        run = self._resolved(configuration)
+        usual = over(self.of_environment, nested(self._followed(configuration, flat(given))))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(project / folder)
-        return Configured(templates, self.of_environment, run, flat(given))
+        return Configured(templates, usual, run, flat(given))
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -146,8 +161,15 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """
         check_known_parameters(self.runtime_params or {}, self.of_environment)
         given = self.configured.given
-        check_used(given, self.parameters_of("train_images"), self.env_name)
+        read = ("train_images", *((EVALUATED,) if self.configured.run["images"] else ()))
+        used = set[str]().union(*map(self.parameters_of, read))
+        check_used(given, used, self.env_name)
         check_run_keys(self.configured.run)
+
+    def chosen_settings(self) -> list[str]:
+        """Return a line for each parameter that the settings chosen by name change."""
+        run = self.configured.run
+        return self.named_settings.describe(run, self.of_environment)
 
     def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
         """Return where the runs of all methods, with otherwise the same parameters, keep an entry.
@@ -168,6 +190,27 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def words(self, entry: str, apart_from: str | None = None) -> str:
         """Return what differs from the environment in what an entry is made from, as a text."""
         return " ".join(self.lineage.words(entry, apart_from))
+
+    def _resolved(self, parameters: DictConfig) -> dict[str, Any]:
+        project = Path(self.conf_source).parent
+
+        def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
+            return sampling_default(name, project / str(_root_.model), value)
+
+        # Resolvers are global: parameters are resolved right after.
+        OmegaConf.register_new_resolver("sampling_default", default, replace=True)
+        return _without_named(_plain(parameters))
+
+    def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what each given parameter that follows others would be, were it not given."""
+        templates = flat(self.parameter_templates)
+        followed = {}
+        for name, value in given.items():
+            if "${" in str(templates.get(name)):
+                OmegaConf.update(run, name, templates[name])
+                followed[name] = OmegaConf.select(run, name)
+                OmegaConf.update(run, name, value)
+        return followed
 
     def _register_own_resolvers(self) -> None:
         # Resolvers are global: those of the loader whose catalog is asked for count.
@@ -193,13 +236,23 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return merged
 
 
-FILES = ("parameter_files", "parameter_templates", "catalog_files", "of_environment")
+FILES = (
+    "parameter_files",
+    "parameter_templates",
+    "named_settings",
+    "catalog_files",
+    "of_environment",
+)
 """What is read from files alone."""
 
 
 def _plain(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
     plain: Any = OmegaConf.to_container(configuration, resolve=resolve)
     return dict(plain)
+
+
+def _without_named(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != NAMED}
 
 
 def _group(parameters: Mapping[str, Any], name: str) -> Any:

@@ -14,7 +14,7 @@ TEXTS = ("class_name", "sweep", "knob", "label")
 PATHS = (
     *("data", "classes", "images", "results", "figures", "earlier", "model", "teacher"),
     "trained_prior",
-    "pretrain.autoencoder.given",
+    *("autoencoder.given", "pretrain.autoencoder.given"),
 )
 """Parameters that name a file or folder, or weights on the hub, which look like a path too."""
 

@@ -13,9 +13,12 @@ from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
 
 PARAMETERS = "params:"
-NEUTRAL = {"device", "jobs", "reuse", "results", "figures", "earlier", "trained_prior"}
+NEUTRAL = {"device", "jobs", "reuse", "leaks", "results", "figures", "earlier", "trained_prior"}
 """Parameters that change no result, but where and how fast it is made or shown."""
-TOLD_IN_FULL = ("backbones", "compare", "methods", "mixture", "pretrain", "teacher_training")
+TOLD_IN_FULL = (
+    *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
+    "teacher_training",
+)
 """Groups whose settings are told with the group's name; those of others by their own name, where no
 other has it."""
 PLACES = ("filepath", "path", "model")
@@ -48,7 +51,8 @@ class Configured:
 
     Args:
         templates: Nested, of a run, before interpolations are resolved.
-        environment: Nested, without what the run was given.
+        environment: Nested, without what the run was given; what was given and follows others as it
+            follows those of the run.
         run: Nested.
         given: Full name -> value.
     """

@@ -110,6 +110,15 @@ class Benchmark:
         """Folder names in label order."""
         return tuple(spec.wnid for spec in self.classes)
 
+    @property
+    def twins(self) -> dict[str, int]:
+        """How many classes before each have its class index: what is drawn by that, draws by both.
+
+        A class table may give several classes one index, as a model that knows them by name allows.
+        """
+        indices = [spec.class_index for spec in self.classes]
+        return {spec.wnid: indices[: spec.label].count(spec.class_index) for spec in self.classes}
+
     def check_numbers(self, network: str, known: int | None) -> None:
         """Refuse a network that knows classes by numbers which are not those of these classes.
 
@@ -237,8 +246,10 @@ class ModelFolder:
         path: Folder in diffusers' format.
         fingerprint: Identity of the content.
         family: What kind of model it is: a name of `BACKBONES`.
+        autoencoder: Folder of the autoencoder that takes the place of its own; None for that.
     """
 
     path: Path
     fingerprint: str
     family: str
+    autoencoder: Path | None = None

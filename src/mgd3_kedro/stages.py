@@ -40,12 +40,16 @@ def is_selecting(setting: Field[Any]) -> bool:
     return bool(setting.metadata.get("selecting", False))
 
 
-def off_at(value: Any) -> Any:
+def off_at(value: Any, **options: Any) -> Any:
     """Mark a setting that changes nothing at a value: results from before it was there stay valid.
+
+    Args:
+        value: At which it is off.
+        options: Of `dataclasses.field`, as a default.
 
     Source: ours.
     """
-    return field(metadata={"off": value})
+    return field(metadata={"off": value}, **options)
 
 
 def is_off(setting: Field[Any], value: Any) -> bool:

@@ -21,6 +21,8 @@ SETTINGS = {
     "lighting_std": None,
     "factor": None,
     "temperature": None,
+    "rand_augment_ops": None,
+    "rand_augment_magnitude": None,
     "validations": 100,
     "precision": "fp32",
     "compile": False,

@@ -34,6 +34,13 @@ def test_a_newer_state_replaces_the_older_and_leaves_nothing_else(make_checkpoin
     assert list(checkpoint.path.parent.iterdir()) == [checkpoint.path]
 
 
+def test_a_state_that_cannot_be_written_leaves_the_last_one(make_checkpoint):
+    make_checkpoint().save(STATE)
+    with pytest.raises(Exception, match="pickle"):
+        make_checkpoint().save({**STATE, "epoch": lambda: 2})
+    assert make_checkpoint().load()["epoch"] == 1
+
+
 def test_another_identity_is_left_aside_with_a_warning(make_checkpoint, caplog):
     make_checkpoint("a").save(STATE)
     with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):

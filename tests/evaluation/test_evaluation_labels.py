@@ -112,3 +112,12 @@ def test_a_training_with_stored_labels_is_that_with_the_teacher(teacher, make_da
     assert losses[1] == pytest.approx(losses[0], rel=5e-3)
     assert losses[2] != pytest.approx(losses[0], rel=5e-3)
     assert losses[0][-1] < losses[0][0]
+
+
+def test_labels_that_half_precision_cannot_hold_are_refused(teacher, make_data, make_plan):
+    with torch.no_grad():
+        teacher.model.classifier.bias[1] = 1e6
+    plan = make_plan(cutmix=True, batch_size=5, epochs=3)
+    message = r"logits of the teacher: .* 12 of 12 .*place 0 of epoch 2; .*float16.*precision=fp32"
+    with pytest.raises(FloatingPointError, match=message):
+        record_labels(PROTOCOLS["soft_stored"], make_data(4), 16, plan, teacher, epoch=2, seed=8)

@@ -36,6 +36,9 @@ REFUSED = [
     ("factor", 1.5),
     ("temperature", 0),
     ("temperature", float("inf")),
+    ("rand_augment_ops", -1),
+    ("rand_augment_ops", 1.5),
+    ("rand_augment_magnitude", 31),
     ("validations", 0),
     ("validations", 2.5),
     ("precision", "fp16"),
@@ -56,6 +59,8 @@ OVER_THE_PROTOCOL = {
     "lighting_std": 0.0,
     "factor": 4,
     "temperature": 3.0,
+    "rand_augment_ops": 1,
+    "rand_augment_magnitude": 6,
 }
 
 
@@ -136,7 +141,8 @@ def test_the_factor_to_blame_is_named(make_config):
 
 
 def test_an_unknown_protocol_is_answered_with_the_known_ones(make_config):
-    with pytest.raises(ValueError, match=r"unknown protocol 'herd'.*glad, hard, soft, soft_stored"):
+    known = "glad, hard, hard_adamw, hard_strong, soft, soft_stored"
+    with pytest.raises(ValueError, match=f"unknown protocol 'herd'.*{known}"):
         make_config(protocol="herd")
 
 

@@ -51,7 +51,7 @@ def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     table = pd.read_csv(project / "results/mnist_table.csv")
     assert table["origin"].tolist() == ["measured"] * 4 + ["reported"]
     markdown = (project / "results/mnist_table.md").read_text()
-    assert "| mgd3 (backbone=dit) | 61.0 ± 1.0 | 80.0 |" in markdown
+    assert "| mgd3 (backbone=dit) | 61.0 ± 1.0 (61.0) | 80.0 (80.0) |" in markdown
     assert "| dm (reported) | 50.0 |" in markdown
     (newest,) = runs_of(project)
     with_run = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")

@@ -62,6 +62,7 @@ PROVENANCE = [
     "negative_prompt",
     "precision",
     "compile",
+    "time_frequencies",
     "initial_latents",
     "noise_strength",
     "mode_guidance_scale",

@@ -155,3 +155,25 @@ def test_an_unknown_flip_is_refused_by_name():
         ValueError, match="unknown flip 'boths': expected one of both, none, random; did"
     ):
         EncodingConfig("mean", "boths", 0, 0)
+
+
+def test_classes_of_one_index_are_mirrored_and_drawn_each_for_itself(
+    images, model_folder, make_autoencoding
+):
+    hens = tuple(replace(SPEC, label=label, wnid=f"n{label}") for label in (0, 1))
+    real = {spec.wnid: Partition(lambda: images, "real", len(images)) for spec in hens}
+    prior = Partition(lambda: model_folder, "prior")
+    stage = encode_images(
+        Benchmark("hens", 16, hens),
+        real,
+        prior,
+        make_autoencoding(),
+        EncodingConfig("sample", "random", 0, 0),
+    )
+    # The first is what it is without the other.
+    assert stage.tasks["n0"].about == asdict(hens[0])
+    tasks = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
+    first, second = (one.value for one in encode_classes(tasks, stage.settings).values())
+    assert not torch.equal(first["mirrored"], second["mirrored"])
+    same = first["mirrored"] == second["mirrored"]
+    assert not (first["latents"] == second["latents"])[same].flatten(1).all(1).any()

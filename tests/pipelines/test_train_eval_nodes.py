@@ -27,6 +27,7 @@ BIRDS = Benchmark("birds", 16, tuple(ClassSpec(i, w, i, f"bird {w}") for i, w in
 UNSET = (
     *("learning_rate", "momentum", "weight_decay", "batch_size", "cutmix", "flip_probability"),
     *("crop_min_scale", "jitter_strength", "lighting_std", "factor", "temperature", "image_size"),
+    *("rand_augment_ops", "rand_augment_magnitude"),
 )
 CONFIG = EvaluationConfig(
     protocol="hard",
@@ -365,6 +366,39 @@ def test_only_the_same_training_goes_on(change, interrupt, tmp_path):
         (tmp_path / f"{first}.ckpt").rename(tmp_path / f"{name}.ckpt")
     run_stage(stage, name)
     assert saved == ([2, 3] if "trainings" in change else [1, 2, 3])
+
+
+def halves(label, count, size=16):
+    """Return noise that is bright in the upper half for one class, in the lower for the other."""
+    images = draw(count, size, label) // 2
+    images[:, :, label * size // 2 : (label + 1) * size // 2] += 120
+    return images
+
+
+@pytest.mark.parametrize("protocol", ["hard", "glad"])
+def test_networks_learn_classes_that_can_be_told_apart(protocol, tmp_path):
+    images, tests = {}, {}
+    # What is kept by class may come in any order.
+    for label, wnid in reversed([*enumerate(WNIDS)]):
+        images[wnid] = Partition(partial(halves, label, 4), wnid, 4)
+        fitted = {"images": halves(label, 9)}
+        tests[wnid] = Partition(partial(dict, fitted), wnid, 9)
+    config = replace(CONFIG, protocol=protocol, epochs=20, learning_rate=0.02)
+    stage = train_networks(BIRDS, images, tests, tmp_path, config, TRAININGS, 0)
+    for value in run_stage(stage).values():
+        assert value["measured"]["top1_last"] > 85
+        assert sum(value["confusion"][0]) == sum(value["confusion"][1]) == 9
+
+
+def test_a_training_draws_its_weights_by_one_seed_and_its_batches_by_another(tmp_path):
+    stage = plan_trainings(tmp_path)
+    task = stage.tasks["convnet1-0"].loaded()
+    curves = []
+    for seeds in ({}, {"seed": 1}, {"batch_seed": 1}, {"seed": 1, "batch_seed": 1}):
+        other = replace(task, about=replace(task.about, **seeds))
+        made = stage.function({"one": other}, stage.settings)["one"]
+        curves.append(str(made.value["curve"]))
+    assert len(set(curves)) == 4
 
 
 def test_weights_of_images_change_the_training_and_what_is_told_of_it(tmp_path):

@@ -86,5 +86,8 @@ GLAD = Recipe(
     siamese_batches,
     cross_entropy,
     tested_once=True,
-    unused=("cutmix", "crop_min_scale", "jitter_strength", "lighting_std", "factor", "temperature"),
+    unused=(
+        *("cutmix", "crop_min_scale", "jitter_strength", "lighting_std", "factor", "temperature"),
+        *("rand_augment_ops", "rand_augment_magnitude"),
+    ),
 )

@@ -13,6 +13,7 @@ from mgd3_kedro.evaluation.augment import augment, draw_augmentation
 from mgd3_kedro.evaluation.cutmix import cut_mix, draw_cut
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.patches import draw_patch_orders, shuffle_patches
+from mgd3_kedro.evaluation.rand_augment import draw_operations, rand_augment
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
 from mgd3_kedro.evaluation.transfer import send
 
@@ -120,10 +121,12 @@ def mixed_batches(
         generator=generator,
     )
     patches = draw_patch_orders(count, plan.factor, generator)
+    operations = draw_operations(count, plan.rand_augment_ops, generator)
     for start in range(0, count, batch_size):
         rows = slice(start, min(start + batch_size, count))
         chosen = order[rows]
-        shuffled = shuffle_patches(images[chosen].float() / 255, patches[rows])
+        changed = rand_augment(images[chosen], operations.rows(rows), plan.rand_augment_magnitude)
+        shuffled = shuffle_patches(changed.float() / 255, patches[rows])
         inputs = augment(shuffled, drawn.rows(rows, device), size=image_size)
         targets = data.targets_of(chosen)
         if plan.cutmix:

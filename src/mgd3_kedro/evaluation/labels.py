@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mgd3_kedro.checks import check_finite
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
@@ -93,8 +94,19 @@ def record_labels(
     Returns:
         Logits, (N, n), float16, on CPU, in the order of that epoch.
 
+    Raises:
+        NotFiniteError: If a logit is not finite.
+
     Source: FKD (arXiv 2112.01528), section 3.
     """
     batches = recipe.batches(data, image_size, plan, epoch_generator(seed, epoch))
-    logits = [teacher.logits_of(batch.inputs).half().cpu() for batch in batches]
-    return torch.cat(logits)
+    logits = torch.cat([teacher.logits_of(batch.inputs).half().cpu() for batch in batches])
+    names = [f"place {place} of epoch {epoch}" for place in range(len(logits))]
+    check_finite(
+        "logits of the teacher",
+        logits,
+        "they are stored as float16, which ends at 65504; check the teacher's weights, and set "
+        "evaluation.precision=fp32 if it computes in another",
+        names,
+    )
+    return logits

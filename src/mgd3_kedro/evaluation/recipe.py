@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.stages import off_at
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Plan:
         factor: Patches per side that are shuffled before the crop; 1 for none.
         temperature: That soft labels and logits are divided by.
         ema_decay: Decay of the average of the weights, which is what is tested; 0 for none.
+        rand_augment_ops: Operations of RandAugment on every image; 0 for none.
+        rand_augment_magnitude: Their strength, 0 to 30.
     """
 
     epochs: int
@@ -44,6 +47,8 @@ class Plan:
     factor: int = 1
     temperature: float = 1.0
     ema_decay: float = 0.0
+    rand_augment_ops: int = off_at(0, default=0)
+    rand_augment_magnitude: int = off_at(0, default=0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Recipe:
         resized_side: Side of the centre that networks see -> side that test images are resized to.
         tested_once: Whether the network is tested after the last epoch alone.
         unused: Numbers of a plan that change nothing.
+        reported: (epoch counted from 1, plan) -> whether the authors report the best of this and
+            other epochs; it is validated after such an epoch. None: of all validations.
     """
 
     defaults: Callable[[int, int, str], Plan]
@@ -74,3 +81,4 @@ class Recipe:
     resized_side: Callable[[int], int] = int
     tested_once: bool = False
     unused: tuple[str, ...] = ()
+    reported: Callable[[int, Plan], bool] | None = None

@@ -27,6 +27,11 @@ class Scores:
     confusion: torch.Tensor
 
     @property
+    def balanced(self) -> float:
+        """Mean accuracy of the classes that have test images, percent: none counts for more."""
+        return float(self.class_accuracy.nanmean())
+
+    @property
     def class_accuracy(self) -> torch.Tensor:
         """Accuracy of every class, percent, (n,); NaN for classes without test images."""
         return 100 * self.confusion.diag() / self.confusion.sum(1)

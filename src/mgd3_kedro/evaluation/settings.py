@@ -11,7 +11,7 @@ from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range
 from mgd3_kedro.devices import PRECISIONS, Precision, check_device
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-from mgd3_kedro.stages import neutral
+from mgd3_kedro.stages import neutral, off_at
 
 TRAINED_IN = ("fp32", "tf32", "bf16")
 """Precisions that gradients survive without scaling."""
@@ -42,6 +42,8 @@ class EvaluationConfig:
         lighting_std: Standard deviation of the shift along each principal colour.
         factor: Patches per side that are shuffled before the crop.
         temperature: Of soft labels.
+        rand_augment_ops: Operations of RandAugment on every image.
+        rand_augment_magnitude: Their strength, 0 to 30.
         validations: How often the test images are classified, at most; always after the last
             epoch.
         precision: One of `TRAINED_IN`.
@@ -72,6 +74,8 @@ class EvaluationConfig:
     validations: int
     precision: str
     compile: bool
+    rand_augment_ops: int | None = off_at(None)
+    rand_augment_magnitude: int | None = off_at(None)
     device: str = neutral()
     threads: int | None = neutral()
 
@@ -177,6 +181,8 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "lighting_std": partial(check_range, low=0),
     "factor": check_count,
     "temperature": partial(check_range, low=0, low_open=True),
+    "rand_augment_ops": partial(check_count, low=0),
+    "rand_augment_magnitude": partial(check_count, low=0, high=30),
     "threads": check_count,
 }
 """Settings that may be left to the protocol or to PyTorch, and what is refused of each."""

@@ -42,6 +42,8 @@ class TrainingResult:
         scores: Of the test images, after the last epoch.
         top1_best: Highest accuracy of all validations, percent; chosen on the test images, so
             it is optimistic.
+        top1_reported: What the authors of the protocol report, percent: the highest of those
+            validations that they choose among.
         curve: One row per validation: epoch, step, train_loss (mean since the last row),
             learning_rate, top1.
         epochs: Length of the training.
@@ -53,6 +55,7 @@ class TrainingResult:
     network: nn.Module
     scores: Scores
     top1_best: float
+    top1_reported: float
     curve: list[Row]
     epochs: int
     image_steps: int
@@ -155,7 +158,8 @@ def train_network(
                 for batch in recipe.batches(data, size, plan, batches_of(epoch)):
                     state.update(training, recipe, plan, batch, labels(epoch, batch))
             state.epoch = epoch
-            if epoch % every == 0 or epoch == plan.epochs:
+            reported = recipe.reported is not None and recipe.reported(epoch, plan)
+            if epoch % every == 0 or epoch == plan.epochs or reported:
                 mean = float(torch.stack(state.losses).mean())
                 state.losses.clear()
                 if not math.isfinite(mean):
@@ -190,6 +194,11 @@ def train_network(
         network=state.average.eval(),
         scores=scores,
         top1_best=max(row["top1"] for row in state.curve),
+        top1_reported=max(
+            row["top1"]
+            for row in state.curve
+            if recipe.reported is None or recipe.reported(int(row["epoch"]), plan)
+        ),
         curve=state.curve,
         epochs=plan.epochs,
         image_steps=plan.epochs * len(data.images),

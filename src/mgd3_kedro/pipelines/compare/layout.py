@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.metrics.comparison import METHOD_KEYS, TABLE_KEYS, CompareConfig, as_text
+from mgd3_kedro.metrics.comparison import (
+    ACCURACIES,
+    METHOD_KEYS,
+    TABLE_KEYS,
+    CompareConfig,
+    as_text,
+)
 from mgd3_kedro.metrics.robust import FULL
 from mgd3_kedro.pipelines.compare.labels import REPORTED, label_methods
 
@@ -23,11 +29,14 @@ class Cell:
         mean: Percent; None where nothing is known.
         std: Percentage points; None for a single training, or where none is reported.
         bold: Whether it is among the best.
+        beside: The mean of the accuracy that is not the headline, percent; None where nothing is
+            known.
     """
 
     mean: str | None = None
     std: str | None = None
     bold: bool = False
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,12 @@ def _cell(row: Mapping[Any, Any], headline: str) -> Cell:
     if row["origin"] == REPORTED:
         return Cell(_write(row["reported_top1"]), _write(row["reported_std"]))
     std = _write(row[f"{headline}_std"]) if row["trainings"] > 1 else None
-    return Cell(_write(row[f"{headline}_mean"]), std, bool(row["among_best"]))
+    beside = _write(row[f"{_beside(headline)}_mean"])
+    return Cell(_write(row[f"{headline}_mean"]), std, bool(row["among_best"]), beside)
+
+
+def _beside(headline: str) -> str:
+    return next(name for name in ACCURACIES if name != headline)
 
 
 def _write(value: float) -> str | None:
@@ -146,7 +160,8 @@ def _describe_cells(measured: pd.DataFrame, config: CompareConfig) -> str:
     )
     shown = f"{config.headline} in percent, mean ± population standard deviation over {trainings}"
     bold = f"the {100 * config.confidence:g} % bootstrap interval of the difference"
-    return f"{shown} on {seeds}; bold: not separated from the best by {bold}"
+    beside = f"in brackets the mean of {_beside(config.headline)}"
+    return f"{shown} on {seeds}; {beside}; bold: not separated from the best by {bold}"
 
 
 def _count(numbers: pd.Series[int], unit: str) -> str:

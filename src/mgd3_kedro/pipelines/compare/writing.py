@@ -51,7 +51,7 @@ def _markdown_row(line: Line) -> tuple[str, ...]:
 
 def _markdown_cell(cell: Cell) -> str:
     text = " ± ".join(part for part in (cell.mean, cell.std) if part) or MISSING
-    return f"**{text}**" if cell.bold else text
+    return (f"**{text}**" if cell.bold else text) + _in_brackets(cell)
 
 
 def _latex_table(table: Table) -> str:
@@ -77,7 +77,11 @@ def _latex_cell(cell: Cell) -> str:
     figures = r" \pm ".join(part for part in (cell.mean, cell.std) if part)
     if not figures:
         return "--"
-    return rf"$\mathbf{{{figures}}}$" if cell.bold else f"${figures}$"
+    return (rf"$\mathbf{{{figures}}}$" if cell.bold else f"${figures}$") + _in_brackets(cell)
+
+
+def _in_brackets(cell: Cell) -> str:
+    return f" ({cell.beside})" if cell.beside else ""
 
 
 def escape_latex(text: str) -> str:

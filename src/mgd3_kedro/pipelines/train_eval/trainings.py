@@ -122,6 +122,8 @@ def describe_result(result: TrainingResult) -> dict[str, Any]:
         "top1_best": result.top1_best,
         "code_version": code_version(),
         "outcome": FINISHED,
+        "top1_reported": result.top1_reported,
+        "balanced_last": result.scores.balanced,
         "top5_last": result.scores.top5,
         "calibration_error": result.scores.calibration_error,
         "epochs": result.epochs,

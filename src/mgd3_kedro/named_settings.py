@@ -1,0 +1,71 @@
+"""Settings that go together and have a name: one parameter chooses them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.given import flat, nested
+
+CHOOSER, NAMED = "settings", "named_settings"
+"""The parameter that chooses, and the one that has what there is to choose."""
+EVERYWHERE = "all"
+"""What settings of all backbones are under."""
+
+
+@dataclass(frozen=True)
+class NamedSettings:
+    """The settings that have a name.
+
+    Args:
+        table: Name -> `all` or a backbone -> full name of a parameter -> value.
+    """
+
+    table: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def chosen(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that were chosen by name, nested; none where no name was given.
+
+        Args:
+            parameters: Of the run, nested: `settings` and `backbone` count.
+
+        Raises:
+            ValueError: If there are no settings of that name.
+
+        Source: ours.
+        """
+        return nested(self._chosen(parameters))
+
+    def describe(self, run: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
+        """Return a line for each parameter that has another value than without the name.
+
+        What was given beside the name counts more, and is not told.
+
+        Args:
+            run: Parameters of the run, nested.
+            environment: Those of the environment, nested.
+
+        Source: ours.
+        """
+        values, usual = flat(run), flat(environment)
+        return [
+            f"settings={run[CHOOSER]}: {name}={_shown(value)} (without it: {_shown(usual[name])})"
+            for name, value in self._chosen(run).items()
+            if values[name] == value != usual[name]
+        ]
+
+    def _chosen(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if (name := parameters[CHOOSER]) is None:
+            return {}
+        groups = lookup(self.table, name, "settings")
+        return {
+            parameter: value
+            for group in (EVERYWHERE, parameters["backbone"])
+            for parameter, value in groups.get(group, {}).items()
+        }
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,98 @@
+"""Settings that go together are chosen by one name."""
+
+import pytest
+import yaml
+from tiny_project import REPOSITORY
+
+from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.given import flat
+from mgd3_kedro.named_settings import NamedSettings
+
+CONF = REPOSITORY / "conf"
+COMMITTED = yaml.safe_load((CONF / "base/parameters_named.yml").read_text())["named_settings"]
+BACKBONES = yaml.safe_load((CONF / "base/parameters_backbones.yml").read_text())["backbones"]
+TABLE = {"theirs": {"all": {"a.x": 1, "b": 2}, "dit": {"b": 3}}}
+
+
+def loader(env="imagenette", **given):
+    return ProjectConfigLoader(
+        conf_source=str(CONF),
+        env=env,
+        base_env="base",
+        default_run_env="mnist",
+        runtime_params=given,
+        config_patterns={"parameters": ["parameters*", "parameters*/**"]},
+    )
+
+
+def test_those_of_the_backbone_come_after_those_of_all():
+    named = NamedSettings(TABLE)
+    assert named.chosen({"settings": "theirs", "backbone": "dit"}) == {"a": {"x": 1}, "b": 3}
+    assert named.chosen({"settings": "theirs", "backbone": "other"}) == {"a": {"x": 1}, "b": 2}
+    assert named.chosen({"settings": None, "backbone": "dit"}) == {}
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match=r"unknown settings 'thiers'.*did you mean 'theirs'"):
+        NamedSettings(TABLE).chosen({"settings": "thiers", "backbone": "dit"})
+
+
+def test_only_what_changes_is_described():
+    run = {"settings": "theirs", "backbone": "dit", "a": {"x": 1}, "b": 9}
+    usual = {**run, "settings": None, "a": {"x": None}, "b": 0}
+    # b was given beside the name.
+    assert NamedSettings(TABLE).describe(run, usual) == [
+        "settings=theirs: a.x=1 (without it: null)"
+    ]
+    assert NamedSettings(TABLE).describe(run, run) == []
+    assert NamedSettings(TABLE).describe({**run, "settings": None}, usual) == []
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_all_named_settings_are_parameters_that_there_are(name):
+    known = flat(loader().of_environment)
+    for backbone, parameters in COMMITTED[name].items():
+        assert backbone == "all" or backbone in BACKBONES
+        assert set(parameters) <= set(known)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_published_settings_are_those_of_the_run_and_told(backbone):
+    asked = loader(settings="published", backbone=backbone)
+    values, usual = flat(asked.configured.run), flat(asked.of_environment)
+    chosen = {**COMMITTED["published"]["all"], **COMMITTED["published"].get(backbone, {})}
+    assert {name: values[name] for name in chosen} == chosen
+    told = asked.chosen_settings()
+    changed = {name for name, value in chosen.items() if usual[name] != value}
+    assert {line.split(": ")[1].split("=")[0] for line in told} == changed
+    assert loader(backbone=backbone).chosen_settings() == []
+
+
+def test_what_is_given_beside_the_name_counts_more():
+    asked = loader(settings="published", modes={"n_init": 7}, seed=5)
+    assert asked.configured.run["modes"]["n_init"] == 7
+    assert asked.configured.run["modes"]["random_state"] == 0
+    assert not any("n_init" in line for line in asked.chosen_settings())
+
+
+def test_named_settings_are_no_parameters_themselves():
+    assert "named_settings" not in loader(settings="published").configured.run
+
+
+def test_results_of_named_settings_are_told_by_what_they_are(tmp_path):
+    asked = loader(settings="published", seed=5)
+    assert "n_init=1" in asked.words("modes").split()
+    assert "settings=published" not in asked.words("trainings")
+
+
+def test_a_page_says_what_each_of_the_published_settings_is_and_where_it_is_from():
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in (REPOSITORY / "docs/published.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    for parameters in COMMITTED["published"].values():
+        for name in parameters:
+            about = [row for row in rows if any(f"`{name}" in cell for cell in row)]
+            assert about, name
+            assert all(len(row) == 5 and row[2] for row in about), name
