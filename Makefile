@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results bench viz clean
+.PHONY: distill test lint results bench mutants viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -27,6 +27,10 @@ results: $(VENV)/installed
 DEVICE ?= cpu
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks --device $(DEVICE)
+
+# Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
+mutants: $(VENV)/installed-dev
+	nice -n 10 $(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 viz: $(VENV)/installed
 	$(BIN)/kedro viz run
