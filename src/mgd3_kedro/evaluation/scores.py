@@ -34,7 +34,7 @@ class Scores:
     @property
     def class_accuracy(self) -> torch.Tensor:
         """Accuracy of every class, percent, (n,); NaN for classes without test images."""
-        return 100 * self.confusion.diag() / self.confusion.sum(1)
+        return 100 * self.confusion.diag().double() / self.confusion.sum(1)
 
 
 def score(logits: torch.Tensor, labels: torch.Tensor) -> Scores:
