@@ -133,7 +133,7 @@ def test_other_weights_than_the_official_ones_have_the_frequencies_of_diffusers(
 def test_loading_says_how_to_have_official_frequencies_where_they_may_be_meant(
     save_dit, make_diffusion, caplog
 ):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="mgd3_kedro")
     load_dit(save_dit(), make_diffusion())
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.endswith("set diffusion.time_frequencies=official")

@@ -40,12 +40,16 @@ def ran(tmp_path_factory):
     told = []
     handler = logging.Handler()
     handler.emit = lambda record: told.append(record.getMessage())
-    logging.getLogger("mgd3_kedro").addHandler(handler)
+    logger = logging.getLogger("mgd3_kedro")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     with environment(project, "custom", **given):
         run(project, "encode", "discover_modes", "guided_generate", env="custom")
         run(project, "distill", env="custom", balance="share")
         run(project, "report_methods", env="custom", balance="share")
-    logging.getLogger("mgd3_kedro").removeHandler(handler)
+    logger.removeHandler(handler)
+    logger.setLevel(level)
     return project, [text for text in told if text.startswith(("ipc:", "balance="))]
 
 
