@@ -93,14 +93,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """
         project = Path(self.conf_source).parent
         given = read_parameters(self.runtime_params or {}, self.of_environment, project)
-        given = over(self.named_settings.chosen(over(self.of_environment, given)), given)
+        named = self.named_settings.chosen(over(self.of_environment, given))
+        given = over(named, given)
         # Of plain values, which takes a third of the time that OmegaConf's merging does.
         templates = over(self.parameter_templates, given)
         # First: what else is configured is looked up under this name.
         lookup(templates["backbones"], templates["backbone"], "backbone")
         configuration = OmegaConf.create(templates)
         run = self._resolved(configuration)
-        usual = over(self.of_environment, nested(self._followed(configuration, flat(given))))
+        followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
+        usual = over(self.of_environment, nested(followed))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(project / folder)
@@ -168,8 +170,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def chosen_settings(self) -> list[str]:
         """Return a line for each parameter that the settings chosen by name change."""
-        run = self.configured.run
-        return self.named_settings.describe(run, self.of_environment)
+        by_hand = read_parameters(
+            self.runtime_params or {}, self.of_environment, Path(self.conf_source).parent
+        )
+        configured = self.configured
+        return self.named_settings.describe(
+            configured.run, configured.environment, flat(by_hand).keys()
+        )
 
     def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
         """Return where the runs of all methods, with otherwise the same parameters, keep an entry.
@@ -211,6 +218,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 followed[name] = OmegaConf.select(run, name)
                 OmegaConf.update(run, name, value)
         return followed
+
+    def _seeded(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the templates of named settings that follow the seed without their name.
+
+        They differ whatever the seed is, so that all seeds have the same words.
+        """
+        templates = flat(self.parameter_templates)
+        return {name: templates[name] for name in named if "${seed}" in str(templates[name])}
 
     def _register_own_resolvers(self) -> None:
         # Resolvers are global: those of the loader whose catalog is asked for count.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,27 +38,32 @@ class NamedSettings:
         """
         return nested(self._chosen(parameters))
 
-    def describe(self, run: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
+    def describe(
+        self, run: Mapping[str, Any], environment: Mapping[str, Any], given: Collection[str]
+    ) -> list[str]:
         """Return a line for each parameter that has another value than without the name.
 
         What was given beside the name counts more, and is not told.
 
         Args:
             run: Parameters of the run, nested.
-            environment: Those of the environment, nested.
+            environment: Those of the run without the name, nested.
+            given: Full names of those that were given beside it.
 
         Source: ours.
         """
-        values, usual = flat(run), flat(environment)
+        usual = flat(environment)
         return [
             f"settings={run[CHOOSER]}: {name}={_shown(value)} (without it: {_shown(usual[name])})"
             for name, value in self._chosen(run).items()
-            if values[name] == value != usual[name]
+            if name not in given and value != usual[name]
         ]
 
     def _chosen(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if (name := parameters[CHOOSER]) is None:
             return {}
+        if not isinstance(name, str):
+            raise ValueError(f"{CHOOSER}: expected one of {', '.join(self.table)}, got {name!r}")
         groups = lookup(self.table, name, "settings")
         return {
             parameter: value
