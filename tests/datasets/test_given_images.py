@@ -232,7 +232,7 @@ BLANK = torch.zeros(2, 3, 4, 4)
     [
         ({"n01": BLANK - 1}, r"::n01/0: expected uint8, or fractions from 0 to 1, got -1 to -1"),
         ({"n01": BLANK + 255}, r"expected uint8, or fractions from 0 to 1, got 255 to 255"),
-        ({"n01": BLANK / 0}, "got nan to nan"),
+        ({"n01": BLANK / 0}, "got NaN or infinity"),
         ({"n01": BLANK.long()}, r"expected n01 as images \(N, 3, H, W\), .* got I64 \(2, 3, 4, 4"),
         ({"n01": BLANK[0]}, r"expected n01 as images .* got F32 \(3, 4, 4\)"),
         ({"images": BLANK}, "expected labels, one of every image, got"),

@@ -13,7 +13,7 @@ from mgd3_kedro.stages import Partition, images_per_class
 logger = logging.getLogger(__name__)
 
 
-SHOWN_SHARED = 5
+SHOWN_CLASSES = SHOWN_SHARED = 5
 
 
 def check_classes(inputs: Inputs, images: str) -> None:
@@ -29,8 +29,11 @@ def check_classes(inputs: Inputs, images: str) -> None:
     for spec in benchmark.classes:
         if spec.wnid not in partitions or not partitions[spec.wnid].count:
             found = "an empty one" if spec.wnid in partitions else "none"
+            known = ", ".join([*partitions][:SHOWN_CLASSES]) or "no classes"
+            others = len(partitions) - SHOWN_CLASSES
             raise ValueError(
-                f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}"
+                f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}; "
+                f"there are: {known}{f' and {others} more' if others > 0 else ''}"
             )
     if surplus := sorted(set(partitions) - set(benchmark.wnids)):
         more = f" and {len(surplus) - 1} more" if len(surplus) > 1 else ""

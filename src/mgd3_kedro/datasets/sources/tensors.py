@@ -18,6 +18,8 @@ IMAGES, LABELS = "images", "labels"
 KINDS = ("U8", "F16", "BF16", "F32", "F64")
 """Of numbers that images may be: whole ones from 0 to 255, or fractions from 0 to 1."""
 LABEL_KINDS = ("I64", "I32", "I16", "U8")
+LARGEST_NORMALISED = 10
+"""No image of mean 0 and deviation 1 has a value beyond it; one from 0 to 255 has."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,17 @@ def _as_grey_values(pixels: torch.Tensor) -> torch.Tensor:
 
     if pixels.dtype == torch.uint8:
         return pixels
+    if not torch.isfinite(pixels).all():
+        raise ValueError("expected uint8, or fractions from 0 to 1, got NaN or infinity")
     values = (pixels.double() * 255).round()
-    if not torch.isfinite(values).all() or values.min() < 0 or values.max() > 255:
+    if values.min() < 0 or values.max() > 255:
         least, most = pixels.min().item(), pixels.max().item()
+        undo = (
+            "divide by 255"
+            if least >= 0 and most > LARGEST_NORMALISED
+            else "undo what was done to bring images to mean 0 and deviation 1"
+        )
         raise ValueError(
-            f"expected uint8, or fractions from 0 to 1, got {least:.3g} to {most:.3g}; undo what "
-            "was done to bring images to mean 0 and deviation 1"
+            f"expected uint8, or fractions from 0 to 1, got {least:.6g} to {most:.6g}; {undo}"
         )
     return values.to(torch.uint8)
