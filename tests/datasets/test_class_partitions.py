@@ -21,6 +21,7 @@ from kedro.io import DatasetError
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
+from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.environment import environment
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
@@ -613,6 +614,22 @@ def test_two_that_keep_the_same_at_once_compute_every_class_once(again, caplog):
     assert second.last_save.skipped == 4
     assert "values: another process is at it, waiting" in caplog.messages
     assert second.load()["n2"].load() == {"scaled": 2 * 2 + 5}
+
+
+def test_what_another_has_completed_meanwhile_is_never_taken_for_incomplete(again, monkeypatch):
+    opened, reopen = [], Manifest.reopen
+    monkeypatch.setattr(Manifest, "reopen", lambda self: (opened.append(self), reopen(self)))
+    started = threading.Event()
+    _, compute = make_slow(started)
+    first, second = again(), again()
+    thread = threading.Thread(target=first.save, args=(make_stage(compute),))
+    thread.start()
+    started.wait()
+    second.save(make_stage(compute))
+    thread.join()
+    # The one that waited would have hidden the classes from the one that goes on to read them.
+    assert len(opened) == 1
+    assert second.last_save.skipped == 4
 
 
 def test_a_process_that_was_killed_keeps_no_other_from_going_on(again, tmp_path):

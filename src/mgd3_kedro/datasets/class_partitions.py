@@ -141,15 +141,22 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         fingerprints = task_fingerprints(data.function, data.settings, data.tasks)
         libraries = libraries_of(data.function, data.settings)
         check = partial(self._check, fingerprints, libraries)
-        manifest, checked = self._manifest, check()
-        is_done = manifest.is_complete and manifest.read_index() == list(data.tasks)
-        if is_done and not checked.pending:
+        checked = check()
+        if self._is_done(data, checked):
             self._report(checked, len(data.tasks))
             return
-        with manifest.alone() as waited:
+        with self._manifest.alone() as waited:
             checked = check() if waited else checked
             self._report(checked, len(data.tasks))
-            self._complete(data, checked.pending, fingerprints, libraries)
+            # What another run has completed meanwhile stays so: it may be reading it.
+            if not self._is_done(data, checked):
+                self._complete(data, checked.pending, fingerprints, libraries)
+
+    def _is_done(self, data: Stage, checked: Checked) -> bool:
+        """Tell whether all that is asked for is there, and marked as complete."""
+        manifest = self._manifest
+        listed = manifest.is_complete and manifest.read_index() == list(data.tasks)
+        return listed and not checked.pending
 
     def _check(self, fingerprints: Mapping[str, str], libraries: Mapping[str, str]) -> Checked:
         """Find out which classes are missing or out of date."""
