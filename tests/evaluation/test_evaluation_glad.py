@@ -37,6 +37,13 @@ def test_the_rate_climbs_to_the_middle_and_falls_to_nearly_nothing(make_plan):
     assert 0 < last < 1e-7
 
 
+def test_the_rate_climbs_by_equal_steps_in_every_epoch_of_the_first_half(make_plan):
+    plan = make_plan(epochs=10, learning_rate=1.0)
+    rates = [warmed_cosine_rate(epoch, plan) for epoch in range(1, 11)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_even_the_shortest_training_has_a_rate(epochs, make_plan):
     plan = make_plan(epochs=epochs)

@@ -6,6 +6,7 @@ from torch import nn
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import NETWORKS, LabelledSet, build_network, glad, train_network
+from mgd3_kedro.evaluation.hard_label import mixed_batches
 from mgd3_kedro.evaluation.labels import TeacherLabels, given_labels
 from mgd3_kedro.evaluation.passes import Passes
 
@@ -128,3 +129,27 @@ def test_an_image_is_the_same_numbers_in_training_and_in_tests(
     )
     tested, trained = map(torch.cat, watched.seen)
     assert torch.allclose(trained.sort(0)[0], tested.sort(0)[0], atol=1e-5)
+
+
+def test_a_mixed_image_is_labelled_by_the_share_of_its_pixels_whatever_it_was_cut_from(make_plan):
+    values = torch.tensor([0, 255] * 4, dtype=torch.uint8)
+    images = values[:, None, None, None].expand(-1, 3, 32, 32)
+    data = LabelledSet(images, torch.tensor([0, 1] * 4), 2)
+    plan = make_plan(batch_size=2, cutmix=True)
+    shares = []
+    for seed in range(8):
+        generator = torch.Generator().manual_seed(seed)
+        for batch in mixed_batches(data, 8, plan, generator):
+            share = (batch.inputs[:, 0] > 0).float().mean((1, 2))
+            assert torch.allclose(batch.targets[:, 1], share, atol=1e-5)
+            shares += share.tolist()
+    assert len(set(shares)) > 4
+
+
+def test_every_image_of_a_batch_is_augmented_by_values_of_its_own(make_plan, monkeypatch):
+    monkeypatch.setattr(glad, "STRATEGY", "rotate")
+    images = torch.arange(16, dtype=torch.uint8).expand(6, 3, 16, 16) * 16
+    data = LabelledSet(images, torch.arange(6), 6)
+    generator = torch.Generator().manual_seed(0)
+    (batch,) = glad.siamese_batches(data, 16, make_plan(batch_size=6), generator)
+    assert len({tuple(image.flatten().tolist()) for image in batch.inputs}) == 6

@@ -42,7 +42,7 @@ class Choice:
                 # Named after the module, it is about it; beside those that are, it is near.
                 beside = test.relative_to(self._root).parts[1:-1] == Path(file).parts[:-1][:1]
                 nearness = steps if beside or steps == 1 else steps + 3
-                if f"_{_subject(path)}" in test.stem:
+                if test.stem.removesuffix("_nodes").endswith(f"_{_subject(path)}"):
                     nearness = 0
                 found.append((nearness, seconds[name], name))
         return [name for *_, name in sorted(found)]
