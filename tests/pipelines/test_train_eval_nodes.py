@@ -280,6 +280,14 @@ def test_rows_curves_and_classes_are_those_of_the_trainings(tmp_path):
         assert of_training["top1_last"].tolist() == pytest.approx(expected)
 
 
+def test_rows_tell_the_side_that_networks_see(tmp_path):
+    values = run_stage(plan_trainings(tmp_path), "convnet1-0")
+    config = replace(CONFIG, image_size=8)
+    run = ("", config, "ours", "dit", "test", 7)
+    rows, _, _ = collect_rows(BIRDS, partitions(4), kept(values), *run)
+    assert rows["image_size"].tolist() == [8]
+
+
 def test_accuracies_have_mean_population_deviation_and_an_interval_within_their_range():
     rows = pd.DataFrame(
         {

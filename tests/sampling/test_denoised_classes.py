@@ -100,6 +100,13 @@ def test_classes_are_the_same_whatever_classes_and_batches_they_are_made_with(op
     assert together != bytes_of(denoise_classes(tasks, plan().settings))
 
 
+def test_samples_that_are_not_finite_are_refused_by_their_class(tasks, plan):
+    *_, wnid = tasks
+    tasks[wnid].inputs["modes"]["modes"].fill_(torch.nan)
+    with pytest.raises(ValueError, match=f"^class {wnid}: samples: expected finite values, got 3"):
+        denoise_classes(tasks, plan().settings)
+
+
 def test_another_seed_draws_other_images_of_every_class(tasks, plan):
     settings = plan().settings
     other = replace(settings, distillation=replace(settings.distillation, seed=1))

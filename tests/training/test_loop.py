@@ -181,15 +181,16 @@ def test_a_compiled_model_trains_nearly_as_it_does_uncompiled(run, make_loop):
     assert names[0] == names[1]
 
 
+@pytest.mark.parametrize("scale", [30, 2])
 def test_the_loop_is_adam_with_clipped_gradients_and_a_growing_average_written_out(
-    make_loop, tmp_path
+    scale, make_loop, tmp_path
 ):
     config = make_loop(steps=30, ema_decay=0.7, warmup_steps=5)
     torch.manual_seed(3)
     model = nn.Linear(3, 2)
     reference = copy.deepcopy(model)
     average = copy.deepcopy(model)
-    inputs, targets = 30 * torch.randn(SAMPLES, 3), torch.randn(SAMPLES, 2)
+    inputs, targets = scale * torch.randn(SAMPLES, 3), torch.randn(SAMPLES, 2)
 
     def loss_of(model, batch):
         return (model(inputs[batch.indices]) - targets[batch.indices]).square().mean()
