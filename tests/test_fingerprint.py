@@ -75,6 +75,28 @@ def test_a_task_is_its_code_settings_facts_and_inputs_by_name():
     assert identify() == identify()
 
 
+def test_a_task_is_another_when_its_function_does_something_else_under_its_old_name():
+    def adding():
+        def step(batch, settings):
+            return settings + 1
+
+        return step
+
+    def taking():
+        def step(batch, settings):
+            return settings - 1
+
+        return step
+
+    tasks = {"n1": Task({"images": given("x")})}
+    found = []
+    for make in (adding, adding, taking):
+        function = make()
+        function.__qualname__ = "step"
+        found.append(task_fingerprints(function, 1, tasks)["n1"])
+    assert found[0] == found[1] != found[2]
+
+
 def test_every_class_has_an_identity_of_its_own():
     tasks = {wnid: Task({"images": given(wnid)}) for wnid in ("n1", "n2")}
     found = task_fingerprints(digest, 1, tasks)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgd3_kedro.randomness import seeded_generator
+from mgd3_kedro.randomness import seed_of_class, seeded_generator, seeded_globals
 
 
 def test_a_generator_is_a_function_of_its_key():
@@ -40,3 +40,24 @@ def test_published_seeds_keep_their_meaning():
 def test_a_negative_number_is_no_key():
     with pytest.raises(ValueError, match="non-negative"):
         seeded_generator(0, -1)
+
+
+def test_the_global_generator_is_seeded_by_a_key_for_a_while():
+    def draw(*key):
+        with seeded_globals(torch.device("cpu"), *key):
+            return torch.randn(8)
+
+    torch.manual_seed(1)
+    first = draw(3, 1)
+    state = torch.get_rng_state()
+    torch.manual_seed(2)
+    assert torch.equal(draw(3, 1), first)
+    assert not torch.equal(draw(3, 2), first)
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_every_seed_and_every_class_has_a_seed_of_its_own():
+    seeds = {seed_of_class(seed, wnid) for seed in (0, 1) for wnid in ("n01", "n10")}
+    assert len(seeds) == 4
+    assert seed_of_class(1, "n01") == seed_of_class(1, "n01")

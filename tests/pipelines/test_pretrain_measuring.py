@@ -1,9 +1,14 @@
+from functools import partial
+
 import pytest
 import torch
+from diffusers import AutoencoderKL
 
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
-from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation
+from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation, measure_reconstruction
 from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.stages import Partition
+from mgd3_kedro.training.loop import Trained
 
 CLASSES = tuple(ClassSpec(label, f"n{label}", label, f"class {label}") for label in range(3))
 BENCHMARK = Benchmark("some", 32, CLASSES)
@@ -23,6 +28,12 @@ def encoded(count, seed, *, mirrored=True):
 def samples_of(encoded, count=10):
     """Return the first latents of every class as if they were drawn."""
     return {spec.wnid: encoded.latents[encoded.labels == spec.label][:count] for spec in CLASSES}
+
+
+def small_autoencoder():
+    """Return an autoencoder that answers with something near grey."""
+    torch.manual_seed(0)
+    return AutoencoderKL(block_out_channels=(4,), norm_num_groups=2, sample_size=16).eval()
 
 
 @pytest.fixture
@@ -83,3 +94,21 @@ def test_the_table_has_a_line_per_class_and_one_for_all(train, test_split):
     assert table.iloc[-1][list(metrics)].to_dict() == metrics
     names = {patch.get_label() for patch in figure.axes[0].patches}
     assert {"samples (21)", "test images (45)"} <= names
+
+
+def test_reconstructions_are_told_of_the_set_they_are_of():
+    def partitions(low, high):
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(low, high, (3, 2, 3, 16, 16), generator=generator).byte()
+        return {
+            spec.wnid: Partition(partial(images.__getitem__, spec.label), spec.wnid)
+            for spec in CLASSES
+        }
+
+    benchmark = Benchmark("some", 16, CLASSES)
+    noise, grey = partitions(0, 256), partitions(127, 129)
+    autoencoder = Trained(small_autoencoder())
+    both = measure_reconstruction(benchmark, noise, grey, autoencoder)
+    same = measure_reconstruction(benchmark, noise, noise, autoencoder)
+    assert both["psnr_train"] == same["psnr_train"] == same["psnr_test"]
+    assert both["psnr_test"] > both["psnr_train"] + 5
