@@ -247,9 +247,12 @@ def test_a_device_that_is_not_there_is_refused(changes, untouched):
         (("--pipeline", "distil"), "Did you mean one of these instead?; distill"),
         (("--env", "minst"), "conf/minst"),
         ((*DISTILL, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
+        ((*DISTILL, "--runner", "Fast"), "runner: expected SequentialRunner, or MODULE.CLASS"),
+        ((*DISTILL, "--runner", "no.such.Runner"), "got 'no.such.Runner', which is neither"),
+        (("--pipelines=compare", "--params=protocol=hrd"), "unknown protocol 'hrd'"),
     ],
 )
-def test_an_unknown_pipeline_environment_or_node_is_refused(arguments, message, untouched):
+def test_an_unknown_name_on_the_command_line_is_refused(arguments, message, untouched):
     assert message in error_of(kedro_run(untouched, *arguments))
     assert_untouched(untouched)
 
@@ -589,6 +592,10 @@ def wrapped(inner, *texts):
                 "parameter 'a.b': d: expected 1\n- Parameter 'e': Expected dict"
             ),
             "a.b: d: expected 1; e: Expected dict",
+        ),
+        (
+            DatasetError("expected images, got 2:\n  a\n  b\nremove them"),
+            "expected images, got 2: a; b; remove them",
         ),
     ],
 )

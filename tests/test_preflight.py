@@ -227,6 +227,7 @@ def test_what_a_run_does_not_read_is_not_checked(absent):
     [
         ({"n1": 4}, r"expected images of class n2 \(owl\), got none"),
         ({"n1": 4, "n2": 0}, r"expected images of class n2 \(owl\), got an empty one"),
+        ({"set": 4}, r"expected images of class n1 .* there are: set; if its folders are the"),
         ({"n1": 4, "n2": 4, "n3": 4}, "expected the classes of birds alone, got n3 too; remove"),
         (
             {"n1": 4, "n2": 4, "n3": 4, "n4": 4},
@@ -394,6 +395,12 @@ def test_a_method_that_looks_at_no_real_image_makes_all_that_are_asked_for(caplo
 def test_a_device_that_this_machine_lacks_is_refused(changes):
     with pytest.raises(ValueError, match=r"device: expected one of auto, .*cpu here, got 'cuda'"):
         check_inputs(make_inputs(**changes))
+
+
+@pytest.mark.parametrize(("precision", "warned"), [("fp16", True), ("bf16", False)])
+def test_a_precision_that_a_cpu_is_slow_in_is_warned_of(precision, warned, caplog):
+    check_inputs(make_inputs(**{"params:autoencoder": AutoencoderConfig(precision, False, "cpu")}))
+    assert ("autoencoder.precision=fp16: a CPU" in caplog.text) is warned
 
 
 @pytest.mark.parametrize(

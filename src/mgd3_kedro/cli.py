@@ -14,6 +14,7 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
+from kedro.utils import load_obj
 from kedro.validation.exceptions import ParameterValidationError
 
 from mgd3_kedro.given import split_parameters
@@ -112,7 +113,8 @@ def describe_error(error: BaseException) -> str:
         if where := cause.filename or _dataset_name(error):
             text = f"{where}: {text}"
     lines = (line.strip("- ") for line in text.splitlines())
-    return "; ".join(line for line in lines if line) or type(cause).__name__
+    joined = "; ".join(line for line in lines if line) or type(cause).__name__
+    return joined.replace(":; ", ": ")
 
 
 def describe_store_error(error: BaseException) -> str:
@@ -189,8 +191,19 @@ def _with_own_params(options: Iterable[click.Parameter]) -> list[click.Parameter
     return own
 
 
+def _check_known_runner(name: str | None) -> None:
+    try:
+        load_obj(name or "SequentialRunner", "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"runner: expected SequentialRunner, or MODULE.CLASS of your own, got {name!r}, which "
+            "is neither; leave --runner out"
+        ) from error
+
+
 def _run(**options: Any) -> Any:
     with plain_errors():
+        _check_known_runner(options["runner"])
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 

@@ -15,7 +15,7 @@ from mgd3_kedro.checks import lookup
 from mgd3_kedro.given import flat, nested, over, read_parameters
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
 from mgd3_kedro.named_settings import NAMED, NamedSettings
-from mgd3_kedro.preflight import check_known_parameters, check_run_keys, check_used
+from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
 from mgd3_kedro.priors import sampling_default
 from mgd3_kedro.words import folder_words
 
@@ -167,6 +167,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         used = set[str]().union(*map(self.parameters_of, read))
         check_used(given, used, self.env_name)
         check_run_keys(self.configured.run)
+        if "protocol" in given:
+            check_protocol(self.configured.run["protocol"])
 
     def chosen_settings(self) -> list[str]:
         """Return a line for each parameter that the settings chosen by name change."""

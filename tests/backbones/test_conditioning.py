@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from mgd3_kedro.backbones import settle_settings
 from mgd3_kedro.backbones.conditioning import class_labels, classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.records import ClassSpec, ModelFolder
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.5, 4.0])
@@ -22,6 +23,15 @@ def test_guidance_stops_after_the_asked_for_channels():
         combined = classifier_free(conditional, unconditional, 4.0, channels)
         assert torch.equal(combined[:, :channels], everywhere[:, :channels])
         assert torch.equal(combined[:, channels:], conditional[:, channels:])
+
+
+def test_to_guide_every_channel_is_written_in_one_way(save_dit, make_diffusion):
+    model = ModelFolder(save_dit(), "any", "dit")
+    for channels in (None, 3):
+        settle_settings(model, make_diffusion(cfg_channels=channels))
+    for channels in (4, 5):
+        with pytest.raises(ValueError, match=r"cfg_channels: expected fewer than the 4 .* or null"):
+            settle_settings(model, make_diffusion(cfg_channels=channels))
 
 
 def test_a_backbone_is_asked_for_its_own_numbers_of_classes_and_not_for_their_places():

@@ -96,6 +96,17 @@ def test_official_weights_are_sampled_with_official_frequencies(
     assert (outputs["official"] - outputs["auto"]).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize(("out_channels", "warned"), [(4, True), (8, False)])
+def test_official_frequencies_are_warned_of_where_the_weights_were_hardly_trained_with_them(
+    out_channels, warned, save_dit, make_diffusion, caplog
+):
+    folder = save_dit(out_channels=out_channels)
+    load_dit(folder, make_diffusion(time_frequencies="diffusers"))
+    assert "smudges" not in caplog.text
+    load_dit(folder, make_diffusion(time_frequencies="official"))
+    assert ("smudges" in caplog.text) is warned
+
+
 @pytest.fixture
 def published(tmp_path):
     """Return a folder that has the configuration of the published weights, and nothing else."""
@@ -155,11 +166,12 @@ def test_models_that_are_no_transformers_refuse_official_frequencies(
     family, make_diffusion, tmp_path
 ):
     model = ModelFolder(tmp_path, "any", family)
-    config = make_diffusion(time_frequencies="official")
+    config = make_diffusion(time_frequencies="official", cfg_channels=None)
     for refuse in (settle_settings, load_backbone):
         with pytest.raises(ValueError, match=r"time_frequencies: expected auto .*'official'"):
             refuse(model, config)
-    assert settle_settings(model, make_diffusion()) == make_diffusion()
+    plain = make_diffusion(cfg_channels=None)
+    assert settle_settings(model, plain) == plain
 
 
 def test_a_prior_of_this_project_is_sampled_bit_for_bit_as_if_there_were_no_official_code(

@@ -89,6 +89,19 @@ def test_an_autoencoder_whose_latents_do_not_fit_is_refused_before_work(
         load_autoencoder(model, make_autoencoding())
 
 
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("", r"expected the folder of an autoencoder, got the whole model .*name its part, .*vae"),
+        ("transformer", "expected an AutoencoderKL, got .*, a DiTTransformer2DModel"),
+    ],
+)
+def test_what_is_no_autoencoder_is_refused_by_its_kind(part, message, dit_folder, save_dit):
+    model = ModelFolder(dit_folder, "any", "dit", save_dit() / part)
+    with pytest.raises(ValueError, match=f"autoencoder.given: {message}"):
+        check_backbone(model, [])
+
+
 @pytest.mark.parametrize("family", sorted(BACKBONES))
 def test_every_family_takes_a_given_autoencoder(
     family, save_dit, save_latent_diffusion, save_stable_diffusion, other, make_autoencoding

@@ -161,6 +161,19 @@ def test_files_that_are_no_images_are_named_or_left_out(tmp_path, files, caplog)
     assert "left out 5 files that are no images" in caplog.text
 
 
+def test_files_that_are_left_out_are_told_once_and_again_when_there_are_others(
+    tmp_path, files, caplog
+):
+    folder = write_folder(tmp_path, {**files, "n02/1.png": b"x"})
+    dataset = GivenImagesDataset(filepath=str(folder), bad_images="skip")
+    dataset.load()
+    dataset.load()
+    assert [record.args[1] for record in caplog.records] == [1]
+    (folder / "n01/9.png").write_bytes(b"x")
+    dataset.load()
+    assert [record.args[1] for record in caplog.records] == [1, 2]
+
+
 def test_what_systems_and_archivers_leave_behind_is_no_class(tmp_path, files):
     left = ("__MACOSX", ".ipynb_checkpoints", "@eaDir", "n01/@eaDir", "n01/__MACOSX")
     more = {f"{folder}/0.png": files["n01/0.png"] for folder in left}
@@ -268,6 +281,13 @@ def test_what_holds_no_classes_is_refused(make, message, tmp_path):
     make(tmp_path / "images")
     with pytest.raises(DatasetError, match=message):
         read(tmp_path / "images")
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.NPY"])
+def test_tensors_of_another_form_are_refused_with_the_form_that_is_read(name, tmp_path):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"found a \.\w+ file; save its arrays with safetensors"):
+        read(tmp_path / name)
 
 
 def test_a_place_without_images_does_not_exist(tmp_path, files):

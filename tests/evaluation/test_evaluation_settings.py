@@ -74,6 +74,13 @@ def test_no_field_takes_just_anything():
     assert {field for field, _ in REFUSED} == {field.name for field in fields(EvaluationConfig)}
 
 
+def test_a_strength_of_operations_that_there_are_none_of_is_refused(make_config):
+    with pytest.raises(ValueError, match=r"rand_augment_magnitude: expected null .* got 5; set"):
+        make_config(rand_augment_magnitude=5).plan(1, 10, "convnet3")
+    plan = make_config(rand_augment_magnitude=5, rand_augment_ops=2).plan(1, 10, "convnet3")
+    assert (plan.rand_augment_ops, plan.rand_augment_magnitude) == (2, 5)
+
+
 def test_a_rate_of_zero_is_refused_but_a_decay_of_zero_is_not(make_config):
     assert make_config(weight_decay=0, momentum=0).plan(1, 10, "convnet3").weight_decay == 0
 
@@ -89,8 +96,10 @@ def test_a_rate_of_zero_is_refused_but_a_decay_of_zero_is_not(make_config):
 )
 def test_each_setting_replaces_one_number_of_the_protocol(name, protocol, make_config):
     value = OVER_THE_PROTOCOL[name]
-    published = make_config(protocol=protocol).plan(10, 10, "convnet3")
-    changed = make_config(protocol=protocol, **{name: value}).plan(10, 10, "convnet3")
+    # Operations that there are none of have no strength.
+    common = {"rand_augment_ops": 2} if name == "rand_augment_magnitude" else {}
+    published = make_config(protocol=protocol, **common).plan(10, 10, "convnet3")
+    changed = make_config(protocol=protocol, **common, **{name: value}).plan(10, 10, "convnet3")
     assert getattr(changed, name) == value
     others = [field.name for field in fields(Plan) if field.name != name]
     assert {other: getattr(changed, other) for other in others} == {

@@ -1,5 +1,6 @@
 """Real images that are kept as they are."""
 
+import pytest
 import torch
 
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, Wanted
@@ -16,7 +17,7 @@ IMAGES = torch.arange(40, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 
 
 def select(make_classes, seed):
     """Return wnid -> numbers of the images that are kept of two classes with the same images."""
-    config = SelectionConfig("random", "pixels", False)
+    config = SelectionConfig("random", "latents", False)
     settings = Selection(config, DistillationConfig(5, seed, "equal"), None, None, None)
     tasks = {spec.wnid: Task({"images": IMAGES}, Wanted(spec, 5)) for spec in make_classes([5, 0])}
     kept = {}
@@ -31,3 +32,9 @@ def test_images_are_drawn_for_every_class_and_every_seed_anew(make_classes):
     assert len({tuple(numbers) for numbers in found}) == 4
     assert all(len(set(numbers)) == 5 for numbers in found)
     assert select(make_classes, 0) == select(make_classes, 0)
+
+
+def test_features_that_nothing_looks_at_are_not_chosen():
+    with pytest.raises(ValueError, match=r"features: expected latents .* random, .* pix"):
+        SelectionConfig("random", "pixels", False)
+    assert SelectionConfig("herding", "pixels", False).features == "pixels"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.backbones.conditioning import check_guided_channels
 from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder, settle_dit
 from mgd3_kedro.backbones.latent_diffusion import (
     check_latent_diffusion,
@@ -94,7 +95,9 @@ def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfi
     Source: ours.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
-    return family.settle(model.path, config)
+    settled = family.settle(model.path, config)
+    check_guided_channels(model.path / family.denoiser, settled)
+    return settled
 
 
 @lru_cache(maxsize=2)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
+from mgd3_kedro.backbones.settings import BackboneConfig
+from mgd3_kedro.backbones.weights import CONFIG_FILE
 from mgd3_kedro.records import ClassSpec
 
 
@@ -47,3 +51,25 @@ def class_labels(classes: Sequence[ClassSpec], num_classes: int) -> torch.Tensor
                 f"0..{num_classes - 1}, the classes of the backbone, got {spec.class_index}"
             )
     return torch.tensor([spec.class_index for spec in classes])
+
+
+def check_guided_channels(denoiser: Path, config: BackboneConfig) -> None:
+    """Refuse to guide as many channels of latents as there are, or more: that is to guide all.
+
+    Args:
+        denoiser: Folder of the denoiser.
+        config: How it is sampled.
+
+    Raises:
+        ValueError: Saying how many there are.
+
+    Source: ours.
+    """
+    if config.cfg_channels is None:
+        return
+    channels = json.loads((denoiser / CONFIG_FILE).read_text())["in_channels"]
+    if config.cfg_channels >= channels:
+        raise ValueError(
+            f"diffusion.cfg_channels: expected fewer than the {channels} channels of the latents "
+            f"that {denoiser} denoises, or null for all, got {config.cfg_channels}"
+        )

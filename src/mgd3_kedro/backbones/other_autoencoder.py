@@ -10,6 +10,9 @@ from mgd3_kedro.backbones.settings import AutoencoderConfig
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
 from mgd3_kedro.devices import PRECISIONS
 
+MODEL_INDEX = "model_index.json"
+KIND = "AutoencoderKL"
+
 
 def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
     """Refuse an autoencoder whose latents are not those that a model denoises.
@@ -28,6 +31,7 @@ def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
     """
     from diffusers import AutoencoderKL
 
+    _check_kind(folder)
     values = AutoencoderKL.from_config(check_component(AutoencoderKL, folder)).config
     wanted = json.loads((denoiser / CONFIG_FILE).read_text())["in_channels"]
     if values.latent_channels != wanted:
@@ -65,3 +69,16 @@ def load_other_autoencoder(
 
     vae = load_component(AutoencoderKL, folder, config)
     return LatentAutoencoder(vae, image_side(vae, denoiser), PRECISIONS[config.precision])
+
+
+def _check_kind(folder: Path) -> None:
+    """Refuse a whole model, and any part of one that is no autoencoder."""
+    if (folder / MODEL_INDEX).is_file():
+        raise ValueError(
+            f"autoencoder.given: expected the folder of an autoencoder, got the whole model "
+            f"{folder}; name its part, {folder / 'vae'}"
+        )
+    if (folder / CONFIG_FILE).is_file():
+        kind = json.loads((folder / CONFIG_FILE).read_text()).get("_class_name", KIND)
+        if kind != KIND:
+            raise ValueError(f"autoencoder.given: expected an {KIND}, got {folder}, a {kind}")

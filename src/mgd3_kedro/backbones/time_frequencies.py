@@ -75,6 +75,25 @@ def say_time_frequencies(part: Path, found: str) -> None:
         )
 
 
+def warn_of_time_frequencies(part: Path, asked: str) -> None:
+    """Warn of frequencies that the weights were hardly trained with: samples would be smudges.
+
+    Args:
+        part: Folder of the transformer.
+        asked: A name of `FREQUENCY_SHIFTS`, or "auto".
+
+    Source: ours.
+    """
+    values = _read(part)
+    if asked == "official" and values.get("out_channels") != 2 * values["in_channels"]:
+        logger.warning(
+            "%s predicts no variances, as weights trained with the official code of DiT do: with "
+            "diffusion.time_frequencies=official its samples may be smudges; leave it at auto for "
+            "weights that diffusers' class or this project has trained",
+            part / CONFIG_FILE,
+        )
+
+
 def embed_time(transformer: DiTTransformer2DModel, frequencies: str) -> None:
     """Have a transformer embed time as the code that its weights were trained with.
 

@@ -59,6 +59,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._bad_images = bad_images
         self.metadata = metadata
         self._read: dict[str, tuple[str, Read]] = {}
+        self._told: list[str] = []
 
     def load(self) -> dict[str, Partition]:
         """Return wnid -> partition, in sorted order; of other classes, the name that they have.
@@ -78,7 +79,10 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         except (ValueError, OSError) as error:
             raise DatasetError(str(error)) from error
         bad = [error for _, errors in read.values() for error in errors]
-        tell_bad_images(self._path, bad, self._bad_images)
+        if bad != self._told:
+            tell_bad_images(self._path, bad, self._bad_images)
+            # A run loads this several times: for checks, and for every node.
+            self._told = bad
         return {wnid: partition for wnid, (partition, _) in read.items()}
 
     def _exists(self) -> bool:

@@ -128,7 +128,8 @@ class EvaluationConfig:
             network: A name of `NETWORKS`.
 
         Raises:
-            ValueError: If the protocol has no batch size for so many images and none is set.
+            ValueError: If the protocol has no batch size for so many images and none is set, or
+                operations of RandAugment have a strength and there are none.
 
         Source: ours.
         """
@@ -137,6 +138,12 @@ class EvaluationConfig:
         names = {field.name for field in fields(Plan)} & {field.name for field in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         plan = replace(published, **{"epochs": scaled, **given})
+        if self.rand_augment_magnitude and not plan.rand_augment_ops:
+            raise ValueError(
+                "evaluation.rand_augment_magnitude: expected null where there are no operations of "
+                f"RandAugment, got {self.rand_augment_magnitude}; set evaluation.rand_augment_ops, "
+                "too"
+            )
         if plan.batch_size is None:
             raise ValueError(
                 f"protocol {self.protocol} has no published batch size for {ipc} images per class; "

@@ -26,6 +26,7 @@ from mgd3_kedro.preflight.making import (
 from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
 from mgd3_kedro.preflight.parameters import (
     check_known_parameters,
+    check_protocol,
     check_run_keys,
     check_runner,
     check_used,
@@ -39,6 +40,7 @@ __all__ = [
     "check_inputs",
     "check_known_parameters",
     "check_order",
+    "check_protocol",
     "check_run_keys",
     "check_runner",
     "check_used",

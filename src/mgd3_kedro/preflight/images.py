@@ -31,9 +31,11 @@ def check_classes(inputs: Inputs, images: str) -> None:
             found = "an empty one" if spec.wnid in partitions else "none"
             known = ", ".join([*partitions][:SHOWN_CLASSES]) or "no classes"
             others = len(partitions) - SHOWN_CLASSES
+            inner = "; if its folders are the classes, name it instead"
             raise ValueError(
                 f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}; "
                 f"there are: {known}{f' and {others} more' if others > 0 else ''}"
+                f"{inner if len(partitions) == 1 < len(benchmark.classes) else ''}"
             )
     if surplus := sorted(set(partitions) - set(benchmark.wnids)):
         more = f" and {len(surplus) - 1} more" if len(surplus) > 1 else ""

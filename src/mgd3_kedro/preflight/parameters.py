@@ -85,6 +85,19 @@ def check_runner(runner: str) -> None:
         )
 
 
+def check_protocol(protocol: str) -> None:
+    """Refuse a protocol that is not known, in runs that train nothing, too.
+
+    Raises:
+        ValueError: Listing those that are.
+
+    Source: ours.
+    """
+    from mgd3_kedro.evaluation.protocols import PROTOCOLS
+
+    lookup(PROTOCOLS, protocol, "protocol")
+
+
 def check_run_keys(parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
 

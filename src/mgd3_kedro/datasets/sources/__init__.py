@@ -32,11 +32,22 @@ def open_source(path: Path, label: str | None = None) -> Source:
         if source := find(path, label):
             return source
     raise ValueError(
-        f"expected images at {path}: one of {', '.join(SOURCES)}; found "
-        + ("something else" if path.exists() else "nothing")
+        f"expected images at {path}: one of {', '.join(SOURCES)}; found " + _what_is_at(path)
     )
 
 
+def _what_is_at(path: Path) -> str:
+    if not path.exists():
+        return "nothing"
+    if path.suffix.lower() in ARRAYS:
+        return (
+            f"a {path.suffix} file; save its arrays with safetensors, as images (N, 3, H, W) and "
+            "labels (N,), which images= reads"
+        )
+    return "something else"
+
+
+ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl")
 SOURCES: Mapping[str, Callable[[Path, str | None], Source | None]] = {
     "zip archive": find_zip,
     "tar archive": find_tar,

@@ -28,6 +28,9 @@ from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_ima
 from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.stages import Made, Task, plain_settings
 
+UNSEEN = "latents"
+"""Features that are configured where none are looked at."""
+
 
 @dataclass(frozen=True)
 class SelectionConfig:
@@ -40,7 +43,7 @@ class SelectionConfig:
             generated image can be at best, as far as the autoencoder goes.
 
     Raises:
-        ValueError: If a name is unknown.
+        ValueError: If a name is unknown, or features are chosen that are not looked at.
     """
 
     coreset: str
@@ -51,6 +54,11 @@ class SelectionConfig:
         lookup(CORESETS, self.coreset, "coreset")
         lookup(FEATURES, self.features, "features")
         check_flag("reconstructed", self.reconstructed)
+        if self.features != UNSEEN and "features" not in CORESETS[self.coreset].takes:
+            raise ValueError(
+                f"features: expected {UNSEEN} with coreset {self.coreset}, which looks at no "
+                f"features, got {self.features}; leave it out"
+            )
 
     @property
     def compared(self) -> tuple[Source, ...]:
