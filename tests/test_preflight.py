@@ -24,6 +24,7 @@ from mgd3_kedro.preflight import (
 )
 from mgd3_kedro.preflight.making import check_method, check_prior, check_real_images
 from mgd3_kedro.preflight.sizes import tell_images_of_classes
+from mgd3_kedro.prior_quality import Quality, write_quality
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
@@ -547,6 +548,16 @@ def test_a_prior_of_other_classes_is_refused_where_it_is_to_draw(save_dit, tmp_p
     # An encoder knows no classes.
     del inputs["params:diffusion"]
     check_prior(inputs)
+
+
+def test_a_poor_prior_is_warned_of_where_it_is_to_draw(save_dit, tmp_path, caplog):
+    folder = save_dit(num_classes=8, folder=tmp_path / "prior")
+    (folder / "quality.json").write_text(write_quality(Quality(12.0, 70.0, 75.0, 2.0, 10)))
+    inputs = make_inputs(prior=prior_of(folder))
+    check_prior({name: one for name, one in inputs.items() if name != "params:diffusion"})
+    assert "poor" not in caplog.text
+    check_prior(inputs)
+    assert "its samples are poor" in caplog.text
 
 
 def test_a_network_too_deep_for_the_tuning_of_a_prior_is_refused():

@@ -1,6 +1,6 @@
 """What the folder of a prior says beside its weights: its classes, and how to sample it.
 
-Neither changes what is drawn: images are drawn by the numbers of classes, and how a prior is
+None of it changes what is drawn: images are drawn by the numbers of classes, and how a prior is
 sampled is in the settings of a run.
 """
 
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from mgd3_kedro.records import Benchmark, ClassSpec
 
 CLASSES_FILE, SAMPLING_FILE = "classes.json", "sampling.json"
+QUALITY_FILE = "quality.json"
 INDEX_FILE = "model_index.json"
 """What diffusers writes; a pipeline's has the names of its classes under `id2label`."""
-NOTES = (CLASSES_FILE, SAMPLING_FILE)
+NOTES = (CLASSES_FILE, SAMPLING_FILE, QUALITY_FILE)
 WORDNET_ID = re.compile(r"n\d{8}")
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mgd3_kedro.datasets.decoding import LOOK_SIDE, describe_image
-from mgd3_kedro.datasets.looks import Looks, Match
+from mgd3_kedro.datasets.looks import Looks, Match, find_copies
 
 SIDE = 96
 COUNT = 40
@@ -73,6 +73,14 @@ def test_mirrored_and_cropped_pictures_are_near_and_not_the_same(scenes, known):
         near = known.find_near(changed)
         assert len(near) > 0.9 * COUNT
         assert all(number == other for number, other in near)
+
+
+def test_copies_among_pictures_have_one_number(scenes):
+    looks = [look_of(scene) for scene in scenes[:5]]
+    again = [look_of(scenes[number], "JPEG", quality=50) for number in (3, 0)]
+    numbers = find_copies(np.stack([*looks, *again, again[0]]))
+    assert len(set(numbers)) == 5
+    assert numbers[5:] == [numbers[3], numbers[0], numbers[3]]
 
 
 def test_pictures_with_little_contrast_must_be_the_more_alike():

@@ -61,6 +61,18 @@ def test_networks_have_the_published_number_of_weights(name, num_classes, image_
     assert sum(weights.numel() for weights in network.parameters()) == expected
 
 
+@pytest.mark.parametrize(
+    ("image_size", "depth"),
+    [(28, 3), (32, 3), (64, 4), (96, 5), (128, 5), (224, 6), (256, 6), (8, 1), (2, 1)],
+)
+def test_a_convnet_without_a_depth_is_as_deep_as_fits_the_images(image_size, depth):
+    with torch.device("meta"):
+        found, expected = (
+            build_network(name, 10, image_size) for name in ("convnet", f"convnet{depth}")
+        )
+    assert str(found) == str(expected)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_gives_logits_and_features_and_learns_with_all_weights(name):
     size = SMALLEST[name]

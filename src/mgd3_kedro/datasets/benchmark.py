@@ -66,9 +66,9 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         return self._path.is_file() if self._path else self._source.exists()
 
     def _listed(self) -> tuple[ClassSpec, ...]:
-        from mgd3_kedro.datasets.sources import open_source
+        from mgd3_kedro.datasets.own_split import open_split
 
-        names = open_source(self._source).classes()
+        names = open_split(self._source).source.classes()
         return tuple(
             ClassSpec(label, name, label, name.replace("_", " "))
             for label, name in enumerate(sorted(names))

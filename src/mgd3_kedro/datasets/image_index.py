@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mgd3_kedro.datasets.decoding import LOOK_SIDE, VERSION
 from mgd3_kedro.datasets.image_descriptions import Described, Record, describe_images
 from mgd3_kedro.datasets.image_reader import ImageReader
+from mgd3_kedro.datasets.own_split import numbers_of_side
 from mgd3_kedro.datasets.sources.base import Entry, Source
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mgd3_kedro.images import LazyImages
-
-Known = TypeVar("Known")
 
 
 class Kept(NamedTuple):
@@ -39,6 +38,12 @@ class Kept(NamedTuple):
 
     records: list[Record]
     looks: bytes | None
+
+    def pictures(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return what the images look like, (N, LOOK_SIDE, LOOK_SIDE), grey; N = 0 if unknown."""
+        import numpy as np
+
+        return np.frombuffer(self.looks or b"", np.uint8).reshape(-1, LOOK_SIDE, LOOK_SIDE)
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,23 @@ class Part:
     Args:
         first: Where it begins, 0 to 1.
         stop: Where it ends.
+        side: Of a split by this project, of which it is a share; None where there is none.
     """
 
     first: float
     stop: float
+    side: str | None = None
 
-    def of(self, records: Sequence[Known]) -> Sequence[Known]:
-        """Return the records of the part; parts that meet neither overlap nor leave a gap."""
-        return records[round(self.first * len(records)) : round(self.stop * len(records))]
+    def numbers(self, kept: Kept) -> Sequence[int]:
+        """Return the images of the part; parts that meet neither overlap nor leave a gap."""
+        side: Sequence[int] = range(len(kept.records))
+        if self.side is not None:
+            side = numbers_of_side(self.side, kept.records, kept.pictures())
+        return side[round(self.first * len(side)) : round(self.stop * len(side))]
+
+    def of(self, kept: Kept) -> list[Record]:
+        """Return the records of these images."""
+        return [kept.records[number] for number in self.numbers(kept)]
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ class IndexedClass:
 
     def good(self) -> list[Record]:
         """Return the records of the images that are used."""
-        return [record for record in self.part.of(self.kept().records) if "error" not in record]
+        return [record for record in self.part.of(self.kept()) if "error" not in record]
 
     def load(self, image_size: int) -> LazyImages:
         """Return the images, (N, 3, S, S), uint8, not decoded yet."""
@@ -136,11 +150,9 @@ class IndexedClass:
         reader = ImageReader(self.source, known, image_size)
         return LazyImages(reader, len(known), image_size, reader.resized_once)
 
-    def summary(
-        self, image_size: int, records: Sequence[Record], leaks: str
-    ) -> tuple[Partition, list[str]]:
+    def summary(self, image_size: int, kept: Kept, leaks: str) -> tuple[Partition, list[str]]:
         """Return the class as a partition, and what is wrong with which of its files."""
-        used = self.part.of(records)
+        used = self.part.of(kept)
         contents = [record["digest"] for record in used if "error" not in record]
         partition = Partition(
             partial(self.load, image_size),
@@ -183,12 +195,9 @@ class IndexRows(Sequence[Mapping[str, Any]]):
 
     def looks(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return what the images look like, (length, LOOK_SIDE, LOOK_SIDE), grey."""
-        import numpy as np
-
-        records, looks = self.images.kept()
-        all_looks = np.frombuffer(looks or b"", np.uint8).reshape(-1, LOOK_SIDE, LOOK_SIDE)
-        used = self.images.part.of(range(len(records)))
-        return all_looks[[number for number in used if "error" not in records[number]]]
+        kept = self.images.kept()
+        used = self.images.part.numbers(kept)
+        return kept.pictures()[[number for number in used if "error" not in kept.records[number]]]
 
 
 def index_path(folder: Path, wnid: str) -> Path:

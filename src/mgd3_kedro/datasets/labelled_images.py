@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from mgd3_kedro.datasets.image_index import (
     make_index,
 )
 from mgd3_kedro.datasets.looks import LEAKS
+from mgd3_kedro.datasets.own_split import SEED, open_split
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.datasets.sources import Entry, Source, open_source
+from mgd3_kedro.datasets.sources import Entry, Source
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
 
 Listing = Callable[[], Sequence[Entry]]
+WHOLE = "all"
+"""Index of images that this project splits."""
 
 
 class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
@@ -37,7 +41,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     The source is a folder of class folders, a zip or tar archive of one or a folder within, parquet
     files, or Arrow files. Other classes in it are left alone. Every image is read and decoded once
     to be indexed; an interrupted index is completed, and only classes whose listing (names, sizes,
-    times) has changed are indexed again.
+    times) has changed are indexed again. Images in no folder of a split,
+    such as `train`, are split by this project.
 
     Args:
         source: Where the images are.
@@ -84,7 +89,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._index = Path(root, index)
         self._image_size = image_size
         self._table = Path(root, classes) if classes else None
-        self._part = Part(*part)
+        self._part = Part(part[0], part[1])
         self._bad_images = bad_images
         self._leaks = leaks
         self._jobs = jobs
@@ -109,7 +114,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
 
     def _exists(self) -> bool:
         try:
-            open_source(self._path, self._label)
+            open_split(self._path, self._label)
         except (ValueError, OSError):
             return False
         return True
@@ -127,12 +132,15 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         }
 
     def _read(self) -> dict[str, Partition]:
-        source = open_source(self._path, self._label)
+        source, side = open_split(self._path, self._label)
         wanted = self._wanted(source.classes())
-        indexed = self._indexed(source, wanted)
+        indexed = self._indexed(source, wanted, side)
         bad = [error for wnid in wanted for error in indexed[wnid][1]]
         tell_bad_images(self._path, bad, self._bad_images)
-        return {wnid: indexed[wnid][0] for wnid in wanted}
+        found = {wnid: indexed[wnid][0] for wnid in wanted}
+        if side is not None:
+            self._tell_split(side, found)
+        return found
 
     def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:
         """Return wnid -> what lists its images, for the classes asked for."""
@@ -154,30 +162,33 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return {spec.wnid: found[names[spec.wnid]] for spec in specs}
 
     def _indexed(
-        self, source: Source, wanted: Mapping[str, Listing]
+        self, source: Source, wanted: Mapping[str, Listing], side: str | None
     ) -> dict[str, tuple[Partition, list[str]]]:
         """Index what is not indexed yet; wnid -> partition and bad files."""
         from joblib import Parallel, delayed
 
+        part = replace(self._part, side=side)
+        # Both sides of a split have one index.
+        folder = self._index if side is None else self._index.with_name(WHOLE)
         indexed: dict[str, tuple[Partition, list[str]]] = {}
         waiting: dict[str, IndexedClass] = {}
 
         def pending() -> Iterator[Any]:
             for wnid, listed in wanted.items():
                 entries = listed()
-                index = ClassIndex(index_path(self._index, wnid), listing_digest(entries))
-                images = IndexedClass(source, index, self._part)
+                index = ClassIndex(index_path(folder, wnid), listing_digest(entries))
+                images = IndexedClass(source, index, part)
                 kept = index.read()
                 if kept is None or self._is_incomplete(kept):
                     waiting[wnid] = images
                     yield delayed(_index_class)(wnid, source, entries, index)
                 else:
-                    indexed[wnid] = images.summary(self._image_size, kept.records, self._leaks)
+                    indexed[wnid] = images.summary(self._image_size, kept, self._leaks)
 
         parallel = Parallel(n_jobs=self._jobs, return_as="generator_unordered")
         for wnid, good, bad in parallel(pending()):
-            records = waiting[wnid].kept().records
-            indexed[wnid] = waiting[wnid].summary(self._image_size, records, self._leaks)
+            kept = waiting[wnid].kept()
+            indexed[wnid] = waiting[wnid].summary(self._image_size, kept, self._leaks)
             logger.info(
                 "%s: indexed %s, %d images%s (%d of %d classes)",
                 self._path,
@@ -188,6 +199,20 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
                 len(wanted),
             )
         return indexed
+
+    def _tell_split(self, side: str, found: Mapping[str, Partition]) -> None:
+        """Say that images are split by this project, and write down which are on this side."""
+        lines = [f"{wnid}\t{row['file']}\n" for wnid, part in found.items() for row in part.rows]
+        listed = self._index.with_name(f"{self._path.name}.tsv")
+        text = "".join(lines)
+        if not listed.is_file() or listed.read_text(encoding="utf-8") != text:
+            listed.parent.mkdir(parents=True, exist_ok=True)
+            listed.write_text(text, encoding="utf-8")
+        logger.info(
+            "%s has no %s: %d images of it are taken for %s images, drawn in every class by seed "
+            "%d, copies of an image on the same side; listed in %s",
+            *(self._path.parent, self._path.name, len(lines), side, SEED, listed),
+        )
 
     def _is_incomplete(self, kept: Kept) -> bool:
         """Tell whether an index lacks what is asked for."""

@@ -86,6 +86,26 @@ class Looks:
         return [Match(*pair) for pair in found.items()]
 
 
+def find_copies(looks: Array) -> list[int]:
+    """Return a number for every picture (N, S, S), the same for those of the same pixels, (N,).
+
+    Source: ours.
+    """
+    import numpy as np
+    from scipy.sparse import coo_array  # type: ignore[import-untyped]
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+    from scipy.spatial import KDTree
+
+    known = spectra(looks)
+    pairs = KDTree(known).query_pairs(TOLERANCE, output_type="ndarray")
+    one, other = known[pairs[:, 0]], known[pairs[:, 1]]
+    alike = np.linalg.norm(one - other, axis=1) <= SHARE * np.minimum(
+        contrast(one), contrast(other)
+    )
+    graph = coo_array((np.ones(alike.sum()), pairs[alike].T), shape=(len(looks), len(looks)))
+    return [int(number) for number in connected_components(graph, directed=False)[1]]
+
+
 def spectra(looks: Array) -> Array:
     """Return the lowest frequencies of pictures (N, S, S), (N, FREQUENCIES ** 2), in grey values.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.preflight.networks import numbered_teacher
 from mgd3_kedro.preflight.sizes import tell_images_of_classes
+from mgd3_kedro.prior_quality import warn_of_poor_prior
 from mgd3_kedro.priors import check_classes_of_prior
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def check_device(inputs: Inputs, name: str) -> None:
 def check_prior(inputs: Inputs) -> None:
     """Refuse missing weights, weights that do not fit, and classes to draw that are not theirs.
 
+    Warn of a prior whose samples were found to be poor.
+
     Source: ours.
     """
     from mgd3_kedro.backbones import check_backbone
@@ -127,6 +130,7 @@ def check_prior(inputs: Inputs) -> None:
         benchmark.check_numbers(str(model.path), known)
         if known is not None:
             check_classes_of_prior(benchmark, model.path)
+        warn_of_poor_prior(model.path)
 
 
 def check_tuning(inputs: Inputs) -> None:

@@ -11,6 +11,9 @@ from mgd3_kedro.devices import PRECISIONS, Precision
 TRAINED_IN = ("fp32", "tf32", "bf16")
 """Precisions that gradients survive without scaling."""
 
+SHORTEST_WARMUP = 10
+"""Warm-up is at most this part of a training, so that a short one has a rate to learn at."""
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -22,7 +25,8 @@ class LoopConfig:
         flip_probability: Of mirroring a sample, in [0, 1]; 0 where left and right differ, as in
             digits.
         learning_rate: Peak of the schedule.
-        warmup_steps: Updates of linear warm-up; half a cosine down to zero follows.
+        warmup_steps: Updates of linear warm-up, a tenth of all at most; half a cosine down to zero
+            follows.
         weight_decay: AdamW's decoupled decay.
         ema_decay: Decay of the weight average, which is what is kept.
         precision: One of `TRAINED_IN`; weights, their average and the optimiser stay in float32.
@@ -49,7 +53,7 @@ class LoopConfig:
         check_count("batch_size", self.batch_size)
         check_range("flip_probability", self.flip_probability, 0, 1)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        check_count("warmup_steps", self.warmup_steps, 0, self.steps)
+        check_count("warmup_steps", self.warmup_steps, 0)
         check_range("weight_decay", self.weight_decay, 0)
         check_range("ema_decay", self.ema_decay, 0, 1)
         check_choice("precision", self.precision, TRAINED_IN)
@@ -66,7 +70,8 @@ class LoopConfig:
 
         Source: SGDR (arXiv 1608.03983), without restarts.
         """
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        warmup = min(self.warmup_steps, self.steps // SHORTEST_WARMUP)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        progress = (step - warmup) / max(1, self.steps - warmup)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

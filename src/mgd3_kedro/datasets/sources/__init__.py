@@ -9,10 +9,11 @@ from mgd3_kedro.datasets.sources.arrow import find_arrow
 from mgd3_kedro.datasets.sources.base import Entry, Reader, Source
 from mgd3_kedro.datasets.sources.folder import find_folder
 from mgd3_kedro.datasets.sources.parquet import find_parquet
+from mgd3_kedro.datasets.sources.splits import SPLITS
 from mgd3_kedro.datasets.sources.tarred import find_tar
 from mgd3_kedro.datasets.sources.zipped import find_zip
 
-__all__ = ["SOURCES", "Entry", "Reader", "Source", "open_source"]
+__all__ = ["SOURCES", "SPLITS", "Entry", "Reader", "Source", "open_source"]
 
 
 def open_source(path: Path, label: str | None = None) -> Source:

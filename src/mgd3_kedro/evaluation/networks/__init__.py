@@ -9,7 +9,7 @@ from torch import nn
 
 from mgd3_kedro.checks import check_range, lookup
 from mgd3_kedro.evaluation.networks.alexnet import alexnet
-from mgd3_kedro.evaluation.networks.convnet import convnet
+from mgd3_kedro.evaluation.networks.convnet import convnet, fitted_convnet
 from mgd3_kedro.evaluation.networks.layers import NORMS
 from mgd3_kedro.evaluation.networks.resnet import LAYOUTS, resnet
 from mgd3_kedro.evaluation.networks.resnet_ap import resnet_ap10
@@ -45,6 +45,7 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
         for suffix in NORMS
         for depth in range(1, 9)
     },
+    "convnet": fitted_convnet,
     "resnet_ap10": resnet_ap10,
     **{
         f"resnet{depth}{suffix}": partial(resnet, depth=depth, suffix=suffix)
@@ -59,5 +60,5 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
 
 A name is the architecture and its depth: "convnet6", "resnet50", "vgg11". Norms are instance norms
 (GroupNorm with one group per channel) unless the name ends in "_bn", which is batch norm; AlexNet
-has none, and ViT layer norms.
+has none, and ViT layer norms. "convnet" is as deep as fits the images.
 """

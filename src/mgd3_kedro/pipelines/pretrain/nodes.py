@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from mgd3_kedro.pipelines.pretrain.identity import digest_of_model, identity_of
 from mgd3_kedro.pipelines.pretrain.images import real_images
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages, scaling_factor_of
-from mgd3_kedro.priors import CLASSES_FILE, SAMPLING_FILE, describe_classes
+from mgd3_kedro.prior_quality import Quality, verdict_of, write_quality
+from mgd3_kedro.priors import CLASSES_FILE, QUALITY_FILE, SAMPLING_FILE, describe_classes
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
@@ -31,6 +33,8 @@ from mgd3_kedro.training.autoencoder import (
 from mgd3_kedro.training.checkpoint import name_checkpoint
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import Trained, train
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 30.0
 """Between two checkpoints, at least: what a kill loses at most, beyond the time of a report."""
@@ -155,7 +159,7 @@ def assemble_prior(
     """Put both models into one pipeline folder as half precision, with a card and loss curves.
 
     Half precision halves the download; what is measured is measured on the rounded weights. The
-    folder also says what its classes are and how it is sampled.
+    folder also says what its classes are, how it is sampled, and how good it was found to be.
 
     Source: ours.
     """
@@ -182,11 +186,21 @@ def assemble_prior(
     findings = describe_findings(
         reconstruction, denoised, judged, memorised, sampling_defaults, judge
     )
+    quality = Quality(
+        judged["samples_recognised"],
+        judged["reconstructed_recognised"],
+        judged["test_recognised"],
+        memorised["nearest_percent"],
+        len(benchmark.classes),
+    )
+    verdict = verdict_of(quality)
+    logger.info("this prior: %s", verdict)
     return {
         "pipeline": pipeline,
+        QUALITY_FILE: write_quality(quality),
         CLASSES_FILE: describe_classes(benchmark.classes),
         SAMPLING_FILE: f"{json.dumps(sampling_defaults, indent=2)}\n",
-        **write_card(benchmark, parts, guidance_tuning, findings),
+        **write_card(benchmark, parts, guidance_tuning, (*findings, f"verdict: {verdict}")),
     }
 
 

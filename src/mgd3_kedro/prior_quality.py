@@ -1,0 +1,131 @@
+"""Whether a prior is good enough to distil with, in words, by what was measured of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from mgd3_kedro.priors import QUALITY_FILE
+
+logger = logging.getLogger(__name__)
+
+KNOWING = 0.25
+"""Share of the way from chance to perfect that a judge must be for its word to count."""
+ENOUGH = 0.6
+"""Share of what the judge recognises of real images, above chance, that it must of others."""
+COPIED = 20.0
+"""Percent of samples nearer to a train image than 99 % of test images are; by chance it is 1."""
+
+
+class Quality(NamedTuple):
+    """What was measured of a prior, in percent.
+
+    Args:
+        samples: Samples that a network trained on real images names by their class.
+        reconstructed: Real test images after the autoencoder, likewise.
+        real: Real test images, likewise.
+        near_copies: Samples that are nearer to a train image than 99 % of the test images.
+        num_classes: Classes that there are to be named.
+    """
+
+    samples: float
+    reconstructed: float
+    real: float
+    near_copies: float
+    num_classes: int
+
+    def above_chance(self, recognised: float) -> float:
+        """Return a share of recognised images, 0 for what guessing gives and 1 for all."""
+        chance = 100 / self.num_classes
+        return max(0.0, recognised - chance) / max(100 - chance, 1e-9)
+
+
+def describe_quality(quality: Quality) -> tuple[str, ...]:
+    """Return what is wrong with a prior, a sentence each; nothing if nothing is.
+
+    Source: ours.
+    """
+    real = quality.above_chance(quality.real)
+    if real < KNOWING:
+        return (
+            f"nothing can be said of its samples: the network that judges them names "
+            f"{quality.real:.0f} % of real test images by their class; train it longer "
+            "(pretrain.judge.epochs), or use more images",
+        )
+    found = []
+    if quality.above_chance(quality.reconstructed) < ENOUGH * real:
+        found.append(
+            f"its autoencoder loses what tells classes apart: {quality.reconstructed:.0f} % of "
+            f"test images are recognised after it, {quality.real:.0f} % before; train it longer "
+            "(pretrain.autoencoder.steps), or name a better one (pretrain.autoencoder.given)"
+        )
+    if quality.above_chance(quality.samples) < ENOUGH * real:
+        found.append(
+            f"its samples are poor: {quality.samples:.0f} % of them are recognised, "
+            f"{quality.real:.0f} % of real test images; images drawn from it may teach less than "
+            "random real ones (method=random, kmeans_closest); train it longer "
+            "(pretrain.denoiser.steps), or use a larger model"
+        )
+    if quality.near_copies > COPIED:
+        found.append(
+            f"it draws its train images again: {quality.near_copies:.0f} % of samples are nearer "
+            "to one than 99 % of test images are; train it for fewer steps, or on more images"
+        )
+    return tuple(found)
+
+
+def verdict_of(quality: Quality) -> str:
+    """Return a verdict on a prior in a sentence or some.
+
+    Source: ours.
+    """
+    found = describe_quality(quality)
+    if found:
+        return "; ".join(found)
+    return (
+        f"good enough to distil with: {quality.samples:.0f} % of samples are recognised by a "
+        f"network trained on real images, which recognises {quality.real:.0f} % of real test "
+        f"images and {quality.reconstructed:.0f} % after the autoencoder"
+    )
+
+
+def write_quality(quality: Quality) -> str:
+    """Return the content of `quality.json`.
+
+    Source: ours.
+    """
+    return f"{json.dumps(quality._asdict(), indent=2)}\n"
+
+
+def read_quality(folder: Path) -> Quality | None:
+    """Return what a prior's folder says was measured of it; None if it says nothing.
+
+    Raises:
+        ValueError: If the file has another form.
+
+    Source: ours.
+    """
+    path = folder / QUALITY_FILE
+    if not path.is_file():
+        return None
+    try:
+        measured: Mapping[str, float] = json.loads(path.read_text("utf-8"))
+        return Quality(**{name: measured[name] for name in Quality._fields})  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected numbers called {', '.join(Quality._fields)}, got another form "
+            f"({error}); remove the file"
+        ) from error
+
+
+def warn_of_poor_prior(folder: Path) -> None:
+    """Warn of what is wrong with a prior that images are to be drawn from.
+
+    Source: ours.
+    """
+    if quality := read_quality(folder):
+        for sentence in describe_quality(quality):
+            logger.warning("prior %s: %s", folder, sentence)
