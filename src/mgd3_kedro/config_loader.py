@@ -55,7 +55,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             config_patterns=self.config_patterns,
         )
         # Files are read once, whatever the number of runs.
-        vars(other).update({name: vars(self)[name] for name in FILES if name in vars(self)})
+        vars(other).update({name: getattr(self, name) for name in FILES})
         return other
 
     @cached_property
