@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy import Engine, event
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.records import ClassSpec, ModelFolder
@@ -17,6 +18,18 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unsynced_stores():
+    """Have MLflow's stores not wait for the disk: none has to outlive the machine."""
+
+    def relax(connection, _):
+        connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", relax)
+    yield
+    event.remove(Engine, "connect", relax)
 
 
 @pytest.fixture(autouse=True)

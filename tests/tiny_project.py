@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 from contextlib import chdir, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 import yaml
@@ -99,6 +101,14 @@ def save_teacher(folder, network, wnids, image_size=32):
     return folder
 
 
+@cache
+def empty_store():
+    """Return the bytes of a store of MLflow without runs, which takes seconds to make."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        MlflowClient(tracking_uri="sqlite:///mlflow.db").search_experiments()
+        return Path("mlflow.db").read_bytes()
+
+
 def make_project(folder):
     """Make a project that differs from the repository in its prior and number of images alone."""
     shutil.copytree(REPOSITORY / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
@@ -113,6 +123,7 @@ def make_project(folder):
         path = folder / f"conf/{env}/parameters.yml"
         path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), values)))
     save_prior(folder / PRIOR)
+    (folder / "mlflow.db").write_bytes(empty_store())
     return folder
 
 

@@ -35,13 +35,20 @@ def versions_of(distributions: Iterable[str]) -> dict[str, str]:
 
     Source: ours.
     """
-    versions = {}
-    for name in sorted(set(distributions)):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    versions = {name: version_of(name) for name in sorted(set(distributions))}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+@cache
+def version_of(distribution: str) -> str | None:
+    """Return the installed version of a distribution, which is slow to read; None if there is none.
+
+    Source: ours.
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def environment() -> str:

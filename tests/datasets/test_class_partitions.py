@@ -23,7 +23,7 @@ from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
-from mgd3_kedro.environment import environment
+from mgd3_kedro.environment import environment, version_of
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 WNIDS = ["n3", "n1", "n2", "n10"]
@@ -181,8 +181,10 @@ def install(monkeypatch):
             "importlib.metadata.version",
             lambda name: other if name == "scikit-learn" else version(name),
         )
+        version_of.cache_clear()
 
-    return pretend
+    yield pretend
+    version_of.cache_clear()
 
 
 def warnings_in(caplog):

@@ -388,8 +388,9 @@ def test_another_seed_makes_other_images_in_a_place_of_their_own(copied):
 
 def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, copied):
     # One class at a time and many steps, so that there is a middle to be killed in.
-    slow = {"diffusion": {"max_batch": 1, "num_inference_steps": 60}}
-    words = "mgd3,num_inference_steps=60"
+    steps = {"num_inference_steps": 30}
+    slow = {"diffusion": {"max_batch": 1, **steps}}
+    words = "mgd3,num_inference_steps=30"
     manifest = output(project, "07_model_output", words) / "images.manifest"
     # Whatever the working directory, the project is the one it is in.
     process = start_command(project / "data", f"--pipelines={','.join(GENERATION)}", **slow)
@@ -407,7 +408,7 @@ def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, 
     after = times_of(manifest)
     assert sum(after[name] == before.get(name) for name in after) >= finished
     assert [one.info.status for one in runs_of(project)] == ["FINISHED", "KILLED"]
-    run(copied, *GENERATION, **slow)
+    run(copied, *GENERATION, diffusion=steps)
     assert images_of(project, words) == images_of(copied, words)
     assert len(images_of(project, words)) == 10 * IPC
 

@@ -143,6 +143,12 @@ def made(ran, make):
     return ran
 
 
+@pytest.fixture(scope="module")
+def provenance_of(made, inputs):
+    """Collect what is written down about the images of a method."""
+    return lambda method: collect_provenance(partitions_of(made, method), inputs["train_images"])
+
+
 @pytest.fixture
 def copy_of(made, tmp_path):
     """Copy the images of a method, and what is written down about them."""
@@ -166,12 +172,6 @@ def pixels_in(folder):
 def partitions_of(project, method):
     folder = output(project, "07_model_output", method) / "images"
     return ImagePartitionsDataset(filepath=str(folder)).load()
-
-
-def provenance_of(project, method):
-    with session_of(project) as session:
-        real = session.load_context().catalog.load("train_images")
-    return collect_provenance(partitions_of(project, method), real)
 
 
 def settings_of(method):
@@ -219,8 +219,10 @@ def test_no_two_methods_make_the_same_images(made):
 
 
 @pytest.mark.parametrize("method", CONFIGURED)
-def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(method, made):
-    rows = provenance_of(made, method)
+def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(
+    method, made, provenance_of
+):
+    rows = provenance_of(method)
     assert rows["image"].tolist() == list(images_of(made, method))
     assert (rows["class_index"].astype(str) == rows["wnid"]).all()
     assert (rows["seed"] == 0).all()
@@ -269,8 +271,8 @@ def test_a_network_trained_on_them_is_a_row_with_the_method(method, made):
 
 
 @pytest.mark.parametrize("method", CONFIGURED)
-def test_losses_are_measured_where_images_are_found_by_updates(method, made):
-    metrics = measure_generation(partitions_of(made, method), provenance_of(made, method))
+def test_losses_are_measured_where_images_are_found_by_updates(method, made, provenance_of):
+    metrics = measure_generation(partitions_of(made, method), provenance_of(method))
     assert metrics["images"] == 10 * IPC
     steps = {"mgd3": 2} if method == "mgd3" else dict.fromkeys(DRAWN, 0)
     assert metrics.get("guided_steps") == steps.get(method)
@@ -283,10 +285,10 @@ def test_losses_are_measured_where_images_are_found_by_updates(method, made):
 
 
 @pytest.mark.parametrize("method", EVALUATED)
-def test_a_run_keeps_and_tracks_what_is_known_of_its_images(method, made):
+def test_a_run_keeps_and_tracks_what_is_known_of_its_images(method, made, provenance_of):
     folder = output(made, "07_model_output", method)
     kept = pd.read_csv(folder / "provenance.csv", dtype={"wnid": str})
-    expected = provenance_of(made, method)
+    expected = provenance_of(method)
     assert list(kept) == list(expected)
     assert kept["image"].tolist() == expected["image"].tolist()
     path = output(made, "08_reporting", method) / "generate_metrics.json"
@@ -298,8 +300,8 @@ def test_a_run_keeps_and_tracks_what_is_known_of_its_images(method, made):
 
 
 @pytest.mark.parametrize("method", KEPT)
-def test_images_that_are_kept_are_real_ones_byte_for_byte(method, made):
-    rows = provenance_of(made, method)
+def test_images_that_are_kept_are_real_ones_byte_for_byte(method, made, provenance_of):
+    rows = provenance_of(method)
     folder = output(made, "07_model_output", method) / "images"
     for digit in DIGITS:
         real = read_class(int(digit), *TRAIN)
