@@ -200,6 +200,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return what differs from the environment in what an entry is made from, as a text."""
         return " ".join(self.lineage.words(entry, apart_from))
 
+    def differing_settings(self) -> list[list[str]]:
+        """Return what was given and is not the environment's: name, value, the environment's."""
+        usual = flat(self.configured.environment)
+        differing = self.configured.differing.items()
+        return [[name, _shown(value), _shown(usual.get(name))] for name, value in differing]
+
     def _resolved(self, parameters: DictConfig) -> dict[str, Any]:
         project = Path(self.conf_source).parent
 
@@ -237,6 +243,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             "parameters": lambda name: values[name] if name in values else _group(run, name),
             "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
             "words": self.words,
+            "differing": self.differing_settings,
             "first": lambda *among: next((value for value in among if value is not None), None),
         }
         for name, resolver in resolvers.items():
@@ -270,6 +277,10 @@ def _plain(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
 
 def _without_named(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name != NAMED}
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _group(parameters: Mapping[str, Any], name: str) -> Any:

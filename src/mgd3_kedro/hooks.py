@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.preflight import (
     check_inputs,
     check_order,
@@ -60,7 +61,7 @@ class ProjectPathHooks:
 
 
 class RunPlacesHooks:
-    """Tells datasets that read the runs of all methods where these are."""
+    """Tells datasets that read the runs of all methods, or what is there of others, where it is."""
 
     def __init__(self) -> None:
         self._loader: Any = None
@@ -78,6 +79,14 @@ class RunPlacesHooks:
             dataset.places = partial(
                 self._loader.places_of_methods, dataset.entry, seed=dataset.seed
             )
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Name the catalog to datasets that read what is there of other entries."""
+        for name in pipeline.inputs():
+            dataset = catalog.get(name)
+            if isinstance(dataset, FoundDataset | PeakMemoryDataset):
+                dataset.find = catalog.get
 
 
 class PreflightHooks:

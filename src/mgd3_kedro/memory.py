@@ -1,15 +1,19 @@
-"""How the C library treats memory that was freed."""
+"""Memory of this process: the most it held, and how the C library treats what was freed."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
 LARGEST = 2**31 - 1
+KIBIBYTE = 1024
 
 
 def keep_freed_memory() -> None:
@@ -37,6 +41,29 @@ def give_back_freed_memory() -> None:
     """
     if malloc_trim := _of_c_library("malloc_trim"):
         malloc_trim(0)
+
+
+def reset_peak_memory() -> None:
+    """Start a new peak, where the system can; elsewhere the peak is that of the process so far.
+
+    Source: proc(5), clear_refs.
+    """
+    give_back_freed_memory()  # of what ran before
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory since the last reset, in MB.
+
+    Source: proc(5), VmHWM; getrusage(2) elsewhere.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / KIBIBYTE
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (KIBIBYTE**2 if sys.platform == "darwin" else KIBIBYTE)
 
 
 def _of_c_library(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kedro.pipeline import Pipeline, pipeline
@@ -17,7 +18,9 @@ from mgd3_kedro.pipelines import (
     encode,
     guided_generate,
     illustrate,
+    illustrate_steps,
     pretrain,
+    report,
     report_methods,
     report_sweep,
     train_eval,
@@ -25,6 +28,7 @@ from mgd3_kedro.pipelines import (
     write_pages,
 )
 from mgd3_kedro.pipelines.guided_generate.needs import NEEDS_OF_DRAWS, Needs, needs_of
+from mgd3_kedro.pipelines.report.pipeline import FOUND
 
 
 class Choice(NamedTuple):
@@ -141,7 +145,9 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
     )
     # Encoding skips what is there; without it a fresh clone could not analyse any images.
     scored = encoding if choice.features == "latents" else nothing
-    distill = scored + generate + own_images
+    page = report.create_pipeline()
+    distill = _ending_with(page, scored + generate + own_images)
+    images = {"distilled_images": "evaluated_images"}
     return {
         "encode": encoding,
         "discover_modes": discovery,
@@ -150,15 +156,37 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         "analyze_diversity": analysis,
         "generate": generate,
         "distill": distill,
-        "evaluate": scored + judgement,
+        "evaluate": _ending_with(page, scored + judgement, images),
         "train_full": train_eval.create_full_pipeline(choice.labels),
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),
+        "report": page,
         "illustrate": illustrate.create_pipeline(),
+        "illustrate_steps": illustrate_steps.create_pipeline(),
         "report_methods": report_methods.create_pipeline(),
         "report_sweep": report_sweep.create_pipeline(),
         "show_sweep": report_sweep.create_images_pipeline(),
         "write_pages": write_pages.create_pipeline(),
         "__default__": distill,
     }
+
+
+def _ending_with(
+    page: Pipeline, stages: Pipeline, aliases: Mapping[str, str] = MappingProxyType({})
+) -> Pipeline:
+    """Return stages and the page of what they make, which waits for them.
+
+    Args:
+        page: Reads what is there.
+        stages: What they read and make is not looked for, but awaited.
+        aliases: Entry that the page reads -> what these stages call it.
+    """
+    known = stages.datasets()
+    awaited = {
+        name: entry
+        for name in page.inputs()
+        if name.startswith(FOUND)
+        and (entry := aliases.get(found := name.removeprefix(FOUND), found)) in known
+    }
+    return stages + pipeline(page, inputs=awaited)

@@ -8,9 +8,7 @@ import logging
 import os
 import platform
 import re
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.environment import command, environment
-from mgd3_kedro.memory import give_back_freed_memory
+from mgd3_kedro.memory import peak_memory_mb, reset_peak_memory
 from mgd3_kedro.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -27,7 +25,6 @@ PARAMETER_LENGTH = 6000
 UNNAMEABLE = re.compile(r"[^\w/.\- :]")
 """Signs that MLflow has in no name of a metric."""
 HOST_TAG, PROCESS_TAG = "process.host", "process.id"
-KIBIBYTE = 1024
 BEGUN = time.time() * 1000
 """When this process began, at the latest, in MLflow's milliseconds."""
 
@@ -76,29 +73,6 @@ class NodeMeter:
         measured = {f"{node}/{phase}_seconds": value for phase, value in seconds.items()}
         measured[f"{node}/peak_memory_mb"] = peak_memory_mb()
         return measured
-
-
-def reset_peak_memory() -> None:
-    """Start a new peak, where the system can; elsewhere the peak is that of the process so far.
-
-    Source: proc(5), clear_refs.
-    """
-    give_back_freed_memory()  # of what ran before
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_memory_mb() -> float:
-    """Return the largest resident memory since the last reset, in MB.
-
-    Source: proc(5), VmHWM; getrusage(2) elsewhere.
-    """
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / KIBIBYTE
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / (KIBIBYTE**2 if sys.platform == "darwin" else KIBIBYTE)
 
 
 def flatten_parameters(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -20,6 +20,7 @@ from mgd3_kedro.datasets.manifest import Manifest, Origin
 from mgd3_kedro.datasets.reuse import REUSE, describe_differences, tell_difference
 from mgd3_kedro.environment import command, environment, libraries_of, versions_of
 from mgd3_kedro.fingerprint import PACKAGE, configuration_digest, task_fingerprints
+from mgd3_kedro.memory import peak_memory_mb
 from mgd3_kedro.stages import Partition, Stage
 
 logger = logging.getLogger(__name__)
@@ -208,6 +209,11 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             )
         return {wnid: self._partition(wnid) for wnid in self._manifest.read_index()}
 
+    def peak_memory_mb(self) -> float | None:
+        """Return what the processes that made it held at most, in MB; None if that is not known."""
+        records = [self._manifest.read_record(wnid) for wnid in self._manifest.read_index()]
+        return max((of["peak_memory_mb"] for of in records if "peak_memory_mb" in of), default=None)
+
     def _exists(self) -> bool:
         return self._manifest.is_complete
 
@@ -264,10 +270,11 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         loaded = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
         made = stage.function(loaded, stage.settings)
         seconds = (time.perf_counter() - start) / len(made)
+        peak = peak_memory_mb()
         versions, place = versions_of(run.libraries), environment()
         for wnid, result in made.items():
             inputs = (partition.configuration for _, partition in stage.tasks[wnid].partitions)
             made_by = configuration_digest(stage.function, stage.settings, inputs)
             origin = Origin(fingerprints[wnid], made_by, versions, place, run.command)
-            self._manifest.keep(wnid, result, origin, seconds, self.write)
+            self._manifest.keep(wnid, result, origin, seconds, peak, self.write)
         return dict.fromkeys(made, seconds)

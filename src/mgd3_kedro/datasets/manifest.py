@@ -167,6 +167,7 @@ class Manifest:
         made: Made,
         origin: Origin,
         seconds: float,
+        peak_memory_mb: float,
         write: Callable[[Path, Any], None],
     ) -> None:
         """Write a partition and its record.
@@ -176,6 +177,7 @@ class Manifest:
             made: What was computed.
             origin: What it was made from.
             seconds: Time that took, beside what `made` counts itself.
+            peak_memory_mb: What the process has held at most.
             write: Writes a value to a path that does not exist.
 
         Raises:
@@ -196,6 +198,7 @@ class Manifest:
                 "content": file_digest(_files(path)),
                 "count": made.count,
                 "seconds": seconds + made.seconds_before,
+                "peak_memory_mb": peak_memory_mb,
                 "metrics": dict(made.metrics),
                 "rows": [dict(row) for row in made.rows],
             }

@@ -51,6 +51,31 @@ MEASURE_LABELS = {
 }
 
 
+NETWORK_LABELS = {
+    "convnet": "ConvNet",
+    "resnet_ap": "ResNetAP",
+    "resnet": "ResNet",
+    "alexnet": "AlexNet",
+    "vgg": "VGG",
+    "vit": "ViT",
+}
+"""Beginnings of the names of networks; the longest that fits counts."""
+
+
+def label_network(name: str) -> str:
+    """Return what a network is called: ConvNet-3, or ResNet-18 with batch norm.
+
+    Source: ours.
+    """
+    short = name.removesuffix("_bn")
+    kind = max((one for one in NETWORK_LABELS if short.startswith(one)), key=len, default=None)
+    if kind is None:
+        return name
+    depth = short.removeprefix(kind)
+    told = f"{NETWORK_LABELS[kind]}-{depth}" if depth else NETWORK_LABELS[kind]
+    return told if short == name else f"{told} with batch norm"
+
+
 def find_knob_axis(knob: str) -> KnobAxis:
     """Return how a knob is laid out.
 

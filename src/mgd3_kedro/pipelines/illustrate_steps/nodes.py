@@ -1,0 +1,231 @@
+"""Nodes that draw images on their way out of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from mgd3_kedro.backbones import (
+    AutoencoderConfig,
+    BackboneConfig,
+    load_autoencoder,
+    load_backbone,
+)
+from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.figures import draw_image_grid
+from mgd3_kedro.pipelines.illustrate_steps.recording import RecordingBackbone
+from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator, survey_class
+from mgd3_kedro.stages import Made, Partition, Stage, Task, selecting
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class StepsConfig:
+    """What is drawn.
+
+    Args:
+        stops: Where guidance stops, as shares of all steps: 1 never guides, 0 guides to the end.
+        columns: Steps that are shown, from the first to the last.
+        classes: Of which an image is shown, the first so many.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    stops: Sequence[float]
+    columns: int
+    classes: int = selecting()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stops, str) or not self.stops:
+            raise ValueError(f"stops: expected a list of shares, got {self.stops!r}")
+        for share in self.stops:
+            check_range("stops", share, 0, 1)
+        check_count("columns", self.columns, 2)
+        check_count("classes", self.classes)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Settings of the stage."""
+
+    config: StepsConfig
+    diffusion: BackboneConfig
+    autoencoder: AutoencoderConfig
+    sampling: SamplingConfig
+    image_size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The class of a task.
+
+    Args:
+        spec: The class.
+        twin: Number of classes before it that have the same class index.
+    """
+
+    spec: ClassSpec
+    twin: int
+
+
+def draw_steps(
+    benchmark: Benchmark,
+    latents: Mapping[str, Partition],
+    modes: Mapping[str, Partition],
+    prior: Partition,
+    steps: StepsConfig,
+    diffusion: BackboneConfig,
+    autoencoder: AutoencoderConfig,
+    sampling: SamplingConfig,
+    seed: int,
+) -> Stage:
+    """Plan image 0 of the first classes, once for every step that guidance stops at.
+
+    Args:
+        benchmark: The classes.
+        latents: wnid -> latents of the real images.
+        modes: wnid -> modes; image 0 is guided to the first.
+        prior: The weights.
+        steps: What is drawn.
+        diffusion: How the backbone is sampled.
+        autoencoder: How samples are decoded.
+        sampling: How images are guided.
+        seed: Of the data set.
+
+    Returns:
+        wnid -> `frames` (R, Q, 3, S, S), uint8: R stops, Q steps.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
+    """
+    guided = sampling.with_steps(diffusion.num_inference_steps, diffusion.reference_steps)
+    twins = benchmark.twins
+    tasks = {
+        spec.wnid: Task(
+            {"latents": latents[spec.wnid], "modes": modes[spec.wnid], "prior": prior},
+            Subject(spec, twins[spec.wnid]),
+        )
+        for spec in benchmark.classes[: steps.classes]
+    }
+    return Stage(
+        draw_steps_of_classes,
+        tasks,
+        Drawing(steps, diffusion, autoencoder, guided, benchmark.image_size, seed),
+    )
+
+
+def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[str, Made]:
+    """Draw image 0 of some classes with every stop, and decode what is expected at each step.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
+    """
+    made = {}
+    for wnid, task in batch.items():
+        model = task.inputs["prior"]
+        backbone = load_backbone(model, settings.diffusion)
+        autoencoder = load_autoencoder(model, settings.autoencoder)
+        total = len(backbone.timesteps)
+        shown = sorted({*np.linspace(total - 1, 0, settings.config.columns).round().astype(int)})
+        rows, frames = [], []
+        for sampling in vary_stops(settings.sampling, settings.config.stops, total):
+            seen = record_image(backbone, task, sampling, settings.seed, shown)
+            # A start from a noised mode visits the last steps alone.
+            latents = torch.cat([seen.get(step, seen[max(seen)]) for step in reversed(shown)])
+            frames.append(autoencoder.decode(latents, settings.image_size))
+            guided = sampling.guided_steps(backbone.timesteps)
+            rows.append(
+                {
+                    "last_free_step": total - guided - 1,
+                    "name": _name(total - guided - 1, total),
+                    "chosen": sampling == settings.sampling,
+                    "steps": " ".join(str(step) for step in reversed(shown)),
+                }
+            )
+        made[wnid] = Made({"frames": torch.stack(frames)}, len(rows), rows=tuple(rows))
+    return made
+
+
+def vary_stops(
+    sampling: SamplingConfig, shares: Sequence[float], total: int
+) -> list[SamplingConfig]:
+    """Return how images are guided with every stop, that of the settings among them, latest last.
+
+    Args:
+        sampling: The settings.
+        shares: Stops, as shares of all steps.
+        total: Number of steps.
+
+    Source: ours.
+    """
+    stops = sorted({round(share * total) for share in shares}, reverse=True)
+    varied = [
+        replace(sampling, stop_guidance_step=stop, stop_guidance_timestep=None) for stop in stops
+    ]
+    own = [one for one in varied if one.stop_guidance_step == sampling.stop_guidance_step]
+    if own:
+        return varied
+    later = sampling.stop_guidance_step if sampling.stop_guidance_step is not None else -1
+    place = sum(stop > later for stop in stops)
+    return [*varied[:place], sampling, *varied[place:]]
+
+
+def record_image(
+    backbone: Backbone, task: Task, sampling: SamplingConfig, seed: int, steps: Sequence[int]
+) -> dict[int, torch.Tensor]:
+    """Draw image 0 of a class, and return what is expected of it at some steps.
+
+    Returns:
+        Step -> its prediction of the clean latent, (1, C, H, W).
+
+    Source: MGD3 (arXiv 2505.18963), Algorithm 1.
+    """
+    real, modes = task.inputs["latents"]["latents"], task.inputs["modes"]["modes"]
+    # Images that depend on each other are drawn together.
+    count = len(modes) if sampling.joint_settings else 1
+    subject: Subject = task.about
+    traits = survey_class(real, modes, sampling)
+    generators = [
+        image_generator(seed, subject.spec.class_index, image, 0, subject.twin)
+        for image in range(count)
+    ]
+    recorder = RecordingBackbone(backbone, frozenset(steps))
+    denoise(
+        recorder,
+        modes[:count],
+        [subject.spec] * count,
+        sampling,
+        generators,
+        {name: trait[:count] for name, trait in traits.items()},
+    )
+    return {step: latents[:1] for step, latents in recorder.seen.items()}
+
+
+def draw_strip(benchmark: Benchmark, denoising_frames: Mapping[str, Partition]) -> Image:
+    """Draw the first class: a row per stop, a column per step.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
+    """
+    wnid, partition = next(iter(denoising_frames.items()))
+    frames: Any = partition.load()["frames"].numpy()
+    (spec,) = (spec for spec in benchmark.classes if spec.wnid == wnid)
+    return draw_image_grid(
+        [list(row) for row in frames],
+        [f"stop at {row['name']}" for row in partition.rows],
+        [f"step {step}" for step in partition.rows[0]["steps"].split()],
+        title=f"{benchmark.name}, {spec.class_name}: what is expected at each step",
+    )
+
+
+def _name(last_free: int, total: int) -> str:
+    if last_free == total - 1:
+        return "never guided"
+    return str(last_free) if last_free > 0 else "0, the end"

@@ -1,0 +1,91 @@
+"""How the trainings of a run went, and what networks take for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.report import Section, missing
+from mgd3_kedro.report.charts import chart_confusion, chart_lines
+from mgd3_kedro.report.wording import count
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEARNING_KEY, LEARNING_TITLE = "learning", "Learning curves"
+CONFUSION_KEY, CONFUSION_TITLE = "confusion", "Confusion"
+NOT_THERE = "No training of this run is there. kedro run --pipelines=distill trains"
+MOST_CURVES, MISTAKES = 14, 10
+
+
+def show_learning(training_curves: pd.DataFrame | None) -> Section:
+    """Show test accuracy and training loss of every training over its epochs.
+
+    Args:
+        training_curves: One row per training and validation.
+
+    Source: ours.
+    """
+    if training_curves is None or training_curves.empty:
+        return missing(LEARNING_KEY, LEARNING_TITLE, NOT_THERE)
+    groups = list(training_curves.groupby("training", sort=False))
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {"top1": {}, "train_loss": {}}
+    for name, rows in groups[:MOST_CURVES]:
+        for column, of in lines.items():
+            known = rows[rows[column].notna()]
+            of[str(name)] = list(zip(known["epoch"], known[column], strict=True))
+    left_out = len(groups) - MOST_CURVES
+    return Section(
+        LEARNING_KEY,
+        LEARNING_TITLE,
+        "Every training from its first epoch to its last. Test images are looked at, not learnt "
+        "from.",
+        {
+            "accuracy": chart_lines(lines["top1"], "epoch", "top-1 on test images, %"),
+            "loss": chart_lines(lines["train_loss"], "epoch", "training loss", from_zero=True),
+        },
+        f"Left out: {count(left_out, 'training')} more." if left_out > 0 else "",
+    )
+
+
+def show_confusion(benchmark: Benchmark, trainings: Mapping[str, Partition] | None) -> Section:
+    """Show which classes are taken for which, added up over all trainings.
+
+    Args:
+        benchmark: The classes.
+        trainings: Training -> its confusion matrix.
+
+    Source: ours.
+    """
+    loaded = [partition.load()["confusion"] for partition in (trainings or {}).values()]
+    matrices = [np.array(matrix) for matrix in loaded if matrix]
+    if not matrices:
+        return missing(CONFUSION_KEY, CONFUSION_TITLE, NOT_THERE)
+    counts = np.sum(matrices, axis=0)
+    names = [spec.class_name for spec in benchmark.classes]
+    total = int(counts.sum())
+    added = "one training" if len(matrices) == 1 else f"{len(matrices)} trainings added up"
+    lead = (
+        f"What test images are taken for: {added}, {total:,} answers, "
+        f"{100 * np.trace(counts) / total:.1f} % of them right. Darker: a larger share of the true "
+        "class."
+    )
+    content = {"matrix": chart_confusion(counts, names), "mistakes": _mistakes(counts, names)}
+    return Section(CONFUSION_KEY, CONFUSION_TITLE, lead, content)
+
+
+def _mistakes(counts: NDArray[Any], names: list[str]) -> list[tuple[str, str, str, str]]:
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
+    lines = []
+    for true, taken in zip(*np.unravel_index(order, wrong.shape), strict=True):
+        if number := int(wrong[true, taken]):
+            share = f"{100 * number / counts[true].sum():.1f} %"
+            lines.append((names[true], names[taken], f"{number:,}", share))
+    return lines

@@ -1,0 +1,126 @@
+"""What a run took, what it was made with, and how it is cited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mgd3_kedro.durations import in_words
+from mgd3_kedro.environment import command, environment
+from mgd3_kedro.report import Section, missing
+from mgd3_kedro.report.citing import PAPER, cite_software
+from mgd3_kedro.report.wording import STAGES, join
+from mgd3_kedro.version import code_version
+
+COSTS_KEY, COSTS_TITLE = "costs", "Time and memory"
+SETTINGS_KEY, SETTINGS_TITLE = "settings", "Settings and command"
+CITE_KEY, CITE_TITLE = "cite", "How to cite"
+NOT_MEASURED = "not measured"
+MEGABYTES = 1024
+
+
+def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()) -> Section:
+    """Show what every stage took.
+
+    Args:
+        stage_records: Stage, parts, seconds and peak memory, in order.
+        absent: Stages of which nothing is there.
+
+    Source: ours.
+    """
+    if not stage_records:
+        return missing(COSTS_KEY, COSTS_TITLE, "No stage of this run is there.")
+    total = sum(record["seconds"] for record in stage_records)
+    rows = [
+        (
+            STAGES.get(record["stage"], record["stage"]),
+            f"{record['parts']:,}",
+            in_words(record["seconds"]),
+            f"{100 * record['seconds'] / total:.0f} %" if total else "–",
+            _memory(record["peak_memory_mb"]),
+            _device(record["environment"]),
+        )
+        for record in stage_records
+    ]
+    rows.append(("together", "", in_words(total), "", "", ""))
+    return Section(
+        COSTS_KEY,
+        COSTS_TITLE,
+        "Computing time when each stage was made, added up over its classes or trainings; what "
+        "runs side by side is counted in full. Memory is the most that a process held.",
+        {
+            "head": ("stage", "classes or trainings", "time", "share", "memory", "device"),
+            "rows": rows,
+        },
+        f"Not there: {join([STAGES.get(name, name) for name in absent])}." if absent else "",
+    )
+
+
+def show_settings(
+    stage_records: Sequence[Mapping[str, Any]], differing: Sequence[Sequence[str]]
+) -> Section:
+    """Show what differs from the environment, the commands, and the versions.
+
+    Args:
+        stage_records: With the command and the environment of each stage.
+        differing: Parameter, its value, and that of the environment.
+
+    Source: ours.
+    """
+    commands: dict[str, list[str]] = {}
+    for record in stage_records:
+        if record["command"]:
+            commands.setdefault(record["command"], []).append(
+                STAGES.get(record["stage"], record["stage"])
+            )
+    commands.setdefault(command(), []).append("this page")
+    versions = dict(word.partition("=")[::2] for word in environment().split())
+    made_with = {record["environment"] for record in stage_records} - {"", environment()}
+    lead = (
+        "These differ from the environment's defaults; all others are as configured."
+        if differing
+        else "All settings are the environment's defaults."
+    )
+    return Section(
+        SETTINGS_KEY,
+        SETTINGS_TITLE,
+        lead,
+        {
+            "differing": differing,
+            "commands": [
+                {"name": _sentence(join(made)), "text": text} for text, made in commands.items()
+            ],
+            "versions": [
+                ("mgd3_kedro", code_version()),
+                *((name, value.replace("_", " ")) for name, value in versions.items()),
+            ],
+        },
+        f"Some stages were made with: {'; '.join(sorted(made_with))}." if made_with else "",
+    )
+
+
+def show_citation() -> Section:
+    """Show how the method and this software are cited.
+
+    Source: ours.
+    """
+    entries = [
+        {"name": "The method", "text": PAPER},
+        {"name": "This software", "text": cite_software(code_version())},
+    ]
+    return Section(CITE_KEY, CITE_TITLE, content={"entries": entries})
+
+
+def _memory(megabytes: float | None) -> str:
+    if megabytes is None:
+        return NOT_MEASURED
+    return f"{megabytes / MEGABYTES:.1f} GB" if megabytes >= MEGABYTES else f"{megabytes:.0f} MB"
+
+
+def _device(words: str) -> str:
+    told = dict(word.partition("=")[::2] for word in words.split())
+    return told.get("device", "").replace("_", " ")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,67 @@
+"""How a few images come out of noise, with mode guidance that stops early or late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.report import Section, missing
+from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
+from mgd3_kedro.stages import Partition
+
+KEY, TITLE = "steps", "Denoising"
+
+
+def show_steps(
+    benchmark: Benchmark, denoising_frames: Mapping[str, Partition] | None
+) -> Section:
+    """Show images on their way out of noise, a row per step that guidance stops at.
+
+    Args:
+        benchmark: The classes.
+        denoising_frames: wnid -> `frames` (R, Q, 3, S, S), uint8, with what each row is.
+
+    Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
+    """
+    if denoising_frames is None:
+        return missing(
+            KEY,
+            TITLE,
+            "How images come out of noise is shown once it was drawn: "
+            "kedro run --pipelines=illustrate_steps, and then --pipelines=report",
+        )
+    names = {spec.wnid: spec.class_name for spec in benchmark.classes}
+    strips, small = [], False
+    for wnid, partition in denoising_frames.items():
+        frames = partition.load()["frames"].numpy()
+        small = small or max(frames.shape[-2:]) <= LOSSLESS_SIDE
+        steps = [int(step) for step in partition.rows[0]["steps"].split()]
+        rows = []
+        for row, images in zip(partition.rows, frames, strict=True):
+            guided = [step > row["last_free_step"] for step in steps]
+            stops = [
+                now and not later for now, later in zip(guided, [*guided[1:], False], strict=True)
+            ]
+            parts = zip(steps, images, guided, stops, strict=True)
+            rows.append(
+                {
+                    "name": row["name"],
+                    "chosen": row["chosen"],
+                    "frames": [
+                        {"step": step, "image": as_data_uri(image), "guided": on, "stop": stop}
+                        for step, image, on, stop in parts
+                    ],
+                }
+            )
+        strips.append(
+            {"name": f"{names[wnid]}, image 0", "steps": steps, "rows": rows}
+        )
+    return Section(
+        KEY,
+        TITLE,
+        "What the model expects the image to be at each step, from noise at the left to the image "
+        "at the right. Steps with a line below are guided to the mode; the upright line is where "
+        "guidance stops and the model finishes alone. The row in bold is that of this run.",
+        {"strips": strips, "small": small},
+        f"A selection: {len(strips)} of {len(benchmark.classes):,} classes, one image each.",
+    )

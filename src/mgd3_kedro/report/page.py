@@ -1,0 +1,80 @@
+"""Pages as HTML files that need nothing but a browser."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mgd3_kedro.report.parts import Chart, Page
+from mgd3_kedro.version import code_version
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(page: Page) -> str:
+    """Return a page as the text of one HTML file, which asks for no other file.
+
+    All that comes from data is escaped. Plotly is in it once, and only where there is a chart.
+
+    Source: ours.
+    """
+    charts = [
+        value for of in page.sections for value in of.content.values() if isinstance(value, Chart)
+    ]
+    return _environment().get_template("page.html").render(
+        page=page, plotly=_packed_plotly() if charts else "", made_by=code_version()
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["chart_json"] = _chart_json
+    environment.tests["chart"] = lambda value: isinstance(value, Chart)
+    return environment
+
+
+@cache
+def _packed_plotly() -> str:
+    """Return Plotly's script, packed to a third; a browser unpacks it when the page is opened."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _chart_json(chart: Chart) -> str:
+    """Return a chart as JSON; the page escapes it."""
+    return json.dumps({"data": _plain(chart.traces), "layout": _plain(chart.layout)})
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can have it; null for numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if np.isfinite(value) else None
+    return value

@@ -1,0 +1,57 @@
+"""Images as text that a page can hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 112
+"""Pixels; larger images are made as small, smaller ones are left as they are."""
+LOSSLESS_SIDE = 64
+"""Images up to this side are kept to the pixel."""
+QUALITY = 85
+
+
+def as_data_uri(image: NDArray[Any], side: int = SIDE) -> str:
+    """Return an image as a data URI, made smaller if it is large.
+
+    Args:
+        image: (3, H, W), uint8.
+        side: Of the result at most, in pixels.
+
+    Raises:
+        ValueError: If it is no such image.
+
+    Source: ours.
+    """
+    from PIL import Image
+
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
+        raise ValueError(f"image: expected uint8 (3, H, W), got {pixels.dtype} {pixels.shape}")
+    picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    is_small = max(picture.size) <= LOSSLESS_SIDE
+    if is_small and (pixels == pixels[:1]).all():
+        picture = picture.convert("L")
+    return picture_as_data_uri(picture, "PNG" if is_small else "JPEG")
+
+
+def picture_as_data_uri(picture: Any, kind: str = "PNG") -> str:
+    """Return a picture as a data URI, at its size.
+
+    Args:
+        picture: Of Pillow.
+        kind: PNG, or JPEG for what is large.
+
+    Source: ours.
+    """
+    file = io.BytesIO()
+    options = {"quality": QUALITY} if kind == "JPEG" else {"optimize": True}
+    picture.save(file, format=kind, **options)
+    content = base64.b64encode(file.getvalue()).decode()
+    return f"data:image/{kind.lower()};base64,{content}"
