@@ -29,6 +29,7 @@ BASE = (
     "given",
     "images",
     "lineage",
+    "memory",
     "named_settings",
     "points",
     "priors",
@@ -40,12 +41,12 @@ BASE = (
     "words",
 )
 FAMILIES = ("backbones", "modes", "coresets", "evaluation", "metrics", "training", "figures")
-JOINED = ("sampling", "matching")
-"""Families that see a contract of other families; `sampling` sees `backbones.base` alone."""
+JOINED = ("sampling", "matching", "report")
+"""Families that see a contract of other families; `sampling` sees `backbones.base` alone, and `report`
+what figures look like."""
 EDGE = (
     "config_loader",
     "hooks",
-    "memory",
     "preflight",
     "run_names",
     "tracking",
@@ -62,7 +63,6 @@ know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` is
 command."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
 FRAMEWORK_EDGE = {"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", *EDGE} - {
-    "memory",
     "preflight",
     "sweep",
     "__init__",
@@ -122,6 +122,8 @@ def allowed_imports(module):
         return (*BASE, top)
     if top == "matching":
         return (*BASE, top, *FAMILIES)
+    if top == "report":
+        return (*BASE, top, "figures")
     if top in JOINED:
         return (*BASE, top, "backbones.base")
     if top == "pipelines" and len(parts) > 1:

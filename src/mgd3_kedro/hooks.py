@@ -29,7 +29,10 @@ from mgd3_kedro.run_names import DEFAULT, name_run
 from mgd3_kedro.summary import announce_run, summarise_run
 from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
 
-OF_ALL_METHODS = ("all_sample_scores", "all_stage_costs", "rows_of_ipc", "method_images")
+OF_ALL_METHODS = (
+    *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
+    "method_images",
+)
 """What reads the runs of all methods."""
 ABOUT = "trainings"
 """What a run is about: its name says what differs from the environment in the lineage of this."""

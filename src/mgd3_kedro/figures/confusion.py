@@ -17,7 +17,9 @@ CLASSES_WITH_TEXT = 20
 DARK_SHARE = 36
 
 
-def draw_confusion(counts: NDArray[Any], class_names: Sequence[str], *, title: str = "") -> Figure:
+def draw_confusion(
+    counts: NDArray[Any], class_names: Sequence[str], *, title: str = "", trainings: int = 1
+) -> Figure:
     """Draw a confusion matrix: coloured by share of the true class, counts written in the cells.
 
     Colours follow the square root of the share: the few confusions of a good network show, too.
@@ -27,6 +29,7 @@ def draw_confusion(counts: NDArray[Any], class_names: Sequence[str], *, title: s
         counts: (L, L) for L classes, images of true class (row) taken for a class (column).
         class_names: L names, in label order.
         title: Above the matrix; empty for none. The accuracy is always written.
+        trainings: How many are added up.
 
     Raises:
         ValueError: If `counts` is not (L, L) of non-negative numbers, or holds no image.
@@ -53,8 +56,9 @@ def draw_confusion(counts: NDArray[Any], class_names: Sequence[str], *, title: s
     figure = start_figure(side + 0.8, side, title)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=100))
+    added = f", {trainings} trainings added up" if trainings > 1 else ""
     axes.set_title(
-        f"top-1 {100 * np.trace(counts) / total:.1f} % of {total:,} images",
+        f"top-1 {100 * np.trace(counts) / total:.1f} % of {total:,} images{added}",
         fontsize=MEDIUM,
         color=QUIET,
     )

@@ -46,7 +46,9 @@ def draw_cost(stages: pd.DataFrame, *, title: str = "") -> Figure:
     known, notes = _find_known(stages)
     methods, names = list(dict.fromkeys(known["method"])), list(dict.fromkeys(known["stage"]))
     times = known.pivot(index="stage", columns="method", values="seconds")
-    seconds = times.reindex(index=names, columns=methods).fillna(0).to_numpy(float)
+    times = times.reindex(index=names, columns=methods)
+    notes += _tell_missing(times)
+    seconds = times.fillna(0).to_numpy(float)
     totals = seconds.sum(axis=0)
     unit, length = next(((u, s) for u, s in UNITS if totals.max() >= 2 * s), UNITS[-1])
     colours = matplotlib.colormaps[PALETTE](np.linspace(0, 1, len(names)))
@@ -77,6 +79,16 @@ def draw_cost(stages: pd.DataFrame, *, title: str = "") -> Figure:
     tidy_axes(axes)
     add_legend(figure, axes.get_legend_handles_labels()[0], notes)
     return figure
+
+
+def _tell_missing(times: pd.DataFrame) -> list[str]:
+    """Return which methods have no time of a stage that others have, a sentence for each stage."""
+    lacking = {stage: list(row.index[row.isna()]) for stage, row in times.iterrows()}
+    return [
+        f"not in the bar: {stage} of {', '.join(methods)}, which has no time"
+        for stage, methods in lacking.items()
+        if methods
+    ]
 
 
 def _find_known(stages: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from mgd3_kedro.figures.browser import lay_out
-from mgd3_kedro.figures.looks import pick_method_looks
+from mgd3_kedro.figures.looks import Look, pick_method_looks
 from mgd3_kedro.figures.style import INK
-from mgd3_kedro.figures.trade_off_points import X_LABEL, Y_LABEL, collect_trades
+from mgd3_kedro.figures.trade_off_points import X_LABEL, Y_LABEL, collect_trades, frame_trades
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects
 
-VALUES = "diversity %{x:.3f}<br>representativeness %{y:.3f}<extra></extra>"
-RANGE = (-0.04, 1.04)
+VALUES = "%{text}<extra></extra>"
 
 
 def draw_interactive_trade_off(
@@ -34,28 +35,43 @@ def draw_interactive_trade_off(
     from plotly import graph_objects
 
     trades, notes = collect_trades(scores)
+    frame, further_out = frame_trades(trades)
     figure = graph_objects.Figure()
     for method, look in pick_method_looks(trades).items():
         trade = trades[method]
         shared = {"mode": "markers", "name": method, "legendgroup": method}
-        look_of_points = {"color": look.colour, "symbol": look.symbol}
+        points, is_out = frame.place(trade.points)
         figure.add_scatter(
-            x=trade.points[:, 0],
-            y=trade.points[:, 1],
+            x=points[:, 0],
+            y=points[:, 1],
             **shared,
             showlegend=False,
-            marker={**look_of_points, "size": 8, "opacity": 0.5},
+            marker={**_hollow(look, is_out), "size": 8, "opacity": 0.5},
             customdata=trade.class_names,
+            text=_tell(trade.points),
             hovertemplate=f"{method}: %{{customdata}}<br>{VALUES}",
         )
+        mean, is_out = frame.place(trade.mean[None])
         figure.add_scatter(
-            x=trade.mean[:1],
-            y=trade.mean[1:],
+            x=mean[:, 0],
+            y=mean[:, 1],
             **shared,
-            marker={**look_of_points, "size": 16, "line": {"color": INK, "width": 1}},
+            marker={**_hollow(look, is_out), "size": 16, "line": {"color": INK, "width": 1}},
+            text=_tell(trade.mean[None]),
             hovertemplate=f"{method}, mean<br>{VALUES}",
         )
-    lay_out(figure, title, notes)
-    figure.update_xaxes(title={"text": X_LABEL}, range=RANGE)
-    figure.update_yaxes(title={"text": Y_LABEL.replace("\n", "<br>")}, range=RANGE)
+    lay_out(figure, title, [*notes, *further_out])
+    horizontal, vertical = frame.ranges
+    figure.update_xaxes(title={"text": X_LABEL}, range=horizontal)
+    figure.update_yaxes(title={"text": Y_LABEL.replace("\n", "<br>")}, range=vertical)
     return figure
+
+
+def _hollow(look: Look, is_out: NDArray[Any]) -> dict[str, Any]:
+    symbols = [f"{look.symbol}-open" if out else look.symbol for out in is_out]
+    return {"color": look.colour, "symbol": symbols}
+
+
+def _tell(points: NDArray[Any]) -> list[str]:
+    # Of points at the edge, where they would be.
+    return [f"diversity {x:.3f}<br>representativeness {y:.3f}" for x, y in points]

@@ -90,3 +90,47 @@ def label_measure(measure: str) -> str:
     Source: ours.
     """
     return MEASURE_LABELS.get(measure, measure.replace("_", " "))
+
+
+def title_images(benchmark: str, ipc: int, method: str = "", seeds: Sequence[int] = ()) -> str:
+    """Say of which images a figure is: mnist, 10 images per class by mgd3, seed 0.
+
+    Args:
+        benchmark: Its name.
+        ipc: Images per class.
+        method: What made them; empty for several.
+        seeds: Of the data sets; empty where they are not told.
+
+    Source: ours.
+    """
+    by = f" by {method}" if method else ""
+    told = list(dict.fromkeys(seeds))
+    if len(told) > 3:
+        of_seeds = f", {len(told)} seeds"
+    else:
+        of_seeds = (
+            f", seed{'s' if len(told) > 1 else ''} {', '.join(map(str, told))}" if told else ""
+        )
+    return f"{benchmark}, {ipc:,} image{'' if ipc == 1 else 's'} per class{by}{of_seeds}"
+
+
+def note_selection(shown: int, all_of: int, unit: str) -> str:
+    """Say that a figure shows the first of more; nothing where it shows all.
+
+    Args:
+        shown: How many it shows at most.
+        all_of: How many there are.
+        unit: Of several.
+
+    Source: ours.
+    """
+    return f"the first {shown} of {all_of:,} {unit}" if all_of > shown else ""
+
+
+def label_training(name: str) -> str:
+    """Return what a training is called: convnet3-0 is ConvNet-3, training 0.
+
+    Source: ours.
+    """
+    network, _, number = name.rpartition("-")
+    return f"{label_network(network)}, training {number}" if network else name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mgd3_kedro.figures.labels import note_selection
 from mgd3_kedro.figures.style import COLOURS, INK, QUIET, SMALL, shorten, start_figure, tidy_axes
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def draw_modes(
     *,
     title: str = "",
 ) -> Figure:
-    """Draw the sizes of the clusters of every class, and how wide and how far apart they are.
+    """Draw the sizes of the clusters of the first classes, and how wide and far apart they are.
 
     Args:
         sizes: Class -> number of real images of each mode.
@@ -40,7 +41,9 @@ def draw_modes(
         )
     names = list(sizes)[:SHOWN]
     rows = range(len(names))
-    figure = start_figure(8.4, 1.6 + 0.24 * len(names), title)
+    selection = note_selection(SHOWN, len(sizes), "classes")
+    about = f"{title}: {selection}" if title and selection else title or selection
+    figure = start_figure(8.4, 1.6 + 0.24 * len(names), about)
     left, right = figure.subplots(1, 2, sharey=True)
     for row, name in enumerate(names):
         left.plot(sizes[name], [row] * len(sizes[name]), "|", color=COLOURS[0], markersize=9)

@@ -28,6 +28,8 @@ LINE_STYLES = ("-", "--", ":", "-.")
 NARROW = 4.4
 """Inches; the smallest type is still 9 pixels high where such a figure is shown 400 pixels wide."""
 ENTRY, PER_CHARACTER = 0.5, 0.075
+TITLE_PER_INCH = 9
+"""Characters of a title in a line of an inch."""
 NOTE_LENGTH, LABEL_LENGTH = 72, 50
 
 
@@ -37,7 +39,7 @@ def start_figure(width: float, height: float, title: str = "") -> Figure:
     Args:
         width: In inches.
         height: In inches.
-        title: Above all axes; empty for none.
+        title: Above all axes, in as many lines as it takes; empty for none.
 
     Source: ours.
     """
@@ -46,7 +48,8 @@ def start_figure(width: float, height: float, title: str = "") -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.07, h_pad=0.07)
     if title:
-        figure.suptitle(title, fontsize=LARGE, color=INK, fontweight="bold")
+        wrapped = textwrap.fill(title, int(TITLE_PER_INCH * width))
+        figure.suptitle(wrapped, fontsize=LARGE, color=INK, fontweight="bold")
     return figure
 
 

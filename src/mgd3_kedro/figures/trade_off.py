@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.figures.looks import pick_method_looks
+from numpy.typing import NDArray
+
+from mgd3_kedro.figures.looks import Look, pick_method_looks
 from mgd3_kedro.figures.style import INK, MEDIUM, NARROW, add_legend, start_figure, tidy_axes
-from mgd3_kedro.figures.trade_off_points import X_LABEL, Y_LABEL, collect_trades
+from mgd3_kedro.figures.trade_off_points import X_LABEL, Y_LABEL, collect_trades, frame_trades
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
 NOTE = "small: a class; large: mean over classes"
@@ -17,6 +21,8 @@ NOTE = "small: a class; large: mean over classes"
 
 def draw_trade_off(scores: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw a point per class and method, and a larger one for the mean of a method.
+
+    Points far from all others are drawn at the edge, hollow, so that the axes fit the others.
 
     Args:
         scores: `method`, `wnid`, `class_name`, `diversity_normalised` and
@@ -30,38 +36,43 @@ def draw_trade_off(scores: pd.DataFrame, *, title: str = "") -> Figure:
     Source: arXiv 2505.18963, Figures 3 and 6.
     """
     trades, notes = collect_trades(scores)
+    frame, further_out = frame_trades(trades)
     looks = pick_method_looks(trades)
     figure = start_figure(NARROW, NARROW, title)
     axes = figure.add_subplot()
     for method, trade in trades.items():
         look = looks[method]
-        diversity, representativeness = trade.points.T
+        points, is_out = frame.place(trade.points)
         axes.scatter(
-            diversity,
-            representativeness,
+            *points.T,
             s=16,
-            color=look.colour,
+            facecolors=["none" if out else look.colour for out in is_out],
+            edgecolors=["none" if not out else look.colour for out in is_out],
             marker=look.marker,
             alpha=0.45,
-            linewidths=0,
         )
     means = [
-        axes.scatter(
-            trade.mean[0],
-            trade.mean[1],
-            s=110,
-            color=looks[method].colour,
-            marker=looks[method].marker,
-            edgecolors=INK,
-            linewidths=1.0,
-            zorder=3,
-            label=method,
-        )
+        _draw_mean(axes, *frame.place(trade.mean[None]), looks[method], method)
         for method, trade in trades.items()
     ]
     tidy_axes(axes, grid=True)
-    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    axes.set(**dict(zip(("xlim", "ylim"), frame.ranges, strict=True)))
     axes.set_xlabel(X_LABEL, fontsize=MEDIUM, color=INK)
     axes.set_ylabel(Y_LABEL, fontsize=MEDIUM, color=INK)
-    add_legend(figure, means, (NOTE, *notes))
+    add_legend(figure, means, (NOTE, *notes, *further_out))
     return figure
+
+
+def _draw_mean(
+    axes: Axes, place: NDArray[Any], is_out: NDArray[Any], look: Look, method: str
+) -> PathCollection:
+    return axes.scatter(
+        *place.T,
+        s=110,
+        color="white" if is_out[0] else look.colour,
+        marker=look.marker,
+        edgecolors=look.colour if is_out[0] else INK,
+        linewidths=1.0,
+        zorder=3,
+        label=method,
+    )

@@ -19,6 +19,35 @@ X_LABEL = "diversity, normalised distance to nearest other"
 Y_LABEL = "representativeness, 1 − normalised\ndistance to 50 nearest real"
 
 
+FAR_OUT = 3.0
+"""Times the distance between quartiles that points may lie beyond them, and still set the axes."""
+MARGIN = 0.04
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of the plane that is drawn.
+
+    Args:
+        low: (2,), where the axes begin.
+        high: (2,), where they end.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        """First and last value of either axis, with a margin."""
+        margins = MARGIN * (self.high - self.low)
+        return [*zip((self.low - margins).tolist(), (self.high + margins).tolist(), strict=True)]
+
+    def place(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return points (L, 2), those further out at the edge, and which these are, (L,)."""
+        inside = np.clip(points, self.low, self.high)
+        return inside, (inside != points).any(axis=1)
+
+
 @dataclass(frozen=True)
 class Trade:
     """The classes of one method.
@@ -73,3 +102,30 @@ def collect_trades(scores: pd.DataFrame) -> tuple[Mapping[str, Trade], list[str]
     if not trades:
         raise ValueError("scores: expected at least one class with both scores, got none")
     return trades, notes
+
+
+def frame_trades(trades: Mapping[str, Trade]) -> tuple[Frame, list[str]]:
+    """Find axes that a few points far out do not squeeze the others of.
+
+    They are 0 to 1 where no point is further than `FAR_OUT` times the distance of the quartiles
+    from these; else they end at the last point that is not.
+
+    Args:
+        trades: Method -> its classes.
+
+    Returns:
+        What is drawn; which points are further out, a sentence.
+
+    Source: Tukey, Exploratory Data Analysis, 1977: outer fences.
+    """
+    points = np.concatenate([trade.points for trade in trades.values()])
+    first, third = np.quantile(points, (0.25, 0.75), axis=0)
+    reach = FAR_OUT * (third - first)
+    is_near = (points >= first - reach) & (points <= third + reach)
+    if is_near.all():
+        return Frame(np.zeros(2), np.ones(2)), []
+    near = np.where(is_near, points, np.nan)
+    frame = Frame(np.nanmin(near, axis=0), np.nanmax(near, axis=0))
+    outside = {name: int(frame.place(trade.points)[1].sum()) for name, trade in trades.items()}
+    told = ", ".join(f"{number} of {name}" for name, number in outside.items() if number)
+    return frame, [f"at the edge, hollow: classes further out ({told})"]

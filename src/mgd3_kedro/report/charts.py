@@ -14,12 +14,20 @@ from mgd3_kedro.report.parts import Chart
 from mgd3_kedro.report.wording import in_chart
 
 DASHES = ("solid", "dash", "dot", "dashdot")
+SHADES = ("#3b4a6b", "#5f7ba5", "#8fb1cf", "#c9b458", "#9c7a3c")
+"""Of parts of a whole, which no method has."""
 CLASSES_WITH_TEXT = 20
-LEGEND_BELOW = {"orientation": "h", "y": -0.22, "x": 0, "yanchor": "top"}
+LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
 
 
 def chart_lines(
-    lines: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, *, from_zero: bool = False
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    x: str,
+    y: str,
+    *,
+    from_zero: bool = False,
+    log_x: bool = False,
+    methods: bool = False,
 ) -> Chart:
     """Return lines over a number, all on one pair of axes.
 
@@ -28,12 +36,16 @@ def chart_lines(
         x: What the horizontal axis is called.
         y: What the vertical axis is called.
         from_zero: Whether the vertical axis begins at 0.
+        log_x: Whether equal steps to the right are equal factors.
+        methods: Whether names are those of methods, which have colours of their own.
 
     Source: ours.
     """
+    looks = pick_method_looks(lines) if methods else {}
     traces = []
     for place, (name, points) in enumerate(lines.items()):
-        rounds, colour = divmod(place, len(COLOURS))
+        rounds, number = divmod(place, len(COLOURS))
+        colour = looks[name].colour if methods else COLOURS[number]
         xs, ys = np.array(points, dtype=float).reshape(-1, 2).T
         traces.append(
             {
@@ -42,14 +54,23 @@ def chart_lines(
                 "name": in_chart(name),
                 "x": xs,
                 "y": ys,
-                "line": {"color": COLOURS[colour], "width": 2, "dash": DASHES[rounds % 4]},
+                "line": {"color": colour, "width": 2, "dash": DASHES[rounds % len(DASHES)]},
                 "marker": {"size": 5},
                 "hovertemplate": f"{in_chart(name)}<br>{x} %{{x}}: %{{y:.4g}}<extra></extra>",
             }
         )
     layout = {
         "title": {"text": y, "x": 0, "xref": "paper", "font": {"size": 14}},
-        "xaxis": {"title": {"text": x}, "showgrid": False},
+        "xaxis": {
+            "title": {"text": x, "standoff": 8},
+            "showgrid": False,
+            "type": "log" if log_x else "linear",
+            **(
+                {"tickvals": sorted({one for of in lines.values() for one, _ in of})}
+                if log_x
+                else {}
+            ),
+        },
         "yaxis": {"rangemode": "tozero" if from_zero else "normal"},
         "legend": LEGEND_BELOW,
         "showlegend": len(lines) > 1,
@@ -109,15 +130,24 @@ def chart_confusion(counts: NDArray[Any], class_names: Sequence[str]) -> Chart:
 
 
 def chart_points(
-    groups: Mapping[str, Sequence[Mapping[str, Any]]], x: str, y: str, *, reversed_y: bool = False
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    x: str,
+    y: str,
+    *,
+    reversed_y: bool = False,
+    ranges: Sequence[tuple[float, float]] = (),
+    labelled: bool = False,
 ) -> Chart:
     """Return points with names, those of every group in a look of their own.
 
     Args:
-        groups: Method -> its points, each with `x`, `y` and `name`; `large` where it stands out.
+        groups: Method -> its points, each with `x`, `y` and `name`; `large` where it stands out,
+            `hollow` where it is not in its place; `told` where its values are told otherwise.
         x: What the horizontal axis is called.
         y: What the vertical axis is called.
         reversed_y: Whether small values are on top.
+        ranges: Of the two axes; empty for what fits.
+        labelled: Whether names are written beside the points.
 
     Source: ours.
     """
@@ -127,32 +157,73 @@ def chart_points(
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers",
+                "mode": "markers+text" if labelled else "markers",
+                "textposition": "top center",
+                "textfont": {"size": 11},
                 "name": in_chart(method),
                 "x": [point["x"] for point in points],
                 "y": [point["y"] for point in points],
                 "text": [in_chart(point["name"]) for point in points],
+                "customdata": [
+                    point.get("told", f"{point['x']:.3f}, {point['y']:.3f}") for point in points
+                ],
                 "marker": {
                     "color": look.colour,
-                    "symbol": look.symbol,
+                    "symbol": [
+                        f"{look.symbol}-open" if point.get("hollow") else look.symbol
+                        for point in points
+                    ],
                     "size": [16 if point.get("large") else 9 for point in points],
                     "opacity": [1 if point.get("large") else 0.6 for point in points],
                     "line": {"color": "#ffffff", "width": 1},
                 },
-                "hovertemplate": "%{text}<br>%{x:.3f}, %{y:.3f}<extra></extra>",
+                "hovertemplate": "%{text}<br>%{customdata}<extra></extra>",
             }
         )
+    fixed = [{"range": list(one)} for one in ranges] or [
+        {},
+        {"autorange": "reversed" if reversed_y else True},
+    ]
     layout = {
-        "xaxis": {"title": {"text": x}},
-        "yaxis": {
-            "title": {"text": y},
-            "autorange": "reversed" if reversed_y else True,
-        },
+        "xaxis": {"title": {"text": x, "standoff": 8}, **fixed[0]},
+        "yaxis": {"title": {"text": y}, **fixed[1]},
         "legend": LEGEND_BELOW,
         "showlegend": len(groups) > 1,
         "margin": {"t": 14},
     }
     return Chart(traces, layout, 440, f"{y} against {x}")
+
+
+def chart_stacks(parts: Mapping[str, Sequence[float]], names: Sequence[str], unit: str) -> Chart:
+    """Return a bar per name, made of parts.
+
+    Args:
+        parts: Part -> its length in every bar.
+        names: Of the bars, from top to bottom.
+        unit: Of the lengths.
+
+    Source: ours.
+    """
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": in_chart(part),
+            "y": [in_chart(name) for name in names],
+            "x": list(lengths),
+            "marker": {"color": SHADES[place % len(SHADES)]},
+            "hovertemplate": f"%{{y}}, {in_chart(part)}: %{{x:.3g}} {unit}<extra></extra>",
+        }
+        for place, (part, lengths) in enumerate(parts.items())
+    ]
+    layout = {
+        "barmode": "stack",
+        "xaxis": {"title": {"text": unit, "standoff": 8}},
+        "yaxis": {"autorange": "reversed", "showgrid": False, "type": "category"},
+        "legend": LEGEND_BELOW,
+        "margin": {"t": 10},
+    }
+    return Chart(traces, layout, 170 + 28 * len(names), f"{unit} of {', '.join(names)}")
 
 
 def chart_planes(planes: Mapping[str, Mapping[str, Any]], method: str) -> Chart:

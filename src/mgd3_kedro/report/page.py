@@ -31,8 +31,10 @@ def render_page(page: Page) -> str:
     charts = [
         value for of in page.sections for value in of.content.values() if isinstance(value, Chart)
     ]
-    return _environment().get_template("page.html").render(
-        page=page, plotly=_packed_plotly() if charts else "", made_by=code_version()
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(page=page, plotly=_packed_plotly() if charts else "", made_by=code_version())
     )
 
 

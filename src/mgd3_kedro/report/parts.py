@@ -29,11 +29,12 @@ class Section:
     """A part of a page.
 
     Args:
-        key: Its anchor, which is also the name of its template.
+        key: Its anchor.
         title: Above it, and in the list of contents.
         lead: A sentence or two that say what is seen; empty for none.
         content: What the template shows; empty where there is nothing to show.
         note: What is left out, or why there is nothing to show and what makes it; empty for none.
+        template: Name of the template that shows the content; empty where it is that of the key.
     """
 
     key: str
@@ -41,6 +42,12 @@ class Section:
     lead: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    template: str = ""
+
+    @property
+    def shown_by(self) -> str:
+        """Name of the template that shows the content."""
+        return f"{self.template or self.key}.html"
 
 
 @dataclass(frozen=True)

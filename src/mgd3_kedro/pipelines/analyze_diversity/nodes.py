@@ -12,6 +12,7 @@ import pandas as pd
 from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.checks import naming
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
+from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.metrics import (
     METRICS,
     SAMPLE_SCORES,
@@ -175,8 +176,17 @@ def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
     return measured
 
 
-def draw_planes(analysis: Mapping[str, Partition], method: str) -> tuple[Figure, go.Figure]:
+def draw_planes(
+    analysis: Mapping[str, Partition], benchmark: str, method: str, ipc: int, seed: int
+) -> tuple[Figure, go.Figure]:
     """Draw real and synthetic samples of the first classes in their planes.
+
+    Args:
+        analysis: wnid -> places in the plane.
+        benchmark: Its name.
+        method: What made the images.
+        ipc: Images per class.
+        seed: Of the data set.
 
     Returns:
         The picture, and its interactive form.
@@ -188,7 +198,13 @@ def draw_planes(analysis: Mapping[str, Partition], method: str) -> tuple[Figure,
         value = partition.load()
         shown = (np.asarray(value["real"]), {method: np.asarray(value["synthetic"])})
         planes[value["scores"]["class_name"]] = shown
-    return draw_latent_plane(planes), draw_interactive_latent_plane(planes)
+    title = title_images(benchmark, ipc, method, [seed])
+    if selection := note_selection(SHOWN_CLASSES, len(analysis), "classes"):
+        title = f"{title}: {selection}"
+    return (
+        draw_latent_plane(planes, title=title),
+        draw_interactive_latent_plane(planes, title=title),
+    )
 
 
 def _known(numbers: pd.DataFrame) -> list[str]:

@@ -36,7 +36,7 @@ def create_pipeline(features: str = "latents") -> Pipeline:
             ),
             node(
                 draw_planes,
-                ["analysis", "params:method"],
+                ["analysis", "params:benchmark", "params:method", "params:ipc", "params:seed"],
                 ["latent_plane", "interactive_latent_plane"],
                 name="draw_planes",
             ),

@@ -31,12 +31,15 @@ class Cell:
         bold: Whether it is among the best.
         beside: The mean of the accuracy that is not the headline, percent; None where nothing is
             known.
+        interval: Where the interval of the mean begins and ends, percent; empty where there is
+            none.
     """
 
     mean: str | None = None
     std: str | None = None
     bold: bool = False
     beside: str | None = None
+    interval: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Table:
 
     Args:
         name: The same for no two tables of a comparison.
+        title: What its methods have in common, in few words.
         caption: What is shown.
         columns: Images per class.
         blocks: Lines that belong together, none of them empty: methods, the upper bound, what is
@@ -66,6 +70,7 @@ class Table:
     """
 
     name: str
+    title: str
     caption: str
     columns: tuple[int, ...]
     blocks: tuple[tuple[Line, ...], ...]
@@ -104,6 +109,7 @@ def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConf
     where = f"{benchmark}, {split} split, {seen_by}, protocol {protocol}, preset {preset}"
     return Table(
         name="-".join(keys),
+        title=f"{network} at {size} px, {protocol}, {preset}" if size else ", ".join(keys[3:]),
         caption=f"{where}: {_describe_cells(lines[~reported], config)}.",
         columns=columns,
         blocks=tuple(block for block in blocks if block),
@@ -139,7 +145,9 @@ def _cell(row: Mapping[Any, Any], headline: str) -> Cell:
         return Cell(_write(row["reported_top1"]), _write(row["reported_std"]))
     std = _write(row[f"{headline}_std"]) if row["trainings"] > 1 else None
     beside = _write(row[f"{_beside(headline)}_mean"])
-    return Cell(_write(row[f"{headline}_mean"]), std, bool(row["among_best"]), beside)
+    bounds = [_write(row[f"{headline}_{end}"]) for end in ("low", "high")]
+    interval = tuple(bound for bound in bounds if bound is not None)
+    return Cell(_write(row[f"{headline}_mean"]), std, bool(row["among_best"]), beside, interval)
 
 
 def _beside(headline: str) -> str:

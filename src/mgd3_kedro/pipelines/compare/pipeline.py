@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, write_tables
+from mgd3_kedro.pipelines.compare.page import write_comparison_page
 
 
 def create_pipeline() -> Pipeline:
@@ -26,6 +27,12 @@ def create_pipeline() -> Pipeline:
                 ["comparison", "params:compare"],
                 ["comparison_markdown", "comparison_latex"],
                 name="write_tables",
+            ),
+            node(
+                write_comparison_page,
+                ["comparison", "params:compare", "params:benchmark", "params:split"],
+                "comparison_page",
+                name="write_comparison_page",
             ),
         ],
         tags="compare",

@@ -12,6 +12,7 @@ import torch
 
 from mgd3_kedro.balance import allot_images
 from mgd3_kedro.figures import draw_contact_sheet, draw_modes
+from mgd3_kedro.figures.labels import note_selection
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
 from mgd3_kedro.records import Benchmark
@@ -133,8 +134,15 @@ def tabulate_modes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> pd.D
     )
 
 
-def draw_modes_of_classes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> Figure:
-    """Draw the cluster sizes and spreads of every class.
+def draw_modes_of_classes(
+    benchmark: Benchmark, modes: Mapping[str, Partition], config: ModesConfig
+) -> Figure:
+    """Draw the cluster sizes and spreads of the first classes.
+
+    Args:
+        benchmark: The classes.
+        modes: wnid -> modes, with the number of members of each.
+        config: How they were found.
 
     Source: ours.
     """
@@ -146,7 +154,7 @@ def draw_modes_of_classes(benchmark: Benchmark, modes: Mapping[str, Partition]) 
         names[wnid]: (partition.metrics["within_spread"], partition.metrics["between_spread"])
         for wnid, partition in modes.items()
     }
-    return draw_modes(sizes, spreads, title=f"{benchmark.name}: modes and their members")
+    return draw_modes(sizes, spreads, title=_title(benchmark, config))
 
 
 def draw_members(
@@ -154,8 +162,16 @@ def draw_members(
     train_images: Mapping[str, Partition],
     latents: Mapping[str, Partition],
     modes: Mapping[str, Partition],
+    config: ModesConfig,
 ) -> Image:
     """Draw real images of the first modes of the first classes, one row per mode.
+
+    Args:
+        benchmark: The classes.
+        train_images: wnid -> real images.
+        latents: wnid -> their latents.
+        modes: wnid -> modes, and who belongs to them.
+        config: How they were found.
 
     Source: ours.
     """
@@ -170,4 +186,16 @@ def draw_members(
             row = f"{spec.wnid}/{mode}"
             rows[row] = encoded_images(images, encoded, members).permute(0, 2, 3, 1).numpy()
             names[row] = f"{spec.class_name}, mode {mode}"
-    return draw_contact_sheet(rows, names, title=f"{benchmark.name}: members of modes")
+    most = max(partition.count for partition in modes.values())
+    selections = (
+        f"up to {SHEET_MEMBERS} members",
+        note_selection(SHEET_MODES, most, "modes"),
+        note_selection(SHEET_CLASSES, len(benchmark.classes), "classes"),
+    )
+    told = ", ".join(filter(None, selections))
+    return draw_contact_sheet(rows, names, title=f"{_title(benchmark, config)}: {told}")
+
+
+def _title(benchmark: Benchmark, config: ModesConfig) -> str:
+    modes = f"{config.ipc:,} mode{'' if config.ipc == 1 else 's'} per class"
+    return f"{benchmark.name}, {modes} by {config.mode_finder}, seed {config.random_state}"

@@ -23,10 +23,15 @@ def create_pipeline() -> Pipeline:
             ),
             node(measure_modes, "modes", "modes_metrics", name="measure_modes"),
             node(tabulate_modes, ["benchmark", "modes"], "mode_scores", name="tabulate_modes"),
-            node(draw_modes_of_classes, ["benchmark", "modes"], "modes_plot", name="draw_modes"),
+            node(
+                draw_modes_of_classes,
+                ["benchmark", "modes", "params:modes"],
+                "modes_plot",
+                name="draw_modes",
+            ),
             node(
                 draw_members,
-                ["benchmark", "train_images", "latents", "modes"],
+                ["benchmark", "train_images", "latents", "modes", "params:modes"],
                 "members_sheet",
                 name="draw_members",
             ),

@@ -12,6 +12,7 @@ from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.figures import draw_contact_sheet
+from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
@@ -228,7 +229,11 @@ def measure_generation(
 
 
 def draw_distilled_images(
-    benchmark: Benchmark, distilled_images: Mapping[str, Partition], method: str, settings: str
+    benchmark: Benchmark,
+    distilled_images: Mapping[str, Partition],
+    method: str,
+    settings: str,
+    distillation: DistillationConfig,
 ) -> Image:
     """Draw the first images of the first classes, under what they were made with.
 
@@ -237,6 +242,7 @@ def draw_distilled_images(
         distilled_images: wnid -> images (M, 3, H, W), uint8.
         method: What made them.
         settings: What differs from the environment's, as `name=value` words.
+        distillation: Images per class and seed.
 
     Source: ours.
     """
@@ -246,4 +252,11 @@ def draw_distilled_images(
         for spec in specs
     }
     names = {spec.wnid: spec.class_name for spec in specs}
-    return draw_contact_sheet(images, names, title=f"{benchmark.name}: {method} {settings}".strip())
+    most = max(distilled_images[spec.wnid].count for spec in specs)
+    told = (
+        settings,
+        note_selection(SHEET_ROWS, len(benchmark.classes), "classes"),
+        note_selection(SHEET_COLUMNS, most, "images of a class"),
+    )
+    about = title_images(benchmark.name, distillation.ipc, method, [distillation.seed])
+    return draw_contact_sheet(images, names, title=", ".join(filter(None, (about, *told))))

@@ -66,7 +66,13 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
             ),
             node(
                 draw_distilled_images,
-                ["benchmark", "distilled_images", "params:method", "settings_of_images"],
+                [
+                    "benchmark",
+                    "distilled_images",
+                    "params:method",
+                    "settings_of_images",
+                    "params:distillation",
+                ],
                 "contact_sheet",
                 name="draw_distilled_images",
             ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgd3_kedro.figures.labels import label_training
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_confusion, chart_lines
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LEARNING_KEY, LEARNING_TITLE = "learning", "Learning curves"
 CONFUSION_KEY, CONFUSION_TITLE = "confusion", "Confusion"
 NOT_THERE = "No training of this run is there. kedro run --pipelines=distill trains"
-MOST_CURVES, MISTAKES = 14, 10
+MOST_CURVES, MISTAKES = 14, 5
 
 
 def show_learning(training_curves: pd.DataFrame | None) -> Section:
@@ -38,7 +39,7 @@ def show_learning(training_curves: pd.DataFrame | None) -> Section:
     for name, rows in groups[:MOST_CURVES]:
         for column, of in lines.items():
             known = rows[rows[column].notna()]
-            of[str(name)] = list(zip(known["epoch"], known[column], strict=True))
+            of[label_training(str(name))] = list(zip(known["epoch"], known[column], strict=True))
     left_out = len(groups) - MOST_CURVES
     return Section(
         LEARNING_KEY,

@@ -21,6 +21,8 @@ DIVERSITY_KEY, DIVERSITY_TITLE = "diversity", "Diversity and representativeness"
 PLANE_KEY, PLANE_TITLE = "plane", "t-SNE"
 NOT_THERE = "The images of this run are not analysed. kedro run --pipelines=distill does that"
 SHOWN_CLASSES, SHOWN_REAL = 10, 1500
+LABELLED = 20
+"""Classes whose names fit beside their points."""
 
 
 def show_diversity(diversity_scores: pd.DataFrame | None, method: str) -> Section:
@@ -57,6 +59,7 @@ def show_diversity(diversity_scores: pd.DataFrame | None, method: str) -> Sectio
         "diversity: distance to the nearest other image",
         "distance to the 50 nearest real images",
         reversed_y=True,
+        labelled=len(points) <= LABELLED,
     )
     lead = (
         f"A point per class, the large one is their mean; distances of {space}. Further right: "
@@ -66,7 +69,10 @@ def show_diversity(diversity_scores: pd.DataFrame | None, method: str) -> Sectio
 
 
 def show_planes(
-    benchmark: Benchmark, analysis: Mapping[str, Partition] | None, method: str, report: ReportConfig
+    benchmark: Benchmark,
+    analysis: Mapping[str, Partition] | None,
+    method: str,
+    report: ReportConfig,
 ) -> Section:
     """Show where distilled images lie among the real ones, a class at a time.
 

@@ -12,9 +12,7 @@ from mgd3_kedro.stages import Partition
 KEY, TITLE = "steps", "Denoising"
 
 
-def show_steps(
-    benchmark: Benchmark, denoising_frames: Mapping[str, Partition] | None
-) -> Section:
+def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] | None) -> Section:
     """Show images on their way out of noise, a row per step that guidance stops at.
 
     Args:
@@ -53,15 +51,13 @@ def show_steps(
                     ],
                 }
             )
-        strips.append(
-            {"name": f"{names[wnid]}, image 0", "steps": steps, "rows": rows}
-        )
+        strips.append({"name": f"{names[wnid]}, image 0", "steps": steps, "rows": rows})
     return Section(
         KEY,
         TITLE,
         "What the model expects the image to be at each step, from noise at the left to the image "
         "at the right. Steps with a line below are guided to the mode; the upright line is where "
-        "guidance stops and the model finishes alone. The row in bold is that of this run.",
+        "guidance stops and the model finishes alone. The row in bold is as configured.",
         {"strips": strips, "small": small},
         f"A selection: {len(strips)} of {len(benchmark.classes):,} classes, one image each.",
     )

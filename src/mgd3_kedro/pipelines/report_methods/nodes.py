@@ -20,6 +20,7 @@ from mgd3_kedro.figures import (
     draw_methods_in_plane,
     draw_trade_off,
 )
+from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.metrics import SAMPLE_SCORES, AnalysisConfig, project_jointly
 from mgd3_kedro.metrics.comparison import find_finished
 from mgd3_kedro.metrics.normalisation import normalise_scores
@@ -74,15 +75,28 @@ def tabulate_scores(method_scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
     )
 
 
-def draw_scores(method_scores: pd.DataFrame) -> tuple[Figure, go.Figure]:
+def draw_scores(
+    method_scores: pd.DataFrame, runs: Tables, benchmark: str, ipc: int
+) -> tuple[Figure, go.Figure]:
     """Draw representativeness against diversity, by class and method.
+
+    Args:
+        method_scores: One row per class and method.
+        runs: File -> loads the scores of its images, which say the seed.
+        benchmark: Its name.
+        ipc: Images per class.
 
     Returns:
         The picture, and its interactive form.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
     """
-    return draw_trade_off(method_scores), draw_interactive_trade_off(method_scores)
+    seeds = sorted({int(seed) for load in runs.values() for seed in load()["seed"]})
+    title = title_images(benchmark, ipc, seeds=seeds)
+    return (
+        draw_trade_off(method_scores, title=title),
+        draw_interactive_trade_off(method_scores, title=title),
+    )
 
 
 def place_methods(
@@ -132,15 +146,25 @@ def place_methods(
     return {"class_name": spec.class_name, "real": real.tolist(), "methods": placed}
 
 
-def draw_plane(methods_in_plane: Mapping[str, Any]) -> tuple[Figure, go.Figure]:
+def draw_plane(
+    methods_in_plane: Mapping[str, Any], benchmark: str, ipc: int, seed: int
+) -> tuple[Figure, go.Figure]:
     """Draw the images of all methods among the real ones of a class.
+
+    Args:
+        methods_in_plane: The class, and where its images are.
+        benchmark: Its name.
+        ipc: Images per class.
+        seed: Of the data sets.
 
     Returns:
         The picture, and its interactive form.
 
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """
-    real, title = np.asarray(methods_in_plane["real"]), methods_in_plane["class_name"]
+    real = np.asarray(methods_in_plane["real"])
+    about = title_images(benchmark, ipc, seeds=[seed])
+    title = f"{about}: {methods_in_plane['class_name']}"
     planes = {name: np.asarray(plane) for name, plane in methods_in_plane["methods"].items()}
     return (
         draw_methods_in_plane(real, planes, title=title),
@@ -148,10 +172,19 @@ def draw_plane(methods_in_plane: Mapping[str, Any]) -> tuple[Figure, go.Figure]:
     )
 
 
-def draw_method_images(benchmark: Benchmark, images: Images, methods: Mapping[str, Any]) -> Image:
+def draw_method_images(
+    benchmark: Benchmark, images: Images, methods: Mapping[str, Any], ipc: int, seed: int
+) -> Image:
     """Lay out the first image of the first classes, a row per method.
 
     Images of another size than the benchmark's are brought to it.
+
+    Args:
+        benchmark: The classes.
+        images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
+        methods: All that are configured, in the order of the rows.
+        ipc: Images per class.
+        seed: Of the data sets.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
@@ -161,7 +194,10 @@ def draw_method_images(benchmark: Benchmark, images: Images, methods: Mapping[st
         [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
         for of in loaded.values()
     ]
-    return draw_image_grid(rows, list(loaded), [spec.class_name for spec in classes])
+    names = [spec.class_name for spec in classes]
+    selection = note_selection(SHOWN_CLASSES, len(benchmark.classes), "classes")
+    about = (title_images(benchmark.name, ipc, seeds=[seed]), "the first of each class", selection)
+    return draw_image_grid(rows, list(loaded), names, title=", ".join(filter(None, about)))
 
 
 def tabulate_costs(
@@ -202,12 +238,17 @@ def tabulate_costs(
     return costs[["method", "stage", "seconds"]]
 
 
-def draw_costs(method_costs: pd.DataFrame) -> Figure:
+def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
     """Draw the time of every stage as a bar per method.
+
+    Args:
+        method_costs: Method, stage and seconds.
+        benchmark: Its name.
+        ipc: Images per class.
 
     Source: ours.
     """
-    return draw_cost(method_costs)
+    return draw_cost(method_costs, title=title_images(benchmark, ipc))
 
 
 def _rows_of(runs: Tables, needed: str) -> pd.DataFrame:

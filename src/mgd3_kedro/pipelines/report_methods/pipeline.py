@@ -12,6 +12,7 @@ from mgd3_kedro.pipelines.report_methods.nodes import (
     tabulate_costs,
     tabulate_scores,
 )
+from mgd3_kedro.pipelines.report_methods.page import write_methods_page
 
 
 def create_pipeline() -> Pipeline:
@@ -27,7 +28,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_scores,
-                "method_scores",
+                ["method_scores", "all_sample_scores", "params:benchmark", "params:ipc"],
                 ["trade_off_plot", "interactive_trade_off"],
                 name="draw_scores",
             ),
@@ -48,13 +49,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_plane,
-                "methods_in_plane",
+                ["methods_in_plane", "params:benchmark", "params:ipc", "params:seed"],
                 ["methods_plane", "interactive_methods_plane"],
                 name="draw_plane",
             ),
             node(
                 draw_method_images,
-                ["benchmark", "method_images", "params:methods"],
+                ["benchmark", "method_images", "params:methods", "params:ipc", "params:seed"],
                 "method_sheet",
                 name="draw_method_images",
             ),
@@ -69,7 +70,31 @@ def create_pipeline() -> Pipeline:
                 "method_costs",
                 name="tabulate_costs",
             ),
-            node(draw_costs, "method_costs", "costs_plot", name="draw_costs"),
+            node(
+                draw_costs,
+                ["method_costs", "params:benchmark", "params:ipc"],
+                "costs_plot",
+                name="draw_costs",
+            ),
+            node(
+                write_methods_page,
+                [
+                    "benchmark",
+                    "method_images",
+                    "method_scores",
+                    "method_costs",
+                    "rows_of_ipc",
+                    "curves_of_ipc",
+                    "params:methods",
+                    "params:evaluation",
+                    "params:trainings.networks",
+                    "params:compare",
+                    "params:ipc",
+                    "params:split",
+                ],
+                "methods_page",
+                name="write_methods_page",
+            ),
         ],
         tags="report_methods",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
+from mgd3_kedro.figures.labels import title_images
 from mgd3_kedro.figures.sweep_lines import REPEATED
 from mgd3_kedro.metrics import score_names
 from mgd3_kedro.points import POINT, axes_of, columns_of
@@ -69,9 +70,10 @@ def draw_knob(
     """
     name = find_knob(points, knob)
     axes = tuple(columns_of(axes_of(points)).values())
+    title = _title(table)
     return (
-        draw_sweep(table, name, headline=headline, axes=axes),
-        draw_interactive_sweep(table, name, headline=headline, axes=axes),
+        draw_sweep(table, name, headline=headline, axes=axes, title=title),
+        draw_interactive_sweep(table, name, headline=headline, axes=axes, title=title),
     )
 
 
@@ -132,3 +134,16 @@ def find_knob(points: pd.DataFrame, knob: str | None) -> str:
         known = ", ".join(names)
         raise ValueError(f"knob: expected a choice of {known}; add --params knob=NAME")
     return found[0]
+
+
+def _title(table: pd.DataFrame) -> str:
+    """Say what is the same for all trainings of a sweep: benchmark, images per class, method."""
+    told = {
+        key: values[0] if len(values := table[key].unique()) == 1 else None
+        for key in ("benchmark", "ipc", "method")
+        if key in table
+    }
+    benchmark, ipc, method = (told.get(key) for key in ("benchmark", "ipc", "method"))
+    if ipc is not None:
+        return title_images(str(benchmark or ""), int(ipc), str(method or ""), list(table["seed"]))
+    return ", ".join(str(one) for one in (benchmark, method) if one is not None)

@@ -115,7 +115,7 @@ def _training(labels: str, files: tuple[str, ...]) -> Pipeline:
         node(measure_accuracy, "result_rows", "train_eval_metrics", name="measure_accuracy"),
         node(
             draw_accuracy,
-            ["benchmark", "trainings", "training_curves"],
+            ["benchmark", "trainings", "training_curves", "params:method", "params:seed"],
             ["training_curves_plot", "confusion_plot"],
             name="draw_accuracy",
         ),

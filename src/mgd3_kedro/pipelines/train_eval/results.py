@@ -10,6 +10,7 @@ import torch
 
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
+from mgd3_kedro.figures.labels import label_training, title_images
 from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
 from mgd3_kedro.stages import Partition, name_together
@@ -128,9 +129,20 @@ def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
 
 
 def draw_accuracy(
-    benchmark: Benchmark, trainings: Mapping[str, Partition], training_curves: pd.DataFrame
+    benchmark: Benchmark,
+    trainings: Mapping[str, Partition],
+    training_curves: pd.DataFrame,
+    method: str,
+    seed: int,
 ) -> tuple[Figure, Figure]:
     """Draw the training curves, and the confusion matrix summed over all trainings.
+
+    Args:
+        benchmark: The classes.
+        trainings: Training -> what was measured, and its confusion matrix.
+        training_curves: One row per training and validation.
+        method: What made the images.
+        seed: Of the images.
 
     Raises:
         FloatingPointError: If no training finished.
@@ -141,16 +153,20 @@ def draw_accuracy(
     if not any(value["confusion"] for value in values):
         check_outcomes([value["measured"]["outcome"] for value in values])
     curves: dict[str, Any] = {
-        str(name): rows.rename(columns={"train_loss": "loss"}).to_dict("records")
+        label_training(str(name)): rows.rename(columns={"train_loss": "loss"}).to_dict("records")
         for name, rows in training_curves.groupby("training", sort=False)
     }
     count = len(benchmark.classes)
     counts = torch.zeros(count, count, dtype=torch.int64)
-    for value in values:
-        if value["confusion"]:
-            counts += torch.tensor(value["confusion"])
+    finished = [value for value in values if value["confusion"]]
+    for value in finished:
+        counts += torch.tensor(value["confusion"])
     names = [spec.class_name for spec in benchmark.classes]
-    return draw_training_curves(curves), draw_confusion(counts.numpy(), names)
+    title = title_images(benchmark.name, values[0]["ipc"], method, [seed])
+    return (
+        draw_training_curves(curves, title=title),
+        draw_confusion(counts.numpy(), names, title=title, trainings=len(finished)),
+    )
 
 
 def check_outcomes(outcomes: Sequence[str]) -> None:
