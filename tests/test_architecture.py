@@ -42,7 +42,7 @@ BASE = (
 )
 FAMILIES = ("backbones", "modes", "coresets", "evaluation", "metrics", "training", "figures")
 JOINED = ("sampling", "matching", "report")
-"""Families that see a contract of other families; `sampling` sees `backbones.base` alone, and `report`
+"""Families that see a contract of other families; `sampling` sees `backbones.base` alone, `report`
 what figures look like."""
 EDGE = (
     "config_loader",
@@ -211,7 +211,8 @@ def arguments_of(node):
         else signature.bind(*([given] if isinstance(given, str) else given or []))
     )
     for argument, name in bound.arguments.items():
-        if name.startswith("params:"):
+        # What a node takes any number of is no parameter.
+        if isinstance(name, str) and name.startswith("params:"):
             annotation = node.func.__annotations__[argument]
             # One at a time: what a function returns may be known to the type checker alone.
             hint = get_type_hints(_annotated(annotation), node.func.__globals__)["only"]

@@ -33,7 +33,8 @@ def test_every_class_is_a_point_and_the_mean_of_a_method_a_larger_one():
         assert mean.get_label() == method
         assert mean.get_sizes()[0] > 4 * points.get_sizes()[0]
         colour = pick_method_looks([method])[method].colour.lower()
-        assert to_hex(mean.get_facecolor()) == to_hex(points.get_facecolor()) == colour
+        drawn = {to_hex(one) for one in points.get_facecolors()}
+        assert {to_hex(mean.get_facecolor())} == drawn == {colour}
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["random", "mgd3"]
     assert "large: mean over classes" in legend.get_title().get_text()
@@ -110,3 +111,33 @@ def test_points_of_the_interactive_figure_tell_their_class():
     assert (
         draw_interactive_trade_off(SCORES).to_json() == draw_interactive_trade_off(SCORES).to_json()
     )
+
+
+@pytest.fixture
+def with_outlier():
+    """Return nine classes of a method close to each other, and one of another far from all."""
+    near = [("mgd3", f"n{n}", f"c{n}", 0.80 + 0.01 * n, 0.90 + 0.005 * n) for n in range(9)]
+    return pd.DataFrame([*near, ("noise", "n0", "c0", 0.1, 0.05)], columns=COLUMNS)
+
+
+def test_a_point_far_out_is_marked_at_the_edge_and_the_axes_fit_the_others(with_outlier):
+    figure = draw_trade_off(with_outlier)
+    (axes,) = figure.axes
+    near, far, _, mean = axes.collections
+    np.testing.assert_allclose(near.get_offsets(), with_outlier[COLUMNS[3:]][:9])
+    np.testing.assert_allclose(far.get_offsets(), [[0.80, 0.90]])
+    np.testing.assert_allclose(mean.get_offsets(), [[0.80, 0.90]])
+    assert far.get_facecolors()[0][3] == 0 < far.get_edgecolors()[0][3]
+    assert near.get_facecolors()[0][3] > 0
+    assert 0.79 < axes.get_xlim()[0] < 0.80
+    assert 0.94 < axes.get_ylim()[1] < 0.95
+    assert "classes further out (1 of noise)" in figure.legends[0].get_title().get_text()
+
+
+def test_the_interactive_figure_tells_where_a_point_far_out_is(with_outlier):
+    figure = draw_interactive_trade_off(with_outlier)
+    noise = next(trace for trace in figure.data if trace.name == "noise")
+    assert (noise.x[0], noise.y[0]) == (0.80, 0.90)
+    assert noise.text[0] == "diversity 0.100<br>representativeness 0.050"
+    assert noise.marker.symbol[0].endswith("-open")
+    assert figure.layout.xaxis.range[0] > 0.79

@@ -258,7 +258,7 @@ def test_a_comparison_read_back_from_its_file_gives_the_same_tables(rows, tmp_pa
 
 def test_names_may_hold_any_sign():
     line = Line("a|b_c&d%e#f$g{h}i~j^k\\l<m>", (Cell("1.0", "0.5", bold=True),))
-    table = Table("n", "caption", (10,), ((line,),), ())
+    table = Table("n", "title", "caption", (10,), ((line,),), ())
     (rows,) = parse_latex(write_latex([table])).values()
     assert list(rows.values()) == [[r"$\mathbf{1.0 \pm 0.5}$"]]
     assert escape_latex("~\\") == r"\textasciitilde{}\textbackslash{}"

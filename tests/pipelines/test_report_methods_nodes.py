@@ -106,7 +106,9 @@ def test_tables_have_classes_as_lines_and_methods_as_columns():
 
 
 def test_scores_are_drawn_as_a_picture_and_for_a_browser():
-    picture, interactive = draw_scores(score_methods(SCORED))
+    picture, interactive = draw_scores(score_methods(SCORED), SCORED, "birds", 2)
+    title = "birds, 2 images per class, seeds 0, 1"
+    assert (picture.get_suptitle(), interactive.layout.title.text) == (title, title)
     names = [text.get_text() for text in picture.legends[0].get_texts()]
     assert names == ["mgd3", "random"]
     assert {"mgd3", "random"} <= {trace.name for trace in interactive.data}
@@ -115,9 +117,10 @@ def test_scores_are_drawn_as_a_picture_and_for_a_browser():
 def test_a_plane_has_a_panel_per_method():
     points = np.random.default_rng(0).normal(size=(9, 2)).tolist()
     plane = {"class_name": "bird 1", "real": points, "methods": {"mgd3": points, "dm": points[:2]}}
-    picture, interactive = draw_plane(plane)
+    picture, interactive = draw_plane(plane, "birds", 9, 3)
     assert [axes.get_title() for axes in picture.axes if axes.get_visible()] == ["mgd3", "dm"]
-    assert picture.get_suptitle() == "bird 1"
+    title = "birds, 9 images per class, seed 3: bird 1"
+    assert picture.get_suptitle().replace("\n", " ") == interactive.layout.title.text == title
     assert len(interactive.data) >= 3
 
 
@@ -130,17 +133,18 @@ def folder(value, size):
 
 def test_a_row_of_images_per_configured_method_all_of_one_size():
     images = {"random": folder(60, 16), "mgd3": folder(120, 8), "theirs": folder(200, 8)}
-    sheet = np.asarray(draw_method_images(BIRDS, images, METHODS))
+    sheet = np.asarray(draw_method_images(BIRDS, images, METHODS, 2, 0))
     shown = [value for value in range(256) if (sheet == value).all(axis=2).sum() >= 64]
     assert {60, 61, 120, 121} <= set(shown)
     assert not {200, 201} & set(shown)
-    first = {value: np.argwhere((sheet == value).all(axis=2))[:, 0].min() for value in (60, 120)}
+    counts = {value: (sheet == value).all(axis=2).sum(axis=1) for value in (60, 120)}
+    first = {value: (of >= 64).argmax() for value, of in counts.items()}
     assert first[120] < first[60]
 
 
 def test_methods_that_have_no_images_are_refused():
     with pytest.raises(ValueError, match="expected images of at least one method, found none"):
-        draw_method_images(BIRDS, {"theirs": folder(1, 8)}, METHODS)
+        draw_method_images(BIRDS, {"theirs": folder(1, 8)}, METHODS, 2, 0)
 
 
 def stages(method, seed, seconds):

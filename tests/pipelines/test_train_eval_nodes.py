@@ -244,13 +244,25 @@ def test_accuracies_are_refused_if_one_is_missing_and_the_row_says_which(mixed):
     assert classes["training"].unique().tolist() == ["constant-0"]
     with pytest.raises(FloatingPointError, match=r"1 of 2 trainings .*\n  diverged: convnet1: "):
         measure_accuracy(rows)
-    assert len(draw_accuracy(BIRDS, kept(mixed), curves)) == 2
+    drawn, confusion = draw_accuracy(BIRDS, kept(mixed), curves, "ours", 7)
+    assert {figure.get_suptitle().replace("\n", " ") for figure in (drawn, confusion)} == {
+        f"birds, {mixed['constant-0']['ipc']} images per class by ours, seed 7"
+    }
+    # Of the two trainings, one has finished: nothing is added up.
+    assert "added up" not in confusion.axes[0].get_title()
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["constant, training 0"]
+
+
+def test_confusion_says_how_many_trainings_it_adds_up(mixed):
+    twice = {f"constant-{place}": mixed["constant-0"] for place in range(2)}
+    _, confusion = draw_accuracy(BIRDS, kept(twice), collect(twice)[1], "ours", 7)
+    assert confusion.axes[0].get_title().endswith("images, 2 trainings added up")
 
 
 def test_nothing_is_drawn_if_no_training_finished(mixed):
     lost = {"convnet1-0": mixed["convnet1-0"]}
     with pytest.raises(FloatingPointError, match="1 of 1 trainings did not finish"):
-        draw_accuracy(BIRDS, kept(lost), pd.DataFrame(columns=["training"]))
+        draw_accuracy(BIRDS, kept(lost), pd.DataFrame(columns=["training"]), "ours", 7)
 
 
 def test_rows_curves_and_classes_are_those_of_the_trainings(tmp_path):

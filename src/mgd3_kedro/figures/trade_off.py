@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.figures.looks import Look, pick_method_looks
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
+OPACITY = 0.45
 NOTE = "small: a class; large: mean over classes"
 
 
@@ -44,12 +46,12 @@ def draw_trade_off(scores: pd.DataFrame, *, title: str = "") -> Figure:
         look = looks[method]
         points, is_out = frame.place(trade.points)
         axes.scatter(
-            *points.T,
+            points[:, 0],
+            points[:, 1],
             s=16,
-            facecolors=["none" if out else look.colour for out in is_out],
-            edgecolors=["none" if not out else look.colour for out in is_out],
+            facecolors=_fill(look.colour, ~is_out),
+            edgecolors=_fill(look.colour, is_out),
             marker=look.marker,
-            alpha=0.45,
         )
     means = [
         _draw_mean(axes, *frame.place(trade.mean[None]), looks[method], method)
@@ -63,11 +65,18 @@ def draw_trade_off(scores: pd.DataFrame, *, title: str = "") -> Figure:
     return figure
 
 
+def _fill(colour: str, where: NDArray[np.bool_]) -> list[tuple[float, float, float, float]]:
+    from matplotlib.colors import to_rgba
+
+    return [to_rgba(colour, OPACITY if filled else 0) for filled in where]
+
+
 def _draw_mean(
     axes: Axes, place: NDArray[Any], is_out: NDArray[Any], look: Look, method: str
 ) -> PathCollection:
     return axes.scatter(
-        *place.T,
+        place[:, 0],
+        place[:, 1],
         s=110,
         color="white" if is_out[0] else look.colour,
         marker=look.marker,

@@ -180,7 +180,7 @@ def chart_points(
                 "hovertemplate": "%{text}<br>%{customdata}<extra></extra>",
             }
         )
-    fixed = [{"range": list(one)} for one in ranges] or [
+    fixed: list[dict[str, Any]] = [{"range": list(one)} for one in ranges] or [
         {},
         {"autorange": "reversed" if reversed_y else True},
     ]

@@ -158,7 +158,7 @@ def _map_modes(
     specs: Sequence[ClassSpec], images: Mapping[str, Partition], report: ReportConfig
 ) -> Section:
     """Return how the real images of every class are shared out among its modes."""
-    classes = []
+    classes: list[dict[str, Any]] = []
     for spec in specs:
         rows = images[spec.wnid].rows[: report.images]
         if not rows or any("mode_member_count" not in row for row in rows):

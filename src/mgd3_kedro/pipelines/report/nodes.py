@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mgd3_kedro.pipelines.report.making import show_citation
 from mgd3_kedro.report import Page, Section, render_page
-from mgd3_kedro.report.wording import PROTOCOLS
+from mgd3_kedro.report.wording import PROTOCOLS, count
 from mgd3_kedro.stages import Partition
-
-STAGES = {
-    "encode": "latents",
-    "discover_modes": "modes",
-    "guided_generate": "distilled_images",
-    "train_eval": "trainings",
-    "analyze_diversity": "analysis",
-}
-"""Stage -> entry of the catalog that it makes."""
 
 
 def tabulate_stages(
-    peak_memory: Mapping[str, float], **made: Mapping[str, Partition] | None
+    peak_memory: Mapping[str, float],
+    latents: Mapping[str, Partition] | None,
+    modes: Mapping[str, Partition] | None,
+    distilled_images: Mapping[str, Partition] | None,
+    trainings: Mapping[str, Partition] | None,
+    analysis: Mapping[str, Partition] | None,
 ) -> list[dict[str, Any]]:
-    """Return what every stage of a run took, of those that this project ran.
+    """Return what every stage of a run took, of those that are there and that this project ran.
 
     Args:
-        peak_memory: Entry -> what was held at most, MB.
-        made: Entry -> what its stage made.
+        peak_memory: Entry of the catalog -> what was held at most while it was made, MB.
+        latents: wnid -> latents of the real images.
+        modes: wnid -> modes.
+        distilled_images: wnid -> distilled images.
+        trainings: Training -> what was measured.
+        analysis: wnid -> scores.
 
     Returns:
         `stage`, `parts`, `seconds`, `peak_memory_mb`, `command` and `environment` of each.
 
     Source: ours.
     """
+    made = {
+        "encode": ("latents", latents),
+        "discover_modes": ("modes", modes),
+        "guided_generate": ("distilled_images", distilled_images),
+        "train_eval": ("trainings", trainings),
+        "analyze_diversity": ("analysis", analysis),
+    }
     records = []
-    for stage, entry in STAGES.items():
-        parts = list((made.get(entry) or {}).values())
+    for stage, (entry, partitions) in made.items():
+        parts = list((partitions or {}).values())
         if seconds := sum(part.seconds for part in parts):
             records.append(
                 {
@@ -51,7 +59,7 @@ def tabulate_stages(
     return records
 
 
-def write_report(
+def introduce_run(
     benchmark: str,
     split: str,
     backbone: str,
@@ -60,16 +68,21 @@ def write_report(
     seed: int,
     protocol: str,
     preset: str,
-    **sections: Section,
-) -> str:
-    """Put the sections of a run on one page.
+) -> Page:
+    """Return a page that says what it is about, and has no sections yet.
 
-    Returns:
-        The page as HTML.
+    Args:
+        benchmark: Its name.
+        split: What was tested on.
+        backbone: What images were drawn from.
+        method: What made them.
+        ipc: Images per class.
+        seed: Of the images.
+        protocol: Of the trainings.
+        preset: Length of the trainings.
 
     Source: ours.
     """
-    words = f"{ipc} image{'' if ipc == 1 else 's'} per class"
     facts = (
         f"seed {seed}",
         f"{split} split",
@@ -77,10 +90,20 @@ def write_report(
         PROTOCOLS.get(protocol, protocol),
         f"preset {preset}",
     )
-    page = Page(
-        "Dataset distillation",
-        f"{benchmark}: {words} by {method}",
-        facts,
-        (*sections.values(), show_citation()),
-    )
-    return render_page(page)
+    title = f"{benchmark}: {count(ipc, 'image')} per class by {method}"
+    return Page("Dataset distillation", title, facts, ())
+
+
+def write_report(head: Page, *sections: Section) -> str:
+    """Put the sections of a run on its page.
+
+    Args:
+        head: What the page is about.
+        sections: From top to bottom.
+
+    Returns:
+        The page as HTML.
+
+    Source: ours.
+    """
+    return render_page(replace(head, sections=(*sections, show_citation())))

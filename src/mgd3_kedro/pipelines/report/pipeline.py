@@ -6,7 +6,7 @@ from mgd3_kedro.pipelines.report.evaluation import show_confusion, show_learning
 from mgd3_kedro.pipelines.report.gallery import show_images
 from mgd3_kedro.pipelines.report.headline import describe_headline
 from mgd3_kedro.pipelines.report.making import show_costs, show_settings
-from mgd3_kedro.pipelines.report.nodes import STAGES, tabulate_stages, write_report
+from mgd3_kedro.pipelines.report.nodes import introduce_run, tabulate_stages, write_report
 from mgd3_kedro.pipelines.report.spread import show_diversity, show_planes
 from mgd3_kedro.pipelines.report.steps import show_steps
 
@@ -27,10 +27,19 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 tabulate_stages,
-                {
-                    "peak_memory": "peak_memory",
-                    **{entry: f"{FOUND}{entry}" for entry in STAGES.values()},
-                },
+                [
+                    "peak_memory",
+                    *(
+                        f"{FOUND}{name}"
+                        for name in (
+                            "latents",
+                            "modes",
+                            "distilled_images",
+                            "trainings",
+                            "analysis",
+                        )
+                    ),
+                ],
                 "stage_records",
                 name="tabulate_stages",
             ),
@@ -102,11 +111,14 @@ def create_pipeline() -> Pipeline:
                 name="show_settings",
             ),
             node(
+                introduce_run,
+                [f"params:{name}" for name in NAMES],
+                "report_head",
+                name="introduce_run",
+            ),
+            node(
                 write_report,
-                {
-                    **{name: f"params:{name}" for name in NAMES},
-                    **{name: f"{name}_section" for name in SECTIONS},
-                },
+                ["report_head", *(f"{name}_section" for name in SECTIONS)],
                 "report",
                 name="write_report",
             ),

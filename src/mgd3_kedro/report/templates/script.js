@@ -79,8 +79,13 @@
     }
     return result;
   }
-  const traces = (data) => JSON.parse(JSON.stringify(data), (key, value) =>
-    key === "color" && value === BLACK && dark.matches && !printing ? "#d9d9d6" : value);
+  /* On a dark page black is light, and so are the numbers in pale cells. */
+  const LIGHT = "#d9d9d6";
+  const traces = (data) => !dark.matches || printing ? data : JSON.parse(JSON.stringify(data), (key, value) => {
+    if (key === "color" && value === BLACK) return LIGHT;
+    if (value && value.type === "heatmap") value.textfont = { color: LIGHT };
+    return value;
+  });
 
   /* Of a chart with several groups of traces, the one that is chosen. */
   const shown = {};

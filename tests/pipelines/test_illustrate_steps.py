@@ -1,0 +1,110 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mgd3_kedro.backbones import load_backbone
+from mgd3_kedro.pipelines.illustrate_steps.nodes import (
+    Drawing,
+    StepsConfig,
+    Subject,
+    draw_steps,
+    draw_steps_of_classes,
+    draw_strip,
+    record_image,
+    vary_stops,
+)
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.stages import Partition, Task
+
+SAMPLING = SamplingConfig("noise", 0.7, 0.5, "constant", 1, None)
+STEPS = StepsConfig([1.0, 0.5, 0.0], columns=3, classes=1)
+
+
+@pytest.fixture
+def task(model_folder, make_classes):
+    draw = torch.Generator().manual_seed(0)
+    given = {
+        "latents": {"latents": torch.randn(6, 4, 8, 8, generator=draw)},
+        "modes": {"modes": torch.randn(2, 4, 8, 8, generator=draw)},
+        "prior": model_folder,
+    }
+    return Task(given, Subject(make_classes([3])[0], 0))
+
+
+@pytest.fixture
+def drawing(make_diffusion, make_autoencoding):
+    diffusion = make_diffusion(num_inference_steps=6, guidance_scale=1.0, cfg_channels=None)
+    return Drawing(STEPS, diffusion, make_autoencoding(), SAMPLING, 16, seed=5)
+
+
+def test_the_stop_that_is_configured_is_among_those_that_are_drawn():
+    stops = [one.stop_guidance_step for one in vary_stops(SAMPLING, [1.0, 0.5, 0.0], 6)]
+    assert stops == [6, 3, 1, 0]
+    assert [one.stop_guidance_step for one in vary_stops(SAMPLING, [0.17, 1.0], 6)] == [6, 1]
+    by_time = replace(SAMPLING, stop_guidance_step=None, stop_guidance_timestep=400)
+    varied = vary_stops(by_time, [1.0, 0.0], 6)
+    assert varied[-1] == by_time
+    assert [one.stop_guidance_step for one in varied] == [6, 0, None]
+
+
+def test_the_last_step_is_the_image_that_the_run_draws(task, drawing):
+    backbone = load_backbone(task.inputs["prior"], drawing.diffusion)
+    seen = record_image(backbone, task, SAMPLING, 5, [5, 2, 0])
+    assert sorted(seen) == [0, 2, 5]
+    modes, spec = task.inputs["modes"]["modes"][:1], task.about.spec
+    drawn = denoise(backbone, modes, [spec], SAMPLING, [image_generator(5, spec.class_index, 0)])
+    # Step 1 is the last that is not guided: what step 0 predicts is what comes out.
+    torch.testing.assert_close(seen[0], drawn, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(seen[5], drawn, atol=0.1)
+
+
+def test_guidance_that_lasts_longer_brings_the_image_nearer_to_its_mode(task, drawing):
+    backbone = load_backbone(task.inputs["prior"], drawing.diffusion)
+    mode = task.inputs["modes"]["modes"][:1]
+    distances = [
+        float((record_image(backbone, task, one, 5, [0])[0] - mode).norm())
+        for one in vary_stops(SAMPLING, [1.0, 0.0], 6)
+    ]
+    assert distances == sorted(distances, reverse=True)
+    assert len(set(distances)) == len(distances)
+
+
+def test_frames_are_images_by_stop_and_step(task, drawing, make_classes):
+    made = draw_steps_of_classes({"n3": task}, drawing)["n3"]
+    frames = made.value["frames"]
+    assert (frames.dtype, tuple(frames.shape)) == (torch.uint8, (4, 3, 3, 16, 16))
+    assert [row["last_free_step"] for row in made.rows] == [5, 3, 1, 0]
+    assert [row["chosen"] for row in made.rows] == [False, False, True, False]
+    assert made.rows[0]["name"] == "never guided"
+    assert made.rows[0]["steps"] == "5 2 0"
+    # Before any of them stops, all rows are one and the same.
+    np.testing.assert_array_equal(frames[1, 0], frames[3, 0])
+    partition = Partition(lambda: made.value, "f", rows=made.rows)
+    benchmark = Benchmark("birds", 16, tuple(make_classes([0])))
+    sheet = draw_strip(benchmark, {benchmark.wnids[0]: partition})
+    assert sheet.width > 3 * 96
+
+
+def test_only_the_first_classes_are_planned(make_classes, make_diffusion, make_autoencoding):
+    benchmark = Benchmark("birds", 16, tuple(make_classes([0, 1])))
+    parts = {wnid: Partition(dict, wnid) for wnid in benchmark.wnids}
+    settings = (STEPS, make_diffusion(), make_autoencoding(), SAMPLING, 0)
+    stage = draw_steps(benchmark, parts, parts, Partition(dict, "prior"), *settings)
+    assert list(stage.tasks) == list(benchmark.wnids[:1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stops": []}, "stops: expected a list of shares"),
+        ({"stops": [1.5]}, "stops: expected"),
+        ({"columns": 1}, "columns: expected"),
+        ({"classes": 0}, "classes: expected"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(STEPS, **change)
