@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results bench mutants viz clean
+.PHONY: distill test lint results bench mutants screenshots viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -31,6 +31,11 @@ bench: $(VENV)/installed
 # Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
 mutants: $(VENV)/installed-dev
 	nice -n 10 $(BIN)/python -m tests.mutants --jobs $(JOBS)
+
+# The pictures of pages in docs/figures, of digits alone; needs Chromium.
+screenshots: $(VENV)/installed-dev
+	$(BIN)/kedro sweep screenshots --jobs $(JOBS)
+	$(BIN)/python -m tests.screenshots
 
 viz: $(VENV)/installed
 	$(BIN)/kedro viz run
