@@ -9,6 +9,7 @@ from mgd3_kedro.pipelines.report_sweep.nodes import (
     find_knob,
     tabulate_sweep,
 )
+from mgd3_kedro.pipelines.report_sweep.page import write_sweep_page
 from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 
@@ -149,3 +150,12 @@ def test_a_setting_that_ends_like_a_key_of_runs_is_a_knob_of_its_own():
     points = POINTS.drop(columns="sampling.stop_guidance_step").assign(**{"encoding.seed": 1})
     assert find_knob(points, None) == "encoding.seed"
     assert find_knob(points, "seed") == "seed"
+
+
+def test_a_page_has_a_chart_and_a_line_per_value():
+    table = tabulate_sweep(ROWS, scores()).assign(benchmark="birds")
+    _, interactive = draw_knob(table, POINTS, None, "top1_last")
+    text = write_sweep_page(table, POINTS, interactive, None, "top1_last", "stop <1>")
+    assert text.count("data-chart=") == 1
+    assert "stop &lt;1&gt;" in text
+    assert text.count('<th scope="row">') == len(table.drop_duplicates(["stop_guidance_step"]))

@@ -7,6 +7,7 @@ from mgd3_kedro.pipelines.report_sweep.nodes import (
     draw_knob,
     tabulate_sweep,
 )
+from mgd3_kedro.pipelines.report_sweep.page import write_sweep_page
 
 
 def create_pipeline() -> Pipeline:
@@ -24,6 +25,19 @@ def create_pipeline() -> Pipeline:
                 ["sweep_table", "sweep_points", "params:knob", "params:compare.headline"],
                 ["sweep_plot", "interactive_sweep_plot"],
                 name="draw_knob",
+            ),
+            node(
+                write_sweep_page,
+                [
+                    "sweep_table",
+                    "sweep_points",
+                    "interactive_sweep_plot",
+                    "params:knob",
+                    "params:compare.headline",
+                    "params:sweep",
+                ],
+                "sweep_page",
+                name="write_sweep_page",
             ),
         ],
         tags="report_sweep",
