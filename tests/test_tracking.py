@@ -24,14 +24,13 @@ from mlflow.tracking import MlflowClient
 from tiny_project import REPOSITORY, make_project, run, runs_of
 
 from mgd3_kedro.hooks import TrackingHooks
+from mgd3_kedro.memory import peak_memory_mb, reset_peak_memory
 from mgd3_kedro.tracking import (
     HOST_TAG,
     PROCESS_TAG,
     NodeMeter,
     RunTracker,
     flatten_parameters,
-    peak_memory_mb,
-    reset_peak_memory,
 )
 from mgd3_kedro.version import code_version
 

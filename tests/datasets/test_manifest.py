@@ -21,7 +21,7 @@ def manifest(tmp_path):
     """Return the manifest of two classes that are complete."""
     manifest = Manifest(tmp_path / "values", ".txt")
     for wnid in ("n1", "n2"):
-        manifest.keep(wnid, Made("whole", 1), ORIGIN, 0.0, write)
+        manifest.keep(wnid, Made("whole", 1), ORIGIN, 0.0, 1.0, write)
     manifest.close(["n1", "n2"])
     return manifest
 
@@ -54,7 +54,9 @@ def test_an_index_that_cannot_be_written_is_the_one_before(manifest, full_disk):
 def test_a_record_that_cannot_be_written_is_none(manifest, full_disk):
     full_disk("made otherwise")
     with pytest.raises(DatasetError, match="free some space"):
-        manifest.keep("n1", Made("new", 1), Origin("x", "made otherwise", {}, "", ""), 0.0, write)
+        manifest.keep(
+            "n1", Made("new", 1), Origin("x", "made otherwise", {}, "", ""), 0.0, 1.0, write
+        )
     assert sorted(path.name for path in manifest.folder.glob("*.json")) == ["n2.json"]
     assert manifest.finished == 1
     assert not manifest.is_complete
@@ -63,7 +65,7 @@ def test_a_record_that_cannot_be_written_is_none(manifest, full_disk):
 def test_a_partition_that_cannot_be_written_leaves_the_one_before(manifest, full_disk):
     full_disk("too large")
     with pytest.raises(DatasetError, match="free some space"):
-        manifest.keep("n1", Made("too large", 1), ORIGIN, 0.0, write)
+        manifest.keep("n1", Made("too large", 1), ORIGIN, 0.0, 1.0, write)
     assert manifest.path_of("n1").read_text() == "whole"
     assert manifest.find_valid("n1", "made from this")
     assert not list(manifest.folder.glob("*.partial*"))

@@ -8,6 +8,7 @@ import pytest
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.compare.layout import Cell, Line, Table
 from mgd3_kedro.pipelines.compare.nodes import compare_methods, write_tables
+from mgd3_kedro.pipelines.compare.page import write_comparison_page
 from mgd3_kedro.pipelines.compare.writing import escape_latex, write_latex, write_markdown
 from mgd3_kedro.records import RUN_KEYS, SETTINGS
 
@@ -264,3 +265,26 @@ def test_names_may_hold_any_sign():
     assert escape_latex("~\\") == r"\textasciitilde{}\textbackslash{}"
     (found,) = parse_markdown(write_markdown([table])).values()
     assert next(iter(found)).replace(r"\|", "|") == line.label
+
+
+def test_a_page_has_a_table_with_intervals_and_a_chart_over_images_per_class():
+    rows = [
+        *make_rows("mgd3 <b>", [60.0, 64.0], 10),
+        *make_rows("mgd3 <b>", [70.0, 71.0], 50),
+        *make_rows("random", [50.0], 10),
+    ]
+    made = compare_methods(pd.DataFrame(rows), {}, CONFIG, "test")
+    text = write_comparison_page(made, CONFIG, "im_ten", "test")
+    assert "62.0 ± 2.0" in text
+    assert "<small>60.0 to 64.0</small>" in text
+    assert text.count("<small>") == 2
+    assert "mgd3 &lt;b&gt;" in text
+    assert text.count("data-chart=") == 1
+    assert "95 % interval" in text
+
+
+def test_a_page_of_one_number_of_images_needs_no_chart():
+    made = compare_methods(pd.DataFrame(make_rows("random", [50.0], 10)), {}, CONFIG, "test")
+    text = write_comparison_page(made, CONFIG, "im_ten", "test")
+    assert "data-chart=" not in text
+    assert "50.0" in text

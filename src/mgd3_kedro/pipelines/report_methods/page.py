@@ -14,7 +14,12 @@ from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.figures.labels import label_network
 from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
-from mgd3_kedro.metrics.comparison import CompareConfig, compare_groups, find_finished
+from mgd3_kedro.metrics.comparison import (
+    ACCURACIES,
+    CompareConfig,
+    compare_groups,
+    find_finished,
+)
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Page, Section, missing, render_page
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
@@ -27,6 +32,7 @@ Images = Mapping[str, Callable[[], Mapping[str, Partition]]]
 
 SHOWN_IMAGES = 20
 MISSING = "missing"
+HEADS = {"top1_last": "last epoch, %", "top1_best": "best validation, %"}
 NOT_TRAINED = (
     "No training with these images, this network, protocol and preset is there. "
     "kedro sweep --over method=... trains"
@@ -101,7 +107,8 @@ def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) 
     title = "Accuracy"
     if rows.empty:
         return missing("accuracy", title, NOT_TRAINED)
-    headline, other = config.headline, "top1_best"
+    headline = config.headline
+    (other,) = (name for name in ACCURACIES if name != headline)
     table = compare_groups(rows, config).sort_values(f"{headline}_mean", ascending=False)
     means = scores.groupby("method")[["diversity", "representativeness"]].mean()
     lines = []
@@ -122,9 +129,9 @@ def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) 
         )
     head = (
         "method",
-        "last epoch, %" if headline == "top1_last" else "best validation, %",
+        HEADS[headline],
         f"{100 * config.confidence:.0f} % interval",
-        "best validation, %",
+        HEADS[other],
         "trainings on data sets",
         "diversity",
         "distance to real",
