@@ -6,10 +6,12 @@ import pytest
 import torch
 from test_train_eval_nodes import CONFIG
 
-from mgd3_kedro.pipelines.report_methods.nodes import (
+from mgd3_kedro.pipelines.report_methods.drawing import (
     draw_method_images,
     draw_plane,
     draw_scores,
+)
+from mgd3_kedro.pipelines.report_methods.nodes import (
     score_methods,
     tabulate_costs,
     tabulate_scores,

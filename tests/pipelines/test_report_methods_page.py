@@ -6,13 +6,13 @@ from test_train_eval_nodes import CONFIG
 
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.report_methods.nodes import score_methods
-from mgd3_kedro.pipelines.report_methods.page import (
+from mgd3_kedro.pipelines.report_methods.page import write_methods_page
+from mgd3_kedro.pipelines.report_methods.sections import (
     show_curves,
     show_method_costs,
     show_method_images,
     show_table,
     show_trade_off,
-    write_methods_page,
 )
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from mgd3_kedro.report import Chart, Page, Section, missing, render_page
-from mgd3_kedro.report.charts import (
-    chart_confusion,
-    chart_lines,
-    chart_planes,
-    chart_points,
-    chart_stacks,
-)
+from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
+from mgd3_kedro.report.class_charts import chart_confusion, chart_planes
 
 HOSTILE = "<script>alert(1)</script> & \"'co'</style>"
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
-from mgd3_kedro.figures import draw_contact_sheet
-from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
@@ -22,10 +20,7 @@ from mgd3_kedro.stages import Partition, Stage, Task
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL.Image import Image
 
-SHEET_COLUMNS = 20
-SHEET_ROWS = 20
 LOSSES = ("first_loss", "last_loss")
 PLACES = ("distance_to_mode", "distance_to_nearest_real")
 
@@ -226,37 +221,3 @@ def measure_generation(
         **{f"mean_{name}": float(provenance[name].mean()) for name in PLACES if name in provenance},
         **{name: fmean(values) for name, values in losses.items() if values},
     }
-
-
-def draw_distilled_images(
-    benchmark: Benchmark,
-    distilled_images: Mapping[str, Partition],
-    method: str,
-    settings: str,
-    distillation: DistillationConfig,
-) -> Image:
-    """Draw the first images of the first classes, under what they were made with.
-
-    Args:
-        benchmark: The classes.
-        distilled_images: wnid -> images (M, 3, H, W), uint8.
-        method: What made them.
-        settings: What differs from the environment's, as `name=value` words.
-        distillation: Images per class and seed.
-
-    Source: ours.
-    """
-    specs = benchmark.classes[:SHEET_ROWS]
-    images = {
-        spec.wnid: distilled_images[spec.wnid].load()[:SHEET_COLUMNS].permute(0, 2, 3, 1).numpy()
-        for spec in specs
-    }
-    names = {spec.wnid: spec.class_name for spec in specs}
-    most = max(distilled_images[spec.wnid].count for spec in specs)
-    told = (
-        settings,
-        note_selection(SHEET_ROWS, len(benchmark.classes), "classes"),
-        note_selection(SHEET_COLUMNS, most, "images of a class"),
-    )
-    about = title_images(benchmark.name, distillation.ipc, method, [distillation.seed])
-    return draw_contact_sheet(images, names, title=", ".join(filter(None, (about, *told))))

@@ -3,11 +3,11 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.guided_generate.arguments import with_arguments
+from mgd3_kedro.pipelines.guided_generate.drawing import draw_distilled_images
 from mgd3_kedro.pipelines.guided_generate.needs import Needs
 from mgd3_kedro.pipelines.guided_generate.nodes import (
     collect_provenance,
     distill_images,
-    draw_distilled_images,
     measure_generation,
     tabulate_cost,
 )

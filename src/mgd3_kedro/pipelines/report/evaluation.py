@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mgd3_kedro.figures.labels import label_training
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
-from mgd3_kedro.report.charts import chart_confusion, chart_lines
+from mgd3_kedro.report.charts import chart_lines
+from mgd3_kedro.report.class_charts import chart_confusion
 from mgd3_kedro.report.wording import count
 from mgd3_kedro.stages import Partition
 

@@ -11,7 +11,8 @@ from mgd3_kedro.pipelines.report.gallery import card_id
 from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
-from mgd3_kedro.report.charts import chart_planes, chart_points
+from mgd3_kedro.report.charts import chart_points
+from mgd3_kedro.report.class_charts import chart_planes
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:

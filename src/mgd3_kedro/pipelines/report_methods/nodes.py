@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.settings import EvaluationConfig
-from mgd3_kedro.figures import (
-    draw_cost,
-    draw_image_grid,
-    draw_interactive_methods_in_plane,
-    draw_interactive_trade_off,
-    draw_methods_in_plane,
-    draw_trade_off,
-)
-from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.metrics import SAMPLE_SCORES, AnalysisConfig, project_jointly
 from mgd3_kedro.metrics.comparison import find_finished
 from mgd3_kedro.metrics.normalisation import normalise_scores
 from mgd3_kedro.metrics.tabulation import tabulate_diversity
+from mgd3_kedro.pipelines.report_methods.drawing import load_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-    from matplotlib.figure import Figure
-    from PIL.Image import Image
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]
 Images = Mapping[str, Callable[[], Mapping[str, Partition]]]
 
 CLASS_KEYS = ["method", "wnid", "class_name"]
-SHOWN_CLASSES = 10
 EVALUATION = "train_eval"
 
 
@@ -72,30 +57,6 @@ def tabulate_scores(method_scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
     return (
         tabulate_diversity(method_scores, "diversity"),
         tabulate_diversity(method_scores, "representativeness"),
-    )
-
-
-def draw_scores(
-    method_scores: pd.DataFrame, runs: Tables, benchmark: str, ipc: int
-) -> tuple[Figure, go.Figure]:
-    """Draw representativeness against diversity, by class and method.
-
-    Args:
-        method_scores: One row per class and method.
-        runs: File -> loads the scores of its images, which say the seed.
-        benchmark: Its name.
-        ipc: Images per class.
-
-    Returns:
-        The picture, and its interactive form.
-
-    Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
-    """
-    seeds = sorted({int(seed) for load in runs.values() for seed in load()["seed"]})
-    title = title_images(benchmark, ipc, seeds=seeds)
-    return (
-        draw_trade_off(method_scores, title=title),
-        draw_interactive_trade_off(method_scores, title=title),
     )
 
 
@@ -135,7 +96,7 @@ def place_methods(
     size = benchmark.image_size
     features = {
         method: encoder.encode(fit_images(of[spec.wnid].load(), size, size)).flatten(1).numpy()
-        for method, of in _load(images, methods).items()
+        for method, of in load_images(images, methods).items()
     }
     real, planes = project_jointly(
         latents[spec.wnid].load()["latents"].flatten(1).numpy(),
@@ -144,60 +105,6 @@ def place_methods(
     )
     placed = {method: plane.tolist() for method, plane in planes.items()}
     return {"class_name": spec.class_name, "real": real.tolist(), "methods": placed}
-
-
-def draw_plane(
-    methods_in_plane: Mapping[str, Any], benchmark: str, ipc: int, seed: int
-) -> tuple[Figure, go.Figure]:
-    """Draw the images of all methods among the real ones of a class.
-
-    Args:
-        methods_in_plane: The class, and where its images are.
-        benchmark: Its name.
-        ipc: Images per class.
-        seed: Of the data sets.
-
-    Returns:
-        The picture, and its interactive form.
-
-    Source: MGD3 (arXiv 2505.18963), Figure 3.
-    """
-    real = np.asarray(methods_in_plane["real"])
-    about = title_images(benchmark, ipc, seeds=[seed])
-    title = f"{about}: {methods_in_plane['class_name']}"
-    planes = {name: np.asarray(plane) for name, plane in methods_in_plane["methods"].items()}
-    return (
-        draw_methods_in_plane(real, planes, title=title),
-        draw_interactive_methods_in_plane(real, planes, title=title),
-    )
-
-
-def draw_method_images(
-    benchmark: Benchmark, images: Images, methods: Mapping[str, Any], ipc: int, seed: int
-) -> Image:
-    """Lay out the first image of the first classes, a row per method.
-
-    Images of another size than the benchmark's are brought to it.
-
-    Args:
-        benchmark: The classes.
-        images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
-        methods: All that are configured, in the order of the rows.
-        ipc: Images per class.
-        seed: Of the data sets.
-
-    Source: MGD3 (arXiv 2505.18963), Figure 5.
-    """
-    classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
-    loaded = _load(images, methods)
-    rows = [
-        [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
-        for of in loaded.values()
-    ]
-    names = [spec.class_name for spec in classes]
-    selection = note_selection(SHOWN_CLASSES, len(benchmark.classes), "classes")
-    about = (title_images(benchmark.name, ipc, seeds=[seed]), "the first of each class", selection)
-    return draw_image_grid(rows, list(loaded), names, title=", ".join(filter(None, about)))
 
 
 def tabulate_costs(
@@ -238,19 +145,6 @@ def tabulate_costs(
     return costs[["method", "stage", "seconds"]]
 
 
-def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
-    """Draw the time of every stage as a bar per method.
-
-    Args:
-        method_costs: Method, stage and seconds.
-        benchmark: Its name.
-        ipc: Images per class.
-
-    Source: ours.
-    """
-    return draw_cost(method_costs, title=title_images(benchmark, ipc))
-
-
 def _rows_of(runs: Tables, needed: str) -> pd.DataFrame:
     rows = _together(runs)
     if rows.empty:
@@ -275,10 +169,3 @@ def _refuse_mixed(scores: pd.DataFrame) -> None:
             f"expected all methods scored in one space, got {told}; run them and this with "
             "--params analysis.features=latents, or =pixels"
         )
-
-
-def _load(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping[str, Partition]]:
-    loaded = {method: images[method]() for method in methods if method in images}
-    if not loaded:
-        raise ValueError("expected images of at least one method, found none; run distill first")
-    return loaded

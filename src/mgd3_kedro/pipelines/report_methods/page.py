@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mgd3_kedro.durations import in_words
-from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.figures.labels import label_network
-from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
-from mgd3_kedro.metrics.comparison import (
-    ACCURACIES,
-    CompareConfig,
-    compare_groups,
-    find_finished,
+from mgd3_kedro.metrics.comparison import CompareConfig, find_finished
+from mgd3_kedro.pipelines.report_methods.sections import (
+    Images,
+    Tables,
+    show_curves,
+    show_method_costs,
+    show_method_images,
+    show_table,
+    show_trade_off,
 )
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.report import Page, Section, missing, render_page
-from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
-from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
-from mgd3_kedro.report.wording import PROTOCOLS, STAGES, count, in_percent
-from mgd3_kedro.stages import Partition
-
-Tables = Mapping[str, Callable[[], pd.DataFrame]]
-Images = Mapping[str, Callable[[], Mapping[str, Partition]]]
-
-SHOWN_IMAGES = 20
-MISSING = "missing"
-HEADS = {"top1_last": "last epoch, %", "top1_best": "best validation, %"}
-NOT_TRAINED = (
-    "No training with these images, this network, protocol and preset is there. "
-    "kedro sweep --over method=... trains"
-)
+from mgd3_kedro.report import Page, render_page
+from mgd3_kedro.report.wording import PROTOCOLS, count
 
 
 def write_methods_page(
@@ -92,194 +77,6 @@ def write_methods_page(
         ),
     )
     return render_page(page)
-
-
-def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) -> Section:
-    """Show accuracies with intervals, beside diversity and representativeness.
-
-    Args:
-        rows: One per training, of one network, protocol and preset.
-        scores: One row per class and method.
-        config: How methods are compared.
-
-    Source: ours.
-    """
-    title = "Accuracy"
-    if rows.empty:
-        return missing("accuracy", title, NOT_TRAINED)
-    headline = config.headline
-    (other,) = (name for name in ACCURACIES if name != headline)
-    table = compare_groups(rows, config).sort_values(f"{headline}_mean", ascending=False)
-    means = scores.groupby("method")[["diversity", "representativeness"]].mean()
-    lines = []
-    for row in table.to_dict("records"):
-        of = means.loc[row["method"]] if row["method"] in means.index else None
-        lines.append(
-            (
-                row["method"],
-                in_percent(row[f"{headline}_mean"], row[f"{headline}_std"]),
-                f"{row[f'{headline}_low']:.1f} to {row[f'{headline}_high']:.1f}"
-                if np.isfinite(row[f"{headline}_low"])
-                else "one training",
-                in_percent(row[f"{other}_mean"]),
-                f"{row['trainings']} on {row['data_sets']}",
-                MISSING if of is None else f"{of['diversity']:.3g}",
-                MISSING if of is None else f"{of['representativeness']:.3g}",
-            )
-        )
-    head = (
-        "method",
-        HEADS[headline],
-        f"{100 * config.confidence:.0f} % interval",
-        HEADS[other],
-        "trainings on data sets",
-        "diversity",
-        "distance to real",
-    )
-    lead = (
-        "Mean and population standard deviation over trainings, with the bootstrap interval of the "
-        "mean over data sets. Diversity is the distance of an image to the nearest other of its "
-        "class, the last column that to the 50 nearest real images: small is good."
-    )
-    return Section("accuracy", title, lead, {"head": head, "rows": lines}, template="costs")
-
-
-def show_method_images(benchmark: Benchmark, images: Images, methods: Mapping[str, Any]) -> Section:
-    """Show the first image of every class, a row per method.
-
-    Source: MGD3 (arXiv 2505.18963), Figure 5.
-    """
-    shown, size = benchmark.classes[:SHOWN_IMAGES], benchmark.image_size
-    rows = []
-    for method in (name for name in methods if name in images):
-        of = images[method]()
-        pictures = [fit_images(of[spec.wnid].load()[:1], size, size)[0] for spec in shown]
-        rows.append({"name": method, "images": [as_data_uri(one.numpy()) for one in pictures]})
-    names = [spec.class_name for spec in shown]
-    left_out = len(benchmark.classes) - len(shown)
-    return Section(
-        "images",
-        "Images side by side",
-        "The first image of every class, of one data set of each method.",
-        {"rows": rows, "names": names, "small": size <= LOSSLESS_SIDE},
-        f"A selection: the first {len(shown)} of {len(benchmark.classes):,} classes."
-        if left_out > 0
-        else "",
-        template="method_images",
-    )
-
-
-def show_curves(rows: pd.DataFrame, runs: Tables, curves: Tables, network: str) -> Section:
-    """Show the accuracy on test images over the epochs, mean over the trainings of a method.
-
-    Args:
-        rows: Of all runs that count.
-        runs: File -> loads the rows of a run, which say of which method it is.
-        curves: File -> loads the curves of a run; those beside the rows.
-        network: Whose trainings count.
-
-    Source: ours.
-    """
-    folders = {str(PurePath(file).parent): load for file, load in curves.items()}
-    found = []
-    for file, load in runs.items():
-        if (folder := str(PurePath(file).parent)) in folders and not rows.empty:
-            table = folders[folder]()
-            of = table[table["training"].str.fullmatch(rf"{network}-\d+")]
-            found.append(of.assign(method=str(load()["method"].iloc[0])))
-    known = pd.concat(found).dropna(subset="top1") if found else pd.DataFrame()
-    if known.empty:
-        return missing("learning", "Learning curves", NOT_TRAINED)
-    means = known.groupby(["method", "epoch"], sort=False)["top1"].mean().reset_index()
-    lines = {
-        str(name): list(zip(of["epoch"], of["top1"], strict=True))
-        for name, of in means.groupby("method", sort=False)
-    }
-    chart = chart_lines(lines, "epoch", "top-1 on test images, %", methods=True)
-    return Section(
-        "learning",
-        "Learning curves",
-        "Mean over all trainings of a method; test images are looked at, not learnt from.",
-        {"chart": chart},
-        template="chart",
-    )
-
-
-def show_trade_off(scores: pd.DataFrame) -> Section:
-    """Show representativeness against diversity, of every class and method.
-
-    Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
-    """
-    trades, notes = collect_trades(scores)
-    frame, further_out = frame_trades(trades)
-    groups = {}
-    for method, trade in trades.items():
-        points = []
-        for values, names, large in (
-            (trade.points, trade.class_names, False),
-            (trade.mean[None], ("mean",), True),
-        ):
-            placed, is_out = frame.place(values)
-            points += [
-                {
-                    "name": f"{method}, {name}",
-                    "x": x,
-                    "y": y,
-                    "large": large,
-                    "hollow": bool(out),
-                    "told": f"{true[0]:.3f}, {true[1]:.3f}",
-                }
-                for (x, y), true, name, out in zip(placed, values, names, is_out, strict=True)
-            ]
-        groups[method] = points
-    chart = chart_points(groups, "diversity", "representativeness", ranges=frame.ranges)
-    return Section(
-        "trade-off",
-        "Representativeness against diversity",
-        "Small: a class; large: mean over classes. Distances are normalised over all methods, so "
-        "that 1 is best on either axis.",
-        {"chart": chart},
-        ". ".join((*notes, *further_out)),
-        template="chart",
-    )
-
-
-def show_method_costs(costs: pd.DataFrame) -> Section:
-    """Show what every stage of every method takes; what is not known is said to be missing.
-
-    Args:
-        costs: Method, stage and seconds.
-
-    Source: ours.
-    """
-    stages = [stage for stage in STAGES if stage in set(costs["stage"])]
-    stages += [str(stage) for stage in dict.fromkeys(costs["stage"]) if stage not in stages]
-    table = costs.pivot(index="method", columns="stage", values="seconds")[stages]
-    table = table.loc[table.sum(axis=1).sort_values().index]
-    note = f"{MISSING}: no time is kept, as the method does without the stage, or it was not run."
-    rows = [
-        (
-            str(method),
-            *(MISSING if np.isnan(of[stage]) else in_words(of[stage]) for stage in stages),
-            in_words(of.sum()),
-        )
-        for method, of in table.iterrows()
-    ]
-    names = {stage: STAGES.get(stage, stage) for stage in stages}
-    parts = {names[stage]: table[stage].fillna(0).tolist() for stage in stages}
-    return Section(
-        "costs",
-        "Time",
-        "Median over data sets; the last stage is one training. Stages that methods share are "
-        "counted for each.",
-        {
-            "chart": chart_stacks(parts, [str(method) for method in table.index], "seconds"),
-            "head": ("method", *names.values(), "together"),
-            "rows": rows,
-        },
-        note if table.isna().any(axis=None) else "",
-        template="method_costs",
-    )
 
 
 def _rows_of(tables: Tables, network: str, evaluation: EvaluationConfig) -> pd.DataFrame:

@@ -2,11 +2,13 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.report_methods.nodes import (
+from mgd3_kedro.pipelines.report_methods.drawing import (
     draw_costs,
     draw_method_images,
     draw_plane,
     draw_scores,
+)
+from mgd3_kedro.pipelines.report_methods.nodes import (
     place_methods,
     score_methods,
     tabulate_costs,
