@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -239,7 +239,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         # Resolvers are global: those of the loader whose catalog is asked for count.
         run = self.configured.run
         values = flat(run)
-        resolvers = {
+        resolvers: dict[str, Callable[..., Any]] = {
             "parameters": lambda name: values[name] if name in values else _group(run, name),
             "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
             "words": self.words,
