@@ -271,7 +271,7 @@ def test_no_parameter_of_the_configuration_is_left_out(tracked):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 22
+    assert len(nodes) == 34
     for node in nodes:
         for phase in ("load", "run", "save"):
             seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]
