@@ -36,6 +36,8 @@ BASE = (
     "prior_quality",
     "randomness",
     "records",
+    "resolution",
+    "shipped",
     "source_code",
     "stages",
     "version",
@@ -46,6 +48,7 @@ JOINED = ("sampling", "matching", "report")
 """Families that see a contract of other families; `sampling` sees `backbones.base` alone, `report`
 what figures look like."""
 EDGE = (
+    "api",
     "config_loader",
     "hooks",
     "preflight",
@@ -56,6 +59,8 @@ EDGE = (
     "sweep",
     "pipeline_registry",
     "cli",
+    "commands",
+    "new_project",
     "__main__",
     "__init__",
 )
@@ -64,6 +69,8 @@ know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` is
 command."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
 FRAMEWORK_EDGE = {"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", *EDGE} - {
+    "api",
+    "new_project",
     "preflight",
     "sweep",
     "__init__",
@@ -118,6 +125,7 @@ def allowed_imports(module):
             "prior_quality": ("priors",),
             "priors": ("records",),
             "records": ("checks",),
+            "resolution": ("named_settings", "priors"),
             "words": ("given",),
         }.get(top, ())
     if top in FAMILIES or top == "datasets":

@@ -542,7 +542,7 @@ def test_a_real_process_prints_one_error_and_no_traceback(untouched):
 
 def test_the_installed_command_runs_the_project_it_is_called_in(broken):
     with chdir(broken / "data"):
-        main(["--pipelines=encode", "--params", "ipc=2"], standalone_mode=False)
+        main(["run", "--pipelines=encode", "--params", "ipc=2"], standalone_mode=False)
     assert [run.info.status for run in runs_of(broken)] == ["FINISHED"]
     assert not (broken / "data/mlflow.db").exists()
 

@@ -44,6 +44,13 @@ def test_without_a_checkout_the_version_is_that_of_the_package(copy):
     assert version_in(copy) == mgd3_kedro.__version__
 
 
+def test_in_the_checkout_of_something_else_the_version_is_that_of_the_package(copy):
+    (copy / ".gitignore").write_text("src/\n")
+    for command in (("init", "-q"), ("add", "."), (*IDENTITY, "commit", "-qm", "first")):
+        subprocess.run(["git", *command], cwd=copy, check=True)
+    assert version_in(copy) == mgd3_kedro.__version__
+
+
 def test_in_a_checkout_the_version_has_the_commit(checkout):
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True

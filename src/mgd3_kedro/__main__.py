@@ -1,18 +1,30 @@
-"""Entry point of the installed package: the same as `kedro run`."""
+"""Entry point of the installed package."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from kedro.framework.project import configure_project
+from mgd3_kedro.shipped import shipped_folder
+
+LOGGING = Path("conf/logging.yml")
 
 
-def main(*args: Any, **options: Any) -> Any:
-    """Run a pipeline of the package."""
-    from mgd3_kedro.cli import cli
+def main(args: Sequence[str] | None = None, **options: Any) -> Any:
+    """Run a command.
 
-    configure_project(__package__)
-    return cli.commands["run"](*args, **options)
+    Args:
+        args: Its name and arguments; None: those of this process.
+        options: Of `click.Command.main`.
+    """
+    if not LOGGING.is_file():
+        # Kedro would tell, when it is imported, that it takes its own.
+        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(shipped_folder() / LOGGING))
+    from mgd3_kedro.commands import run_command
+
+    return run_command(args, **options)
 
 
 if __name__ == "__main__":

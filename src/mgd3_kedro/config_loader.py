@@ -16,7 +16,7 @@ from mgd3_kedro.given import flat, nested, over, read_parameters
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
 from mgd3_kedro.named_settings import NAMED, NamedSettings
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
-from mgd3_kedro.priors import sampling_default
+from mgd3_kedro.resolution import plain_values, resolve_parameters, without_named
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
@@ -31,9 +31,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
     as a text, and `${first:A,B}` the first value that is not null.
 
-    In parameters, `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that
-    it is sampled, VALUE where it does not say, or is no folder. Whatever is made with that is made
-    from the model too, and told so.
+    In parameters, `${sampling_default:NAME,VALUE}` is what the model says (`resolution.py`).
+    Whatever is made with that is made from the model too, and told so.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -66,17 +65,17 @@ class ProjectConfigLoader(OmegaConfigLoader):
     @cached_property
     def parameter_templates(self) -> dict[str, Any]:
         """The same as plain values, without the settings that have a name."""
-        return _without_named(_plain(self.parameter_files, resolve=False))
+        return without_named(plain_values(self.parameter_files, resolve=False))
 
     @cached_property
     def named_settings(self) -> NamedSettings:
         """The settings that have a name, of all files."""
-        return NamedSettings(_plain(self.parameter_files[NAMED]))
+        return NamedSettings(plain_values(self.parameter_files[NAMED]))
 
     @cached_property
     def catalog_files(self) -> dict[str, Any]:
         """The catalog of all files, merged, not resolved."""
-        return _plain(self._merged_files("catalog", deep=False), resolve=False)
+        return plain_values(self._merged_files("catalog", deep=False), resolve=False)
 
     @cached_property
     def of_environment(self) -> dict[str, Any]:
@@ -148,7 +147,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             needed[name] = self.catalog_files[name]
             rest += [one for one in LOCAL.findall(str(needed[name])) if one not in needed]
         templates = OmegaConf.create(needed)
-        return {name: _plain(templates[name]) for name in found}
+        return {name: plain_values(templates[name]) for name in found}
 
     def place(self, entry: str) -> str:
         """Return where an entry is kept, from the project's folder."""
@@ -207,14 +206,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return [[name, _shown(value), _shown(usual.get(name))] for name, value in differing]
 
     def _resolved(self, parameters: DictConfig) -> dict[str, Any]:
-        project = Path(self.conf_source).parent
-
-        def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
-            return sampling_default(name, project / str(_root_.model), value)
-
-        # Resolvers are global: parameters are resolved right after.
-        OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-        return _without_named(_plain(parameters))
+        return resolve_parameters(parameters, Path(self.conf_source).parent)
 
     def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what each given parameter that follows others would be, were it not given."""
@@ -268,15 +260,6 @@ FILES = (
     "of_environment",
 )
 """What is read from files alone."""
-
-
-def _plain(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
-    plain: Any = OmegaConf.to_container(configuration, resolve=resolve)
-    return dict(plain)
-
-
-def _without_named(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name != NAMED}
 
 
 def _shown(value: Any) -> str:

@@ -18,10 +18,13 @@ def code_version() -> str:
 
     Source: ours.
     """
+    # An environment may lie in the checkout of something else, whose commit says nothing of this.
+    track = ["git", "ls-files", "--error-unmatch", "--", Path(__file__).name]
     describe = ["git", "describe", "--always", "--abbrev=12", "--exclude=*"]
     compare = ["git", "diff", "--quiet", "HEAD", "--", *DECIDING]
     folder = Path(__file__).parent
     try:
+        subprocess.run(track, cwd=folder, capture_output=True, check=True)
         commit = subprocess.run(describe, cwd=folder, capture_output=True, text=True, check=True)
         is_changed = subprocess.run(compare, cwd=folder, capture_output=True).returncode != 0
     except (OSError, subprocess.CalledProcessError):

@@ -1,0 +1,46 @@
+"""Parameters of a configuration, with what refers to others in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mgd3_kedro.named_settings import NAMED
+from mgd3_kedro.priors import sampling_default
+
+
+def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
+    """Return parameters as plain values, without the settings that have a name.
+
+    `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that it is sampled,
+    VALUE where it does not say, or is no folder.
+
+    Args:
+        parameters: Nested, of all files and the run.
+        project: Folder that relative paths begin at.
+    """
+
+    def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
+        return sampling_default(name, project / str(_root_.model), value)
+
+    # Resolvers are global: parameters are resolved right after.
+    OmegaConf.register_new_resolver("sampling_default", default, replace=True)
+    return without_named(plain_values(parameters))
+
+
+def plain_values(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
+    """Return a configuration as plain values.
+
+    Args:
+        configuration: Of OmegaConf.
+        resolve: Whether what refers to others is replaced.
+    """
+    plain: Any = OmegaConf.to_container(configuration, resolve=resolve)
+    return dict(plain)
+
+
+def without_named(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters without the settings that have a name."""
+    return {name: value for name, value in parameters.items() if name != NAMED}
