@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results bench mutants screenshots viz clean
+.PHONY: distill test lint results bench mutants screenshots wheel-check viz clean
 
 distill: $(VENV)/installed
 	$(BIN)/kedro run --pipelines=distill
@@ -36,6 +36,20 @@ mutants: $(VENV)/installed-dev
 screenshots: $(VENV)/installed-dev
 	$(BIN)/kedro sweep screenshots --jobs $(JOBS)
 	$(BIN)/python -m tests.screenshots
+
+# The wheel in an environment of its own, as others have it: some minutes.
+WHEEL := build/wheel-check
+SHORT := ipc=2,preset=smoke,jobs=1,trainings.networks=[convnet1],diffusion.num_inference_steps=10
+wheel-check: $(VENV)/bin/python
+	rm -rf $(WHEEL)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEEL) .
+	$(BIN)/python -m venv $(WHEEL)/env
+	$(WHEEL)/env/bin/python -m pip install --quiet --constraint constraints.txt $(WHEEL)/*.whl
+	cd $(WHEEL) && env/bin/mgd3-kedro new my-project
+	cd $(WHEEL)/my-project && ../env/bin/mgd3-kedro run --params '$(SHORT)'
+	cd $(WHEEL)/my-project && ../env/bin/kedro run --pipelines=export --params '$(SHORT)'
+	cd $(WHEEL)/my-project && ../env/bin/kedro sweep && ../env/bin/mgd3-kedro registry list
+	cp tests/library_example.py $(WHEEL) && cd $(WHEEL) && env/bin/python library_example.py ../../README.md
 
 viz: $(VENV)/installed
 	$(BIN)/kedro viz run

@@ -6,12 +6,12 @@ import sys
 from contextlib import chdir
 
 import pytest
+from library_example import example_of, save_digits
 from tiny_project import IPC, REPOSITORY, TRAIN, images_of
 
 import mgd3_kedro
-from mgd3_kedro import Prior, Settings, save_images
+from mgd3_kedro import Prior, Settings
 from mgd3_kedro.config_loader import ProjectConfigLoader
-from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.sampling import SamplingConfig
 
@@ -69,26 +69,16 @@ def test_a_project_without_configuration_is_refused(tmp_path):
         Settings(project=tmp_path)
 
 
-@pytest.fixture
-def digits(tmp_path):
-    """Write the train images of the tiny project as a user has them: a folder per class."""
-    for digit in range(10):
-        folder = tmp_path / f"path/to/digits/{digit}"
-        save_images(read_class(digit, *TRAIN), folder)
-        for file in folder.iterdir():
-            file.rename(folder / f"{int(file.stem):03}.png")  # they are read in this order
-    return tmp_path
-
-
-def test_the_example_of_the_readme_draws_the_pixels_of_the_pipelines(finished, digits):
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.S)
+def test_the_example_of_the_readme_draws_the_pixels_of_the_pipelines(finished, tmp_path):
+    save_digits(tmp_path / "path/to/digits", *TRAIN)
+    code = example_of(REPOSITORY / "README.md")
     assert len(code.splitlines()) <= 15
     code = code.replace("ipc=10", f"ipc={IPC}, project={str(finished)!r}")
-    with chdir(digits):
+    with chdir(tmp_path):
         exec(code, {})
     drawn = {
-        str(path.relative_to(digits / "distilled")): path.read_bytes()
-        for path in sorted((digits / "distilled").rglob("*.png"))
+        str(path.relative_to(tmp_path / "distilled")): path.read_bytes()
+        for path in sorted((tmp_path / "distilled").rglob("*.png"))
     }
     assert drawn == images_of(finished)
 

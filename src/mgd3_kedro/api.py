@@ -65,7 +65,7 @@ class Settings:
             for folder in ("base", env)
             for file in sorted((self.project / "conf" / folder).glob("parameters*.yml"))
         ]
-        merged = OmegaConf.unsafe_merge(*map(OmegaConf.load, files))
+        merged: Any = OmegaConf.unsafe_merge(*map(OmegaConf.load, files))
         usual = resolve_parameters(merged, self.project)
         asked = nested({**(params or {}), **given})
         check_known_parameters(asked, usual)

@@ -16,6 +16,7 @@ from mgd3_kedro.pipelines import (
     compare,
     discover_modes,
     encode,
+    export,
     guided_generate,
     illustrate,
     illustrate_steps,
@@ -40,6 +41,8 @@ class Choice(NamedTuple):
         features: What scores are computed in: latents or pixels.
         labels: Where the protocol's labels come from: given, teacher or stored.
         keeps_real: Whether the images to train on are some of the train images.
+        is_drawn: Whether a model drew the images.
+        soft_labels: Whether a teacher is asked about images that are handed on.
     """
 
     method: str = "mgd3"
@@ -47,6 +50,8 @@ class Choice(NamedTuple):
     features: str = "latents"
     labels: str = "given"
     keeps_real: bool = False
+    is_drawn: bool = True
+    soft_labels: bool = False
 
 
 _chosen = Choice()
@@ -76,8 +81,10 @@ def choice_of(parameters: Mapping[str, Any]) -> Choice:
     needs = needs_of(method, parameters)
     features = features_of_scores(parameters["analysis"]["features"], needs)
     labels = PROTOCOLS[protocol].labels if protocol in PROTOCOLS else Choice().labels
-    keeps_real = needs.keeps_real and parameters["images"] is None
-    return Choice(method, needs, features, labels, keeps_real)
+    is_own = parameters["images"] is None
+    keeps_real, is_drawn = needs.keeps_real and is_own, "prior" in needs.entries and is_own
+    soft_labels = bool(parameters["export"]["soft_labels"])
+    return Choice(method, needs, features, labels, keeps_real, is_drawn, soft_labels)
 
 
 def features_of_scores(configured: str | None, needs: Needs) -> str:
@@ -157,6 +164,7 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         "generate": generate,
         "distill": distill,
         "evaluate": _ending_with(page, scored + judgement, images),
+        "export": export.create_pipeline(is_drawn=choice.is_drawn, soft_labels=choice.soft_labels),
         "train_full": train_eval.create_full_pipeline(choice.labels),
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),

@@ -149,3 +149,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _synonyms(names: str) -> set[str]:
     return {" ".join(name.replace("_", " ").casefold().split()) for name in names.split(",")} - {""}
+
+
+def licence_of(folder: Path) -> str:
+    """Return the licence that the card of a prior states; nothing if it states none.
+
+    Args:
+        folder: Of the prior; it need not exist.
+    """
+    card = folder / "README.md"
+    text = card.read_text("utf-8") if card.is_file() else ""
+    head = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
+    stated = re.search(r"^license:\s*(\S.*?)\s*$", head[1], re.MULTILINE) if head else None
+    return stated[1] if stated else ""

@@ -22,6 +22,7 @@ PLACES = {
     "teacher": "weights of the teacher",
     "full.result_rows": "rows of all real images",
     "trained_prior": "model weights",
+    "exported_set": "set to hand on",
 }
 
 MAIN_RESULTS = ("result_rows", "full.result_rows", "provenance")

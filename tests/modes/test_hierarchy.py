@@ -3,8 +3,9 @@ import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from mgd3_kedro.modes import MODE_FINDERS, cut_modes
+from mgd3_kedro.modes import NESTING as NESTING_FINDERS
 
-NESTING = ["agglomerative", "bisecting_kmeans"]
+NESTING = sorted(NESTING_FINDERS)
 
 
 def same_partition(one, other):
@@ -34,6 +35,20 @@ def test_clusters_for_fewer_images_are_unions_of_those_for_more(name, of_any_kin
         coarse = find(name, of_any_kind, ipc).assignment
         within = {(one, other) for one, other in zip(fine.tolist(), coarse.tolist(), strict=True)}
         assert len(within) == 14
+
+
+@pytest.mark.parametrize("name", NESTING)
+def test_the_first_modes_of_more_lie_in_the_clusters_for_fewer_one_in_each(name, wide, find):
+    fine = find(name, wide, 14).assignment
+    for ipc in (1, 2, 9, 13):
+        coarse = find(name, wide, ipc).assignment
+        homes = [coarse[fine == mode].unique().tolist() for mode in range(ipc)]
+        assert homes == [[mode] for mode in range(ipc)]
+
+
+@pytest.mark.parametrize("name", MODE_FINDERS)
+def test_a_mode_finder_that_tells_parents_is_one_whose_clusters_nest(name, wide, find):
+    assert (find(name, wide, 3).parents is not None) == (name in NESTING)
 
 
 @pytest.mark.parametrize("name", NESTING)

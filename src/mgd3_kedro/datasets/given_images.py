@@ -130,9 +130,14 @@ def _made_here(
         return None
     if kept.get("content") != content:
         return None
-    rows, configuration = tuple(kept["rows"]), kept.get("configuration", "")
     return Partition(
-        images.load, content, count=len(entries), rows=rows, configuration=configuration
+        images.load,
+        content,
+        count=len(entries),
+        rows=tuple(kept["rows"]),
+        configuration=kept.get("configuration", ""),
+        environment=kept.get("environment", ""),
+        command=kept.get("command", ""),
     )
 
 

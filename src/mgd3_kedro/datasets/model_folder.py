@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.hub import AUTOENCODER_FILES, FILES, UNUSED, find_model
+from mgd3_kedro.datasets.replacing import replacing
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.priors import NOTES
 from mgd3_kedro.records import PICKLES, ModelFolder
@@ -111,26 +111,16 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         from safetensors import SafetensorError
 
         folder = self._root / self._model
-        fresh = folder.with_name(f"{folder.name}.partial")
-        old = folder.with_name(f"{folder.name}.old")
         try:
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir(parents=True)
-            for name, content in data.items():
-                if isinstance(content, str):
-                    (fresh / name).write_text(content, encoding="utf-8")
-                elif isinstance(content, bytes):
-                    (fresh / name).write_bytes(content)
-                else:
-                    content.save_pretrained(fresh, safe_serialization=True)
-            # The old weights are never gone before the new ones are complete.
-            if folder.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                folder.replace(old)
-            fresh.replace(folder)
-            shutil.rmtree(old, ignore_errors=True)
+            with replacing(folder) as fresh:
+                for name, content in data.items():
+                    if isinstance(content, str):
+                        (fresh / name).write_text(content, encoding="utf-8")
+                    elif isinstance(content, bytes):
+                        (fresh / name).write_bytes(content)
+                    else:
+                        content.save_pretrained(fresh, safe_serialization=True)
         except (OSError, SafetensorError) as error:
-            shutil.rmtree(fresh, ignore_errors=True)
             raise DatasetError(f"{folder} could not be written: {error}") from error
 
     def _advice(self, folder: Path) -> str:

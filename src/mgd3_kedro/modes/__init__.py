@@ -21,6 +21,7 @@ from mgd3_kedro.records import ModeSet
 
 __all__ = [
     "MODE_FINDERS",
+    "NESTING",
     "ModeFinder",
     "ModesConfig",
     "cut_modes",
@@ -65,6 +66,9 @@ MODE_FINDERS: dict[str, ModeFinder] = {
     "kmeans_pooled": find_kmeans_pooled,
     "random": find_random,
 }
+
+NESTING = frozenset({"agglomerative", "bisecting_kmeans"})
+"""Those whose first k modes of more lie in the k clusters that they find for k, one in each."""
 
 DRAWN = frozenset({"random"})
 """Those that take latents by their places, so that a seed must be of the class alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mgd3_kedro.preflight.exporting import check_asked_teacher, check_export
 from mgd3_kedro.preflight.images import (
     check_classes,
     check_disjoint,
@@ -60,6 +61,8 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
     (frozenset({"params:trainings", "benchmark"}), check_trainings),
     (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
+    (frozenset({"params:export"}), check_export),
+    (frozenset({"params:export", "benchmark", "teacher"}), check_asked_teacher),
     # From here on images are looked at, which takes long where there are many.
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))

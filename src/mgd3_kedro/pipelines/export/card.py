@@ -1,0 +1,145 @@
+"""The card of a set that is handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mgd3_kedro import __version__
+from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
+from mgd3_kedro.records import Benchmark
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LINE = ("network", "protocol", "preset", "image_size", "settings")
+"""Columns of rows that make a line of the table."""
+IN_LABELS = {"folder": "`train/metadata.jsonl`", "zip": "`metadata.jsonl` in the archive"}
+LOADING = {
+    "folder": (
+        'datasets.load_dataset("imagefolder", data_dir="PATH", split="train")',
+        'torchvision.datasets.ImageFolder("PATH/train")  # numbers the folders in sorted order',
+    ),
+    "zip": ('datasets.load_dataset("imagefolder", data_files="PATH/train.zip", split="train")',),
+    "parquet": (
+        'datasets.load_dataset("parquet", data_files="PATH/train.parquet", split="train")',
+    ),
+}
+"""Form of the images -> how they are read."""
+NOT_FOR = (
+    "Testing: accuracy on these images says nothing about real ones.",
+    "Statistics of the classes: a few images leave out what is rare.",
+    "Anonymity: an image may be a real one, or look like one. `nearest_real` and its distance, "
+    "where they are given, say how near.",
+    "What the licence of the real images, or that of the model, forbids: it holds for this set "
+    "too. A set made from data or a model for research alone is for research alone.",
+    "Decisions about people.",
+)
+
+
+class Facts(NamedTuple):
+    """What a card tells.
+
+    Args:
+        benchmark: The classes.
+        counts: wnid -> images.
+        image_size: Height and width in pixels.
+        method: What made the images.
+        settings: Name -> value, the same for all images.
+        source: The real images.
+        prior: The model they were drawn from; None if none did.
+        rows: Trainings on these images.
+        made_with: What is known of the run: `command` and `environment`, empty if unknown.
+        config: What is handed on.
+    """
+
+    benchmark: Benchmark
+    counts: Mapping[str, int]
+    image_size: tuple[int, ...]
+    method: str
+    settings: Mapping[str, Any]
+    source: Origin
+    prior: Origin | None
+    rows: Sequence[pd.DataFrame]
+    made_with: Mapping[str, str]
+    config: ExportConfig
+
+
+def write_card(facts: Facts) -> str:
+    """Write the README.md of a set, as the Hugging Face hub reads it."""
+    return "\n".join([*_head(facts), *_made_from(facts), *_accuracy(facts), *_contents(facts), ""])
+
+
+def _head(facts: Facts) -> Iterator[str]:
+    total, classes = sum(facts.counts.values()), len(facts.counts)
+    most = max(facts.counts.values())
+    name = f"{facts.benchmark.name} distilled: {facts.method}, {most} images per class"
+    height, width = facts.image_size
+    yield from ("---", f'pretty_name: "{name}"', "license: other")
+    yield "license_name: see-the-card"
+    yield from ("task_categories:", "- image-classification")
+    yield from ("tags:", "- dataset-distillation", "- synthetic", "---", "")
+    yield from (f"# {name}", "")
+    yield f"{total} images of {width} x {height} pixels in {classes} classes, which stand for a"
+    yield "large data set: networks are trained on them in its place."
+    if facts.config.ipc is not None:
+        yield "The first images of each class of a larger set, of which they are a subset."
+    yield from ("", "```python", *LOADING[facts.config.form], "```", "")
+
+
+def _made_from(facts: Facts) -> Iterator[str]:
+    yield from ("## Where it comes from", "", f"- Real images: {facts.source}")
+    if facts.prior:
+        yield f"- Drawn from: {facts.prior}"
+    yield f"- Method: `{facts.method}`, by mgd3_kedro {__version__}."
+    told = {name: text for name, text in facts.made_with.items() if text}
+    yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
+    yield ""
+    if facts.settings:
+        yield from ("| setting of all images | value |", "|---|---|")
+        yield from (f"| {name} | {_cell(value)} |" for name, value in facts.settings.items())
+        yield ""
+
+
+def _accuracy(facts: Facts) -> Iterator[str]:
+    yield from ("## Accuracy of networks trained on it", "")
+    if not facts.rows:
+        yield from ("Not measured on this set.", "")
+        return
+    import pandas as pd
+
+    rows = pd.concat([*facts.rows])
+    rows["settings"] = rows["settings"].fillna("")
+    yield "On real test images, in percent: mean and population standard deviation of trainings;"
+    yield from ("`top1_best` is the best of many validations on the test images.", "")
+    yield "| network | protocol | px | trainings | `top1_last` | `top1_best` | settings |"
+    yield "|---|---|---|---|---|---|---|"
+    for key, group in rows.groupby([*LINE], sort=False):
+        network, protocol, preset, size, settings = key
+        last, best = (_mean_and_std(group[name]) for name in ("top1_last", "top1_best"))
+        yield (
+            f"| {network} | {protocol}, {preset} | {size} | {len(group)} | {last} | {best} "
+            f"| {_cell(settings)} |"
+        )
+    yield ""
+
+
+def _contents(facts: Facts) -> Iterator[str]:
+    yield from ("## What it must not be used for", "")
+    yield from (f"- {one}" for one in NOT_FOR)
+    yield from ("", "## Files", "")
+    yield "- `classes.json`: label -> folder, class name, class index, number of images."
+    order = IN_LABELS.get(facts.config.form, "the table")
+    yield f"- The label of an image and what is known of it: {order}."
+    if facts.config.soft_labels:
+        yield "- `soft_labels.safetensors`: what a teacher says of each image as it is: `logits`,"
+        yield f"  in label order, and `labels`; images in the order of {order}."
+    yield "- `SHA256SUMS`: `sha256sum --check SHA256SUMS`."
+
+
+def _mean_and_std(values: pd.Series) -> str:
+    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f}"
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|")

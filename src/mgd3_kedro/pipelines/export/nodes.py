@@ -1,0 +1,128 @@
+"""Nodes that write a set down for others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mgd3_kedro.exported import ExportedClass, ExportedSet
+from mgd3_kedro.modes import NESTING
+from mgd3_kedro.pipelines.export.card import Facts, write_card
+from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of, source_of
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+logger = logging.getLogger(__name__)
+
+OF_CLASSES = ("label", "wnid", "class_index", "class_name", "image")
+"""Facts about an image that are told with its class."""
+
+
+def assemble_export(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    method: str,
+    settings: str,
+    config: ExportConfig,
+    source: str,
+    sources: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, Callable[[], Any]],
+    model: str | None = None,
+    prior_folder: str = "",
+    backbone: str = "",
+    backbones: Mapping[str, Mapping[str, Any]] | None = None,
+    exported_logits: Mapping[str, Partition] | None = None,
+) -> ExportedSet:
+    """Put a set together with what is told about it; images are read when they are written.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (N, 3, H, W), uint8, with a row of facts each, if this
+            project made them.
+        method: What made them.
+        settings: What differs from the environment's, as `name=value` words.
+        config: What is handed on.
+        source: Where the real images come from.
+        sources: Name -> what is told of it.
+        rows: Tables of the trainings on these images; may be none.
+        model: What they were drawn from; None if no model drew them.
+        prior_folder: Its folder; need not exist.
+        backbone: Its name.
+        backbones: Name -> what is configured of it.
+        exported_logits: wnid -> what a teacher says of the images; None where none is asked.
+
+    Raises:
+        ValueError: If fewer images are asked for than there are, of a set that does not nest, or
+            more, or the source is unknown.
+    """
+    counts = {wnid: evaluated_images[wnid].count for wnid in benchmark.wnids}
+    facts_of = {wnid: evaluated_images[wnid].rows for wnid in benchmark.wnids}
+    if config.ipc is not None:
+        check_cut(config.ipc, counts, [row for facts in facts_of.values() for row in facts])
+        counts = {wnid: min(count, config.ipc) for wnid, count in counts.items()}
+    same = _same_everywhere([row for facts in facts_of.values() for row in facts])
+    classes = tuple(
+        ExportedClass(
+            spec,
+            evaluated_images[spec.wnid],
+            [
+                {key: value for key, value in row.items() if key not in {*same, *OF_CLASSES}}
+                for row in (facts_of[spec.wnid] or [{}] * counts[spec.wnid])[: counts[spec.wnid]]
+            ],
+            exported_logits[spec.wnid] if exported_logits else None,
+        )
+        for spec in benchmark.classes
+    )
+    first = evaluated_images[benchmark.wnids[0]]
+    facts = Facts(
+        benchmark=benchmark,
+        counts=counts,
+        image_size=tuple(first.load().shape[-2:]),
+        method=method,
+        settings={**({"settings": settings} if settings else {}), **same},
+        source=source_of(source, sources),
+        prior=prior_of(model, prior_folder, backbone, backbones) if model and backbones else None,
+        rows=[load() for load in rows.values()] if config.ipc is None else [],
+        made_with={"command": first.command, "environment": first.environment},
+        config=config,
+    )
+    for origin in filter(None, (facts.source, facts.prior)):
+        if origin.licence == NOT_STATED:
+            logger.warning("the card says that the licence of %s is not stated", origin.name)
+    return ExportedSet(write_card(facts), classes)
+
+
+def check_cut(ipc: int, counts: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to take some of the images of each class where these do not stand for all.
+
+    The modes of the first k images lie in the k clusters that the mode finder would find for k
+    images, one in each, if clusters nest.
+
+    Args:
+        ipc: Images of each class that are asked for.
+        counts: wnid -> number that there are.
+        rows: Facts about every image; none if this project did not make them.
+
+    Raises:
+        ValueError: Saying what to do.
+    """
+    if ipc > max(counts.values()):
+        raise ValueError(f"export.ipc: expected 1..{max(counts.values())}, the images, got {ipc}")
+    finders = {str(row.get("mode_finder")) for row in rows} or {"None"}
+    if ipc < max(counts.values()) and not finders <= NESTING:
+        raise ValueError(
+            f"export.ipc: expected images of a mode finder whose clusters nest "
+            f"({', '.join(sorted(NESTING))}), got those of {', '.join(sorted(finders))}, of which "
+            f"the first {ipc} leave a part of each class out; distil with --params ipc={ipc}"
+        )
+
+
+def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the facts that are the same of all images."""
+    first = rows[0] if rows else {}
+    return {
+        key: value
+        for key, value in first.items()
+        if key not in OF_CLASSES and all(row.get(key) == value for row in rows)
+    }

@@ -1,0 +1,74 @@
+"""What a teacher says of the images that are handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mgd3_kedro.checks import check_finite
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.evaluation.settings import side_of
+from mgd3_kedro.evaluation.teacher import load_teacher
+from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a teacher sees, and where.
+
+    Args:
+        classes: Of the benchmark.
+        size: Side of images, in pixels.
+        device: Where it computes.
+    """
+
+    classes: tuple[ClassSpec, ...]
+    size: int
+    device: str = neutral()
+
+
+def label_exported_images(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    teacher: Partition,
+    seen_size: int | None,
+    device: str,
+) -> Stage:
+    """Plan what a teacher says of every image as it is, neither cropped nor mixed.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (N, 3, H, W), uint8.
+        teacher: A trained network.
+        seen_size: Side of what networks see, in pixels; None: as evaluations have it.
+        device: Where it computes.
+
+    Returns:
+        wnid -> `logits` (N, n), float32, in label order.
+    """
+    tasks = {
+        wnid: Task({"images": evaluated_images[wnid], "teacher": teacher})
+        for wnid in benchmark.wnids
+    }
+    size = side_of(seen_size, benchmark.image_size)
+    return Stage(label_classes, tasks, Asking(benchmark.classes, size, device))
+
+
+def label_classes(batch: Mapping[str, Task], settings: Asking) -> dict[str, Made]:
+    """Ask the teacher about some classes.
+
+    Raises:
+        NotFiniteError: If a logit is not finite.
+    """
+    device = resolve_device(settings.device)
+    made = {}
+    for wnid, task in batch.items():
+        network = load_teacher(task.inputs["teacher"], settings.classes, settings.size).to(device)
+        images = fit_images(task.inputs["images"], settings.size, settings.size).to(device)
+        logits = Passes(network, PRECISIONS["fp32"], device).classify(images).cpu()
+        check_finite(f"logits of class {wnid}", logits, "check the teacher's weights")
+        made[wnid] = Made({"logits": logits}, len(logits))
+    return made
