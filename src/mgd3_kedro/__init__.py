@@ -6,14 +6,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Prior": "api",
-    "Settings": "api",
+    "Prior": "api.prior",
+    "Settings": "api.settings",
     "denoise": "sampling",
     "find_modes": "modes",
     "load_autoencoder": "backbones",
     "load_backbone": "backbones",
-    "read_images": "api",
-    "save_images": "api",
+    "read_images": "api.files",
+    "save_images": "api.files",
 }
 """Public name -> module that has it, which is imported when the name is asked for."""
 __all__ = [*_HOMES]

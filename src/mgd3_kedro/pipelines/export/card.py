@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mgd3_kedro import __version__
 from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
 from mgd3_kedro.records import Benchmark
+from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def _made_from(facts: Facts) -> Iterator[str]:
     yield from ("## Where it comes from", "", f"- Real images: {facts.source}")
     if facts.prior:
         yield f"- Drawn from: {facts.prior}"
-    yield f"- Method: `{facts.method}`, by mgd3_kedro {__version__}."
+    yield f"- Method: `{facts.method}`, by mgd3_kedro {code_version()}."
     told = {name: text for name, text in facts.made_with.items() if text}
     yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
     yield ""

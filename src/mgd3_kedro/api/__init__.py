@@ -1,0 +1,1 @@
+"""Distillation without a Kedro project: settings with their defaults, a prior, images."""
