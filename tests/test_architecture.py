@@ -23,6 +23,7 @@ BASE = (
     "checks",
     "code_identity",
     "devices",
+    "display_code",
     "durations",
     "environment",
     "exported",
@@ -35,6 +36,7 @@ BASE = (
     "points",
     "priors",
     "prior_quality",
+    "progress",
     "randomness",
     "records",
     "resolution",
@@ -50,6 +52,13 @@ JOINED = ("sampling", "matching", "report")
 what figures look like."""
 EDGE = (
     "api",
+    "announcement",
+    "finished_runs",
+    "listings",
+    "measured_speeds",
+    "quiet_import",
+    "runs",
+    "speeds",
     "config_loader",
     "hooks",
     "preflight",
@@ -57,6 +66,7 @@ EDGE = (
     "tracking",
     "summary",
     "settings",
+    "terminal",
     "sweep",
     "pipeline_registry",
     "cli",
@@ -72,10 +82,16 @@ FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
 FRAMEWORK_EDGE = {"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", *EDGE} - {
     "api",
     "new_project",
+    "finished_runs",
+    "listings",
+    "measured_speeds",
     "preflight",
+    "quiet_import",
+    "speeds",
     "sweep",
+    "terminal",
     "__init__",
-}
+} | {"terminal.watch"}
 
 
 def name_of(path):
@@ -117,7 +133,8 @@ def allowed_imports(module):
     if top in BASE:
         return {
             "balance": ("checks",),
-            "code_identity": ("source_code", "stages"),
+            "code_identity": ("display_code", "source_code", "stages"),
+            "display_code": ("source_code",),
             "environment": ("code_identity",),
             "exported": ("records", "stages"),
             "fingerprint": ("code_identity", "stages"),
@@ -126,6 +143,7 @@ def allowed_imports(module):
             "points": ("records",),
             "prior_quality": ("priors",),
             "priors": ("records",),
+            "progress": ("durations",),
             "records": ("checks",),
             "resolution": ("named_settings", "priors"),
             "words": ("given",),

@@ -1,63 +1,87 @@
+import json
 from contextlib import chdir
 
-import mlflow
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog
-from kedro_datasets.pandas import CSVDataset
 from tiny_project import output, run
 
-from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
+from mgd3_kedro.datasets.class_partitions import SaveReport
 from mgd3_kedro.records import RUN_KEYS
-from mgd3_kedro.summary import summarise_run
+from mgd3_kedro.summary import WIDTH, describe_end, summarise_run
 
 
 @pytest.fixture
-def catalog(tmp_path):
-    """Return a catalog of a run with two trainings."""
-    keys = dict.fromkeys((*RUN_KEYS, "settings"), "x")
-    rows = [{**keys, "seed": 0, "top1_last": top1, "top1_best": top1 + 1} for top1 in (80, 85.5)]
-    made = CSVDataset(filepath=str(tmp_path / "rows.csv"), save_args={"index": False})
-    made.save(pd.DataFrame(rows))
-    images = ImagePartitionsDataset(filepath=str(tmp_path / "images"))
-    return DataCatalog(datasets={"result_rows": made, "distilled_images": images})
-
-
-def test_a_run_ends_with_its_table_and_where_everything_is(catalog, tmp_path):
-    with chdir(tmp_path):
-        lines = list(summarise_run({"result_rows", "distilled_images", "latents"}, catalog))
-        # MLflow's own place is below the working directory, where none was set.
-        store = mlflow.get_tracking_uri()
-    header, row = lines[1].splitlines()
-    assert header.split()[-4:] == [
-        "top1_last_mean",
-        "top1_last_std",
-        "top1_best_mean",
-        "top1_best_std",
+def places(tmp_path):
+    """Return where a run with two trainings of two networks has kept things."""
+    keys = {**dict.fromkeys((*RUN_KEYS, "settings"), "x"), "seed": 0, "method": "mgd3"}
+    rows = [
+        {**keys, "network": network, "top1_last": top1, "top1_best": top1 + 1}
+        for network in ("convnet3", "resnet_ap10")
+        for top1 in (80, 85.5)
     ]
-    assert row.split()[-5:] == ["2", "82.75", "2.75", "83.75", "2.75"]
-    places = dict(line.split("  ", 1) for line in lines[3:])
-    assert places["images"].strip() == "images"
-    assert places["result rows"].strip() == "rows.csv"
-    assert places["MLflow store"].strip().startswith(store)
+    pd.DataFrame(rows).to_csv(tmp_path / "result_rows.csv", index=False)
+    (tmp_path / "images").mkdir()
+    names = {"result_rows": "result_rows.csv", "distilled_images": "images", "latents": "latents"}
+    return {name: tmp_path / file for name, file in names.items()}
 
 
-def test_places_outside_the_working_directory_are_told_in_full(catalog, tmp_path):
+def test_a_run_ends_with_a_line_per_network_and_where_everything_is(places, tmp_path):
+    with chdir(tmp_path.parent):
+        lines = list(summarise_run(places, "7"))
+    assert [line.split() for line in lines if "±" in line] == [
+        [name, "2", "82.8", "±", "2.8", "83.8", "±", "2.8"] for name in ("convnet3", "resnet_ap10")
+    ]
+    folder = lines.index(f"{tmp_path.name}/")
+    assert lines[folder + 1] == "  result_rows.csv  images/"
+    assert lines[-1].strip() == (
+        "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+    )
+
+
+def test_every_line_fits_a_terminal_of_80_columns(places, tmp_path):
+    with chdir(tmp_path.parent):
+        assert max(map(len, summarise_run(places, "7"))) <= WIDTH == 80
+
+
+def test_places_outside_the_working_directory_are_told_in_full(places, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     with chdir(tmp_path / "elsewhere"):
-        lines = list(summarise_run({"result_rows"}, catalog))
-    assert any(line.endswith(f" {tmp_path / 'rows.csv'}") for line in lines)
+        assert f"{tmp_path}/" in summarise_run(places, None)
 
 
-def test_only_what_the_run_made_is_told(catalog):
-    lines = list(summarise_run({"latents"}, catalog))
-    assert [line.split("  ")[0] for line in lines if line] == ["MLflow store"]
+def test_only_what_the_run_made_is_told(tmp_path):
+    assert list(summarise_run({"latents": tmp_path / "latents"}, None)) == []
+
+
+def test_pictures_and_tables_are_told_where_nothing_else_is_made(tmp_path):
+    made = {"sweep_plot": tmp_path / "stop.png", "interactive_sweep_plot": tmp_path / "stop.json"}
+    assert [line.strip() for line in summarise_run(made, None)][1:] == ["stop.png"]
+
+
+def test_a_prior_is_told_with_what_was_measured_of_it(tmp_path):
+    measured = {
+        "reconstruction_metrics": {"psnr_test": 24.06},
+        "judge_metrics": {"samples_recognised": 91.5},
+        "memorisation_metrics": {"nearest_percent": 1.25},
+    }
+    for name, values in measured.items():
+        (tmp_path / name).write_text(json.dumps(values))
+    lines = [*summarise_run({name: tmp_path / name for name in measured}, None)]
+    assert lines[:2] == ["PSNR 24.1 dB on test images", "91.5 % of samples are recognised"]
+    assert lines[2].startswith("1.2 % are nearer to a train image")
+
+
+def test_the_end_says_whether_anything_was_computed():
+    kept, made = SaveReport(skipped=3), SaveReport(computed=1, skipped=2)
+    assert describe_end({"latents": kept}, 3.0).startswith("up to date: nothing to compute")
+    assert describe_end({"latents": kept, "modes": made}, 63.0) == "done in 1 min 3 s"
+    assert describe_end({}, 3.0) == "done in 3 s"
 
 
 def test_a_session_prints_it(copied, capsys):
     run(copied, "distill")
     printed = capsys.readouterr().out
-    assert "top1_last_mean" in printed
+    assert "top1_last" in printed
     folder = output(copied, "07_model_output").relative_to(copied)
-    assert f"images                     {folder / 'images'}\n" in printed
-    assert f"sqlite:///{copied / 'mlflow.db'}" in printed
+    assert f"{folder}/\n  images/  provenance.csv\n" in printed
+    assert "/runs?workflowType=machine_learning" in printed

@@ -18,6 +18,7 @@ from kedro.utils import load_obj
 from kedro.validation.exceptions import ParameterValidationError
 
 from mgd3_kedro.given import split_parameters
+from mgd3_kedro.run_names import DEFAULT_ENV
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ INTERRUPTED = 130
 
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
 """Options of `run` that `sweep` has too."""
+ESTIMATED = ("env", "params", "pipelines")
+"""Options of `run` that `estimate` has too."""
 SWEEP_OPTIONS = (
     click.Argument(["sweep"], required=False),
     click.Option(
@@ -188,6 +191,8 @@ def _with_own_params(options: Iterable[click.Parameter]) -> list[click.Parameter
     for option in own:
         if option.name == "params":
             option.callback = _read_params
+        elif option.name == "env" and isinstance(option, click.Option):
+            option.help = f"Kedro configuration environment name. Defaults to `{DEFAULT_ENV}`."
     return own
 
 
@@ -202,9 +207,11 @@ def _check_known_runner(name: str | None) -> None:
 
 
 def _run(**options: Any) -> Any:
+    from mgd3_kedro.runs import run_or_tell
+
     with plain_errors():
         _check_known_runner(options["runner"])
-        return kedro_run.callback(**options)  # type: ignore[misc]
+        return run_or_tell(kedro_run.callback, options)  # type: ignore[arg-type]
 
 
 cli.add_command(
@@ -241,6 +248,49 @@ cli.add_command(
         ],
         callback=_sweep,
         help=SWEEP_HELP,
+    )
+)
+
+
+@cli.command("results")
+@click.argument("words", nargs=-1)
+def results_command(words: tuple[str, ...]) -> None:
+    """List the results of all runs, newest first.
+
+    WORDS: those results alone that have all of them, e.g. `kedro results mgd3 ipc10`.
+    """
+    from mgd3_kedro.listings.results import list_results
+
+    with plain_errors():
+        for line in list_results(Path.cwd(), words):
+            click.echo(line)
+
+
+@cli.command("methods")
+def methods_command() -> None:
+    """List what can be chosen: methods, mode finders, networks, protocols, benchmarks."""
+    from mgd3_kedro.listings.members import list_members
+    from mgd3_kedro.runs import load_parameters
+
+    with plain_errors():
+        for line in list_members(Path.cwd(), load_parameters(Path.cwd())["methods"]):
+            click.echo(line)
+
+
+def _estimate(**options: Any) -> None:
+    from mgd3_kedro.runs import estimate
+
+    with plain_errors():
+        for line in estimate(options):
+            click.echo(line)
+
+
+cli.add_command(
+    ParametersCommand(
+        "estimate",
+        params=_with_own_params(one for one in kedro_run.params if one.name in ESTIMATED),
+        callback=_estimate,
+        help="Say what `kedro run` would do, and how long it may take; do nothing.",
     )
 )
 

@@ -96,7 +96,7 @@ def configuration_digest(function: Callable[..., Any], settings: Any, inputs: It
     configurations = sorted(set(inputs))
     if "" in configurations:
         return ""
-    kept = _without_seeds(json.loads(plain_text(settings)))
+    kept = without_seeds(json.loads(plain_text(settings)))
     return digest(_name_of(function), json.dumps(kept, sort_keys=True), *configurations)[:12]
 
 
@@ -104,7 +104,11 @@ def _name_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _without_seeds(settings: Any) -> Any:
+def without_seeds(settings: Any) -> Any:
+    """Return plain settings, nested, without those that are seeds.
+
+    Source: ours.
+    """
     if isinstance(settings, dict):
-        return {k: _without_seeds(value) for k, value in settings.items() if k not in SEEDS}
-    return [*map(_without_seeds, settings)] if isinstance(settings, list) else settings
+        return {k: without_seeds(value) for k, value in settings.items() if k not in SEEDS}
+    return [*map(without_seeds, settings)] if isinstance(settings, list) else settings

@@ -1,4 +1,4 @@
-"""Hooks at the edge: checks before a run, MLflow tracking of every node, a summary at the end."""
+"""Hooks at the edge: checks before a run, MLflow tracking of nodes, what the terminal shows."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from mgd3_kedro.preflight import (
     place_of,
 )
 from mgd3_kedro.run_names import DEFAULT, name_run
-from mgd3_kedro.summary import announce_run, summarise_run
-from mgd3_kedro.tracking import NodeMeter, RunTracker, flatten_parameters
+from mgd3_kedro.terminal.watch import Watch
+from mgd3_kedro.tracking import NodeMeter, RunTracker, active_experiment, flatten_parameters
 
 OF_ALL_METHODS = (
     *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
@@ -215,20 +215,61 @@ class TrackingHooks:
             self._tracker.log_metrics(measured)
 
 
-class SummaryHooks:
-    """Says what a run adds and what is there; at its end, what came out and where it is."""
+class TerminalHooks:
+    """Says what a run will do, shows how far it is, and tells its result and where things are."""
 
+    def __init__(self) -> None:
+        self._context: Any = None
+        self._watch: Watch | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep what knows the parameters and the project."""
+        self._stop()
+        self._context = context
+
+    # MLflow's run is open by then.
     @hook_impl(trylast=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Print what is to be made, what is there, and where results go."""
-        for line in announce_run(pipeline.all_outputs(), catalog):
-            print(line)
+        """Print what is to be made and what is there, and show progress from now on."""
+        parameters = self._context.config_loader["parameters"]
+        project = self._context.project_path
+        self._watch = Watch(pipeline, catalog, parameters, project, active_experiment())
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self, node: Node) -> None:
+        """Show that a node is at work."""
+        if self._watch:
+            self._watch.begin(node)
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Print the result table, and where images, rows and the MLflow store are."""
-        for line in summarise_run(pipeline.all_outputs(), catalog):
-            print(line)
+    def after_node_run(self, node: Node) -> None:
+        """Show that a node has ended, if it makes nothing."""
+        if self._watch:
+            self._watch.end_if_over(node)
+
+    @hook_impl(trylast=True)
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Show that a node has ended, once all it makes is kept."""
+        if self._watch:
+            self._watch.hear_of_output(node, dataset_name)
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        """Print the result, and every place worth opening."""
+        if self._watch:
+            self._watch.end()
+            self._watch = None
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self) -> None:
+        """Show no more."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._watch:
+            self._watch.stop()
+            self._watch = None
 
 
 class FreeInputs:

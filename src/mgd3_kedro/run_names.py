@@ -7,6 +7,8 @@ from typing import Any
 
 DEFAULT = "__default__"
 """What Kedro calls the pipeline of a run that names none."""
+DEFAULT_ENV = "mnist"
+"""The environment of a run that names none."""
 
 
 def name_run(

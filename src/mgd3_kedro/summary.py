@@ -1,59 +1,79 @@
-"""What a run prints when it is done."""
+"""What a run prints when it is done: its result, and every place worth opening."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+import textwrap
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
+from mgd3_kedro.durations import in_words
 
 if TYPE_CHECKING:
+    import pandas as pd
     from kedro.io import CatalogProtocol
 
-PLACES = {
-    "distilled_images": "images",
-    "provenance": "provenance of every image",
-    "result_rows": "result rows",
-    "compared_rows": "rows compared",
-    "comparison": "table",
-    "comparison_markdown": "table for people",
-    "comparison_latex": "table for papers",
-    "teacher": "weights of the teacher",
-    "full.result_rows": "rows of all real images",
-    "trained_prior": "model weights",
-    "exported_set": "set to hand on",
+WIDTH = 80
+"""Columns that every line fits into, where no path is longer."""
+
+UP_TO_DATE = "up to date: nothing to compute"
+
+PLACES = (
+    "report",
+    "contact_sheet",
+    "latent_plane",
+    "training_curves_plot",
+    "confusion_plot",
+    "result_rows",
+    "full.training_curves_plot",
+    "full.confusion_plot",
+    "full.result_rows",
+    "distilled_images",
+    "provenance",
+    "members_sheet",
+    "modes_plot",
+    "benchmark_description",
+    "teacher",
+    "prior_sheet",
+    "memorisation_plot",
+    "trained_prior",
+    "exported_set",
+)
+"""What is worth opening of a run, the most telling first; a new one is a line here. Pictures and
+texts that are not among them are told as well, if there is nothing else."""
+OPENED = {".png", ".html", ".md", ".tex", ".csv"}
+"""Kinds of files that are told where nothing of `PLACES` is made."""
+ROWS = ("result_rows", "full.result_rows")
+ADDRESS = "http://127.0.0.1:5000/#/experiments/{}/runs?workflowType=machine_learning"
+"""Where `kedro mlflow ui` shows the runs of an experiment."""
+
+FINDINGS = {
+    "reconstruction_metrics": {"psnr_test": "PSNR {:.1f} dB on test images"},
+    "judge_metrics": {"samples_recognised": "{:.1f} % of samples are recognised"},
+    "memorisation_metrics": {
+        "nearest_percent": "{:.1f} % are nearer to a train image than 99 % of test images are"
+    },
 }
+"""Metrics of a prior -> what of them is told."""
 
-MAIN_RESULTS = ("result_rows", "full.result_rows", "provenance")
 
-
-def announce_run(outputs: Collection[str], catalog: CatalogProtocol) -> Iterator[str]:
-    """Yield one line: what a run adds, what is there already, and where results go.
+def places_of(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, Path]:
+    """Return output -> where it is kept, of those that are.
 
     Args:
-        outputs: Catalog entries the run makes.
-        catalog: Knows which of them are there.
-
-    Source: ours.
+        outputs: Catalog entries.
+        catalog: Knows where they are.
     """
-    found = {name: catalog.exists(name) for name in sorted(_partitioned(outputs, catalog))}
-    if not found:
-        return
-    parts = {"adds": False, "there already": True}
-    told = [
-        f"{words}: {', '.join(names)}"
-        for words, there in parts.items()
-        if (names := [name for name, exists in found.items() if exists is there])
-    ]
-    last = next((name for name in MAIN_RESULTS if name in outputs), None)
-    place = [f"results: {_place(catalog, last)}"] if last else []
-    yield "; ".join((*told, *place))
+    described = {name: catalog[name]._describe().get("filepath") for name in sorted(outputs)}
+    return {name: Path(str(place)) for name, place in described.items() if place}
 
 
-def _partitioned(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, SaveReport]:
-    """Return what a run makes by classes -> what its last save did."""
-    datasets = {name: catalog.get(name) for name in outputs}
+def saves_of(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, SaveReport]:
+    """Return output that is made by classes -> what its last save did."""
+    datasets = {name: catalog[name] for name in sorted(outputs)}
     return {
         name: dataset.last_save
         for name, dataset in datasets.items()
@@ -61,55 +81,87 @@ def _partitioned(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str
     }
 
 
-def _place(catalog: CatalogProtocol, name: str) -> str:
-    return _shorten(str(Path(catalog[name]._describe()["filepath"]).parent))
-
-
-def summarise_run(outputs: Collection[str], catalog: CatalogProtocol) -> Iterator[str]:
-    """Yield the lines of the summary: a short table of results, and where things are.
+def describe_end(saves: Mapping[str, SaveReport], seconds: float) -> str:
+    """Return in one line whether anything was computed, and how long the run took.
 
     Args:
-        outputs: Catalog entries the run made.
-        catalog: Knows where they are.
-
-    Source: ours.
+        saves: Output that is made by classes -> what its last save did.
+        seconds: Of the run.
     """
+    is_kept = any(report.skipped for report in saves.values())
+    if is_kept and not any(report.computed for report in saves.values()):
+        return f"{UP_TO_DATE} (looked through in {in_words(seconds)})"
+    return f"done in {in_words(seconds)}"
+
+
+def summarise_run(places: Mapping[str, Path], experiment: str | None) -> Iterator[str]:
+    """Yield the lines of the summary: results, and where things are.
+
+    Args:
+        places: Output of the run -> where it is.
+        experiment: Of MLflow, that the run is in; None if it is in none.
+    """
+    for name in ROWS:
+        if name in places:
+            yield from describe_rows(places[name])
+    yield from describe_findings(places)
+    if "comparison_markdown" in places:
+        yield places["comparison_markdown"].read_text()
+    yield from list_places(places)
+    if experiment is not None:
+        yield "MLflow: kedro mlflow ui, then"
+        yield f"  {ADDRESS.format(experiment)}"
+
+
+def describe_rows(path: Path) -> Iterator[str]:
+    """Yield what trainings are about, and a line per network: mean and standard deviation."""
+    import pandas as pd
+
     from mgd3_kedro.pipelines.compare.nodes import tabulate_rows
 
-    saved = _partitioned(outputs, catalog)
-    valid = sorted(name for name, report in saved.items() if report.skipped)
-    if valid and not any(report.computed for report in saved.values()):
-        yield f"up to date, nothing is computed again: {', '.join(valid)}"
-    for rows in ("result_rows", "full.result_rows"):
-        if rows in outputs:
-            yield ""
-            yield _as_text(tabulate_rows(catalog.load(rows)))
-    if "comparison_markdown" in outputs:
-        yield ""
-        yield catalog.load("comparison_markdown")
-    places = {
-        words: catalog[name]._describe()["filepath"]
-        for name, words in PLACES.items()
-        if name in outputs
-    }
-    if uri := _tracking_uri():
-        places["MLflow store"] = f"{uri}  (look at it with: kedro mlflow ui)"
-    width = max(map(len, places), default=0)
-    yield ""
-    yield from (f"{words:<{width}}  {_shorten(str(place))}" for words, place in places.items())
+    table = tabulate_rows(pd.read_csv(path, dtype={"settings": str}))
+    for about, lines in table.groupby(["benchmark", "split", "method", "ipc"], sort=False):
+        first = lines.iloc[0]
+        words = [f"{about[0]}/{about[1]} {about[2]}, {about[3]} images per class"]
+        words.append(f"{first['protocol']}-{first['preset']}, {first['image_size']} px")
+        words += first["settings"].split()
+        yield from textwrap.wrap(", ".join(words), WIDTH)
+        yield "  network        trainings     top1_last        top1_best"
+        yield from (_describe_line(line) for _, line in lines.iterrows())
 
 
-def _as_text(table: object) -> str:
-    return table.round(2).to_string(index=False)  # type: ignore[attr-defined]
+def _describe_line(line: pd.Series) -> str:
+    scores = (
+        f"{line[f'{kind}_mean']:6.1f} ± {line[f'{kind}_std']:<6.1f}"
+        for kind in ("top1_last", "top1_best")
+    )
+    return f"  {line['network']:<14} {line['trainings']:>9}  {'  '.join(scores)}".rstrip()
 
 
-def _shorten(place: str) -> str:
-    path = Path(place)
+def describe_findings(places: Mapping[str, Path]) -> list[str]:
+    """Return what was measured of a prior, a line each."""
+    found = []
+    for name, told in FINDINGS.items():
+        metrics = json.loads(places[name].read_text()) if name in places else {}
+        found += [words.format(metrics[key]) for key, words in told.items() if key in metrics]
+    return found
+
+
+def list_places(places: Mapping[str, Path]) -> Iterator[str]:
+    """Yield folders, and below each what is worth opening in it."""
+    told = [places[name] for name in PLACES if name in places]
+    told = told or [path for path in places.values() if path.suffix in OPENED]
+    folders: dict[Path, list[str]] = defaultdict(list)
+    for path in told:
+        name = f"{path.name}/" if path.is_dir() else path.name
+        folders[path.parent].append(name)
+    for folder, names in folders.items():
+        yield f"{_shorten(folder)}/"
+        yield from textwrap.wrap(
+            "  ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  "
+        )
+
+
+def _shorten(path: Path) -> Path:
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else place
-
-
-def _tracking_uri() -> str:
-    import mlflow
-
-    return str(mlflow.get_tracking_uri())
+    return path.relative_to(here) if path.is_relative_to(here) else path

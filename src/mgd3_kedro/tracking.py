@@ -211,6 +211,14 @@ class RunTracker:
                 self._client.set_terminated(run.info.run_id, "KILLED")
 
 
+def active_experiment() -> str | None:
+    """Return the experiment of the active run, None if nothing is tracked."""
+    import mlflow
+
+    run = mlflow.active_run()
+    return str(run.info.experiment_id) if run else None
+
+
 def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
     stage = name.removesuffix("_metrics")
     tracker.log_metrics({f"{stage}/{key}": value for key, value in data.items()})

@@ -505,14 +505,18 @@ def tell(batch, settings):
     return scale(batch, settings)
 
 
-def test_workers_in_other_processes_are_heard(tmp_path, capfd, caplog):
+def test_this_process_says_what_workers_say_and_how_far_they_are(tmp_path, caplog):
     executor = {"n_jobs": 2, "backend": "loky"}
     with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
         parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), executor=executor)
         parallel.save(make_stage(tell))
-    heard = capfd.readouterr().err
-    assert all(f"at work on {wnid}\n" in heard for wnid in WNIDS)
-    assert "in detail" not in heard
+    assert {f"at work on {wnid}" for wnid in WNIDS} <= {*caplog.messages}
+    assert "in detail" not in caplog.messages
+    heard = [one.progress for one in caplog.records if hasattr(one, "progress")]
+    assert [(one.done, one.total) for one in heard if one.phase == "values"] == [
+        (done, len(WNIDS)) for done in range(len(WNIDS) + 1)
+    ]
+    assert {one.process for one in caplog.records} == {os.getpid()}
 
 
 def test_partitions_of_another_stage_stay_where_they_may_be_asked_for_again(again):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from abc import abstractmethod
 from collections import Counter
@@ -18,12 +17,17 @@ from kedro.io import AbstractDataset, DatasetError
 from mgd3_kedro.checks import check_choice
 from mgd3_kedro.datasets.manifest import Manifest, Origin
 from mgd3_kedro.datasets.reuse import REUSE, describe_differences, tell_difference
+from mgd3_kedro.datasets.speaking import Speaker, listening
 from mgd3_kedro.environment import command, environment, libraries_of, versions_of
-from mgd3_kedro.fingerprint import PACKAGE, configuration_digest, task_fingerprints
+from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
 from mgd3_kedro.memory import peak_memory_mb
+from mgd3_kedro.progress import Progress, report
 from mgd3_kedro.stages import Partition, Stage
 
 logger = logging.getLogger(__name__)
+
+LOKY = "loky"
+"""What joblib runs workers with, where nothing else is asked for."""
 
 
 @dataclass
@@ -63,25 +67,6 @@ class Run(NamedTuple):
 
     command: str
     libraries: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Speaker:
-    """Lets worker processes log to the console as the process that started them does.
-
-    Args:
-        process: That process.
-        level: Of its messages.
-    """
-
-    process: int
-    level: int
-
-    def speak_in_workers(self) -> None:
-        """Set logging up in a process that is another one and has none."""
-        if os.getpid() != self.process and not logging.getLogger().handlers:
-            logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-            logging.getLogger(PACKAGE).setLevel(self.level)
 
 
 class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
@@ -188,12 +173,24 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         self._manifest.reopen()
         self._manifest.forget_others(data.tasks)
         done, name = self.last_save.skipped, self._manifest.artefact.name
+        begun = time.monotonic()
+        report(Progress(name, done, len(data.tasks)))
         for group in self._results(data, pending, fingerprints, libraries):
             self.last_save.computed += len(group)
             self.last_save.computing_seconds += sum(group.values())
             done += len(group)
-            logger.info("%s: %d of %d (%s)", name, done, len(data.tasks), ", ".join(group))
+            report(Progress(name, done, len(data.tasks), left=self._left(begun, len(pending))))
         self._manifest.close(list(data.tasks))
+
+    def _left(self, begun: float, pending: int) -> float:
+        """Return the seconds that the rest of what was pending will take, as that before took."""
+        computed = self.last_save.computed
+        return (time.monotonic() - begun) / computed * (pending - computed)
+
+    @property
+    def finished(self) -> int:
+        """Number of partitions there are, complete or not."""
+        return self._manifest.finished
 
     def load(self) -> dict[str, Partition]:
         """Return wnid -> partition, nothing read yet.
@@ -245,21 +242,26 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
 
         size = stage.group_size
         groups = [pending[start : start + size] for start in range(0, len(pending), size)]
-        speaker = Speaker(os.getpid(), logger.getEffectiveLevel())
         run = Run(command(), tuple(libraries))
-        jobs = (
-            delayed(self._make)(
-                Stage(stage.function, {w: stage.tasks[w] for w in group}, stage.settings),
-                fingerprints,
-                run,
-                speaker,
+        to_workers = self._executor["n_jobs"] != 1
+        with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
+            jobs = (
+                delayed(self._make)(
+                    Stage(stage.function, {w: stage.tasks[w] for w in group}, stage.settings),
+                    fingerprints,
+                    run,
+                    speaker,
+                )
+                for group in groups
             )
-            for group in groups
-        )
-        parallel = Parallel(
-            return_as="generator_unordered", pre_dispatch="n_jobs", **self._executor
-        )
-        yield from parallel(jobs)
+            parallel = Parallel(
+                return_as="generator_unordered", pre_dispatch="n_jobs", **self._executor
+            )
+            try:
+                yield from parallel(jobs)
+            finally:
+                if to_workers and self._executor.get("backend", LOKY) == LOKY:
+                    _end_workers()
 
     def _make(
         self, stage: Stage, fingerprints: Mapping[str, str], run: Run, speaker: Speaker
@@ -278,3 +280,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             origin = Origin(fingerprints[wnid], made_by, versions, place, run.command)
             self._manifest.keep(wnid, result, origin, seconds, peak, self.write)
         return dict.fromkeys(made, seconds)
+
+
+def _end_workers() -> None:
+    # By themselves they take seconds to end, and the end of the run waits for that.
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 
-from mgd3_kedro.durations import NowAndThen, in_words
-
-logger = logging.getLogger(__name__)
+from mgd3_kedro.durations import NowAndThen
+from mgd3_kedro.progress import Progress, report
 
 
 @dataclass
 class StepLog:
-    """Logs how far a batch is and how long it will take.
+    """Says how far a batch is and how long it will take.
 
     Args:
         samples: Of the batch.
@@ -29,5 +27,4 @@ class StepLog:
         """Hear of the steps that are done."""
         if self.clock.is_due():
             left = (time.monotonic() - self.clock.begun) / done * (self.steps - done)
-            progress = (self.samples, done, self.steps, in_words(left))
-            logger.info("%d samples: step %d of %d, %s left", *progress)
+            report(Progress(f"batch of {self.samples}", done, self.steps, "step", left))

@@ -82,14 +82,15 @@ def describe_benchmark(
     described = benchmark.to_dict()
     for spec in described["classes"]:
         spec["train_images"] = train_images[spec["wnid"]].count
-    for spec in described["classes"][:SHOWN_CLASSES]:
-        logger.info(
-            "label %(label)d is folder %(wnid)s, class index %(class_index)d, %(class_name)s: "
-            "%(train_images)d images",
-            spec,
-        )
-    if (more := len(described["classes"]) - SHOWN_CLASSES) > 0:
-        logger.info("and %d more classes, see benchmark.json", more)
+    names = [f"{label} {spec['class_name']}" for label, spec in enumerate(described["classes"])]
+    shown, more = names[:SHOWN_CLASSES], len(names) - SHOWN_CLASSES
+    logger.info(
+        "%d classes, %d train images; labels: %s%s",
+        len(names),
+        sum(spec["train_images"] for spec in described["classes"]),
+        ", ".join(shown),
+        f" and {more} more, see benchmark.json" if more > 0 else "",
+    )
     return described
 
 

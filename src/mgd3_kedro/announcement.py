@@ -1,0 +1,161 @@
+"""What a run prints before it works: its stages, what is there of each, how long each may take."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.durations import in_words
+from mgd3_kedro.environment import device_name
+from mgd3_kedro.measured_speeds import MEASURES, NEEDS
+from mgd3_kedro.speeds import FILE, Speeds
+from mgd3_kedro.terminal.lines import title_of
+
+if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+WIDTH = 80
+WORTH_TELLING = 5.0
+"""Seconds from which on a node that makes no classes is told of."""
+LONG = 3600.0
+"""Seconds from which on it is said what would make a run shorter."""
+SHORTER = (
+    "What makes it shorter: a GPU; preset=quick or smoke; fewer networks or repeats of trainings; "
+    "fewer images per class; diffusion.num_inference_steps; of a prior, steps of "
+    "pretrain.autoencoder and pretrain.denoiser, and its layers and head_dim."
+)
+WHERE = ("benchmark", "split", "image_size", "device", "jobs", "model")
+"""Parameters that the speed of every node may depend on, beside its own."""
+
+
+class Step(NamedTuple):
+    """A node that takes a while.
+
+    Args:
+        node: Its name.
+        there: Parts of it that are there already.
+        parts: Parts that there are to be.
+        words: What is to be done.
+        seconds: That it may take; None if nobody knows.
+    """
+
+    node: str
+    there: int
+    parts: int
+    words: str
+    seconds: float | None
+
+
+def _count_trainings(parameters: Mapping[str, Any], classes: int) -> int:
+    trainings = parameters["trainings"]
+    return len(trainings["networks"]) * int(trainings["repeats"])
+
+
+def _trainings(parameters: Mapping[str, Any], parts: int) -> str:
+    networks = ", ".join(parameters["trainings"]["networks"])
+    return f"{parts} trainings ({networks}; {parameters['protocol']}-{parameters['preset']})"
+
+
+def _images(parameters: Mapping[str, Any], parts: int) -> str:
+    drawn = f"{parts * int(parameters['ipc'])} images of {parts} classes"
+    return f"{drawn} ({parameters['method']})"
+
+
+PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
+    "train_networks": _count_trainings,
+    "full.train_networks": _count_trainings,
+}
+"""Node -> number of its parts, where these are no classes."""
+WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
+    "train_networks": _trainings,
+    "full.train_networks": _trainings,
+    "distill_images": _images,
+}
+"""Node -> what its parts are, where more can be told than their number."""
+
+
+def speeds_of(project: Path) -> Speeds:
+    """Return what nodes of a project took on this machine."""
+    return Speeds(project / FILE, device_name())
+
+
+def settings_of(node: Node, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the speed of a node depends on."""
+    own = [name.removeprefix("params:") for name in node.inputs if name.startswith("params:")]
+    return {name: _select(parameters, name) for name in (*WHERE, *own)}
+
+
+def plan_steps(
+    pipeline: Pipeline, catalog: CatalogProtocol, parameters: Mapping[str, Any], speeds: Speeds
+) -> Iterator[Step]:
+    """Yield the nodes of a run that take a while, in order.
+
+    Args:
+        pipeline: Of the run.
+        catalog: Knows what is there.
+        parameters: Of the run, nested.
+        speeds: What nodes took here.
+    """
+    classes = len(catalog.load("benchmark").classes) if "benchmark" in pipeline.inputs() else 1
+    for node in pipeline.nodes:
+        kept = [catalog[name] for name in node.outputs]
+        partitioned = [one for one in kept if isinstance(one, ClassPartitionsDataset)]
+        took = speeds.find(speeds.key_of(node.name, settings_of(node, parameters)))
+        is_measured = node.name in MEASURES and NEEDS.get(node.name, "benchmark") in node.inputs
+        if partitioned:
+            parts = PARTS.get(node.name, lambda _, classes: classes)(parameters, classes)
+            there = parts if partitioned[0].exists() else min(partitioned[0].finished, parts)
+            words = WORDS.get(node.name, lambda _, parts: f"{parts} classes")(parameters, parts)
+        elif is_measured or (took and took.seconds >= WORTH_TELLING):
+            there, parts, words = 0, 1, ""
+        else:
+            continue
+        seconds = took.of(parts - there) if took else None
+        if took is None and is_measured and there < parts and "benchmark" in pipeline.inputs():
+            seconds = MEASURES[node.name](catalog.load) * (parts - there)
+        yield Step(node.name, there, parts, words, seconds)
+
+
+def announce(steps: list[Step]) -> Iterator[str]:
+    """Yield the lines that tell what will be done, and how long it may take.
+
+    Args:
+        steps: Nodes that take a while.
+    """
+    for step in steps:
+        yield f"  {title_of(step.node):<20} {_describe(step)}"[:WIDTH]
+    known = [step.seconds for step in steps if step.seconds is not None and step.there < step.parts]
+    unknown = [step for step in steps if step.seconds is None and step.there < step.parts]
+    if not known and not unknown:
+        return
+    total = sum(known)
+    rest = f", and {len(unknown)} stages that were not timed here yet" if unknown else ""
+    yield f"  about {in_words(total)}{rest}" if known else "  not timed on this machine yet"
+    if total > LONG and not _has_gpu():
+        yield from textwrap.wrap(f"This is long without a GPU. {SHORTER}", WIDTH)
+
+
+def _describe(step: Step) -> str:
+    if step.there == step.parts:
+        return f"there: {step.words}"
+    part = f", {step.there} there" if step.there else ""
+    left = f": {in_words(step.seconds)}" if step.seconds is not None else ""
+    return f"{step.words}{part}{left}".removeprefix(": ")
+
+
+def _select(parameters: Mapping[str, Any], name: str) -> Any:
+    value: Any = parameters
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

@@ -1,0 +1,134 @@
+"""Runs that have nothing to do, told from what the last one like them left, in a second."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mgd3_kedro.given import flat
+
+FOLDER = "data/02_intermediate/finished_runs"
+OPTIONS = ("env", "params", "pipelines", "pipeline")
+"""Options of a run that may be told to be finished; one with others is always run."""
+CHILD_OF = ("MGD3_RUN_NAME", "MLFLOW_RUN_ID")
+"""Variables that say that the run is a part of something that waits for it."""
+VERSIONS = ("torch", "diffusers", "scikit-learn", "scipy", "numpy", "pillow", "mlxtend", "kedro")
+PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
+"""What catalog entries call the files that they are read from, or kept in."""
+OF_OTHER_RUNS = "entry"
+"""What entries have that are read from other runs, wherever these are."""
+MISSING = "missing"
+LARGE, MOST_FILES = 1 << 22, 100_000
+"""Bytes from which on a file is told by size and time; files that are looked at in a folder."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run with some options left, if there was one.
+
+    Args:
+        project: Folder of the project.
+        key: What tells it from runs with other options, configuration, code or libraries.
+    """
+
+    project: Path
+    key: str
+
+    @classmethod
+    def of(cls, project: Path, options: Mapping[str, Any]) -> FinishedRun | None:
+        """Return the run that has these options of `kedro run`; none if it cannot be told."""
+        given = {name: value for name, value in options.items() if value}
+        unusual = {*given} - {*OPTIONS}
+        if unusual or any(name in os.environ for name in CHILD_OF):
+            return None
+        files = [*_files(project / "conf"), *_files(Path(__file__).parent)]
+        sources = [path for path in files if path.suffix in (".py", ".yml", ".yaml")]
+        facts = [
+            json.dumps(given, sort_keys=True, default=str),
+            os.environ.get("KEDRO_ENV", ""),
+            platform.python_version(),
+            *(f"{name} {metadata.version(name)}" for name in VERSIONS),
+            *(f"{path} {_digest(path)}" for path in sources),
+        ]
+        return cls(project, hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16])
+
+    @property
+    def path(self) -> Path:
+        """Where it is written down."""
+        return self.project / FOLDER / f"{self.key}.json"
+
+    def find(self) -> dict[str, Any] | None:
+        """Return what was written down, if all that was read and made is still as it was."""
+        try:
+            kept: dict[str, Any] = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return None
+        stamps = kept["stamps"].items()
+        is_valid = all(stamp_of(self.project / name) == stamp for name, stamp in stamps)
+        return kept if is_valid else None
+
+    def keep(self, entries: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
+        """Write down what the run read and made; nothing where not all of it is files here.
+
+        Args:
+            entries: Of the catalog, as configured, that it read or made.
+            about: What else is to be found again.
+        """
+        stamps = {}
+        for entry in entries:
+            if OF_OTHER_RUNS in entry or _is_elsewhere(self.project, entry):
+                return
+            for name in _paths_of(entry):
+                for path in (name, f"{name}.manifest"):
+                    stamp = stamp_of(self.project / path)
+                    if stamp is None:
+                        return
+                    stamps[path] = stamp
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps({"stamps": stamps, **about}))
+
+
+def stamp_of(path: Path) -> str | None:
+    """Return what changes when a file, or a file in a folder, does; None of too large a folder."""
+    if not path.exists():
+        return MISSING
+    if path.is_file():
+        facts = path.stat()
+        return f"{facts.st_size} {facts.st_mtime_ns}" if facts.st_size > LARGE else _digest(path)
+    total = hashlib.sha256()
+    for number, file in enumerate(_files(path)):
+        if number == MOST_FILES:
+            return None
+        facts = file.stat()
+        told = f"{file.relative_to(path)} {facts.st_size} {facts.st_mtime_ns}\n"
+        total.update(told.encode())
+    return total.hexdigest()
+
+
+def _paths_of(entry: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in flat(entry).items():
+        if name in PATHS and isinstance(value, str):
+            yield value
+
+
+def _is_elsewhere(project: Path, entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry is read from a hub, which may have another by now."""
+    return "model" in entry and not (project / str(entry["model"])).exists()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

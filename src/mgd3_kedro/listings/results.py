@@ -1,0 +1,105 @@
+"""The results of all runs in one table, newest first."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mgd3_kedro.listings import WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORTING, ROWS = "data/08_reporting", "result_rows.csv"
+WHEN, SCORE = "%m-%d %H:%M", len("100.0 ± 10.0 (20)")
+
+
+class Result(NamedTuple):
+    """Trainings of one network on the images of one run.
+
+    Args:
+        when: They were finished.
+        what: Benchmark, images and training, in words.
+        network: Its name.
+        score: Mean and population standard deviation of `top1_last`, and the number of trainings.
+    """
+
+    when: datetime
+    what: str
+    network: str
+    score: str
+
+    def as_lines(self) -> list[str]:
+        """Return it in 80 columns."""
+        width = WIDTH - len("00-00 00:00") - SCORE - 2
+        first, *rest = textwrap.wrap(f"{self.what} {self.network}", width)
+        indent = " " * (WIDTH - width - SCORE - 1)
+        return [
+            f"{self.when:{WHEN}} {first:<{width}} {self.score:>{SCORE}}",
+            *(indent + line for line in rest),
+        ]
+
+
+def list_results(project: Path, words: Sequence[str] = ()) -> Iterator[str]:
+    """Yield lines on the results of all runs, newest first.
+
+    Args:
+        project: Folder of the project.
+        words: That a result has to have, each somewhere in what is told of it; all results if none.
+    """
+    found = [
+        result
+        for path in sorted((project / REPORTING).rglob(ROWS))
+        for result in read_results(path)
+    ]
+    asked = [word.lower() for word in words]
+    told = [one for one in found if all(word in " ".join(one[1:3]).lower() for word in asked)]
+    if not told:
+        yield f"no results{f' with {chr(32).join(words)}' if words else ' yet'}; {_how(len(found))}"
+        return
+    width = WIDTH - len("00-00 00:00") - SCORE - 2
+    yield f"{'finished':<11} {'run and network':<{width}} {'top1_last':>{SCORE}}"
+    for result in sorted(told, key=lambda one: one.when, reverse=True):
+        yield from result.as_lines()
+
+
+def read_results(path: Path) -> Iterator[Result]:
+    """Yield the results in a table of rows.
+
+    Args:
+        path: The table; its time is when the trainings were finished.
+    """
+    import pandas as pd
+
+    rows = pd.read_csv(path, dtype={"settings": str}).fillna({"settings": ""})
+    when = datetime.fromtimestamp(path.stat().st_mtime)
+    for network, of_network in rows.groupby("network", sort=False):
+        yield Result(when, _what(of_network.iloc[0]), str(network), _score(of_network))
+
+
+def _what(row: pd.Series) -> str:
+    words = [
+        f"{row['benchmark']}/{row['split']}",
+        f"ipc{row['ipc']}",
+        row["method"],
+        f"seed{row['seed']}",
+        f"{row['protocol']}-{row['preset']}",
+        row["settings"],
+    ]
+    return " ".join(str(word) for word in words if word)
+
+
+def _score(rows: pd.DataFrame) -> str:
+    values = rows["top1_last"].dropna()
+    if values.empty:
+        return "diverged"
+    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f} ({len(values)})"
+
+
+def _how(found: int) -> str:
+    if found:
+        return f"there are {found} others: kedro results"
+    return "kedro run --pipelines=distill makes the first"

@@ -1,0 +1,42 @@
+"""Importing a module without what it warns of, whenever that is."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+
+class QuietImport(MetaPathFinder):
+    """Finds one module, and keeps what is warned of while it is imported from the screen.
+
+    Args:
+        name: Of the module.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def install(self) -> None:
+        """Find the module from now on, unless it is imported already."""
+        if self._name not in sys.modules:
+            sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how the module is imported; None for every other."""
+        spec = PathFinder.find_spec(name, path, target) if name == self._name else None
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_quietly(module: ModuleType) -> None:
+            with warnings.catch_warnings(record=True):
+                execute(module)
+
+        spec.loader.exec_module = execute_quietly  # type: ignore[method-assign]
+        return spec

@@ -1,0 +1,94 @@
+"""The command `kedro run`, which does not start where nothing is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
+from kedro.io import CatalogConfigResolver
+from kedro.pipeline import Pipeline
+from kedro.utils import find_kedro_project
+
+from mgd3_kedro.announcement import announce, plan_steps, speeds_of
+from mgd3_kedro.finished_runs import FinishedRun
+from mgd3_kedro.run_names import DEFAULT
+from mgd3_kedro.summary import UP_TO_DATE, summarise_run
+
+EXPERIMENT = "1"
+"""Of this project's runs, in a store that has none but MLflow's own before."""
+
+
+def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """Run pipelines, or say that the same run has been made and all it made is there.
+
+    Args:
+        start: Runs them, given the options of `kedro run`.
+        options: Those.
+    """
+    project = find_kedro_project(Path.cwd())
+    finished = FinishedRun.of(project, options) if project else None
+    if project is None or finished is None:
+        return start(**options)
+    if kept := finished.find():
+        places = {name: project / place for name, place in kept["places"].items()}
+        print(f"{UP_TO_DATE}\n")
+        for line in summarise_run(places, EXPERIMENT):
+            print(line)
+        return None
+    result = start(**options)
+    configured = _configured(project, options)
+    outputs = _asked(options).all_outputs()
+    places = {
+        name: str(entry["filepath"])
+        for name, entry in configured.items()
+        if name in outputs and "filepath" in entry
+    }
+    finished.keep(configured.values(), {"places": places})
+    return result
+
+
+def pipeline_of(names: list[str]) -> Pipeline:
+    """Return what pipelines of these names do together; the default one if there are none."""
+    return sum((pipelines[name] for name in names or [DEFAULT]), Pipeline([]))
+
+
+def _asked(options: Mapping[str, Any]) -> Pipeline:
+    return pipeline_of([*(options.get("pipelines") or ()), *_one(options.get("pipeline"))])
+
+
+def _one(name: str | None) -> list[str]:
+    return [name] if name else []
+
+
+def _configured(project: Path, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every entry of the catalog that a run reads or makes, as it is configured."""
+    resolver = CatalogConfigResolver(_loader(project, options)["catalog"])
+    names = [name for name in _asked(options).datasets() if not name.startswith("param")]
+    return {name: resolver.resolve_pattern(name) for name in names}
+
+
+def _loader(project: Path, options: Mapping[str, Any]) -> Any:
+    return settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project / settings.CONF_SOURCE),
+        env=options.get("env"),
+        runtime_params=dict(options.get("params") or {}),
+        **settings.CONFIG_LOADER_ARGS,
+    )
+
+
+def load_parameters(project: Path) -> dict[str, Any]:
+    """Return the parameters of the default environment."""
+    return dict(_loader(project, {})["parameters"])
+
+
+def estimate(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that a run with these options starts with, and do nothing else."""
+    with KedroSession.create(env=options["env"], runtime_params=options["params"]) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        asked, parameters = _asked(options), context.config_loader["parameters"]
+        speeds = speeds_of(context.project_path)
+        steps = [*plan_steps(asked, context.catalog, parameters, speeds)]
+    yield from announce(steps)

@@ -1,0 +1,68 @@
+"""How long nodes took on this machine, for what is said before the next run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mgd3_kedro.fingerprint import digest, plain_text, without_seeds
+
+FILE = "data/02_intermediate/speeds.json"
+
+
+class Took(NamedTuple):
+    """What a node took.
+
+    Args:
+        parts: Classes or trainings that it computed; 1 for a node without parts.
+        seconds: For all of them.
+    """
+
+    parts: int
+    seconds: float
+
+    def of(self, parts: int) -> float:
+        """Return the seconds that another number of parts takes."""
+        return self.seconds / self.parts * parts
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """A file of what nodes took.
+
+    Args:
+        path: The file; need not exist.
+        machine: Name of the device that computes.
+    """
+
+    path: Path
+    machine: str
+
+    def key_of(self, node: str, settings: Mapping[str, Any]) -> str:
+        """Return what tells work from work of another speed: its settings, whatever the seeds."""
+        plain = without_seeds(json.loads(plain_text(dict(settings))))
+        return f"{node} {digest(self.machine, json.dumps(plain, sort_keys=True))[:12]}"
+
+    def find(self, key: str) -> Took | None:
+        """Return what the same work took last, None if it was never done here."""
+        found = self._read().get(key)
+        return Took(int(found[0]), found[1]) if found else None
+
+    def keep(self, took: Mapping[str, Took]) -> None:
+        """Write down what some nodes took."""
+        if not took:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".partial")
+        fresh.write_text(json.dumps({**self._read(), **took}, indent=1))
+        fresh.replace(self.path)
+
+    def _read(self) -> dict[str, list[float]]:
+        try:
+            known: dict[str, list[float]] = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known

@@ -1,0 +1,94 @@
+"""One run as a person sees it: what it will do, how far it is, what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.announcement import announce, plan_steps, settings_of, speeds_of
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.speeds import Took
+from mgd3_kedro.summary import describe_end, places_of, saves_of, summarise_run
+from mgd3_kedro.terminal import Showing, choose_display
+
+if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+WORTH_KEEPING = 0.5
+"""Seconds of a node from which on its speed is written down."""
+
+
+class Watch:
+    """Tells of a run from its start to its end.
+
+    Args:
+        pipeline: What runs.
+        catalog: Knows what is there, and where things are.
+        parameters: Of the run, nested.
+        project: Its folder.
+        experiment: Of MLflow, that the run is in; None if it is in none.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        parameters: Mapping[str, Any],
+        project: Path,
+        experiment: str | None,
+    ) -> None:
+        self._outputs = pipeline.all_outputs()
+        self._catalog, self._parameters, self._experiment = catalog, parameters, experiment
+        self._speeds = speeds_of(project)
+        self._began: dict[str, float] = {}
+        self._unsaved: dict[str, set[str]] = {}
+        self._took: dict[str, Took] = {}
+        self._begun = time.monotonic()
+        for line in announce([*plan_steps(pipeline, catalog, parameters, self._speeds)]):
+            print(line, flush=True)
+        self._showing = Showing(choose_display())
+
+    def begin(self, node: Node) -> None:
+        """Show that a node is at work."""
+        self._began[node.name] = time.monotonic()
+        self._unsaved[node.name] = set(node.outputs)
+        self._showing.display.begin(node.name)
+
+    def hear_of_output(self, node: Node, name: str) -> None:
+        """Hear that something a node makes is kept: some of it is computed only then."""
+        # With asynchronous saves, in any order.
+        self._unsaved[node.name].discard(name)
+        self.end_if_over(node)
+
+    def end_if_over(self, node: Node) -> None:
+        """Show that a node has ended, once all it makes is kept."""
+        if not self._unsaved[node.name]:
+            self._showing.display.end(node.name)
+            seconds = time.monotonic() - self._began.pop(node.name)
+            kept = [self._catalog[name] for name in node.outputs]
+            parts = [one.last_save.computed for one in kept if _is_partitioned(one)] or [1]
+            if parts[0] and seconds >= WORTH_KEEPING:
+                key = self._speeds.key_of(node.name, settings_of(node, self._parameters))
+                self._took[key] = Took(parts[0], seconds)
+
+    def end(self) -> None:
+        """Print the result, and every place worth opening."""
+        self.stop()
+        seconds = time.monotonic() - self._begun
+        print(f"\n{describe_end(saves_of(self._outputs, self._catalog), seconds)}\n")
+        for line in summarise_run(places_of(self._outputs, self._catalog), self._experiment):
+            print(line)
+
+    def stop(self) -> None:
+        """Show no more, and keep what was learnt of speeds."""
+        self._showing.stop()
+        self._speeds.keep(self._took)
+        self._took = {}
+
+
+def _is_partitioned(dataset: Any) -> bool:
+    return isinstance(dataset, ClassPartitionsDataset)

@@ -1,0 +1,90 @@
+import pytest
+
+from mgd3_kedro.progress import Progress
+from mgd3_kedro.terminal.lines import LONGEST_PAUSE, Lines
+
+
+class Log:
+    """A log whose seconds are told."""
+
+    def __init__(self):
+        self.now, self.said = 0.0, []
+        self.lines = Lines(lambda line: self.said.append((self.now, line)), lambda: self.now)
+
+    def work(self, node, progress, seconds=1.0):
+        self.lines.begin(node)
+        for one in progress:
+            self.now += seconds
+            self.lines.hear(one)
+            self.lines.beat()
+        self.lines.end(node)
+
+    @property
+    def texts(self):
+        return [line for _, line in self.said]
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+def classes(count, name="latents"):
+    return [Progress(name, done, count) for done in range(1, count + 1)]
+
+
+def test_a_node_that_is_over_soon_says_nothing(log):
+    log.work("encode_images", classes(10), seconds=0.4)
+    assert log.texts == []
+
+
+def test_a_longer_one_has_a_heading_progress_and_its_seconds(log):
+    log.work("encode_images", classes(10))
+    assert log.texts == ["encode images", "  latents: 5 of 10", "  10 s in all"]
+
+
+def test_a_thousand_classes_are_no_thousand_lines(log):
+    for node in ("encode_images", "discover_modes", "distill_images", "analyze_images"):
+        log.work(node, classes(1000))
+    assert len(log.texts) < 180
+
+
+def test_lines_are_five_to_thirty_seconds_apart_whatever_is_heard(log):
+    log.lines.begin("train_networks")
+    for _ in range(2000):
+        log.now += 0.5
+        log.lines.beat()
+    times = [0.0, *(second for second, line in log.said if line.startswith("  "))]
+    apart = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert min(apart) == 5.0
+    assert max(apart) == LONGEST_PAUSE == 30.0
+
+
+def test_every_phase_is_named(log):
+    log.lines.begin("train_networks")
+    log.now = 6.0
+    for name in ("convnet3-0", "convnet3-1", "convnet3-2"):
+        log.lines.hear(Progress(name, 2, 20, "epoch", 90.0, "loss 2.3"))
+    log.now = 40.0
+    log.lines.beat()
+    assert log.texts[1] == "  convnet3-0: epoch 2 of 20, 1 min 30 s left; loss 2.3"
+    assert log.texts[2] == (
+        "  convnet3-1: epoch 2 of 20, 1 min 30 s left; loss 2.3; "
+        "convnet3-2: epoch 2 of 20, 1 min 30 s left; loss 2.3; and 1 more"
+    )
+
+
+def test_one_that_says_nothing_is_told_of_all_the_same(log):
+    log.lines.begin("draw_planes")
+    log.now = 65.0
+    log.lines.beat()
+    assert log.texts == ["draw planes", "  1 min 5 s so far"]
+
+
+def test_after_the_end_of_a_run_nothing_is_told(log):
+    log.lines.begin("draw_planes")
+    log.lines.close()
+    log.now = 65.0
+    log.lines.beat()
+    log.lines.hear(Progress("latents", 1, 2))
+    assert log.texts == []
