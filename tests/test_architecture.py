@@ -23,7 +23,6 @@ BASE = (
     "checks",
     "code_identity",
     "devices",
-    "display_code",
     "durations",
     "environment",
     "exported",
@@ -133,8 +132,7 @@ def allowed_imports(module):
     if top in BASE:
         return {
             "balance": ("checks",),
-            "code_identity": ("display_code", "source_code", "stages"),
-            "display_code": ("source_code",),
+            "code_identity": ("source_code", "stages"),
             "environment": ("code_identity",),
             "exported": ("records", "stages"),
             "fingerprint": ("code_identity", "stages"),
@@ -143,7 +141,6 @@ def allowed_imports(module):
             "points": ("records",),
             "prior_quality": ("priors",),
             "priors": ("records",),
-            "progress": ("durations",),
             "records": ("checks",),
             "resolution": ("named_settings", "priors"),
             "words": ("given",),

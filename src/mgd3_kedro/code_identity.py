@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from mgd3_kedro.display_code import counted_definition_of
 from mgd3_kedro.source_code import (
     ALL,
     Definition,
     Symbol,
     define_value,
+    definition_of,
     digest_text,
     source_of,
 )
@@ -39,8 +39,7 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
 
     That is all it refers to, directly or not: functions, classes and variables of this package, and
     the classes of its settings. Comments, docstrings and annotations do not count; but what the
-    arguments of a function are annotated with is followed, as its methods may be called. Code that
-    shows how far something is counts as what it once was.
+    arguments of a function are annotated with is followed, as its methods may be called.
 
     Of a table, an UPPER_CASE dict from names, the entries count that settings choose: by a text
     that is the key, or by a setting of that name which is on, that is neither false, 0, None or
@@ -68,7 +67,7 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
         for used in definition.uses:
             keys = _keys_of(used)
             if not keys:
-                waiting.append((used, counted_definition_of(used)))
+                waiting.append((used, definition_of(used)))
                 continue
             chosen = choice.of(keys, {text for table, text in definition.asked if table == used})
             waiting += _entries(used, chosen)
@@ -188,7 +187,7 @@ def _entries(table: Symbol, keys: Iterable[str | None]) -> Iterator[tuple[Symbol
     for key in keys:
         symbol = table._replace(entry=repr(key))
         if key in written:
-            yield symbol, counted_definition_of(symbol)
+            yield symbol, definition_of(symbol)
             continue
         value = _in_memory(table)[key]
         read = Choice()

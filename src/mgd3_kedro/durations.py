@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-SECONDS_BETWEEN = 1.0
-"""Least time between two words about the progress of one thing: who shows them may skip some."""
+SECONDS_BETWEEN = 10.0
+"""Least time between two lines about the progress of one thing."""
 UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
-from mgd3_kedro.durations import in_words
-
 logger = logging.getLogger(__name__)
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Progress(NamedTuple):
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
         done: Units that are done.
         total: Units there are.
         unit: What is counted, in words; empty where the phase says it.
-        left: Seconds that the rest will take; None if nobody has measured that.
+        left: How long the rest will take, in words; empty if nobody has measured that.
         seen: What was measured meanwhile, in words.
     """
 
@@ -26,16 +26,42 @@ class Progress(NamedTuple):
     done: int
     total: int
     unit: str = ""
-    left: float | None = None
+    left: str = ""
     seen: str = ""
 
     def __str__(self) -> str:
         """Return it in one line."""
         far = " ".join(word for word in (self.unit, f"{self.done} of {self.total}") if word)
-        left = [f"{in_words(self.left)} left"] if self.left is not None else []
+        left = [f"{self.left} left"] if self.left else []
         return f"{self.phase}: {', '.join([far, *left])}{self.seen and f'; {self.seen}'}"
 
 
 def report(progress: Progress) -> None:
-    """Say how far a piece of work is; who listens to this module's logger may show it as a bar."""
-    logger.info("%s", progress, extra={"progress": progress})
+    """Say how far a piece of work is; who listens to `SPEAKERS` may show it as a bar."""
+    logger.info("%s", progress)
+
+
+def _of_batch(samples: int, done: int, total: int, left: str) -> Progress:
+    return Progress(f"batch of {samples}", done, total, "step", left)
+
+
+def _of_training(name: str, epoch: int, epochs: int, left: str, seen: str) -> Progress:
+    return Progress(name, epoch, epochs, "epoch", left, seen.removeprefix("; "))
+
+
+# What logs while it computes is part of the identity of what it computes: it is read as it is.
+SPEAKERS: dict[str, Callable[..., Progress]] = {
+    logger.name: lambda progress: progress,
+    f"{_PACKAGE}.sampling.progress": _of_batch,
+    f"{_PACKAGE}.evaluation.progress": _of_training,
+}
+"""Logger -> (arguments of its message) -> how far that says something is."""
+
+
+def read_progress(record: logging.LogRecord) -> Progress | None:
+    """Return how far a message says that something is; None if it is about something else."""
+    told = getattr(record, "progress", None)
+    if told is None and record.name in SPEAKERS:
+        # Logging takes the only argument of a message for a mapping, if it is one.
+        told = SPEAKERS[record.name](*(record.args or ()))
+    return told

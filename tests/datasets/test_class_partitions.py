@@ -24,6 +24,7 @@ from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.environment import environment, version_of
+from mgd3_kedro.progress import read_progress
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 WNIDS = ["n3", "n1", "n2", "n10"]
@@ -512,7 +513,7 @@ def test_this_process_says_what_workers_say_and_how_far_they_are(tmp_path, caplo
         parallel.save(make_stage(tell))
     assert {f"at work on {wnid}" for wnid in WNIDS} <= {*caplog.messages}
     assert "in detail" not in caplog.messages
-    heard = [one.progress for one in caplog.records if hasattr(one, "progress")]
+    heard = [told for one in caplog.records if (told := read_progress(one))]
     assert [(one.done, one.total) for one in heard if one.phase == "values"] == [
         (done, len(WNIDS)) for done in range(len(WNIDS) + 1)
     ]

@@ -14,7 +14,7 @@ def test_a_line_says_how_far_a_training_is_and_how_long_it_will_take(caplog):
         log(20, 100, ROW, 120.0)
     assert caplog.messages == [
         "vit-3: epoch 5 of 100, 2 min 20 s left",
-        "vit-3: epoch 20 of 100, 2 min left; loss 1.235, top-1 45.7 %",
+        "vit-3: epoch 20 of 100, 2 min left; at epoch 10 loss 1.235, top-1 45.7 %",
     ]
 
 

@@ -9,7 +9,7 @@ def test_a_batch_says_how_far_it_is(caplog):
     log = StepLog(8, 50, NowAndThen(0.0))
     log.clock.begun -= 40
     log(20)
-    assert caplog.messages == ["batch of 8: step 20 of 50, 1 min left"]
+    assert caplog.messages == ["8 samples: step 20 of 50, 1 min left"]
 
 
 def test_a_batch_that_is_over_soon_says_nothing(caplog):

@@ -14,10 +14,15 @@ def console():
     return Console(force_terminal=True, width=100, record=True)
 
 
+@pytest.fixture(autouse=True)
+def level(caplog):
+    caplog.set_level(logging.INFO, logger="mgd3_kedro")
+
+
 def test_a_terminal_has_a_bar_per_phase_and_keeps_the_seconds_of_nodes(console):
     showing = Showing(Bars(console))
     showing.display.begin("train_networks")
-    report(Progress("convnet3-0", 5, 20, "epoch", 90.0))
+    report(Progress("convnet3-0", 5, 20, "epoch", "1 min 30 s"))
     showing.display._rich.refresh()
     shown = console.export_text(clear=False)
     assert "train networks" in shown
@@ -31,7 +36,6 @@ def test_a_terminal_has_a_bar_per_phase_and_keeps_the_seconds_of_nodes(console):
 
 
 def test_reports_are_shown_while_a_run_lasts_and_logged_otherwise(console, caplog):
-    caplog.set_level(logging.INFO, logger="mgd3_kedro")
     showing = Showing(Bars(console))
     report(Progress("latents", 1, 10))
     showing.stop()

@@ -64,7 +64,7 @@ def test_every_phase_is_named(log):
     log.lines.begin("train_networks")
     log.now = 6.0
     for name in ("convnet3-0", "convnet3-1", "convnet3-2"):
-        log.lines.hear(Progress(name, 2, 20, "epoch", 90.0, "loss 2.3"))
+        log.lines.hear(Progress(name, 2, 20, "epoch", "1 min 30 s", "loss 2.3"))
     log.now = 40.0
     log.lines.beat()
     assert log.texts[1] == "  convnet3-0: epoch 2 of 20, 1 min 30 s left; loss 2.3"

@@ -18,6 +18,7 @@ from mgd3_kedro.checks import check_choice
 from mgd3_kedro.datasets.manifest import Manifest, Origin
 from mgd3_kedro.datasets.reuse import REUSE, describe_differences, tell_difference
 from mgd3_kedro.datasets.speaking import Speaker, listening
+from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import command, environment, libraries_of, versions_of
 from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
 from mgd3_kedro.memory import peak_memory_mb
@@ -182,10 +183,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             report(Progress(name, done, len(data.tasks), left=self._left(begun, len(pending))))
         self._manifest.close(list(data.tasks))
 
-    def _left(self, begun: float, pending: int) -> float:
-        """Return the seconds that the rest of what was pending will take, as that before took."""
+    def _left(self, begun: float, pending: int) -> str:
+        """Return how long the rest of what was pending will take, as that before took."""
         computed = self.last_save.computed
-        return (time.monotonic() - begun) / computed * (pending - computed)
+        return in_words((time.monotonic() - begun) / computed * (pending - computed))
 
     @property
     def finished(self) -> int:

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from mgd3_kedro.fingerprint import PACKAGE
+from mgd3_kedro.progress import read_progress
 
 KEY_LENGTH = 32
 UNREACHABLE = (OSError, EOFError, AuthenticationError)
@@ -75,8 +76,7 @@ class WorkerHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send a message; where nobody listens any more, nobody needs it."""
-        progress = getattr(record, "progress", None)
-        said = Said(record.name, record.levelno, record.getMessage(), progress)
+        said = Said(record.name, record.levelno, record.getMessage(), read_progress(record))
         with contextlib.suppress(OSError):
             self._connection.send(said)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 
-from mgd3_kedro.durations import NowAndThen
-from mgd3_kedro.progress import Progress, report
+from mgd3_kedro.durations import NowAndThen, in_words
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class StepLog:
-    """Says how far a batch is and how long it will take.
+    """Logs how far a batch is and how long it will take.
 
     Args:
         samples: Of the batch.
@@ -27,4 +29,5 @@ class StepLog:
         """Hear of the steps that are done."""
         if self.clock.is_due():
             left = (time.monotonic() - self.clock.begun) / done * (self.steps - done)
-            report(Progress(f"batch of {self.samples}", done, self.steps, "step", left))
+            progress = (self.samples, done, self.steps, in_words(left))
+            logger.info("%d samples: step %d of %d, %s left", *progress)

@@ -6,8 +6,7 @@ import logging
 import threading
 from typing import Protocol
 
-from mgd3_kedro import progress
-from mgd3_kedro.progress import Progress
+from mgd3_kedro.progress import SPEAKERS, Progress, read_progress
 from mgd3_kedro.terminal.lines import Lines
 
 SECONDS_BETWEEN_BEATS = 1.0
@@ -43,20 +42,23 @@ class Showing(logging.Handler):
         super().__init__()
         self.display = display
         self._over = threading.Event()
-        # Reports are shown, not logged.
-        progress.logger.addHandler(self)
-        progress.logger.propagate = False
+        for name in SPEAKERS:
+            # What they say is shown, not logged.
+            logging.getLogger(name).addHandler(self)
+            logging.getLogger(name).propagate = False
         threading.Thread(target=self._beat, daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a report on."""
-        self.display.hear(record.progress)  # type: ignore[attr-defined]
+        if told := read_progress(record):
+            self.display.hear(told)
 
     def stop(self) -> None:
         """Show no more."""
         self._over.set()
-        progress.logger.removeHandler(self)
-        progress.logger.propagate = True
+        for name in SPEAKERS:
+            logging.getLogger(name).removeHandler(self)
+            logging.getLogger(name).propagate = True
         self.display.close()
 
     def _beat(self) -> None:

@@ -46,8 +46,9 @@ class LeftColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return it as what computes has measured, or else as the bar has moved."""
-        left = task.fields["left"] if task.fields["left"] is not None else task.time_remaining
-        return Text("" if left is None else f"{in_words(left)} left", style="cyan")
+        moved = task.time_remaining
+        left = task.fields["left"] or (in_words(moved) if moved is not None else "")
+        return Text(f"{left} left" if left else "", style="cyan")
 
 
 class Bars:

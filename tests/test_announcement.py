@@ -1,0 +1,59 @@
+import time
+
+import pytest
+
+from mgd3_kedro.announcement import Step, announce
+from mgd3_kedro.measured_speeds import REPEATS, SAMPLES, time_samples
+from mgd3_kedro.speeds import Speeds, Took
+
+DONE = Step("encode_images", 10, 10, "10 classes", None)
+LEFT = Step("train_networks", 0, 2, "2 trainings (convnet3; hard-short)", 90.0)
+
+
+def test_what_is_there_and_what_is_to_be_done_is_told_with_its_seconds():
+    lines = list(announce([DONE, LEFT]))
+    assert [" ".join(line.split()) for line in lines] == [
+        "encode images there: 10 classes",
+        "train networks 2 trainings (convnet3; hard-short): 1 min 30 s",
+        "about 1 min 30 s",
+    ]
+
+
+def test_stages_that_nobody_timed_are_counted():
+    unknown = Step("discover_modes", 3, 10, "10 classes", None)
+    lines = list(announce([unknown, LEFT]))
+    assert lines[0].endswith("10 classes, 3 there")
+    assert lines[-1].endswith("about 1 min 30 s, and 1 stages that were not timed here yet")
+
+
+def test_nothing_to_do_takes_no_time():
+    assert len(list(announce([DONE]))) == 1
+
+
+@pytest.mark.parametrize(("seconds", "is_long"), [(3500.0, False), (70 * 3600.0, True)])
+def test_more_than_an_hour_without_a_gpu_is_told_with_what_makes_it_shorter(seconds, is_long):
+    text = " ".join(announce([LEFT._replace(seconds=seconds)]))
+    assert ("without a GPU" in text) is is_long
+    assert all(len(line) <= 80 for line in announce([LEFT._replace(seconds=seconds)]))
+
+
+def test_speeds_are_found_by_settings_whatever_the_seed(tmp_path):
+    speeds = Speeds(tmp_path / "speeds.json", "a processor")
+    key = speeds.key_of("encode_images", {"encoding": {"flip": "none", "seed": 0}})
+    speeds.keep({key: Took(4, 8.0)})
+    again = speeds.key_of("encode_images", {"encoding": {"flip": "none", "seed": 7}})
+    assert speeds.find(again).of(10) == 20.0
+    assert speeds.find(speeds.key_of("encode_images", {"encoding": {"flip": "both"}})) is None
+    elsewhere = Speeds(tmp_path / "speeds.json", "another")
+    assert elsewhere.find(elsewhere.key_of("encode_images", {"encoding": {"flip": "none"}})) is None
+
+
+def test_the_first_of_a_timed_batch_does_not_count():
+    calls = []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.2 if len(calls) == 1 else 0.02)
+
+    assert 0.02 / SAMPLES <= time_samples(compute) < 0.2 / SAMPLES
+    assert len(calls) == REPEATS + 1

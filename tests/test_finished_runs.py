@@ -1,0 +1,83 @@
+import os
+
+import pytest
+
+from mgd3_kedro.finished_runs import FinishedRun, stamp_of
+
+OPTIONS = {"pipelines": ["distill"], "params": {"seed": 1}, "env": None, "tags": ()}
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "conf/base").mkdir(parents=True)
+    (tmp_path / "conf/base/parameters.yml").write_text("seed: 0")
+    (tmp_path / "real/cat").mkdir(parents=True)
+    (tmp_path / "real/cat/0.png").write_bytes(b"a cat")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/rows.csv").write_text("top1_last")
+    return tmp_path
+
+
+ENTRIES = [{"source": "real"}, {"filepath": "made/rows.csv"}, {"data": "x"}]
+
+
+def kept(project, entries=ENTRIES, options=OPTIONS):
+    run = FinishedRun.of(project, options)
+    run.keep(entries, {"places": {"result_rows": "made/rows.csv"}})
+    return run
+
+
+def test_the_same_run_is_found_with_what_it_left(project):
+    kept(project)
+    found = FinishedRun.of(project, OPTIONS).find()
+    assert found["places"] == {"result_rows": "made/rows.csv"}
+
+
+def test_a_file_that_was_written_again_the_same_is_as_it_was(project):
+    run = kept(project)
+    os.utime(project / "made/rows.csv", (1, 1))
+    assert run.find()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda project: (project / "real/cat/1.png").write_bytes(b"another"),
+        lambda project: os.utime(project / "real/cat/0.png", (1, 1)),
+        lambda project: (project / "made/rows.csv").write_text("top1_best"),
+        lambda project: (project / "made/rows.csv").unlink(),
+    ],
+)
+def test_one_whose_files_have_changed_is_not(project, change):
+    run = kept(project)
+    change(project)
+    assert run.find() is None
+
+
+def test_one_with_other_options_or_another_configuration_is_not(project):
+    kept(project)
+    assert FinishedRun.of(project, {**OPTIONS, "params": {"seed": 2}}).find() is None
+    (project / "conf/base/parameters.yml").write_text("seed: 5")
+    assert FinishedRun.of(project, OPTIONS).find() is None
+
+
+@pytest.mark.parametrize("option", [{"tags": ("encode",)}, {"only_missing_outputs": True}])
+def test_a_part_of_a_pipeline_is_always_run(project, option):
+    assert FinishedRun.of(project, {**OPTIONS, **option}) is None
+
+
+def test_a_point_of_a_sweep_is_always_run(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_ID", "1")
+    assert FinishedRun.of(project, OPTIONS) is None
+
+
+@pytest.mark.parametrize("entry", [{"entry": "result_rows"}, {"model": "facebook/DiT-XL-2-256"}])
+def test_one_that_reads_other_runs_or_a_hub_is_always_run(project, entry):
+    assert kept(project, [*ENTRIES, entry]).find() is None
+
+
+def test_a_folder_is_told_by_what_is_in_it(project):
+    before = stamp_of(project / "real")
+    assert stamp_of(project / "nothing") == "missing"
+    (project / "real/cat/0.png").rename(project / "real/cat/1.png")
+    assert stamp_of(project / "real") != before
