@@ -50,7 +50,12 @@ def test_a_log_has_lines():
 
 @pytest.mark.parametrize(
     ("speed", "unit", "words"),
-    [(None, "step", ""), (2.0, "step", "2.0 steps/s"), (0.25, "step", "4.0 s each"), (3, "", "3.0/s")],
+    [
+        (None, "step", ""),
+        (2.0, "step", "2.0 steps/s"),
+        (0.25, "step", "4.0 s each"),
+        (3, "", "3.0/s"),
+    ],
 )
 def test_rates_are_said_so_that_the_number_is_above_one(speed, unit, words):
     assert rate_in_words(speed, unit) == words

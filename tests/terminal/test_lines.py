@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from mgd3_kedro.progress import Progress
@@ -55,7 +57,7 @@ def test_lines_are_five_to_thirty_seconds_apart_whatever_is_heard(log):
         log.now += 0.5
         log.lines.beat()
     times = [0.0, *(second for second, line in log.said if line.startswith("  "))]
-    apart = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    apart = [later - earlier for earlier, later in pairwise(times)]
     assert min(apart) == 5.0
     assert max(apart) == LONGEST_PAUSE == 30.0
 

@@ -71,7 +71,9 @@ def describe_benchmark(project: Path, path: Path) -> str:
     shared = dict(configured) if isinstance(configured, dict) else {}
     table = project / str(shared.get("classes") or "")
     lines = table.read_text().splitlines() if table.is_file() else []
-    told = [f"{len([line for line in lines if line.strip()])} classes"] if lines else ["own classes"]
+    told = (
+        [f"{len([line for line in lines if line.strip()])} classes"] if lines else ["own classes"]
+    )
     return ", ".join([*told, *([f"{shared['image_size']} px"] if "image_size" in shared else [])])
 
 

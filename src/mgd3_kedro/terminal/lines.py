@@ -78,7 +78,7 @@ class Lines:
                 phases.pop(progress.phase, None)
                 if progress.done < progress.total:
                     phases[progress.phase] = progress
-        self.beat()
+                    self.beat()
 
     def beat(self) -> None:
         """Tell of every node that was not told of for long enough."""
