@@ -141,6 +141,7 @@ def allowed_imports(module):
             "points": ("records",),
             "prior_quality": ("priors",),
             "priors": ("records",),
+            "progress": ("durations",),
             "records": ("checks",),
             "resolution": ("named_settings", "priors"),
             "words": ("given",),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from inspect import signature
 from typing import NamedTuple
+
+from mgd3_kedro.durations import in_words
 
 logger = logging.getLogger(__name__)
 _PACKAGE = __name__.partition(".")[0]
@@ -41,6 +44,10 @@ def report(progress: Progress) -> None:
     logger.info("%s", progress)
 
 
+def _as_it_is(progress: Progress) -> Progress:
+    return progress
+
+
 def _of_batch(samples: int, done: int, total: int, left: str) -> Progress:
     return Progress(f"batch of {samples}", done, total, "step", left)
 
@@ -49,11 +56,16 @@ def _of_training(name: str, epoch: int, epochs: int, left: str, seen: str) -> Pr
     return Progress(name, epoch, epochs, "epoch", left, seen.removeprefix("; "))
 
 
+def _of_updates(done: int, steps: int, loss: float, left: float) -> Progress:
+    return Progress("training", done, steps, "step", in_words(left), f"loss {loss:.4f}")
+
+
 # What logs while it computes is part of the identity of what it computes: it is read as it is.
 SPEAKERS: dict[str, Callable[..., Progress]] = {
-    logger.name: lambda progress: progress,
+    logger.name: _as_it_is,
     f"{_PACKAGE}.sampling.progress": _of_batch,
     f"{_PACKAGE}.evaluation.progress": _of_training,
+    f"{_PACKAGE}.training.loop": _of_updates,
 }
 """Logger -> (arguments of its message) -> how far that says something is."""
 
@@ -61,7 +73,7 @@ SPEAKERS: dict[str, Callable[..., Progress]] = {
 def read_progress(record: logging.LogRecord) -> Progress | None:
     """Return how far a message says that something is; None if it is about something else."""
     told = getattr(record, "progress", None)
-    if told is None and record.name in SPEAKERS:
-        # Logging takes the only argument of a message for a mapping, if it is one.
-        told = SPEAKERS[record.name](*(record.args or ()))
+    speaker = SPEAKERS.get(record.name)
+    if told is None and speaker and len(record.args or ()) == len(signature(speaker).parameters):
+        told = speaker(*record.args)
     return told

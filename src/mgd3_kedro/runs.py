@@ -8,7 +8,7 @@ from typing import Any
 
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogConfigResolver
+from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
@@ -17,6 +17,7 @@ from mgd3_kedro.finished_runs import FinishedRun
 from mgd3_kedro.run_names import DEFAULT
 from mgd3_kedro.summary import UP_TO_DATE, summarise_run
 
+PATTERNS = DataCatalog.default_runtime_patterns
 EXPERIMENT = "1"
 """Of this project's runs, in a store that has none but MLflow's own before."""
 
@@ -65,7 +66,9 @@ def _one(name: str | None) -> list[str]:
 
 def _configured(project: Path, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return every entry of the catalog that a run reads or makes, as it is configured."""
-    resolver = CatalogConfigResolver(_loader(project, options)["catalog"])
+    resolver = CatalogConfigResolver(
+        _loader(project, options)["catalog"], default_runtime_patterns=PATTERNS
+    )
     names = [name for name in _asked(options).datasets() if not name.startswith("param")]
     return {name: resolver.resolve_pattern(name) for name in names}
 

@@ -52,6 +52,8 @@ class Showing(logging.Handler):
         """Pass a report on."""
         if told := read_progress(record):
             self.display.hear(told)
+        else:
+            logging.getLogger().handle(record)
 
     def stop(self) -> None:
         """Show no more."""
