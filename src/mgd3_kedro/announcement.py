@@ -103,7 +103,7 @@ def plan_steps(
     """
     classes = len(catalog.load("benchmark").classes) if "benchmark" in pipeline.inputs() else 1
     for node in pipeline.nodes:
-        kept = [catalog[name] for name in node.outputs]
+        kept = [catalog.get(name) for name in node.outputs]
         partitioned = [one for one in kept if isinstance(one, ClassPartitionsDataset)]
         took = speeds.find(speeds.key_of(node.name, settings_of(node, parameters)))
         is_measured = node.name in MEASURES and NEEDS.get(node.name, "benchmark") in node.inputs

@@ -12,7 +12,6 @@ from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
-from mgd3_kedro.announcement import announce, plan_steps, speeds_of
 from mgd3_kedro.finished_runs import FinishedRun
 from mgd3_kedro.run_names import DEFAULT
 from mgd3_kedro.summary import UP_TO_DATE, summarise_run
@@ -89,6 +88,8 @@ def load_parameters(project: Path) -> dict[str, Any]:
 
 def estimate(options: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that a run with these options starts with, and do nothing else."""
+    from mgd3_kedro.announcement import announce, plan_steps, speeds_of
+
     with KedroSession.create(env=options["env"], runtime_params=options["params"]) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         asked, parameters = _asked(options), context.config_loader["parameters"]
