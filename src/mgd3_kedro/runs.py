@@ -17,6 +17,8 @@ from mgd3_kedro.run_names import DEFAULT
 from mgd3_kedro.summary import UP_TO_DATE, summarise_run
 
 PATTERNS = DataCatalog.default_runtime_patterns
+FOUND = ".FoundDataset"
+"""Ends the type of an entry that is another one, or nothing where that is not there."""
 EXPERIMENT = "1"
 """Of this project's runs, in a store that has none but MLflow's own before."""
 
@@ -69,7 +71,14 @@ def _configured(project: Path, options: Mapping[str, Any]) -> dict[str, dict[str
         _loader(project, options)["catalog"], default_runtime_patterns=PATTERNS
     )
     names = [name for name in _asked(options).datasets() if not name.startswith("param")]
-    return {name: resolver.resolve_pattern(name) for name in names}
+    entries = {name: resolver.resolve_pattern(name) for name in names}
+    # What is another entry of the same run, if that is there, is told by that one.
+    others = {
+        name: resolver.resolve_pattern(str(entry["entry"]))
+        for name, entry in entries.items()
+        if str(entry.get("type")).endswith(FOUND)
+    }
+    return {**entries, **others}
 
 
 def _loader(project: Path, options: Mapping[str, Any]) -> Any:
