@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 from mgd3_kedro.given import flat
 
-FOLDER = "data/02_intermediate/finished_runs"
+FOLDER = ".mgd3/finished_runs"
 OPTIONS = ("env", "params", "pipelines", "pipeline")
 """Options of a run that may be told to be finished; one with others is always run."""
 CHILD_OF = ("MGD3_RUN_NAME", "MLFLOW_RUN_ID")
@@ -91,8 +92,10 @@ class FinishedRun:
                     if stamp is None:
                         return
                     stamps[path] = stamp
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps({"stamps": stamps, **about}))
+        # Not worth an error: without it the run is looked through again.
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps({"stamps": stamps, **about}))
 
 
 def stamp_of(path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mgd3_kedro.fingerprint import digest, plain_text, without_seeds
 
-FILE = "data/02_intermediate/speeds.json"
+FILE = ".mgd3/speeds.json"
 
 
 class Took(NamedTuple):
@@ -55,10 +56,12 @@ class Speeds:
         """Write down what some nodes took."""
         if not took:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".partial")
-        fresh.write_text(json.dumps({**self._read(), **took}, indent=1))
-        fresh.replace(self.path)
+        # Not worth an error: a disk that is full has one of its own.
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps({**self._read(), **took}, indent=1))
+            fresh.replace(self.path)
 
     def _read(self) -> dict[str, list[float]]:
         try:
