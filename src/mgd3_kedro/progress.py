@@ -74,6 +74,7 @@ def read_progress(record: logging.LogRecord) -> Progress | None:
     """Return how far a message says that something is; None if it is about something else."""
     told = getattr(record, "progress", None)
     speaker = SPEAKERS.get(record.name)
-    if told is None and speaker and len(record.args or ()) == len(signature(speaker).parameters):
-        told = speaker(*record.args)
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if told is None and speaker and len(arguments) == len(signature(speaker).parameters):
+        told = speaker(*arguments)
     return told
