@@ -213,7 +213,7 @@ def small_disk(tmp_path):
     """Mount a disk of a few megabytes, where that is allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
     tried = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
     if not tried or tried.returncode:
         pytest.skip("this machine lets nobody mount a small disk")

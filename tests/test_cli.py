@@ -47,8 +47,8 @@ def error_of(result):
     """Return the one line that a refused run prints."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exception
-    # A run that was begun has said what it adds.
-    assert all(line.startswith("adds: ") for line in result.stdout.splitlines())
+    # A run that was begun has said what it is about to do.
+    assert not {"Error", "Traceback"} & set(result.stdout.replace(":", " ").split())
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
     return line.removeprefix("Error: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
+
+logger = logging.getLogger(__name__)
 
 WIDTH = 80
 WORTH_TELLING = 5.0
@@ -117,7 +120,8 @@ def plan_steps(
             continue
         seconds = took.of(parts - there) if took else None
         if took is None and is_measured and there < parts and "benchmark" in pipeline.inputs():
-            seconds = MEASURES[node.name](catalog.load) * (parts - there)
+            of_part = _measure(node.name, catalog)
+            seconds = of_part and of_part * (parts - there)
         yield Step(node.name, there, parts, words, seconds)
 
 
@@ -138,6 +142,15 @@ def announce(steps: list[Step]) -> Iterator[str]:
     yield f"  about {in_words(total)}{rest}" if known else "  not timed on this machine yet"
     if total > LONG and not _has_gpu():
         yield from textwrap.wrap(f"This is long without a GPU. {SHORTER}", WIDTH)
+
+
+def _measure(node: str, catalog: CatalogProtocol) -> float | None:
+    """Return the seconds that a part of a node may take; None if it cannot be measured."""
+    try:
+        return MEASURES[node](catalog.load)
+    except Exception:  # whatever it is, the work itself says it better, with class and image
+        logger.debug("%s could not be timed", node, exc_info=True)
+        return None
 
 
 def _describe(step: Step) -> str:

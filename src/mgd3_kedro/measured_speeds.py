@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from mgd3_kedro.training.settings import LoopConfig
 
-SAMPLES = 2
-"""Of a batch that is timed."""
-REPEATS = 2
-"""Timed ones; one more goes before, which takes longer than others."""
+SAMPLES = 16
+"""Of a batch that is timed: on a CPU, fewer take as long."""
+LONG_ENOUGH = 2.0
+"""Seconds of the first batch from which on it is not tried again, although the first is slower."""
 
 Load = Callable[[str], Any]
 """Catalog entry -> its value."""
@@ -35,11 +35,14 @@ def time_samples(function: Callable[[], object]) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    done()
-    begun = time.perf_counter()
-    for _ in range(REPEATS):
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
         done()
-    return (time.perf_counter() - begun) / REPEATS / SAMPLES
+        seconds = time.perf_counter() - begun
+        if seconds >= LONG_ENOUGH:
+            break
+    return seconds / SAMPLES
 
 
 def measure_encoding(load: Load) -> float:
