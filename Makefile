@@ -36,6 +36,7 @@ mutants: $(VENV)/installed-dev
 screenshots: $(VENV)/installed-dev
 	$(BIN)/kedro sweep screenshots --jobs $(JOBS)
 	$(BIN)/python -m tests.screenshots
+	SCREENSHOTS=docs/figures $(BIN)/python -m pytest -n 0 tests/test_viz.py tests/tracking/test_mlflow_page.py
 
 # The wheel in an environment of its own, as others have it: some minutes.
 WHEEL := build/wheel-check

@@ -202,6 +202,15 @@ def finished(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """Start the browser that is installed here."""
+    from live_page import open_browser
+
+    with open_browser() as started:
+        yield started
+
+
 @pytest.fixture
 def copied(finished, tmp_path):
     """Copy the finished project."""

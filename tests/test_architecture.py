@@ -60,6 +60,7 @@ EDGE = (
     "speeds",
     "config_loader",
     "hooks",
+    "node_names",
     "preflight",
     "run_names",
     "tracking",
@@ -78,19 +79,26 @@ EDGE = (
 know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` is that of a
 command."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
-FRAMEWORK_EDGE = {"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", *EDGE} - {
+FRAMEWORK_EDGE = {
+    *{"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", "terminal.watch"},
+    *{"tracking.hooks", "tracking.inputs", "tracking.runs"},
+    *EDGE,
+} - {
     "api",
     "new_project",
     "finished_runs",
     "listings",
     "measured_speeds",
+    "node_names",
     "preflight",
     "quiet_import",
+    "run_names",
     "speeds",
     "sweep",
     "terminal",
+    "tracking",
     "__init__",
-} | {"terminal.watch"}
+}
 
 
 def name_of(path):

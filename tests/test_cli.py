@@ -486,8 +486,8 @@ def test_both_ways_to_name_a_pipeline_work(option, broken):
     assert result.stderr == ""
     (only,) = runs_of(broken)
     assert only.data.tags["mlflow.runName"] == "encode mnist/test"
-    assert "encode_images/run_seconds" in only.data.metrics
-    assert "discover_modes/run_seconds" not in only.data.metrics
+    assert "system/encode/encode_images/run_seconds" in only.data.metrics
+    assert "system/discover_modes/discover_modes/run_seconds" not in only.data.metrics
 
 
 @pytest.mark.parametrize("parameter", ["data=/photos", "bad_images=skip", "leaks=near"])

@@ -110,7 +110,7 @@ def test_every_point_is_a_child_run_under_one_parent(swept):
             == f"mode_finder={params['modes.mode_finder']}-seed={params['seed']}"
         )
         assert params["diffusion.num_inference_steps"] == "4"
-        assert child.data.metrics["train_networks/run_seconds"] > 0
+        assert child.data.metrics["system/train_eval/train_networks/run_seconds"] > 0
 
 
 def test_every_state_is_written_down(swept):

@@ -13,7 +13,8 @@ from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.given import nested
 from mgd3_kedro.modes import MODE_FINDERS
-from mgd3_kedro.pipeline_registry import register_pipelines
+from mgd3_kedro.node_names import with_stages
+from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
 from mgd3_kedro.preflight import check_known_parameters
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, RUN_KEYS
 
@@ -83,8 +84,8 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
     pipelines = register_pipelines()
     for one in asked.get("pipelines") or ():
         assert one in pipelines
-    nodes = {node.name for pipeline in pipelines.values() for node in pipeline.nodes}
-    assert set(asked.get("to_nodes") or ()) <= nodes
+    nodes = nodes_of(asked.get("pipelines") or ["distill"])
+    assert set(with_stages(asked.get("to_nodes") or (), nodes)) <= nodes
     known = configured(asked.get("env") or "mnist")
     check_known_parameters(asked.get("params") or {}, known)
     for axis in asked.get("over") or ():

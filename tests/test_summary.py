@@ -34,7 +34,7 @@ def test_a_run_ends_with_a_line_per_network_and_where_everything_is(places, tmp_
     folder = lines.index(f"{tmp_path.name}/")
     assert lines[folder + 1] == "  result_rows.csv  images/"
     assert lines[-1].strip() == (
-        "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+        "http://127.0.0.1:5000/#/experiments/7/runs?viewStateShareKey=accuracy"
     )
 
 
@@ -84,4 +84,4 @@ def test_a_session_prints_it(copied, capsys):
     assert "top1_last" in printed
     folder = output(copied, "07_model_output").relative_to(copied)
     assert f"{folder}/\n  images/  provenance.csv\n" in printed
-    assert "/runs?workflowType=machine_learning" in printed
+    assert "/runs?viewStateShareKey=accuracy" in printed

@@ -70,14 +70,14 @@ def _images(parameters: Mapping[str, Any], parts: int) -> str:
 
 
 PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
-    "train_networks": _count_trainings,
+    "train_eval.train_networks": _count_trainings,
     "full.train_networks": _count_trainings,
 }
 """Node -> number of its parts, where these are no classes."""
 WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
-    "train_networks": _trainings,
+    "train_eval.train_networks": _trainings,
     "full.train_networks": _trainings,
-    "distill_images": _images,
+    "guided_generate.distill_images": _images,
 }
 """Node -> what its parts are, where more can be told than their number."""
 

@@ -18,7 +18,8 @@ from kedro.utils import load_obj
 from kedro.validation.exceptions import ParameterValidationError
 
 from mgd3_kedro.given import split_parameters
-from mgd3_kedro.run_names import DEFAULT_ENV
+from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
+from mgd3_kedro.run_names import DEFAULT, DEFAULT_ENV
 
 logger = logging.getLogger(__name__)
 
@@ -207,8 +208,12 @@ def _check_known_runner(name: str | None) -> None:
 
 
 def _run(**options: Any) -> Any:
+    from mgd3_kedro.pipeline_registry import nodes_of
     from mgd3_kedro.runs import run_or_tell
 
+    if given := [name for name in NODE_OPTIONS if options.get(name)]:
+        known = nodes_of(options["pipelines"] or [options["pipeline"] or DEFAULT])
+        options |= {name: with_stages(options[name], known) for name in given}
     with plain_errors():
         _check_known_runner(options["runner"])
         return run_or_tell(kedro_run.callback, options)  # type: ignore[arg-type]

@@ -1,8 +1,7 @@
-"""Hooks at the edge: checks before a run, MLflow tracking of nodes, what the terminal shows."""
+"""Hooks at the edge: checks before a run, and what the terminal shows."""
 
 from __future__ import annotations
 
-import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
-from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.preflight import (
     check_inputs,
@@ -25,17 +23,14 @@ from mgd3_kedro.preflight import (
     check_runner,
     place_of,
 )
-from mgd3_kedro.run_names import DEFAULT, name_run
 from mgd3_kedro.terminal.watch import Watch
-from mgd3_kedro.tracking import NodeMeter, RunTracker, active_experiment, flatten_parameters
+from mgd3_kedro.tracking.runs import active_experiment
 
 OF_ALL_METHODS = (
     *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
     "method_images",
 )
 """What reads the runs of all methods."""
-ABOUT = "trainings"
-"""What a run is about: its name says what differs from the environment in the lineage of this."""
 
 
 def resolve_from(project: Path) -> None:
@@ -114,105 +109,6 @@ class PreflightHooks:
         resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
         check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
         check_inputs(FreeInputs(pipeline, catalog))
-
-
-class TrackingHooks:
-    """Logs parameters, code version, and time, memory and metrics of every node."""
-
-    def __init__(self) -> None:
-        self._loader: Any = None
-        self._catalog: CatalogProtocol | None = None
-        self._tracker: RunTracker | None = None
-        self._meter = NodeMeter()
-        self._unsaved: dict[str, set[str]] = {}
-
-    @hook_impl(tryfirst=True)
-    def after_context_created(self, context: KedroContext) -> None:
-        """Keep the parameters as they are configured."""
-        # kedro-mlflow raises its own level when imported, over the logging configuration.
-        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
-        self._loader = context.config_loader
-        if self._tracker:
-            # Interrupted in a notebook, a run would still be active and take over this one's.
-            self._tracker.kill()
-
-    # kedro-mlflow opens the run in the same hook, and has to come first.
-    @hook_impl(trylast=True)
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Name the run where nobody did, and log what it is made with."""
-        self._catalog = catalog
-        # What an interrupted run of this process has left is none of this one's.
-        self._meter, self._unsaved = NodeMeter(), {}
-        self._tracker = RunTracker.of_active_run()
-        if self._tracker:
-            asked = run_params.get("pipeline_names") or [DEFAULT]
-            parameters, words = self._loader["parameters"], self._loader.words(ABOUT)
-            name = name_run(asked, registered, parameters, words, pipeline.inputs())
-            self._tracker.rename("+".join(asked), name)
-            self._tracker.start(flatten_parameters(parameters))
-
-    @hook_impl
-    def before_dataset_loaded(self, node: Node) -> None:
-        """Start the clock of loading."""
-        self._meter.start("load", node.name)
-
-    @hook_impl
-    def after_dataset_loaded(self, node: Node) -> None:
-        """Stop the clock of loading."""
-        self._meter.stop("load", node.name)
-
-    @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """Start the clock of running."""
-        self._meter.start("run", node.name)
-
-    @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        """Stop the clock of running."""
-        self._meter.stop("run", node.name)
-        self._unsaved[node.name] = set(node.outputs)
-        if not node.outputs:
-            self._finish(node)
-
-    @hook_impl
-    def before_dataset_saved(self, node: Node) -> None:
-        """Start the clock of saving."""
-        self._meter.start("save", node.name)
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Stop the clock of saving; log what the dataset's metadata says is to be logged."""
-        self._meter.stop("save", node.name)
-        dataset = self._catalog.get(dataset_name) if self._catalog else None
-        if isinstance(dataset, ClassPartitionsDataset):
-            # A stage over classes is computed where it is kept.
-            self._meter.count_as_run(dataset.last_save.computing_seconds, node.name)
-        if self._tracker:
-            kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
-            self._tracker.log_output(kind, dataset_name, data, dataset)
-        # With asynchronous saves, in any order.
-        self._unsaved[node.name].discard(dataset_name)
-        if not self._unsaved[node.name]:
-            self._finish(node)
-
-    @hook_impl(tryfirst=True)
-    def after_pipeline_run(self) -> None:
-        """Mark the run as ended by itself."""
-        if self._tracker:
-            self._tracker.end()
-
-    @hook_impl(tryfirst=True)
-    def on_pipeline_error(self, error: Exception) -> None:
-        """Record why the run failed."""
-        if self._tracker:
-            self._tracker.fail(error)
-
-    def _finish(self, node: Node) -> None:
-        measured = self._meter.finish(node.name)
-        if self._tracker:
-            self._tracker.log_metrics(measured)
 
 
 class TerminalHooks:

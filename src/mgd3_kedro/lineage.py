@@ -148,12 +148,13 @@ class Lineage:
                 self._makers.setdefault(name, node)
         self._catalog = catalog
         self._patterns = {_as_pattern(name): name for name in catalog if "{" in name}
-        self._configured = configured
+        self.configured = configured
         self._values = flat(configured.run)
         self._aliases = aliases
         self._everywhere = tuple(everywhere)
         self._read: dict[str, frozenset[str]] = {}
-        self._neutral = _marked(types, is_neutral) | set(unread)
+        self._unread = set(unread)
+        self._neutral = _marked(types, is_neutral) | self._unread
         self._selecting = _marked(types, is_selecting)
 
     def words(self, entry: str, apart_from: str | None = None) -> list[str]:
@@ -180,9 +181,23 @@ class Lineage:
         own = self._own(entry, maker) - self._selecting
         return own.union(*(self._ancestry(name) for name in (maker.inputs if maker else ())))
 
+    def configuring(self, name: str) -> set[str]:
+        """Return the full names of the parameters that make up a value.
+
+        Args:
+            name: A catalog entry: those it is configured with; or `params:GROUP`: those of the
+                group that are read.
+        """
+        if not name.startswith(PARAMETERS):
+            return set(references_of(self._entry(name), self._catalog, self._values))
+        group = name.removeprefix(PARAMETERS)
+        return {
+            key for key in self._values if key == group or key.startswith(f"{group}.")
+        } - self._unread
+
     def _words(self, entry: str) -> list[str]:
         read, named = self.parameters(entry), self._named(entry)
-        configured = self._configured
+        configured = self.configured
         return [
             *self._everywhere,
             *(
@@ -208,11 +223,10 @@ class Lineage:
         """Return the parameters of an entry's node, and of its configuration."""
         if name.startswith(PARAMETERS):
             return set()
-        found = set(references_of(self._entry(name), self._catalog, self._values))
+        found = self.configuring(name)
         for asked in maker.inputs if maker else ():
             if asked.startswith(PARAMETERS):
-                group = asked.removeprefix(PARAMETERS)
-                found |= {k for k in self._values if k == group or k.startswith(f"{group}.")}
+                found |= self.configuring(asked)
         return found - self._neutral - NEUTRAL
 
     def _named(self, entry: str) -> set[str]:

@@ -162,12 +162,12 @@ def _workers(jobs: int) -> int:
 
 
 MEASURES: dict[str, Callable[[Load], float]] = {
-    "encode_images": measure_encoding,
-    "distill_images": measure_drawing,
-    "train_networks": measure_networks,
+    "encode.encode_images": measure_encoding,
+    "guided_generate.distill_images": measure_drawing,
+    "train_eval.train_networks": measure_networks,
     "train_autoencoder": measure_autoencoder,
     "train_denoiser": measure_denoiser,
 }
 """Node -> seconds that one of its parts, a class or a training, may take."""
-NEEDS = {"distill_images": "params:diffusion", "encode_images": "prior"}
+NEEDS = {"guided_generate.distill_images": "params:diffusion", "encode.encode_images": "prior"}
 """What a node has to read for its measure to apply: other methods draw nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -99,6 +99,22 @@ def features_of_scores(configured: str | None, needs: Needs) -> str:
     if configured is not None:
         return configured
     return "latents" if {"latents", "prior"} & set(needs.entries) else "pixels"
+
+
+def nodes_of(names: Iterable[str]) -> set[str]:
+    """Return the names of all nodes that pipelines may have, whatever is chosen by parameters.
+
+    Args:
+        names: Of pipelines; unknown ones have none.
+    """
+    built = [_build(Choice(labels=labels)) for labels in {one.labels for one in PROTOCOLS.values()}]
+    return {
+        node.name
+        for known in built
+        for name in names
+        if name in known
+        for node in known[name].nodes
+    }
 
 
 def register_pipelines() -> dict[str, Pipeline]:

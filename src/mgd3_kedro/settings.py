@@ -11,12 +11,12 @@ from mgd3_kedro.hooks import (
     ProjectPathHooks,
     RunPlacesHooks,
     TerminalHooks,
-    TrackingHooks,
     resolve_from,
 )
 from mgd3_kedro.memory import keep_freed_memory
 from mgd3_kedro.quiet_import import QuietImport
 from mgd3_kedro.run_names import DEFAULT_ENV
+from mgd3_kedro.tracking.hooks import RunHooks, TrackingHooks
 
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
 for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
@@ -33,9 +33,10 @@ resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
 # Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
 HOOKS = (
     *(TrackingHooks(), PreflightHooks(), RunPlacesHooks()),
-    *(TerminalHooks(), ProjectPathHooks()),
+    *(TerminalHooks(), ProjectPathHooks(), RunHooks()),
 )
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+# Its run is opened by a hook of this project's.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

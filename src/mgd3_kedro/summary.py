@@ -47,8 +47,8 @@ texts that are not among them are told as well, if there is nothing else."""
 OPENED = {".png", ".html", ".md", ".tex", ".csv"}
 """Kinds of files that are told where nothing of `PLACES` is made."""
 ROWS = ("result_rows", "full.result_rows")
-ADDRESS = "http://127.0.0.1:5000/#/experiments/{}/runs?workflowType=machine_learning"
-"""Where `kedro mlflow ui` shows the runs of an experiment."""
+ADDRESS = "http://127.0.0.1:5000/#/experiments/{}/runs?viewStateShareKey=accuracy"
+"""Where `kedro mlflow ui` shows the runs of an experiment, in the view of conf/base/mlflow.yml."""
 
 FINDINGS = {
     "reconstruction_metrics": {"psnr_test": "PSNR {:.1f} dB on test images"},

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tiny_project import (
     IPC,
+    PRIOR,
     REPOSITORY,
     TRAIN,
     evaluated,
@@ -24,13 +25,10 @@ from tiny_project import (
     times_of,
 )
 
-from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import read_images
 from mgd3_kedro.pipeline_registry import register_pipelines
 from mgd3_kedro.records import ROW_COLUMNS
-from mgd3_kedro.settings import CONFIG_LOADER_ARGS
-from mgd3_kedro.tracking import flatten_parameters
 from mgd3_kedro.version import code_version
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -257,32 +255,46 @@ def test_the_run_is_tracked_as_finished_with_every_parameter_and_the_code_versio
         "sampling.stop_guidance_step": "1",
         "evaluation.presets.smoke": "0.001",
         "trainings.networks": "['convnet1']",
-        "methods.d4m.initial_latents": "noised_modes",
-        "images": "None",
+        "methods.mgd3.procedure": "denoise",
     }
     assert {name: tracked.data.params.get(name) for name in expected} == expected
 
 
-def test_no_parameter_of_the_configuration_is_left_out(tracked):
-    conf = str(REPOSITORY / "conf")
-    configured = ProjectConfigLoader(conf_source=conf, env="base", **CONFIG_LOADER_ARGS)
-    assert set(flatten_parameters(configured["parameters"])) <= set(tracked.data.params)
+def test_the_run_is_found_by_what_it_is_about(tracked):
+    assert tracked.info.run_name == "mgd3 ipc2 seed0 hard-smoke distill mnist/test/dit"
+    tags = {"method": "mgd3", "ipc": "2", "seed": "0", "protocol": "hard", "network": "convnet1"}
+    assert tags.items() <= tracked.data.tags.items()
+
+
+def test_no_parameter_is_a_group_of_others_too(tracked):
+    names = tracked.data.params.keys()
+    assert not [name for name in names if any(one.startswith(f"{name}.") for one in names)]
+
+
+def test_the_run_tells_which_data_it_read(tracked, finished):
+    read = {one.dataset.name: one.dataset.digest for one in tracked.inputs.dataset_inputs}
+    names = ["mnist/test train", "mnist/test test", str(PRIOR), "mnist mgd3 ipc2 seed0"]
+    assert sorted(read) == sorted(names)
+    # What rows call the set that networks were trained on.
+    (data_set,) = read_table(finished, "result_rows")["data_set"].unique()
+    assert read["mnist mgd3 ipc2 seed0"] == data_set
 
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
     assert len(nodes) == 34
     for node in nodes:
+        place = node.name.replace(".", "/")
         for phase in ("load", "run", "save"):
-            seconds = tracked.data.metrics[f"{node.name}/{phase}_seconds"]
+            seconds = tracked.data.metrics[f"system/{place}/{phase}_seconds"]
             assert 0 <= seconds < 100
-        assert 50 < tracked.data.metrics[f"{node.name}/peak_memory_mb"] < 10_000
+        assert 50 < tracked.data.metrics[f"system/{place}/peak_memory_mb"] < 10_000
 
 
 def test_the_work_of_a_stage_counts_as_running_although_its_dataset_does_it(tracked, finished):
     manifest = finished / f"{MODES}.manifest"
     worked = sum(json.loads(path.read_text())["seconds"] for path in manifest.glob("*.json"))
-    assert tracked.data.metrics["discover_modes/run_seconds"] >= worked > 0
+    assert tracked.data.metrics["system/discover_modes/discover_modes/run_seconds"] >= worked > 0
 
 
 @pytest.mark.parametrize(
@@ -305,8 +317,8 @@ def test_the_work_of_a_stage_counts_as_running_although_its_dataset_does_it(trac
         "training_curves/convnet1-1/train_loss",
         "diversity/mean/diversity",
         "diversity/mean/representativeness",
-        "diversity/7/diversity",
-        "diversity/7/representativeness",
+        "top1_last",
+        "top1_best",
     ],
 )
 def test_every_stage_has_its_own_metrics(name, tracked):
@@ -320,6 +332,7 @@ def test_metrics_are_those_of_the_run(tracked, finished):
     assert metrics["generate/guided_steps"] == 2
     assert metrics["modes/smallest_cluster"] <= 8 <= metrics["modes/largest_cluster"]
     assert metrics["train_eval/convnet1/top1_last_mean"] == pytest.approx(rows["top1_last"].mean())
+    assert metrics["top1_last"] == metrics["train_eval/convnet1/top1_last_mean"]
     assert metrics["train_eval/convnet1/top1_last_std"] == pytest.approx(
         rows["top1_last"].std(ddof=0)
     )
@@ -333,7 +346,7 @@ def test_the_run_keeps_its_pictures_and_rows_in_the_project(tracked, finished):
     kept = {path.name for path in folder.iterdir()}
     pictures = {"contact_sheet.png", "latent_plane.png", "training_curves.png", "confusion.png"}
     tables = {"result_rows.csv", "diversity_scores.csv", "provenance.csv"}
-    assert pictures | tables <= kept
+    assert pictures | tables | {"latent_plane.html"} <= kept
 
 
 def test_a_second_session_computes_nothing_again_and_is_a_run_of_its_own(copied):

@@ -60,7 +60,7 @@ def needs_with(method, **settings):
 
 def node_of(method, name="distill_images", needs=None):
     pipeline = create_pipeline(method, needs or needs_of(method, PARAMETERS))
-    return next(node for node in pipeline.nodes if node.name == name)
+    return next(node for node in pipeline.nodes if node.short_name == name)
 
 
 def test_every_configured_method_is_among_those_that_are_checked():
@@ -173,7 +173,7 @@ def test_costs_and_provenance_read_what_there_is(method):
 
 
 def names_of(pipeline):
-    return {node.name for node in pipeline.nodes}
+    return {node.short_name for node in pipeline.nodes}
 
 
 @pytest.mark.parametrize("method", NEEDS)

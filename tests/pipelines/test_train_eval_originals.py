@@ -142,5 +142,5 @@ def test_trainings_read_files_where_the_method_keeps_real_images(method, changes
     parameters = merged(read, {"method": method, **changes})
     for protocol, name in (("hard", "train_networks"), ("soft_stored", "label_images")):
         pipelines = build_pipelines({**parameters, "protocol": protocol})
-        node = SimpleNamespace(**{one.name: one for one in pipelines["train_eval"].nodes})
+        node = SimpleNamespace(**{one.short_name: one for one in pipelines["train_eval"].nodes})
         assert ("train_images" in getattr(node, name).inputs) == reads

@@ -18,6 +18,7 @@ from mgd3_kedro.checks import lookup
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.given import Text, flat, nested
+from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.points import REPORTED, short_names
 from mgd3_kedro.sweep.parts import Part
@@ -140,6 +141,8 @@ def _plan_point(
     names = part.options["pipelines"].split(",")
     nodes = sum((lookup(known, name.strip(), "pipeline") for name in names), Pipeline([]))
     filters = {name: part.options[name].split(",") for name in part.options if name != "pipelines"}
+    for name in NODE_OPTIONS & filters.keys():
+        filters[name] = with_stages(filters[name], (node.name for node in nodes.nodes))
     values = {axis: read[axis] for axis in chosen}
     name = _name(values) if values else "+".join(names)
     return Point(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from mlflow.entities import Param
 from mlflow.tracking import MlflowClient
 
-from mgd3_kedro.tracking import HOST_TAG, PARAMETER_LENGTH, PROCESS_TAG
+from mgd3_kedro.tracking.runs import HOST_TAG, PARAMETER_LENGTH, PROCESS_TAG
 from mgd3_kedro.version import code_version
 
 SWEEP_TAG = "sweep"

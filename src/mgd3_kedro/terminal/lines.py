@@ -110,5 +110,5 @@ class Lines:
 
 
 def title_of(node: str) -> str:
-    """Return a node's name in words."""
-    return node.replace("_", " ").replace(".", ": ")
+    """Return a node's name in words, without its stage."""
+    return node.rpartition(".")[2].replace("_", " ")

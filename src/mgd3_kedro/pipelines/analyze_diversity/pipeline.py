@@ -41,5 +41,7 @@ def create_pipeline(features: str = "latents") -> Pipeline:
                 name="draw_planes",
             ),
         ],
+        namespace="analyze_diversity",
+        prefix_datasets_with_namespace=False,
         tags="analyze_diversity",
     )

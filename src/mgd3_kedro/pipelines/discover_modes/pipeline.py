@@ -36,5 +36,7 @@ def create_pipeline() -> Pipeline:
                 name="draw_members",
             ),
         ],
+        namespace="discover_modes",
+        prefix_datasets_with_namespace=False,
         tags="discover_modes",
     )

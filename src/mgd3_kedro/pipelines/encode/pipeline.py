@@ -32,5 +32,7 @@ def create_pipeline() -> Pipeline:
                 name="measure_encoding",
             ),
         ],
+        namespace="encode",
+        prefix_datasets_with_namespace=False,
         tags="encode",
     )

@@ -77,5 +77,7 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
                 name="draw_distilled_images",
             ),
         ],
+        namespace="guided_generate",
+        prefix_datasets_with_namespace=False,
         tags="guided_generate",
     )

@@ -123,5 +123,7 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
         ],
+        namespace="report",
+        prefix_datasets_with_namespace=False,
         tags="report",
     )

@@ -1,6 +1,6 @@
 """The train_eval stage, and the same on all real images."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Node, Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images, label_images, train_networks
 from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy, measure_accuracy
@@ -18,7 +18,8 @@ def create_pipeline(labels: str = "given", *, keeps_real: bool = False) -> Pipel
         keeps_real: Whether the images to train on are some of the train images, which are read
             from their files.
     """
-    return _fitting() + _training(labels, ("train_images",) if keeps_real else ())
+    training = _training(labels, ("train_images",) if keeps_real else ())
+    return _fitting() + _in_stage(training)
 
 
 def create_full_pipeline(labels: str = "given") -> Pipeline:
@@ -40,13 +41,19 @@ def create_full_pipeline(labels: str = "given") -> Pipeline:
             **{name: name for name in free if name.startswith("params:")},
             "params:method": "params:upper_bound",
         },
-        tags="train_full",
+        tags=["train_eval", "train_full"],
     )
     return _fitting() + on_real_images
 
 
-def _fitting() -> Pipeline:
+def _in_stage(nodes: list[Node] | Pipeline) -> Pipeline:
     return pipeline(
+        nodes, namespace="train_eval", prefix_datasets_with_namespace=False, tags="train_eval"
+    )
+
+
+def _fitting() -> Pipeline:
+    return _in_stage(
         [
             node(
                 fit_test_images,
@@ -59,8 +66,7 @@ def _fitting() -> Pipeline:
                 "fitted_test_images",
                 name="fit_test_images",
             )
-        ],
-        tags="train_eval",
+        ]
     )
 
 
@@ -120,4 +126,4 @@ def _training(labels: str, files: tuple[str, ...]) -> Pipeline:
             name="draw_accuracy",
         ),
     ]
-    return pipeline([*([storing] if labels == "stored" else []), *nodes], tags="train_eval")
+    return pipeline([*([storing] if labels == "stored" else []), *nodes])

@@ -114,7 +114,7 @@ def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
     """
     check_outcomes(result_rows["outcome"].tolist())
     measured: dict[str, float] = {}
-    for network, rows in result_rows.groupby("network"):
+    for network, rows in result_rows.groupby("network", sort=False):
         for kind in ("top1_last", "top1_best"):
             values = rows[kind].to_numpy()
             measured[f"{network}/{kind}_mean"] = float(values.mean())

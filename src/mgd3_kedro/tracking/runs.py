@@ -1,4 +1,4 @@
-"""What an MLflow run records beyond what kedro-mlflow does."""
+"""One MLflow run: what is written to it, and how it ends."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mgd3_kedro.environment import command, environment
-from mgd3_kedro.memory import peak_memory_mb, reset_peak_memory
 from mgd3_kedro.version import code_version
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
 
 logger = logging.getLogger(__name__)
 
@@ -27,66 +29,6 @@ UNNAMEABLE = re.compile(r"[^\w/.\- :]")
 HOST_TAG, PROCESS_TAG = "process.host", "process.id"
 BEGUN = time.time() * 1000
 """When this process began, at the latest, in MLflow's milliseconds."""
-
-
-class NodeMeter:
-    """Adds up what loading, running and saving of nodes take, and their peak memory.
-
-    Where parts of a phase overlap, as loads by several threads do, their time counts once.
-    """
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, dict[str, float]] = {}
-        self._begun: dict[tuple[str, str], list[float]] = {}
-        self._lock = threading.Lock()
-
-    def start(self, phase: str, node: str) -> None:
-        """Start a part of a phase: "load", "run" or "save"."""
-        with self._lock:
-            if node not in self._seconds:
-                reset_peak_memory()
-                self._seconds[node] = dict.fromkeys(("load", "run", "save"), 0.0)
-            self._begun.setdefault((node, phase), []).append(time.perf_counter())
-
-    def stop(self, phase: str, node: str) -> None:
-        """End a part of a phase."""
-        now = time.perf_counter()
-        with self._lock:
-            parts = self._begun[node, phase]
-            first = parts[0]
-            # The part that is left, if there is one, counts from now.
-            parts[:] = [now] * (len(parts) - 1)
-            self._seconds[node][phase] += now - first
-
-    def count_as_run(self, seconds: float, node: str) -> None:
-        """Move time from saving to running."""
-        with self._lock:
-            of_node = self._seconds[node]
-            moved = min(seconds, of_node["save"])
-            of_node["save"] -= moved
-            of_node["run"] += moved
-
-    def finish(self, node: str) -> dict[str, float]:
-        """Return the node's metrics and forget them."""
-        with self._lock:
-            seconds = self._seconds.pop(node)
-        measured = {f"{node}/{phase}_seconds": value for phase, value in seconds.items()}
-        measured[f"{node}/peak_memory_mb"] = peak_memory_mb()
-        return measured
-
-
-def flatten_parameters(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested parameters as "a.b" -> text.
-
-    Source: ours.
-    """
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten_parameters(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = str(value)[:PARAMETER_LENGTH]
-    return flat
 
 
 class RunTracker:
@@ -117,22 +59,43 @@ class RunTracker:
         if self._client.get_run(self._run_id).info.run_name == before:
             self._client.update_run(self._run_id, name=name)
 
-    def start(self, parameters: Mapping[str, str]) -> None:
-        """Log parameters and code version, and settle runs whose process has gone."""
+    def keep_views(self, views: Mapping[str, str]) -> None:
+        """Give the experiment the views that its page can be opened with.
+
+        kedro-mlflow gives them to an experiment that it makes; one that is older lacks them.
+
+        Args:
+            views: Tag of the experiment -> value.
+        """
+        tags = self._client.get_experiment(self._experiment).tags
+        for name, value in views.items():
+            if tags.get(name) != value:
+                self._client.set_experiment_tag(self._experiment, name, value)
+
+    def start(self, parameters: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Log parameters, tags, code version and command, and settle runs whose process has gone.
+
+        Args:
+            parameters: Full name -> value.
+            tags: What runs are looked for by.
+        """
         from mlflow.entities import Param, RunTag
 
         self._settle_dead_runs()
-        tags = {
+        all_tags = {
+            **tags,
             "code_version": code_version(),
             "environment": environment(),
             "command": command(),
+            # kedro-mlflow's own lacks the parameters.
+            "kedro_command": command(),
             HOST_TAG: platform.node(),
             PROCESS_TAG: str(os.getpid()),
         }
         self._client.log_batch(
             self._run_id,
             params=[Param(name, value) for name, value in parameters.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
+            tags=[RunTag(name, value) for name, value in all_tags.items()],
         )
         # MLflow's own handler, registered before, would mark whatever is left as finished.
         atexit.register(self.kill)
@@ -141,9 +104,9 @@ class RunTracker:
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log values at once, which is much faster than one by one."""
-        self.log_history([(name, value, step) for name, value in values.items()])
+        self.log_history((name, value, step) for name, value in values.items())
 
-    def log_history(self, points: list[tuple[str, float, int]]) -> None:
+    def log_history(self, points: Iterable[tuple[str, float, int]]) -> None:
         """Log (name, value, step) points at once."""
         from mlflow.entities import Metric
 
@@ -155,21 +118,17 @@ class RunTracker:
         for start in range(0, len(metrics), 1000):
             self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
 
-    def log_output(self, kind: str | None, name: str, data: Any, dataset: Any) -> None:
-        """Log an output as its catalog entry's metadata says, if it says anything.
-
-        Raises:
-            ValueError: If the metadata name no way of logging.
-        """
-        if kind is None:
-            return
-        if kind not in LOGGERS:
-            raise ValueError(f"metadata.mlflow of {name}: expected {sorted(LOGGERS)}, got {kind!r}")
-        LOGGERS[kind](self, name, data, dataset)
+    def log_inputs(self, inputs: Sequence[DatasetInput]) -> None:
+        """Say which data the run read."""
+        self._client.log_inputs(self._run_id, datasets=inputs)
 
     def log_file(self, path: Path) -> None:
         """Keep a file with the run."""
         self._client.log_artifact(self._run_id, str(path))
+
+    def log_text(self, text: str, name: str) -> None:
+        """Keep a text with the run, as a file of that name."""
+        self._client.log_text(self._run_id, text, name)
 
     def end(self) -> None:
         """Note that the run ended by itself."""
@@ -219,27 +178,6 @@ def active_experiment() -> str | None:
     return str(run.info.experiment_id) if run else None
 
 
-def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
-    stage = name.removesuffix("_metrics")
-    tracker.log_metrics({f"{stage}/{key}": value for key, value in data.items()})
-
-
-def _log_curve(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
-    # One history per numeric column, and per value of the others, e.g. per training.
-    values = [column for column in data.select_dtypes("number") if column != "step"]
-    words = list(data.select_dtypes(exclude="number"))
-    points = [
-        ("/".join([name, *(str(row[word]) for word in words), value]), row[value], int(row["step"]))
-        for row in data.to_dict("records")
-        for value in values
-    ]
-    tracker.log_history(points)
-
-
-def _log_artifact(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
-    tracker.log_file(Path(dataset._describe()["filepath"]))
-
-
 def _exit_on_signal(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
@@ -252,10 +190,3 @@ def _is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-LOGGERS: dict[str, Callable[[RunTracker, str, Any, Any], None]] = {
-    "metrics": _log_metrics,
-    "curve": _log_curve,
-    "artifact": _log_artifact,
-}

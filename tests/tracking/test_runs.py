@@ -6,11 +6,8 @@ import sys
 import threading
 import time
 from contextlib import chdir
-from pathlib import Path
 
 import mlflow
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from kedro.framework.hooks.manager import _create_hook_manager
@@ -19,131 +16,13 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
-from kedro_datasets.json import JSONDataset
 from mlflow.tracking import MlflowClient
 from tiny_project import REPOSITORY, make_project, run, runs_of
 
-from mgd3_kedro.hooks import TrackingHooks
-from mgd3_kedro.memory import peak_memory_mb, reset_peak_memory
-from mgd3_kedro.tracking import (
-    HOST_TAG,
-    PROCESS_TAG,
-    NodeMeter,
-    RunTracker,
-    flatten_parameters,
-)
+from mgd3_kedro.environment import command
+from mgd3_kedro.tracking.hooks import TrackingHooks
+from mgd3_kedro.tracking.runs import HOST_TAG, PROCESS_TAG, RunTracker
 from mgd3_kedro.version import code_version
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """Make an empty MLflow store with an experiment."""
-    folder = tmp_path_factory.mktemp("store")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
-    mlflow.create_experiment("units", artifact_location=str(folder / "artifacts"))
-    mlflow.set_experiment("units")
-    yield folder
-    mlflow.set_tracking_uri(before)
-
-
-@pytest.fixture
-def active(store):
-    """Start a run and give its tracker."""
-    mlflow.set_experiment("units")
-    handler = signal.getsignal(signal.SIGTERM)
-    mlflow.start_run()
-    tracker = RunTracker.of_active_run()
-    yield tracker
-    tracker.end()
-    mlflow.end_run()
-    signal.signal(signal.SIGTERM, handler)
-
-
-def active_run():
-    """Return what the store knows of the active run."""
-    return MlflowClient().get_run(mlflow.active_run().info.run_id)
-
-
-def spend(meter, phase, seconds):
-    meter.start(phase, "encode")
-    time.sleep(seconds)
-    meter.stop(phase, "encode")
-
-
-def test_a_node_has_the_time_of_all_its_loads_its_run_and_all_its_saves():
-    meter = NodeMeter()
-    for phase, seconds in (("load", 0.02), ("load", 0.03), ("run", 0.2), ("save", 0.01)):
-        spend(meter, phase, seconds)
-    measured = meter.finish("encode")
-    assert 0.05 <= measured["encode/load_seconds"] < 0.2
-    assert measured["encode/run_seconds"] >= 0.2
-    assert 0.01 <= measured["encode/save_seconds"] < 0.2
-    assert measured["encode/peak_memory_mb"] > 10
-    spend(meter, "run", 0.01)
-    again = meter.finish("encode")
-    assert again["encode/run_seconds"] < 0.2
-    assert again["encode/load_seconds"] == again["encode/save_seconds"] == 0
-
-
-def test_loads_side_by_side_count_once():
-    meter = NodeMeter()
-    for _ in range(3):
-        meter.start("load", "encode")
-    time.sleep(0.1)
-    for _ in range(2):
-        meter.stop("load", "encode")
-    time.sleep(0.1)
-    meter.stop("load", "encode")
-    assert 0.2 <= meter.finish("encode")["encode/load_seconds"] < 0.3
-
-
-def test_nodes_side_by_side_have_their_own_times():
-    meter = NodeMeter()
-    meter.start("run", "slow")
-    time.sleep(0.1)
-    meter.start("run", "fast")
-    meter.stop("run", "fast")
-    fast = meter.finish("fast")
-    meter.stop("run", "slow")
-    assert fast["fast/run_seconds"] < 0.1 <= meter.finish("slow")["slow/run_seconds"]
-
-
-def test_what_a_dataset_computes_counts_as_running():
-    meter = NodeMeter()
-    spend(meter, "save", 0.1)
-    meter.count_as_run(0.06, "encode")
-    measured = meter.finish("encode")
-    assert measured["encode/run_seconds"] == 0.06
-    assert measured["encode/save_seconds"] >= 0.04
-
-
-def test_workers_side_by_side_do_not_make_saving_negative():
-    meter = NodeMeter()
-    spend(meter, "save", 0.02)
-    meter.count_as_run(50.0, "encode")
-    measured = meter.finish("encode")
-    assert 0.02 <= measured["encode/run_seconds"] < 50
-    assert measured["encode/save_seconds"] == 0
-
-
-@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="no such reset here")
-def test_the_peak_of_memory_is_that_since_the_last_reset():
-    reset_peak_memory()
-    before = peak_memory_mb()
-    large = np.ones(200 * 2**20, dtype=np.uint8)
-    assert large[-1] == 1
-    del large
-    assert peak_memory_mb() - before == pytest.approx(200, abs=20)
-    reset_peak_memory()
-    assert peak_memory_mb() - before < 50
-
-
-def test_parameters_are_flat_texts_of_bounded_length():
-    nested = {"a": {"b": {"c": 1.5}, "d": None}, "e": [1, 2], "f": "x" * 10_000, "g": {}}
-    flat = flatten_parameters(nested)
-    assert flat.pop("f") == "x" * 6000
-    assert flat == {"a.b.c": "1.5", "a.d": "None", "e": "[1, 2]"}
 
 
 def test_there_is_nothing_to_track_without_a_run():
@@ -151,64 +30,33 @@ def test_there_is_nothing_to_track_without_a_run():
     assert RunTracker.of_active_run() is None
 
 
-def test_a_run_starts_with_its_parameters_and_what_made_it(active):
-    active.start({"ipc": "10", "sampling.mode_guidance_scale": "0.1"})
-    data = active_run().data
+def test_a_run_starts_with_its_parameters_and_what_made_it(active, logged):
+    active.start({"ipc": "10", "sampling.mode_guidance_scale": "0.1"}, {"method": "mgd3"})
+    data = logged().data
     assert data.params == {"ipc": "10", "sampling.mode_guidance_scale": "0.1"}
+    assert data.tags["method"] == "mgd3"
+    assert data.tags["command"] == data.tags["kedro_command"] == command()
     assert data.tags["code_version"] == code_version()
     assert data.tags[PROCESS_TAG] == str(os.getpid())
 
 
-def test_histories_longer_than_a_batch_of_mlflow_are_kept_whole(active):
+def test_histories_longer_than_a_batch_of_mlflow_are_kept_whole(active, logged):
     active.log_history([("loss", 1 / step, step) for step in range(1, 2502)])
     client = MlflowClient()
     history = client.get_metric_history(mlflow.active_run().info.run_id, "loss")
     assert sorted(point.step for point in history) == list(range(1, 2502))
-    assert active_run().data.metrics["loss"] == 1 / 2501
+    assert logged().data.metrics["loss"] == 1 / 2501
 
 
-def test_metrics_of_classes_with_odd_names_are_kept(active):
+def test_metrics_of_classes_with_odd_names_are_kept(active, logged):
     active.log_metrics({"crane (bird)/diversity": 1.0, "Müll & co./diversity": 2.0})
-    found = active_run().data.metrics
+    found = logged().data.metrics
     assert found == {"crane _bird_/diversity": 1.0, "Müll _ co./diversity": 2.0}
 
 
-def test_outputs_are_logged_as_their_metadata_says(active, tmp_path):
-    curve = pd.DataFrame(
-        {
-            "training": ["a", "a", "b"],
-            "step": [1, 5, 1],
-            "loss": [3.0, 2.0, 4.0],
-            "top1": [10, 20, 30],
-        }
-    )
-    (tmp_path / "rows.csv").write_text("1,2")
-    active.log_output("metrics", "modes_metrics", {"inertia": 2.5}, None)
-    active.log_output("curve", "curves", curve, None)
-    active.log_output("artifact", "rows", None, JSONDataset(filepath=str(tmp_path / "rows.csv")))
-    active.log_output(None, "anything", object(), None)
-    metrics = active_run().data.metrics
-    assert metrics["modes/inertia"] == 2.5
-    assert {name: metrics[name] for name in metrics if name.startswith("curves/")} == {
-        "curves/a/loss": 2.0,
-        "curves/a/top1": 20.0,
-        "curves/b/loss": 4.0,
-        "curves/b/top1": 30.0,
-    }
-    history = MlflowClient().get_metric_history(mlflow.active_run().info.run_id, "curves/a/loss")
-    assert [(point.step, point.value) for point in history] == [(1, 3.0), (5, 2.0)]
-    assert Path(mlflow.active_run().info.artifact_uri, "rows.csv").read_text() == "1,2"
-
-
-def test_metadata_that_name_no_way_of_logging_are_refused(active):
-    message = r"metadata\.mlflow of rows: expected \['artifact', 'curve', 'metrics'\], got 'table'"
-    with pytest.raises(ValueError, match=message):
-        active.log_output("table", "rows", None, None)
-
-
-def test_a_failed_run_says_why(active):
+def test_a_failed_run_says_why(active, logged):
     active.fail(ValueError("ipc: expected 1"))
-    assert active_run().data.tags["error"] == "ValueError: ipc: expected 1"
+    assert logged().data.tags["error"] == "ValueError: ipc: expected 1"
 
 
 def test_a_store_that_cannot_be_written_does_not_hide_the_error(active, caplog):
@@ -220,10 +68,10 @@ def test_a_store_that_cannot_be_written_does_not_hide_the_error(active, caplog):
     MlflowClient().restore_run(run_id)
 
 
-def test_a_run_that_ended_is_not_killed_later(active):
+def test_a_run_that_ended_is_not_killed_later(active, logged):
     active.end()
     active.kill()
-    assert active_run().info.status == "RUNNING"
+    assert logged().info.status == "RUNNING"
 
 
 def finished_process():
@@ -244,17 +92,17 @@ def finished_process():
     ids=["gone", "number taken again", "this process", "alive", "elsewhere"],
 )
 def test_runs_whose_process_has_gone_are_marked_at_the_next_start(
-    host, process, age, status, active
+    host, process, age, status, active, logged
 ):
     client = MlflowClient()
     other = client.create_run(
-        active_run().info.experiment_id,
+        logged().info.experiment_id,
         start_time=int(time.time() * 1000) - age,
         tags={HOST_TAG: host, PROCESS_TAG: str(process())},
     )
-    active.start({})
+    active.start({}, {})
     assert client.get_run(other.info.run_id).info.status == status
-    assert active_run().info.status == "RUNNING"
+    assert logged().info.status == "RUNNING"
 
 
 class SlowDataset(AbstractDataset):
@@ -274,7 +122,7 @@ class SlowDataset(AbstractDataset):
         return {}
 
 
-def test_times_are_those_of_the_nodes_where_loads_and_saves_are_asynchronous(active):
+def test_times_are_those_of_the_nodes_where_loads_and_saves_are_asynchronous(active, logged):
     catalog = DataCatalog(
         {"a": SlowDataset(0.2, 1), "b": SlowDataset(0.2, 2)}
         | {"sum": SlowDataset(0.1), "difference": SlowDataset(0.3)}
@@ -286,11 +134,11 @@ def test_times_are_those_of_the_nodes_where_loads_and_saves_are_asynchronous(act
     hooks._tracker = active
     manager.register(hooks)
     SequentialRunner(is_async=True).run(both, catalog, manager)
-    metrics = active_run().data.metrics
-    assert 0.2 <= metrics["both/load_seconds"] < 0.4
+    metrics = logged().data.metrics
+    assert 0.2 <= metrics["system/both/load_seconds"] < 0.4
     # Also what is saved last, which is not what is last among the outputs.
-    assert 0.3 <= metrics["both/save_seconds"] < 0.5
-    assert metrics["both/run_seconds"] < 0.2
+    assert 0.3 <= metrics["system/both/save_seconds"] < 0.5
+    assert metrics["system/both/run_seconds"] < 0.2
 
 
 def test_runners_of_nodes_side_by_side_are_refused_before_any_work(project):
@@ -310,11 +158,11 @@ TRACKED_SLEEP = """
 import signal, sys, time, mlflow
 # A shell has its background jobs ignore Ctrl-C, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from mgd3_kedro.tracking import RunTracker
+from mgd3_kedro.tracking.runs import RunTracker
 mlflow.set_tracking_uri(sys.argv[1])
-mlflow.set_experiment("units")
+mlflow.set_experiment("mgd3_kedro")
 mlflow.start_run(run_name=sys.argv[2])
-RunTracker.of_active_run().start({})
+RunTracker.of_active_run().start({}, {})
 print("ready", flush=True)
 time.sleep(100)
 """
@@ -339,7 +187,7 @@ def test_an_interrupted_and_a_terminated_run_are_marked_killed(store):
         process.communicate(timeout=60)
     assert processes["SIGTERM"].returncode == 128 + signal.SIGTERM
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("units").experiment_id
+    experiment = client.get_experiment_by_name("mgd3_kedro").experiment_id
     found = {
         run.info.run_name: run.info.status
         for run in client.search_runs([experiment])
@@ -348,13 +196,13 @@ def test_an_interrupted_and_a_terminated_run_are_marked_killed(store):
     assert found == dict.fromkeys(numbers, "KILLED")
 
 
-def test_signals_are_left_alone_outside_the_main_thread(active):
+def test_signals_are_left_alone_outside_the_main_thread(active, logged):
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=active.start, args=({},))
+    thread = threading.Thread(target=active.start, args=({}, {}))
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
-    assert active_run().data.tags["code_version"] == code_version()
+    assert logged().data.tags["code_version"] == code_version()
 
 
 class InterruptedDataset(AbstractDataset):
@@ -382,7 +230,7 @@ def test_after_an_interrupt_the_next_session_of_a_process_has_a_run_of_its_own(p
     runs = runs_of(project)
     assert [one.info.status for one in runs] == ["FINISHED", "KILLED"]
     assert mlflow.active_run() is None
-    assert "encode_images/run_seconds" in runs[1].data.metrics
+    assert "system/encode/encode_images/run_seconds" in runs[1].data.metrics
     assert runs[0].data.metrics["encode/images"] == 160
     assert "encode/images" not in runs[1].data.metrics
 

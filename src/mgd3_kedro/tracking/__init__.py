@@ -1,0 +1,1 @@
+"""What an MLflow run records beyond what kedro-mlflow does."""

@@ -1,0 +1,80 @@
+"""How what nodes make is logged, as the metadata of its catalog entry says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from mgd3_kedro.tracking.runs import RunTracker
+
+HEADLINES = ("top1_last", "top1_best")
+"""Accuracies that are logged under their bare name, too."""
+
+
+def log_output(
+    tracker: RunTracker, kinds: str | Iterable[str] | None, name: str, data: Any, dataset: Any
+) -> None:
+    """Log an output in the ways that its catalog entry's metadata name, if they name any.
+
+    Args:
+        tracker: Of the run.
+        kinds: One of `LOGGERS`, or several.
+        name: Of the entry.
+        data: What was saved.
+        dataset: That saved it.
+
+    Raises:
+        ValueError: If the metadata name no way of logging.
+    """
+    for kind in [kinds] if isinstance(kinds, str) else kinds or ():
+        if kind not in LOGGERS:
+            raise ValueError(f"metadata.mlflow of {name}: expected {sorted(LOGGERS)}, got {kind!r}")
+        LOGGERS[kind](tracker, name, data, dataset)
+
+
+def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    stage = name.removesuffix("_metrics")
+    tracker.log_metrics({f"{stage}/{key}": value for key, value in data.items()})
+
+
+def _log_headline(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    # Of the first network, so that a list of runs has one column whatever the networks are.
+    means = data[data["network"] == data["network"].iloc[0]][list(HEADLINES)].mean()
+    # Where no training finished there is none.
+    tracker.log_metrics(means.dropna().to_dict())
+
+
+def _log_curve(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    # One history per numeric column, and per value of the others, e.g. per training.
+    values = [column for column in data.select_dtypes("number") if column != "step"]
+    words = list(data.select_dtypes(exclude="number"))
+    points = [
+        ("/".join([name, *(str(row[word]) for word in words), value]), row[value], int(row["step"]))
+        for row in data.to_dict("records")
+        for value in values
+    ]
+    tracker.log_history(points)
+
+
+def _log_artifact(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    tracker.log_file(_place_of(dataset))
+
+
+def _log_figure(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
+    # With its script in the file: MLflow shows the page where there is no network, too.
+    page = data.to_html(include_plotlyjs=True)
+    tracker.log_text(page, _place_of(dataset).with_suffix(".html").name)
+
+
+def _place_of(dataset: Any) -> Path:
+    return Path(dataset._describe()["filepath"])
+
+
+LOGGERS: dict[str, Callable[[RunTracker, str, Any, Any], None]] = {
+    "metrics": _log_metrics,
+    "headline": _log_headline,
+    "curve": _log_curve,
+    "artifact": _log_artifact,
+    "figure": _log_figure,
+}

@@ -1,0 +1,47 @@
+"""Nodes are named after their stage, which may be left out."""
+
+import pytest
+
+from mgd3_kedro.node_names import with_stages
+from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
+
+STAGES = (
+    "encode",
+    "discover_modes",
+    "guided_generate",
+    "train_eval",
+    "analyze_diversity",
+    "report",
+)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_a_namespace_of_its_own_with_data_and_parameters_as_they_are_called(stage):
+    pipelines = register_pipelines()
+    (namespace,) = {node.namespace for node in pipelines[stage].nodes}
+    assert namespace == stage
+    alone = pipelines["distill"].only_nodes_with_namespaces([stage])
+    assert {node.name for node in alone.nodes} == {node.name for node in pipelines[stage].nodes}
+    names = [name.removeprefix("params:") for name in alone.datasets()]
+    assert not [name for name in names if name.startswith(f"{stage}.")]
+
+
+def test_all_that_distill_does_is_in_a_stage():
+    assert {node.namespace for node in register_pipelines()["distill"].nodes} == {*STAGES}
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "given", "full"),
+    [
+        (["distill"], "collect_rows", "train_eval.collect_rows"),
+        (["distill"], "train_eval.collect_rows", "train_eval.collect_rows"),
+        (["train_full"], "collect_rows", "full.collect_rows"),
+        (["distill", "train_full"], "collect_rows", "collect_rows"),
+        (["distill"], "label_images", "train_eval.label_images"),
+        (["pretrain"], "measure_denoising", "measure_denoising"),
+        (["distill"], "paint", "paint"),
+        (["paint"], "paint", "paint"),
+    ],
+)
+def test_a_node_is_found_without_its_stage_where_that_is_one_alone(pipelines, given, full):
+    assert with_stages([given, "else"], nodes_of(pipelines)) == [full, "else"]
