@@ -62,17 +62,17 @@ def test_lines_are_five_to_thirty_seconds_apart_whatever_is_heard(log):
     assert max(apart) == LONGEST_PAUSE == 30.0
 
 
-def test_every_phase_is_named(log):
+def test_the_whole_and_the_latest_of_its_parts_are_told(log):
     log.lines.begin("train_networks")
     log.now = 6.0
     for name in ("convnet3-0", "convnet3-1", "convnet3-2"):
         log.lines.hear(Progress(name, 2, 20, "epoch", "1 min 30 s", "loss 2.3"))
+    log.lines.hear(Progress("trainings", 1, 6))
     log.now = 40.0
     log.lines.beat()
     assert log.texts[1] == "  convnet3-0: epoch 2 of 20, 1 min 30 s left; loss 2.3"
     assert log.texts[2] == (
-        "  convnet3-1: epoch 2 of 20, 1 min 30 s left; loss 2.3; "
-        "convnet3-2: epoch 2 of 20, 1 min 30 s left; loss 2.3; and 1 more"
+        "  trainings: 1 of 6; convnet3-2: epoch 2 of 20, 1 min 30 s left; loss 2.3"
     )
 
 

@@ -49,6 +49,13 @@ def test_one_that_follows_another_counts_as_that():
     assert (apart["seed"], apart["modes.random_state"]) == (0, 3)
 
 
+def test_settings_of_a_group_that_follows_another_count_as_those():
+    found = used("train_teacher")
+    assert "evaluation.presets.smoke" in found
+    assert not any(name.startswith("teacher_training.presets") for name in found)
+    assert found["teacher_training.network"] == "convnet3_bn"
+
+
 def test_entries_that_a_pattern_stands_for_count():
     assert {"pretrain.denoiser.steps", "benchmark"} <= used("pretrain").keys()
     assert "trainings.networks" in used("train_full")

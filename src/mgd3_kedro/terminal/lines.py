@@ -15,8 +15,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 30.0
 """Seconds of silence: a node that is over sooner says nothing, a longer one less and less often."""
-PHASES = 2
-"""Told in one line."""
 
 
 @dataclass
@@ -40,11 +38,11 @@ class AtWork:
     told: bool = False
 
     def describe(self, now: float) -> str:
-        """Return how far it is, in one line."""
-        shown = [*self.phases.values()][-PHASES:]
-        more = len(self.phases) - len(shown)
-        words = [str(one) for one in shown] + ([f"and {more} more"] if more else [])
-        return "; ".join(words) or f"{in_words(now - self.begun)} so far"
+        """Return how far it is, in one line: as a whole, and what of it was heard of last."""
+        of_node = [one for one in self.phases.values() if not one.unit]
+        within = [one for one in self.phases.values() if one.unit]
+        shown = [*of_node[-1:], *within[-1:]]
+        return "; ".join(map(str, shown)) or f"{in_words(now - self.begun)} so far"
 
 
 class Lines:

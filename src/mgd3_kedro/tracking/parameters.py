@@ -30,7 +30,7 @@ def used_parameters(entries: Collection[str], lineage: Lineage) -> dict[str, Any
     names = set[str]().union(*map(lineage.configuring, entries))
     values = flat(lineage.configured.run)
     templates = flat(lineage.configured.templates)
-    names = {_followed(name, templates) for name in names if name in values}
+    names = {_followed(name, values, templates) for name in names if name in values}
     return {name: values[name] for name in sorted(names)}
 
 
@@ -61,6 +61,14 @@ def tags_of(used: Mapping[str, Any], words: Collection[str]) -> dict[str, str]:
     return tags
 
 
-def _followed(name: str, templates: Mapping[str, Any]) -> str:
-    match = FOLLOWED.fullmatch(str(templates[name]))
-    return _followed(match[1], templates) if match and match[1] in templates else name
+def _followed(name: str, values: Mapping[str, Any], templates: Mapping[str, Any]) -> str:
+    """Return the parameter whose value this one has by configuration, itself if there is none."""
+    group, rest = name, ""
+    while group and group not in templates:
+        # Of settings that are all those of another group.
+        group, _, last = group.rpartition(".")
+        rest = f".{last}{rest}"
+    match = FOLLOWED.fullmatch(str(templates.get(group)))
+    if match and (other := f"{match[1]}{rest}") in values:
+        return _followed(other, values, templates)
+    return name
