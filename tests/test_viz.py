@@ -73,6 +73,9 @@ def _names_on(page):
     # The small map and the hints of a first visit lie over the graph.
     over = "[class*=pipeline-minimap], [class*=feature-hints]"
     page.add_style_tag(content=f"{over} {{display: none !important}}")
+    menu = page.get_by_role("button", name="Hide menu")
+    if menu.count():
+        menu.click()
     # Boxes glide to their places.
     page.wait_for_timeout(3000)
     return set(page.locator(".pipeline-node__text").all_text_contents())

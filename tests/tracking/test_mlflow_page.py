@@ -98,7 +98,7 @@ def _is_in_sight(shown):
 
 
 def test_runs_are_a_table_of_results_and_two_methods_are_compared_at_a_glance(browser, pages):
-    (documented,) = ADDRESS.findall((REPOSITORY / "README.md").read_text())
+    (documented,) = ADDRESS.findall((REPOSITORY / "docs/runs.md").read_text())
     page = open_page(browser, pages + documented)
     names = page.get_by_role("link", name=re.compile("ipc10 seed[012] hard-short"))
     names.nth(3 * len(METHODS) - 1).wait_for()
