@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from tiny_project import IPC, as_options, make_project, run, runs_of, times_of
 
 from mgd3_kedro.cli import cli
+from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.points import read_points
 
 PARENT = "mlflow.parentRunId"
@@ -151,9 +152,9 @@ def test_the_command_of_a_point_says_all_that_it_is(swept):
 
 
 def test_what_points_share_is_made_by_one_and_waited_for(swept):
-    logs = swept[0] / "data/08_reporting/mnist/sweeps/grid"
-    texts = [(logs / f"{name}.log").read_text() for name in POINTS]
-    assert sum(len(re.findall(r"latents: \d+ of 10", text)) > 0 for text in texts) == 1
+    latents = Manifest(swept[0] / "data/02_intermediate/mnist/test/dit/latents")
+    makers = {latents.read_record(str(digit))["command"] for digit in range(10)}
+    assert len(makers) == 1
     assert len(list((swept[0] / "data/02_intermediate/mnist/test/dit").glob("latents*"))) == 2
 
 

@@ -37,6 +37,14 @@ SMALL = {
 """Parameters of its environment, with which every stage takes moments."""
 
 
+def base_parameters(*names):
+    """Return the parameters of some files of conf/base, not resolved."""
+    read = {}
+    for name in names:
+        read |= yaml.safe_load((REPOSITORY / f"conf/base/{name}.yml").read_text())
+    return read
+
+
 def merged(parameters, others):
     """Return nested parameters with others over them."""
     both = {

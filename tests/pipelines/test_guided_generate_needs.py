@@ -1,9 +1,8 @@
 """What every method asks for, and the nodes and pipelines that follow from it."""
 
 import pytest
-import yaml
 from kedro.validation.type_extractor import TypeExtractor
-from tiny_project import REPOSITORY, merged
+from tiny_project import base_parameters, merged
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
@@ -14,7 +13,7 @@ from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.sampling import SamplingConfig
 
 PARAMETERS = merged(
-    yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text()),
+    base_parameters("parameters", "parameters_export"),
     {"sampling": {"stop_guidance_step": 25, "stop_guidance_timestep": None}},
 )
 METHODS = PARAMETERS["methods"]
@@ -78,7 +77,6 @@ def test_a_method_needs_what_its_images_are_made_from(method):
 @pytest.mark.parametrize(
     ("method", "settings", "entries", "parameters"),
     [
-        ("random", {"features": "teacher"}, set(), set()),
         ("random", {"reconstructed": True}, {"latents", "prior"}, {"autoencoder"}),
         ("herding", {"features": "pixels"}, set(), set()),
         ("herding", {"features": "teacher"}, {"teacher"}, TAUGHT),

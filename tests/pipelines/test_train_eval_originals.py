@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
-from tiny_project import REPOSITORY, merged
+from tiny_project import base_parameters, merged
 
 from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
@@ -138,7 +137,7 @@ def test_images_without_provenance_stay_as_they_are(real):
     ],
 )
 def test_trainings_read_files_where_the_method_keeps_real_images(method, changes, reads):
-    read = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())
+    read = base_parameters("parameters", "parameters_export")
     parameters = merged(read, {"method": method, **changes})
     for protocol, name in (("hard", "train_networks"), ("soft_stored", "label_images")):
         pipelines = build_pipelines({**parameters, "protocol": protocol})
