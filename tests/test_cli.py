@@ -485,7 +485,7 @@ def test_both_ways_to_name_a_pipeline_work(option, broken):
     assert result.exit_code == 0
     assert result.stderr == ""
     (only,) = runs_of(broken)
-    assert only.data.tags["mlflow.runName"] == "encode mnist/test"
+    assert only.data.tags["mlflow.runName"] == "encode mnist/test/dit"
     assert "system/encode/encode_images/run_seconds" in only.data.metrics
     assert "system/discover_modes/discover_modes/run_seconds" not in only.data.metrics
 
@@ -500,11 +500,12 @@ def test_a_parameter_about_image_files_is_refused_where_there_are_none(parameter
 
 
 def test_parameters_may_be_given_in_several_parts(broken):
-    changes = ["--params", "seed=3", "--params=modes.n_init=2"]
+    changes = ["--params", "encoding.seed=3", "--params=encoding.flip=random"]
     result = kedro_run(broken, "--pipelines", "encode", *changes)
     assert result.exit_code == 0, result.output
     (run,) = runs_of(broken)
-    assert (run.data.params["modes.n_init"], run.data.params["seed"]) == ("2", "3")
+    found = run.data.params
+    assert (found["encoding.flip"], found["encoding.seed"]) == ("random", "3")
     assert run.data.params["benchmark"] == "mnist"
 
 

@@ -162,7 +162,9 @@ def test_one_training_a_point_and_nothing_beside_it(env, parts_of):
 @pytest.mark.parametrize(
     ("env", "name"),
     [
-        *(("mnist", name) for name in ("results", "options", "tune", "length", "reconstructed")),
+        # A few hundred points.
+        pytest.param("mnist", "results", marks=pytest.mark.slow),
+        *(("mnist", name) for name in ("options", "tune", "length", "reconstructed")),
         *(("imagenette64", name) for name in ("methods", "length", "reconstructed", "labels")),
         *(("imagenette64", name) for name in ("tune", "tune-guidance-large", "methods-large")),
         *(("imagenette64", name) for name in ("length-large", "prior-large")),
