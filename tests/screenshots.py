@@ -16,7 +16,7 @@ from browser import find_browser, take_picture
 REPOSITORY = Path(__file__).resolve().parents[1]
 REPORTS = REPOSITORY / "data/08_reporting/mnist/test"
 FIGURES = REPOSITORY / "docs/figures"
-RUN = "dit/ipc10/mgd3/seed0/hard-quick/report.html"
+RUN = "dit/ipc10/mgd3/seed0/hard-short/report.html"
 SHOTS = {
     "report": (RUN, {"width": 1280, "height": 1500}),
     "report_dark_phone": (RUN, {"width": 390, "height": 1500, "dark": True}),
