@@ -4,15 +4,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
-.PHONY: distill test lint results bench mutants screenshots wheel-check viz clean
+.DEFAULT_GOAL := help
+.PHONY: help distill test lint results bench mutants screenshots wheel-check viz clean
 
-distill: $(VENV)/installed
+help:
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1:\t\2/p' Makefile | expand -t 20
+
+distill: $(VENV)/installed  ## distil the embedded digits and evaluate them
 	$(BIN)/kedro run --pipelines=distill
 
-test: $(VENV)/installed-dev lint
+test: $(VENV)/installed-dev lint  ## lint and run the whole test suite
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -20,20 +24,20 @@ lint: $(VENV)/installed-dev
 # The rows behind the tables, JOBS points side by side; stop it and give it again: it goes on.
 # `kedro sweep` lists these and all other sweeps.
 JOBS ?= 2
-results: $(VENV)/installed
+results: $(VENV)/installed  ## all rows behind the tables, some hours of two cores
 	$(BIN)/kedro sweep results --jobs $(JOBS)
 
 # Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.
 DEVICE ?= cpu
-bench: $(VENV)/installed
+bench: $(VENV)/installed  ## ratios of times
 	$(BIN)/python -m benchmarks --device $(DEVICE)
 
 # Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
-mutants: $(VENV)/installed-dev
+mutants: $(VENV)/installed-dev  ## do the tests find faults?
 	nice -n 10 $(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 # The pictures of pages in docs/figures, of digits alone; needs Chromium.
-screenshots: $(VENV)/installed-dev
+screenshots: $(VENV)/installed-dev  ## pictures of pages in docs/figures
 	$(BIN)/kedro sweep screenshots --jobs $(JOBS)
 	$(BIN)/python -m tests.screenshots
 	SCREENSHOTS=docs/figures $(BIN)/python -m pytest -n 0 tests/test_viz.py tests/tracking/test_mlflow_page.py
@@ -41,7 +45,7 @@ screenshots: $(VENV)/installed-dev
 # The wheel in an environment of its own, as others have it: some minutes.
 WHEEL := build/wheel-check
 SHORT := ipc=2,preset=smoke,jobs=1,trainings.networks=[convnet1],diffusion.num_inference_steps=10
-wheel-check: $(VENV)/bin/python
+wheel-check: $(VENV)/bin/python  ## the wheel in an environment of its own
 	rm -rf $(WHEEL)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEEL) .
 	$(BIN)/python -m venv $(WHEEL)/env
@@ -52,7 +56,7 @@ wheel-check: $(VENV)/bin/python
 	cd $(WHEEL)/my-project && ../env/bin/kedro sweep && ../env/bin/mgd3-kedro registry list
 	cp tests/library_example.py $(WHEEL) && cd $(WHEEL) && env/bin/python library_example.py ../../README.md
 
-viz: $(VENV)/installed
+viz: $(VENV)/installed  ## the pipelines in Kedro-Viz
 	$(BIN)/kedro viz run
 
 $(VENV)/bin/python:
@@ -67,5 +71,5 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-clean:
+clean:  ## remove the virtual environment
 	rm -rf $(VENV)
