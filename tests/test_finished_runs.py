@@ -54,6 +54,29 @@ def test_one_whose_files_have_changed_is_not(project, change):
     assert run.find() is None
 
 
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        # A split by this project, tables of a split, a folder in an archive, and links.
+        ("real/train", "real/cat/1.png"),
+        ("tables/train", "tables/train.parquet"),
+        ("images.zip/train", "images.zip"),
+        ("linked", "elsewhere/0.png"),
+    ],
+)
+def test_images_are_looked_at_where_they_are_read_from(source, changed, project):
+    (project / "tables").mkdir()
+    (project / "elsewhere").mkdir()
+    for name in ("tables/train.parquet", "images.zip", "elsewhere/0.png"):
+        (project / name).write_bytes(b"images")
+    (project / "linked").mkdir()
+    (project / "linked/cat").symlink_to(project / "elsewhere")
+    run = kept(project, [{"source": source}])
+    assert run.find()
+    (project / changed).write_bytes(b"other images")
+    assert run.find() is None
+
+
 def test_one_with_other_options_or_another_configuration_is_not(project):
     kept(project)
     assert FinishedRun.of(project, {**OPTIONS, "params": {"seed": 2}}).find() is None

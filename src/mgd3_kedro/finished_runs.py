@@ -23,6 +23,8 @@ CHILD_OF = ("MGD3_RUN_NAME", "MLFLOW_RUN_ID")
 VERSIONS = ("torch", "diffusers", "scikit-learn", "scipy", "numpy", "pillow", "mlxtend", "kedro")
 PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
 """What catalog entries call the files that they are read from, or kept in."""
+SOURCE = "source"
+"""What entries of images call the place of a split."""
 OF_OTHER_RUNS = "entry"
 """What entries have that are read from other runs, wherever these are."""
 MISSING = "missing"
@@ -86,7 +88,7 @@ class FinishedRun:
         for entry in entries:
             if OF_OTHER_RUNS in entry or _is_elsewhere(self.project, entry):
                 return
-            for name in _paths_of(entry):
+            for name in _paths_of(self.project, entry):
                 for path in (name, f"{name}.manifest"):
                     stamp = stamp_of(self.project / path)
                     if stamp is None:
@@ -115,10 +117,25 @@ def stamp_of(path: Path) -> str | None:
     return total.hexdigest()
 
 
-def _paths_of(entry: Mapping[str, Any]) -> Iterator[str]:
+def _paths_of(project: Path, entry: Mapping[str, Any]) -> Iterator[str]:
     for name, value in flat(entry).items():
         if name in PATHS and isinstance(value, str):
-            yield value
+            yield _read_from(project, name, value)
+
+
+def _read_from(project: Path, name: str, value: str) -> str:
+    """Return the file or folder that a path is read from, which may be in an archive or a split.
+
+    `images.zip/train` is read from the archive; `images/train` from `images`, where that has tables
+    called `train` or is split by this project.
+    """
+    path = project / value
+    if path.exists():
+        return value
+    archive = next((parent for parent in path.parents if parent.is_file()), None)
+    if archive is None and name == SOURCE and path.parent.is_dir():
+        return str(path.parent)
+    return str(archive or value)
 
 
 def _is_elsewhere(project: Path, entry: Mapping[str, Any]) -> bool:
@@ -127,7 +144,8 @@ def _is_elsewhere(project: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    # Links are followed where images are read, too.
+    for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 

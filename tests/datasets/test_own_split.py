@@ -53,6 +53,7 @@ def test_every_image_is_on_one_side_and_both_have_every_class(make_set, tmp_path
     assert "45 images of it are taken for train images" in said[0]
     listed = (tmp_path / "index/val.tsv").read_text().splitlines()
     assert [line.split("\t")[1] for line in listed] == list(found["val"])
+    assert not any("pets/train: indexed" in record.getMessage() for record in caplog.records)
     assert said[0].endswith(str(tmp_path / "index/train.tsv"))
 
 

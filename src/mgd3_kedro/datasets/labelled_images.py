@@ -136,7 +136,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         wanted = self._wanted(source.classes())
         indexed = self._indexed(source, wanted, side)
         bad = [error for wnid in wanted for error in indexed[wnid][1]]
-        tell_bad_images(self._path, bad, self._bad_images)
+        tell_bad_images(self._place(side), bad, self._bad_images)
         found = {wnid: indexed[wnid][0] for wnid in wanted}
         if side is not None:
             self._tell_split(side, found)
@@ -191,7 +191,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             indexed[wnid] = waiting[wnid].summary(self._image_size, kept, self._leaks)
             logger.info(
                 "%s: indexed %s, %d images%s (%d of %d classes)",
-                self._path,
+                self._place(side),
                 wnid,
                 good,
                 f", {bad} bad" if bad else "",
@@ -213,6 +213,10 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             "%d, copies of an image on the same side; listed in %s",
             *(self._path.parent, self._path.name, len(lines), side, SEED, listed),
         )
+
+    def _place(self, side: str | None) -> Path:
+        """Return where the images are, which a side of a split by this project only names."""
+        return self._path if side is None else self._path.parent
 
     def _is_incomplete(self, kept: Kept) -> bool:
         """Tell whether an index lacks what is asked for."""
