@@ -61,7 +61,8 @@ def _count_trainings(parameters: Mapping[str, Any], classes: int) -> int:
 
 def _trainings(parameters: Mapping[str, Any], parts: int) -> str:
     networks = ", ".join(parameters["trainings"]["networks"])
-    return f"{parts} trainings ({networks}; {parameters['protocol']}-{parameters['preset']})"
+    trainings = "1 training" if parts == 1 else f"{parts} trainings"
+    return f"{trainings} ({networks}; {parameters['protocol']}-{parameters['preset']})"
 
 
 def _images(parameters: Mapping[str, Any], parts: int) -> str:
@@ -138,7 +139,8 @@ def announce(steps: list[Step]) -> Iterator[str]:
     if not known and not unknown:
         return
     total = sum(known)
-    rest = f", and {len(unknown)} stages that were not timed here yet" if unknown else ""
+    stages = "a stage that was" if len(unknown) == 1 else f"{len(unknown)} stages that were"
+    rest = f", and {stages} not timed here yet" if unknown else ""
     yield f"  about {in_words(total)}{rest}" if known else "  not timed on this machine yet"
     if total > LONG and not _has_gpu():
         yield from textwrap.wrap(f"This is long without a GPU. {SHORTER}", WIDTH)

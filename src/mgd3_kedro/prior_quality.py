@@ -52,7 +52,7 @@ def describe_quality(quality: Quality) -> tuple[str, ...]:
     if real < KNOWING:
         return (
             f"nothing can be said of its samples: the network that judges them names "
-            f"{quality.real:.0f} % of real test images by their class; train it longer "
+            f"{quality.real:.0f} % of real test images by their class; train that network longer "
             "(pretrain.judge.epochs), or use more images",
         )
     found = []

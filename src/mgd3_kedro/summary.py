@@ -131,8 +131,10 @@ def describe_rows(path: Path) -> Iterator[str]:
 
 
 def _describe_line(line: pd.Series) -> str:
+    # One training has no spread.
+    spread = "{mean:6.1f} ± {std:<6.1f}" if line["trainings"] > 1 else f"{{mean:6.1f}}{'':9}"
     scores = (
-        f"{line[f'{kind}_mean']:6.1f} ± {line[f'{kind}_std']:<6.1f}"
+        spread.format(mean=line[f"{kind}_mean"], std=line[f"{kind}_std"])
         for kind in ("top1_last", "top1_best")
     )
     return f"  {line['network']:<14} {line['trainings']:>9}  {'  '.join(scores)}".rstrip()

@@ -96,7 +96,8 @@ def _score(rows: pd.DataFrame) -> str:
     values = rows["top1_last"].dropna()
     if values.empty:
         return "diverged"
-    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f} ({len(values)})"
+    spread = f" ± {values.std(ddof=0):.1f}" if len(values) > 1 else ""
+    return f"{values.mean():.1f}{spread} ({len(values)})"
 
 
 def _how(found: int) -> str:
