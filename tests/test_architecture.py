@@ -50,6 +50,7 @@ JOINED = ("sampling", "matching", "report")
 """Families that see a contract of other families; `sampling` sees `backbones.base` alone, `report`
 what figures look like."""
 EDGE = (
+    "plain_errors",
     "api",
     "announcement",
     "finished_runs",

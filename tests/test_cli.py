@@ -27,9 +27,10 @@ from tiny_project import (
 )
 
 from mgd3_kedro.__main__ import main
-from mgd3_kedro.cli import cli, describe_error, describe_store_error, plain_errors
+from mgd3_kedro.cli import cli
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.modes import MODE_FINDERS
+from mgd3_kedro.plain_errors import describe_error, describe_store_error, plain_errors
 
 DISTILL = ("--pipelines", "distill")
 ROOT = Path(__file__).resolve().parents[1]

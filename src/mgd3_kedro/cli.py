@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
-from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.io import DatasetError
 from kedro.utils import load_obj
-from kedro.validation.exceptions import ParameterValidationError
 
 from mgd3_kedro.given import split_parameters
 from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
+from mgd3_kedro.plain_errors import plain_errors
 from mgd3_kedro.run_names import DEFAULT, DEFAULT_ENV
-
-logger = logging.getLogger(__name__)
-
-EXPECTED = (
-    ParameterValidationError,
-    MissingConfigException,
-    DatasetError,
-    ValueError,
-    FloatingPointError,
-    ModuleNotFoundError,
-    OSError,
-)
-INTERRUPTED = 130
 
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
 """Options of `run` that `sweep` has too."""
@@ -87,79 +69,6 @@ its log.
 @click.group(name="mgd3_kedro")
 def cli() -> None:
     """Commands of the project."""
-
-
-def find_cause(error: BaseException) -> BaseException:
-    """Return what went wrong, without what Kedro wraps around it.
-
-    Source: ours.
-    """
-    while isinstance(error, DatasetError) and error.__cause__ is not None:
-        # The catalog puts a name before a dataset's error, a dataset its description before others.
-        if not isinstance(error.__cause__, DatasetError) and "Failed while" not in str(error):
-            break
-        error = error.__cause__
-    return error
-
-
-def describe_error(error: BaseException) -> str:
-    """Return an error in one line: the cause, and the dataset where the cause names no file.
-
-    Source: ours.
-    """
-    cause = find_cause(error)
-    text = str(cause)
-    if isinstance(cause, ParameterValidationError):
-        text = re.sub(r".*failed:\n", "", text)
-        text = re.sub(r"Parameter '(.+?)': (Failed to instantiate .+? '\1': )?", r"\1: ", text)
-    if isinstance(cause, OSError) and cause.strerror:
-        text = cause.strerror
-        if where := cause.filename or _dataset_name(error):
-            text = f"{where}: {text}"
-    lines = (line.strip("- ") for line in text.splitlines())
-    joined = "; ".join(line for line in lines if line) or type(cause).__name__
-    return joined.replace(":; ", ": ")
-
-
-def describe_store_error(error: BaseException) -> str:
-    """Return in one line why the MLflow store could not be written, or what happened before that.
-
-    Source: ours.
-    """
-    chain = [error]
-    while chain[-1].__context__ is not None:
-        chain.append(chain[-1].__context__)
-    for earlier in chain:
-        if isinstance(earlier, EXPECTED) and isinstance(find_cause(earlier), EXPECTED):
-            return describe_error(earlier)
-    reason = str(chain[-1]).partition("\n")[0]
-    return f"the MLflow store: {reason}; see to it and run again (what was finished is kept)"
-
-
-def _dataset_name(error: BaseException) -> str:
-    return str(error).partition(": ")[0] if isinstance(error, DatasetError) else ""
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn expected errors into one line and exit code 1; others keep their traceback.
-
-    Source: ours.
-    """
-    try:
-        yield
-    except EXPECTED as error:
-        if not isinstance(find_cause(error), EXPECTED):
-            raise
-        logger.debug("the whole error:", exc_info=error)
-        raise click.ClickException(describe_error(error)) from error
-    except Exception as error:
-        if not type(error).__module__.startswith(("mlflow.", "sqlalchemy.")):
-            raise
-        raise click.ClickException(describe_store_error(error)) from error
-    except KeyboardInterrupt:
-        click.echo("Interrupted; what was finished is kept, run again to go on.", err=True)
-        raise SystemExit(INTERRUPTED) from None
 
 
 class ParametersCommand(click.Command):

@@ -23,8 +23,8 @@ def own() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def new_command(folder: Path) -> None:
     """Make a project: a folder with the configuration, in which `kedro run` works."""
-    from mgd3_kedro.cli import plain_errors
     from mgd3_kedro.new_project import make_project
+    from mgd3_kedro.plain_errors import plain_errors
 
     with plain_errors():
         make_project(folder)
