@@ -61,6 +61,7 @@ EDGE = (
     "speeds",
     "config_loader",
     "hooks",
+    "known_options",
     "node_names",
     "preflight",
     "run_names",

@@ -161,8 +161,8 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"ipc": "many"}, "ipc: expected a number, got 'many'"),
         ({"ipc": 2.5}, "ipc: expected a whole number, got 2.5"),
         ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC} as ipc, got 3"),
-        ({"seed": -1}, "distillation: seed: expected a number in [0, "),
-        ({"seed": 2**32}, "seed: expected a number in [0, 4294967295], got 4294967296"),
+        ({"seed": -1}, "distillation: seed, analysis: random_state: expected a number in [0, "),
+        ({"seed": 2**32}, "expected a number in [0, 4294967295], got 4294967296"),
         ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),
         (
             {"diffusion": {"num_inference_steps": 4.5}},
@@ -244,9 +244,11 @@ def test_a_device_that_is_not_there_is_refused(changes, untouched):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--pipelines", "distil"), "Failed to find the pipeline named 'distil'"),
-        (("--pipeline", "distil"), "Did you mean one of these instead?; distill"),
-        (("--env", "minst"), "conf/minst"),
+        (("--pipelines", "distil"), "pipelines: unknown pipeline 'distil': expected one of"),
+        (("--pipeline", "distil"), "did you mean 'distill'?"),
+        (("--env", "minst"), "env: unknown environment 'minst': expected one of base, custom"),
+        (("--namespaces", "encod"), "did you mean 'encode'?"),
+        (("--tags", "fast"), "tags: unknown tag 'fast': expected one of analyze_diversity"),
         ((*DISTILL, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
         ((*DISTILL, "--runner", "Fast"), "runner: expected SequentialRunner, or MODULE.CLASS"),
         ((*DISTILL, "--runner", "no.such.Runner"), "got 'no.such.Runner', which is neither"),
@@ -594,6 +596,14 @@ def wrapped(inner, *texts):
                 "parameter 'a.b': d: expected 1\n- Parameter 'e': Expected dict"
             ),
             "a.b: d: expected 1; e: Expected dict",
+        ),
+        (
+            ParameterValidationError(
+                "Parameter validation failed:\n- Parameter 'a': Failed to instantiate C for "
+                "parameter 'a': seed: expected 1, got 2\n- Parameter 'b': Failed to instantiate D "
+                "for parameter 'b': random_state: expected 1, got 2"
+            ),
+            "a: seed, b: random_state: expected 1, got 2",
         ),
         (
             DatasetError("expected images, got 2:\n  a\n  b\nremove them"),

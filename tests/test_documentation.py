@@ -84,7 +84,7 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
     pipelines = register_pipelines()
     for one in asked.get("pipelines") or ():
         assert one in pipelines
-    nodes = nodes_of(asked.get("pipelines") or ["distill"])
+    nodes = {node.name for node in nodes_of(asked.get("pipelines") or ["distill"])}
     assert set(with_stages(asked.get("to_nodes") or (), nodes)) <= nodes
     known = configured(asked.get("env") or "mnist")
     check_known_parameters(asked.get("params") or {}, known)

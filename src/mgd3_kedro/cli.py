@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.utils import load_obj
 
 from mgd3_kedro.given import split_parameters
+from mgd3_kedro.known_options import check_parts, check_pipelines, check_place
 from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.plain_errors import plain_errors
 from mgd3_kedro.run_names import DEFAULT, DEFAULT_ENV
@@ -106,25 +106,19 @@ def _with_own_params(options: Iterable[click.Parameter]) -> list[click.Parameter
     return own
 
 
-def _check_known_runner(name: str | None) -> None:
-    try:
-        load_obj(name or "SequentialRunner", "kedro.runner")
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"runner: expected SequentialRunner, or MODULE.CLASS of your own, got {name!r}, which "
-            "is neither; leave --runner out"
-        ) from error
-
-
 def _run(**options: Any) -> Any:
-    from mgd3_kedro.pipeline_registry import nodes_of
+    from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
     from mgd3_kedro.runs import run_or_tell
 
-    if given := [name for name in NODE_OPTIONS if options.get(name)]:
-        known = nodes_of(options["pipelines"] or [options["pipeline"] or DEFAULT])
-        options |= {name: with_stages(options[name], known) for name in given}
+    asked = options["pipelines"] or [options["pipeline"] or DEFAULT]
     with plain_errors():
-        _check_known_runner(options["runner"])
+        check_place(options["env"], options["runner"], Path.cwd() / "conf")
+        check_pipelines(asked, register_pipelines())
+        known = nodes_of(asked)
+        check_parts(options, known)
+        names = {node.name for node in known}
+        given = [name for name in NODE_OPTIONS if options.get(name)]
+        options |= {name: with_stages(options[name], names) for name in given}
         return run_or_tell(kedro_run.callback, options)  # type: ignore[arg-type]
 
 

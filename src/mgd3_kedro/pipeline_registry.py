@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 
 from mgd3_kedro.evaluation import PROTOCOLS
@@ -101,19 +102,15 @@ def features_of_scores(configured: str | None, needs: Needs) -> str:
     return "latents" if {"latents", "prior"} & set(needs.entries) else "pixels"
 
 
-def nodes_of(names: Iterable[str]) -> set[str]:
-    """Return the names of all nodes that pipelines may have, whatever is chosen by parameters.
+def nodes_of(names: Iterable[str]) -> set[Node]:
+    """Return all nodes that pipelines may have, whatever is chosen by parameters.
 
     Args:
         names: Of pipelines; unknown ones have none.
     """
     built = [_build(Choice(labels=labels)) for labels in {one.labels for one in PROTOCOLS.values()}]
     return {
-        node.name
-        for known in built
-        for name in names
-        if name in known
-        for node in known[name].nodes
+        node for known in built for name in names if name in known for node in known[name].nodes
     }
 
 

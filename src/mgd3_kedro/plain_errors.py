@@ -49,6 +49,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(cause, ParameterValidationError):
         text = re.sub(r".*failed:\n", "", text)
         text = re.sub(r"Parameter '(.+?)': (Failed to instantiate .+? '\1': )?", r"\1: ", text)
+        text = _merge_equal(text)
     if isinstance(cause, OSError) and cause.strerror:
         text = cause.strerror
         if where := cause.filename or _dataset_name(error):
@@ -56,6 +57,15 @@ def describe_error(error: BaseException) -> str:
     lines = (line.strip("- ") for line in text.splitlines())
     joined = "; ".join(line for line in lines if line) or type(cause).__name__
     return joined.replace(":; ", ": ")
+
+
+def _merge_equal(text: str) -> str:
+    """Say once what several groups of parameters say of a value that they share."""
+    groups: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, mark, said = line.removeprefix("- ").partition(": expected ")
+        groups.setdefault(f"{mark}{said}", []).append(name)
+    return "\n".join(f"{', '.join(names)}{said}" for said, names in groups.items())
 
 
 def describe_store_error(error: BaseException) -> str:
@@ -85,6 +95,8 @@ def plain_errors() -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        raise  # who reads has enough, as `head`: the command line ends without a word
     except EXPECTED as error:
         if not isinstance(find_cause(error), EXPECTED):
             raise

@@ -64,7 +64,10 @@ def _show_table(place: int, table: Table, config: CompareConfig) -> Section:
         content["curve"] = chart_lines(lines, "images per class", "top-1, %", log_x=True)
         content["curve_id"] = f"chart-{place}"
     interval = f"{100 * config.confidence:.0f} % interval of the mean"
-    about = f"{table.caption} In small type: the {interval}, by bootstrap over data sets."
+    about = (
+        f"{table.caption} In small type: the {interval}, by bootstrap over data sets, and over "
+        "trainings where there is one data set."
+    )
     return Section(
         f"table-{place}",
         table.title,

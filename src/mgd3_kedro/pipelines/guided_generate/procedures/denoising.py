@@ -1,4 +1,4 @@
-"""Images drawn from a backbone, with or without modes."""
+"""Images that a backbone draws, each guided to a mode unless `plain`."""
 
 from __future__ import annotations
 

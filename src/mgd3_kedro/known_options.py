@@ -1,0 +1,70 @@
+"""Names that are given to `kedro run`, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.utils import load_obj
+
+from mgd3_kedro.checks import unknown_name
+from mgd3_kedro.run_names import DEFAULT
+
+if TYPE_CHECKING:
+    from kedro.pipeline.node import Node
+
+
+def check_place(env: str | None, runner: str | None, conf: Path) -> None:
+    """Refuse an environment or a runner that is not there.
+
+    Args:
+        env: Its name; None for the default one.
+        runner: Its name; None for the default one.
+        conf: Folder of environments.
+
+    Raises:
+        ValueError: With the names that are known.
+    """
+    if env is not None and conf.is_dir() and not (conf / env).is_dir():
+        known = [path.parent.name for path in conf.glob("*/parameters.yml")]
+        raise ValueError(f"env: {unknown_name(env, known, 'environment')}")
+    try:
+        load_obj(runner or "SequentialRunner", "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"runner: expected SequentialRunner, or MODULE.CLASS of your own, got {runner!r}, "
+            "which is neither; leave --runner out"
+        ) from error
+
+
+def check_pipelines(names: Collection[str], known: Collection[str]) -> None:
+    """Refuse pipelines that are not there.
+
+    Raises:
+        ValueError: With the names that are known.
+    """
+    for name in names:
+        if name not in known:
+            told = [one for one in known if one != DEFAULT]
+            raise ValueError(f"pipelines: {unknown_name(name, told, 'pipeline')}")
+
+
+def check_parts(options: Mapping[str, Any], nodes: Iterable[Node]) -> None:
+    """Refuse tags and namespaces that no pipeline of a run has.
+
+    Args:
+        options: Of `kedro run`.
+        nodes: Of its pipelines.
+
+    Raises:
+        ValueError: With the names that are known.
+    """
+    known = {"tags": set[str](), "namespaces": set[str]()}
+    for node in nodes:
+        known["tags"] |= node.tags
+        known["namespaces"] |= {node.namespace} if node.namespace else set()
+    for option, names in known.items():
+        for name in options.get(option) or ():
+            if name not in names:
+                raise ValueError(f"{option}: {unknown_name(name, names, option[:-1])}")
