@@ -35,7 +35,12 @@ def imported(folder):
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("src", ["text"]), ("benchmarks", ["text"]), ("tests", ["text", "dev"])]
+    ("folder", "extras"),
+    [
+        ("src", ["dask", "ray", "text"]),
+        ("benchmarks", ["text"]),
+        ("tests", ["dask", "ray", "text", "dev"]),
+    ],
 )
 def test_every_import_is_a_declared_dependency(folder, extras):
     optional = PROJECT["optional-dependencies"]

@@ -104,7 +104,8 @@ EVALUATION = EvaluationConfig(
     **dict.fromkeys(LEFT_TO_THE_PROTOCOL),
 )
 EVALUATED = {"protocol": "hard", "preset": "paper"}
-KEYS = {"benchmark": "birds", "method": "mgd3", "split": "test", "jobs": -1, **EVALUATED}
+DIVIDED = {"jobs": -1, "workers": {"classes": 1}, "executor": {"kind": "loky"}}
+KEYS = {"benchmark": "birds", "method": "mgd3", "split": "test", **DIVIDED, **EVALUATED}
 KEYS |= {"evaluation": EVALUATED, "images": None, "methods": {"mgd3": {}}}
 KEYS["splits"] = {"holdout": {}, "test": {}}
 
@@ -167,6 +168,8 @@ def test_nodes_may_read_what_they_wait_for_and_write_beside_what_they_read():
         ({"jobs": 0}, r"jobs: expected a number in \[1, inf\), got 0"),
         ({"jobs": True}, r"jobs: expected a number in \[1, inf\), got True"),
         ({"jobs": 1.5}, "jobs: expected a whole number"),
+        ({"workers": {"classes": 0}}, r"workers\.classes: expected a number in \[1, inf\), got 0"),
+        ({"executor": {"kind": "slurm"}}, "unknown executor 'slurm': expected one of dask, loky"),
     ],
 )
 def test_keys_that_would_lead_elsewhere_are_refused(changes, message):
@@ -354,6 +357,16 @@ def test_a_method_is_checked_by_its_own_settings_and_what_it_needs():
     draws = inputs_of("mine", {"procedure": "denoise", "scale": 1}, ["methods"])
     with pytest.raises(ValueError, match=r"^methods\.mine: unknown setting of a method 'scale'"):
         check_method(draws)
+
+
+def test_a_class_with_one_image_too_few_for_one_of_a_method_is_refused():
+    settings = {**METHODS["idc1"], "factor": 2, "network": "convnet1"}
+    inputs = inputs_of("idc1", settings)
+    counts = {wnid: replace(one, count=3) for wnid, one in inputs["train_images"].items()}
+    given = {**inputs, "train_images": counts}
+    given["benchmark"] = replace(make_inputs()["benchmark"], image_size=36)
+    with pytest.raises(ValueError, match=r"expected at least 4 of each class.*has 3; "):
+        check_real_images(given)
 
 
 @pytest.mark.parametrize(("factor", "counts"), [(1, None), (2, "n1 (1), n2 (1)"), (3, "refused")])

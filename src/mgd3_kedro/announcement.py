@@ -32,7 +32,7 @@ SHORTER = (
     "fewer images per class; diffusion.num_inference_steps; of a prior, steps of "
     "pretrain.autoencoder and pretrain.denoiser, and its layers and head_dim."
 )
-WHERE = ("benchmark", "split", "image_size", "device", "jobs", "model")
+WHERE = ("benchmark", "split", "image_size", "device", "workers", "model")
 """Parameters that the speed of every node may depend on, beside its own."""
 
 

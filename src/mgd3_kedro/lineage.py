@@ -13,7 +13,10 @@ from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
 
 PARAMETERS = "params:"
-NEUTRAL = {"device", "jobs", "reuse", "leaks", "results", "figures", "earlier", "trained_prior"}
+NEUTRAL = {
+    *("device", "executor", "jobs", "workers", "reuse", "leaks"),
+    *("results", "figures", "earlier", "trained_prior"),
+}
 """Parameters that change no result, but where and how fast it is made or shown."""
 TOLD_IN_FULL = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
@@ -227,7 +230,7 @@ class Lineage:
         for asked in maker.inputs if maker else ():
             if asked.startswith(PARAMETERS):
                 found |= self.configuring(asked)
-        return found - self._neutral - NEUTRAL
+        return {one for one in found - self._neutral if one.partition(".")[0] not in NEUTRAL}
 
     def _named(self, entry: str) -> set[str]:
         """Return the parameters that an entry's place has in its name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -81,6 +80,7 @@ def measure_networks(load: Load) -> float:
 
     from mgd3_kedro.devices import resolve_device
     from mgd3_kedro.evaluation import build_network
+    from mgd3_kedro.executors import ONE_PER_CORE, count_cores
 
     benchmark, config, trainings = map(load, ("benchmark", "params:evaluation", "params:trainings"))
     classes, ipc = len(benchmark.classes), int(load("params:ipc"))
@@ -92,7 +92,9 @@ def measure_networks(load: Load) -> float:
             network = build_network(name, classes, size).to(device)
         of_image = time_samples(partial(_train_once, network, images))
         seconds += of_image * ipc * classes * config.plan(ipc, classes, name).epochs
-    side_by_side = min(_workers(load("params:jobs")), len(trainings.networks) * trainings.repeats)
+    workers = load("params:workers.trainings")
+    workers = count_cores() if workers == ONE_PER_CORE else workers
+    side_by_side = min(workers, len(trainings.networks) * trainings.repeats)
     return seconds / len(trainings.networks) / side_by_side
 
 
@@ -154,11 +156,6 @@ def _measure_loop(
 
 def _train_once(network: torch.nn.Module, images: torch.Tensor) -> None:
     network(images).sum().backward()
-
-
-def _workers(jobs: int) -> int:
-    """Return how many trainings run side by side; -1: one per core."""
-    return jobs if jobs > 0 else max((os.cpu_count() or 1) + 1 + jobs, 1)
 
 
 MEASURES: dict[str, Callable[[Load], float]] = {

@@ -161,8 +161,7 @@ def test_what_a_partition_was_made_with_is_written_down(dataset, tmp_path, monke
 
 def test_workers_write_down_the_command_that_started_them(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["kedro", "run"])
-    executor = {"n_jobs": 2, "backend": "loky"}
-    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), executor=executor)
+    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), workers=2)
     parallel.save(make_stage(cluster))
     loaded = parallel.load().values()
     assert {partition.command for partition in loaded} == {"kedro run"}
@@ -399,7 +398,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_nothing_half_done(again, tmp_pat
     killed = subprocess.run([sys.executable, "-c", code], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert set(contents(tmp_path / "values")) == {"n3.json", "n1.json"}
-    assert "n2.partial.json" in contents(tmp_path / "values.manifest")
+    assert list((tmp_path / "values.manifest/.work").glob("n2-*.json"))
     resumed = again()
     with pytest.raises(DatasetError, match="expected a complete"):
         resumed.load()
@@ -486,8 +485,7 @@ def test_an_unreadable_partition_is_named(kind, tmp_path):
 
 def test_workers_in_other_processes_make_the_same_files(dataset, tmp_path):
     dataset.save(make_stage())
-    executor = {"n_jobs": 2, "backend": "loky"}
-    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "parallel"), executor=executor)
+    parallel = JSONPartitionsDataset(filepath=str(tmp_path / "parallel"), workers=2)
     parallel.save(make_stage())
     assert parallel.last_save.computed == 4
     assert contents(tmp_path / "parallel") == contents(tmp_path / "values")
@@ -507,9 +505,8 @@ def tell(batch, settings):
 
 
 def test_this_process_says_what_workers_say_and_how_far_they_are(tmp_path, caplog):
-    executor = {"n_jobs": 2, "backend": "loky"}
     with caplog.at_level(logging.INFO, logger="mgd3_kedro"):
-        parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), executor=executor)
+        parallel = JSONPartitionsDataset(filepath=str(tmp_path / "values"), workers=2)
         parallel.save(make_stage(tell))
     assert {f"at work on {wnid}" for wnid in WNIDS} <= {*caplog.messages}
     assert "in detail" not in caplog.messages
@@ -606,37 +603,66 @@ def make_slow(started):
     return computed, compute
 
 
-def test_two_that_keep_the_same_at_once_compute_every_class_once(again, caplog):
+def at_once(first, second, started):
+    """Save in another thread, and then here, once that is at work."""
+    thread = threading.Thread(target=first)
+    thread.start()
+    started.wait()
+    second()
+    thread.join()
+
+
+def test_two_that_keep_the_same_at_once_share_the_classes(again, tmp_path):
+    started = threading.Event()
+    computed, compute = make_slow(started)
+    first, second = again(), again()
+    stage = make_stage(compute)
+    at_once(lambda: first.save(stage), lambda: second.save(stage), started)
+    assert sorted(computed) == sorted(WNIDS)
+    assert first.last_save.computed + second.last_save.computed == 4
+    assert first.last_save.computed > 0 < second.last_save.computed
+    assert second.last_save.skipped == 4 - second.last_save.computed
+    assert second.load()["n2"].load() == first.load()["n2"].load() == {"scaled": 2 * 2 + 5}
+    assert not (tmp_path / "values.manifest/.work").exists()
+
+
+def test_classes_that_are_computed_together_are_not_shared(again):
+    started = threading.Event()
+    computed, compute = make_slow(started)
+    first, second = again(), again()
+    stage = make_stage(compute, group_size=4)
+    at_once(lambda: first.save(stage), lambda: second.save(stage), started)
+    assert computed == WNIDS
+    assert (first.last_save.computed, second.last_save.computed) == (4, 0)
+
+
+def test_who_makes_other_classes_in_the_same_folder_waits(again, caplog):
     caplog.set_level(logging.INFO, "mgd3_kedro")
     started = threading.Event()
     computed, compute = make_slow(started)
     first, second = again(), again()
-    thread = threading.Thread(target=first.save, args=(make_stage(compute),))
-    thread.start()
-    started.wait()
-    second.save(make_stage(compute))
-    thread.join()
-    assert sorted(computed) == sorted(WNIDS)
-    assert (first.last_save.computed, second.last_save.computed) == (4, 0)
-    assert second.last_save.skipped == 4
-    assert "values: another process is at it, waiting" in caplog.messages
-    assert second.load()["n2"].load() == {"scaled": 2 * 2 + 5}
+    stages = make_stage(compute), make_stage(compute, factor=7)
+    at_once(lambda: first.save(stages[0]), lambda: second.save(stages[1]), started)
+    assert computed == [*WNIDS, *WNIDS]
+    assert "values: another process makes others there, waiting" in caplog.messages
+    assert second.load()["n2"].load() == {"scaled": 2 * 7 + 5}
 
 
 def test_what_another_has_completed_meanwhile_is_never_taken_for_incomplete(again, monkeypatch):
-    opened, reopen = [], Manifest.reopen
+    opened, reopen, shared = [], Manifest.reopen, Manifest.shared
     monkeypatch.setattr(Manifest, "reopen", lambda self: (opened.append(self), reopen(self)))
-    started = threading.Event()
-    _, compute = make_slow(started)
-    first, second = again(), again()
-    thread = threading.Thread(target=first.save, args=(make_stage(compute),))
-    thread.start()
-    started.wait()
-    second.save(make_stage(compute))
-    thread.join()
-    # The one that waited would have hidden the classes from the one that goes on to read them.
+    first, late = again(), again()
+
+    def join(manifest, purpose):
+        monkeypatch.setattr(Manifest, "shared", shared)
+        first.save(make_stage())
+        return shared(manifest, purpose)
+
+    monkeypatch.setattr(Manifest, "shared", join)
+    late.save(make_stage())
+    # Opened again, the classes would be hidden from the one that goes on to read them.
     assert len(opened) == 1
-    assert second.last_save.skipped == 4
+    assert (first.last_save.computed, late.last_save.skipped) == (4, 4)
 
 
 def test_a_process_that_was_killed_keeps_no_other_from_going_on(again, tmp_path):

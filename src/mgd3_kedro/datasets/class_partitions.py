@@ -5,30 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.checks import check_choice
-from mgd3_kedro.datasets.manifest import Manifest, Origin
-from mgd3_kedro.datasets.reuse import REUSE, describe_differences, tell_difference
-from mgd3_kedro.datasets.speaking import Speaker, listening
+from mgd3_kedro.datasets.claims import Claims
+from mgd3_kedro.datasets.filling import Work, fill
+from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.datasets.reuse import REUSE, describe_differences
 from mgd3_kedro.durations import in_words
-from mgd3_kedro.environment import command, environment, libraries_of, versions_of
-from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
-from mgd3_kedro.memory import peak_memory_mb
+from mgd3_kedro.environment import libraries_of
+from mgd3_kedro.executors import ExecutorConfig
+from mgd3_kedro.fingerprint import digest, task_fingerprints
 from mgd3_kedro.progress import Progress, report
 from mgd3_kedro.stages import Partition, Stage
 
 logger = logging.getLogger(__name__)
-
-LOKY = "loky"
-"""What joblib runs workers with, where nothing else is asked for."""
 
 
 @dataclass
@@ -46,41 +43,18 @@ class SaveReport:
     computing_seconds: float = 0.0
 
 
-class Checked(NamedTuple):
-    """What is there of a stage already.
-
-    Args:
-        pending: Classes that are missing or out of date.
-        differences: How library versions of others differ from those here -> how many do.
-    """
-
-    pending: list[str]
-    differences: Counter[str]
-
-
-class Run(NamedTuple):
-    """What is written down about the run that computes, wherever its workers are.
-
-    Args:
-        command: Of the process that started them.
-        libraries: Distributions that the stage uses.
-    """
-
-    command: str
-    libraries: tuple[str, ...]
-
-
 class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     """One file or folder per class, and beside them a manifest of what each was made from.
 
-    Saving a `Stage` computes the classes that are missing or out of date, several at a time if the
-    executor says so, and writes each atomically; a run that was killed goes on where it was.
+    Saving a `Stage` computes the classes that are missing or out of date, several at a time if
+    there are several workers, and writes each atomically; a run that was killed goes on where it
+    was, and processes that make the same at once share the classes.
     Loading gives wnid -> `Partition` in the order of the stage.
 
     Args:
         filepath: Folder of the partitions; the manifest is the folder beside it.
-        executor: Arguments of `joblib.Parallel`, e.g. `{n_jobs: 2, backend: loky}`; sequential in
-            this process by default.
+        executor: Where classes are computed: fields of `ExecutorConfig`.
+        workers: Classes, or groups of them, that are computed at once; -1 for one per core.
         selection: Where not all classes are asked for at once, a text that tells which; those that
             others asked for stay, and loading gives those of this one alone. None: others go.
         reuse: What is done with partitions made with other versions of libraries, one of `REUSE`:
@@ -97,14 +71,16 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         self,
         *,
         filepath: str,
-        executor: dict[str, Any] | None = None,
+        executor: Mapping[str, Any] | None = None,
+        workers: int = 1,
         selection: str | None = None,
         reuse: str = "any",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         check_choice("reuse", reuse, REUSE)
         self._manifest = Manifest(Path(filepath), self.suffix, selection)
-        self._executor = {"n_jobs": 1, **(executor or {})}
+        self._executor = ExecutorConfig(**(executor or {}))
+        self._workers = workers
         self._reuse = reuse
         self.metadata = metadata
         self.last_save = SaveReport()
@@ -127,66 +103,40 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         """
         fingerprints = task_fingerprints(data.function, data.settings, data.tasks)
         libraries = libraries_of(data.function, data.settings)
-        check = partial(self._check, fingerprints, libraries)
-        checked = check()
-        if self._is_done(data, checked):
-            self._report(checked, len(data.tasks))
-            return
-        with self._manifest.alone() as waited:
-            checked = check() if waited else checked
-            self._report(checked, len(data.tasks))
-            # What another run has completed meanwhile stays so: it may be reading it.
-            if not self._is_done(data, checked):
-                self._complete(data, checked.pending, fingerprints, libraries)
-
-    def _is_done(self, data: Stage, checked: Checked) -> bool:
-        """Tell whether all that is asked for is there, and marked as complete."""
         manifest = self._manifest
-        listed = manifest.is_complete and manifest.read_index() == list(data.tasks)
-        return listed and not checked.pending
-
-    def _check(self, fingerprints: Mapping[str, str], libraries: Mapping[str, str]) -> Checked:
-        """Find out which classes are missing or out of date."""
-        checked = Checked([], Counter())
-        for wnid, fingerprint in fingerprints.items():
-            record = self._manifest.find_valid(wnid, fingerprint)
-            difference = tell_difference(record.get("libraries"), libraries) if record else ""
-            if record is None or (difference and self._reuse == "same"):
-                checked.pending.append(wnid)
-            elif difference:
-                checked.differences[difference] += 1
-        return checked
-
-    def _report(self, checked: Checked, classes: int) -> None:
-        self.last_save = SaveReport(skipped=classes - len(checked.pending))
+        work = Work(data, manifest, self.write, fingerprints, libraries, self._reuse)
+        checked = work.check(work.wnids)
+        self.last_save = SaveReport(skipped=len(work.wnids) - len(checked.pending))
         if checked.differences:
-            told = describe_differences(checked.differences, classes)
-            logger.warning("%s: %s", self._manifest.artefact.name, told)
+            told = describe_differences(checked.differences, len(work.wnids))
+            logger.warning("%s: %s", manifest.artefact.name, told)
+        if work.is_done(checked.pending):
+            return
+        with manifest.shared(digest(*map(str, fingerprints.items()))) as claims:
+            with claims.alone():
+                pending = work.check(checked.pending).pending
+                # What another run has completed meanwhile stays so: it may be reading it.
+                if work.is_done(pending):
+                    self.last_save.skipped = len(work.wnids)
+                    return
+                manifest.reopen()
+                manifest.forget_others(work.wnids)
+            self._complete(work, pending, claims)
+            with claims.alone():
+                manifest.close(work.wnids)
 
-    def _complete(
-        self,
-        data: Stage,
-        pending: list[str],
-        fingerprints: Mapping[str, str],
-        libraries: Mapping[str, str],
-    ) -> None:
-        """Compute and write some classes."""
-        self._manifest.reopen()
-        self._manifest.forget_others(data.tasks)
-        done, name = self.last_save.skipped, self._manifest.artefact.name
-        begun = time.monotonic()
-        report(Progress(name, done, len(data.tasks)))
-        for group in self._results(data, pending, fingerprints, libraries):
-            self.last_save.computed += len(group)
-            self.last_save.computing_seconds += sum(group.values())
-            done += len(group)
-            report(Progress(name, done, len(data.tasks), left=self._left(begun, len(pending))))
-        self._manifest.close(list(data.tasks))
-
-    def _left(self, begun: float, pending: int) -> str:
-        """Return how long the rest of what was pending will take, as that before took."""
-        computed = self.last_save.computed
-        return in_words((time.monotonic() - begun) / computed * (pending - computed))
+    def _complete(self, work: Work, pending: Sequence[str], claims: Claims) -> None:
+        """Compute and write some classes, and tell how far it is."""
+        name, total, begun = self._manifest.artefact.name, len(work.wnids), time.monotonic()
+        before, saved = total - len(pending), self.last_save
+        report(Progress(name, before, total))
+        for made, missing in fill(work, pending, claims, self._executor, self._workers):
+            saved.computed += len(made)
+            saved.computing_seconds += sum(made.values())
+            done = total - missing
+            seconds = (time.monotonic() - begun) / (done - before) * missing
+            report(Progress(name, done, total, left=in_words(seconds)))
+        saved.skipped = total - saved.computed
 
     @property
     def finished(self) -> int:
@@ -216,7 +166,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         return self._manifest.is_complete
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._manifest.artefact), "executor": self._executor}
+        return {"filepath": str(self._manifest.artefact), "workers": self._workers}
 
     def _partition(self, wnid: str) -> Partition:
         record = self._manifest.read_record(wnid)
@@ -231,60 +181,3 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             environment=record.get("environment", ""),
             command=record.get("command", ""),
         )
-
-    def _results(
-        self,
-        stage: Stage,
-        pending: list[str],
-        fingerprints: Mapping[str, str],
-        libraries: Mapping[str, str],
-    ) -> Iterator[dict[str, float]]:
-        from joblib import Parallel, delayed
-
-        size = stage.group_size
-        groups = [pending[start : start + size] for start in range(0, len(pending), size)]
-        run = Run(command(), tuple(libraries))
-        to_workers = self._executor["n_jobs"] != 1
-        with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
-            jobs = (
-                delayed(self._make)(
-                    Stage(stage.function, {w: stage.tasks[w] for w in group}, stage.settings),
-                    fingerprints,
-                    run,
-                    speaker,
-                )
-                for group in groups
-            )
-            parallel = Parallel(
-                return_as="generator_unordered", pre_dispatch="n_jobs", **self._executor
-            )
-            try:
-                yield from parallel(jobs)
-            finally:
-                if to_workers and self._executor.get("backend", LOKY) == LOKY:
-                    _end_workers()
-
-    def _make(
-        self, stage: Stage, fingerprints: Mapping[str, str], run: Run, speaker: Speaker
-    ) -> dict[str, float]:
-        """Compute and write some classes; returns their seconds."""
-        speaker.speak_in_workers()
-        start = time.perf_counter()
-        loaded = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
-        made = stage.function(loaded, stage.settings)
-        seconds = (time.perf_counter() - start) / len(made)
-        peak = peak_memory_mb()
-        versions, place = versions_of(run.libraries), environment()
-        for wnid, result in made.items():
-            inputs = (partition.configuration for _, partition in stage.tasks[wnid].partitions)
-            made_by = configuration_digest(stage.function, stage.settings, inputs)
-            origin = Origin(fingerprints[wnid], made_by, versions, place, run.command)
-            self._manifest.keep(wnid, result, origin, seconds, peak, self.write)
-        return dict.fromkeys(made, seconds)
-
-
-def _end_workers() -> None:
-    # By themselves they take seconds to end, and the end of the run waits for that.
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)

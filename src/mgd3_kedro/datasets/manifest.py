@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import logging
+import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from kedro.io import DatasetError
 
+from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
 
-logger = logging.getLogger(__name__)
-
-INDEX, LOCK = "complete", ".lock"
+INDEX = "complete"
 
 
 @dataclass(frozen=True)
@@ -114,26 +112,21 @@ class Manifest:
         return record if is_valid else None
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Keep other processes from writing here; tells whether one was at it before.
+    def shared(self, purpose: str) -> Iterator[Claims]:
+        """Work here beside other processes that make the same partitions from the same.
+
+        Args:
+            purpose: Tells what they are made from; processes with another one wait.
 
         Raises:
             DatasetError: If the folder cannot be written to.
         """
-        lock = FileLock(self.folder / LOCK)
-        waited = False
-        with _explained(self.folder / LOCK):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                logger.info("%s: another process is at it, waiting", self.artefact.name)
-                lock.acquire()
-                waited = True
-        try:
-            yield waited
-        finally:
-            lock.release()
+        with contextlib.ExitStack() as stack:
+            with explained(self.folder / LOCK):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                claims = Claims(self.folder, purpose)
+                stack.enter_context(claims.at_work(self.artefact.name))
+            yield claims
 
     def reopen(self) -> None:
         """Say that the artefact is not complete, nor any selection that will not stay."""
@@ -149,7 +142,7 @@ class Manifest:
         Raises:
             DatasetError: If the index cannot be written.
         """
-        with _explained(self.index):
+        with explained(self.index):
             _write_json(self.index, list(wnids))
 
     def forget_others(self, wnids: Collection[str]) -> None:
@@ -184,11 +177,10 @@ class Manifest:
             DatasetError: If it cannot be written; nothing is left of it.
         """
         path = self.path_of(wnid)
-        fresh = self.folder / f"{wnid}.partial{self.suffix}"
-        with _explained(path, fresh):
+        fresh = self.folder / WORK / f"{wnid}-{secrets.token_hex(4)}{self.suffix}"
+        with explained(path, fresh):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _remove(fresh)
+            fresh.parent.mkdir(parents=True, exist_ok=True)
             write(fresh, made.value)
             self._record(wnid).unlink(missing_ok=True)
             _remove(path)
@@ -209,7 +201,16 @@ class Manifest:
 
 
 @contextlib.contextmanager
-def _explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
+def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
+    """Say which file could not be written, and what to do.
+
+    Args:
+        path: The file.
+        unfinished: What is written before it is put there; removed.
+
+    Raises:
+        DatasetError: If it could not be written.
+    """
     try:
         yield
     except OSError as error:
@@ -225,7 +226,7 @@ def _explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    fresh = path.with_suffix(".partial")
+    fresh = path.with_suffix(f".{secrets.token_hex(4)}.partial")
     fresh.write_text(json.dumps(content))
     fresh.replace(path)
 

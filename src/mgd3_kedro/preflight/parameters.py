@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from mgd3_kedro.checks import check_count, lookup, unknown_name
+from mgd3_kedro.executors import ONE_PER_CORE, ExecutorConfig
 
-ONE_PER_CORE = -1
 SHARING_RUNNERS = ("ParallelRunner", "ThreadRunner")
 """Those of Kedro that run several nodes at once."""
 OF_IMAGES = ("data", "bad_images", "leaks")
@@ -126,5 +126,8 @@ def check_run_keys(parameters: Mapping[str, Any]) -> None:
                 f"named after, got {value!r}; set {name} instead"
             )
     lookup(parameters["splits"], parameters["split"], "split")
-    if parameters["jobs"] != ONE_PER_CORE:
-        check_count("jobs", parameters["jobs"])
+    numbers = {f"workers.{name}": number for name, number in parameters["workers"].items()}
+    for name, number in {"jobs": parameters["jobs"], **numbers}.items():
+        if number != ONE_PER_CORE:
+            check_count(name, number)
+    ExecutorConfig(**parameters["executor"])

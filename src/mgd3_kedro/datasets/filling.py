@@ -1,0 +1,187 @@
+"""Classes of an artefact computed, by whoever is free, until all are there."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from mgd3_kedro.datasets.claims import WAIT, Claims
+from mgd3_kedro.datasets.manifest import Manifest, Origin
+from mgd3_kedro.datasets.reuse import tell_difference
+from mgd3_kedro.datasets.speaking import Speaker, listening
+from mgd3_kedro.environment import command, environment, versions_of
+from mgd3_kedro.executors import ExecutorConfig
+from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
+from mgd3_kedro.memory import peak_memory_mb
+from mgd3_kedro.stages import Stage
+
+logger = logging.getLogger(__name__)
+
+
+class Checked(NamedTuple):
+    """What is there of a stage already.
+
+    Args:
+        pending: Classes that are missing or out of date.
+        differences: How library versions of others differ from those here -> how many do.
+    """
+
+    pending: list[str]
+    differences: Counter[str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Classes that are to be there, and where.
+
+    Args:
+        stage: Computes them.
+        manifest: Of the folder that they are kept in.
+        write: Writes one to a path that does not exist.
+        fingerprints: wnid -> identity of what it is made from.
+        libraries: Distribution -> version of what computes them.
+        reuse: A name of `REUSE`.
+    """
+
+    stage: Stage
+    manifest: Manifest
+    write: Callable[..., None]
+    fingerprints: Mapping[str, str]
+    libraries: Mapping[str, str]
+    reuse: str
+
+    @property
+    def wnids(self) -> list[str]:
+        """All classes, in order."""
+        return list(self.stage.tasks)
+
+    def check(self, wnids: Sequence[str]) -> Checked:
+        """Find out which of some classes are missing or out of date."""
+        checked = Checked([], Counter())
+        for wnid in wnids:
+            record = self.manifest.find_valid(wnid, self.fingerprints[wnid])
+            difference = tell_difference(record.get("libraries"), self.libraries) if record else ""
+            if record is None or (difference and self.reuse == "same"):
+                checked.pending.append(wnid)
+            elif difference:
+                checked.differences[difference] += 1
+        return checked
+
+    def is_done(self, pending: Sequence[str]) -> bool:
+        """Tell whether all are there, given those that are not, and marked as complete."""
+        listed = self.manifest.is_complete and self.manifest.read_index() == self.wnids
+        return listed and not pending
+
+    def of(self, wnids: Sequence[str]) -> Work:
+        """Return the part of it that is about some classes, which is what workers get."""
+        stage = replace(self.stage, tasks={wnid: self.stage.tasks[wnid] for wnid in wnids})
+        prints = {wnid: self.fingerprints[wnid] for wnid in wnids}
+        return replace(self, stage=stage, fingerprints=prints)
+
+
+def fill(
+    work: Work, pending: Sequence[str], claims: Claims, executor: ExecutorConfig, workers: int
+) -> Iterator[tuple[dict[str, float], int]]:
+    """Compute classes until all are there, whoever computes them.
+
+    Args:
+        work: All of it.
+        pending: Classes that are missing or out of date.
+        claims: Divides them among processes.
+        executor: Where they are computed.
+        workers: At once.
+
+    Yields:
+        Seconds of classes that were computed here, and how many are missing still.
+
+    Raises:
+        ValueError: If a worker has another version of the project, or writes to another place.
+    """
+    is_remote, written_by = executor.is_remote(workers), command()
+    while pending:
+        mine: set[str] = set()
+        to_workers = executor.in_processes(workers)
+        with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
+            calls = (
+                partial(make_classes, work.of(group), written_by, speaker, is_checked=is_remote)
+                for group in take_groups(work, pending, claims)
+            )
+            for made in executor.run(calls, workers):
+                if is_remote and (lost := work.check(list(made)).pending):
+                    raise ValueError(
+                        f"{work.manifest.artefact}: expected {lost[0]}, which a worker has "
+                        "written, found none; give workers and this process the same folder"
+                    )
+                claims.give_back(list(made))
+                mine.update(made)
+                yield made, len(pending) - len(mine)
+        pending = work.check([wnid for wnid in pending if wnid not in mine]).pending
+        if pending and not mine:
+            time.sleep(WAIT)
+
+
+def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[list[str]]:
+    """Take as many classes as one call gets, again and again, while there are free ones."""
+    size, left = work.stage.group_size, list(pending)
+    whole = size >= len(work.wnids)
+    while taken := claims.take(left, size, whole=whole):
+        left = [wnid for wnid in left if wnid not in taken]
+        # Another process may have made them since.
+        group = work.check(taken).pending
+        claims.give_back([wnid for wnid in taken if wnid not in group])
+        if group:
+            yield group
+
+
+def make_classes(
+    work: Work, written_by: str, speaker: Speaker, *, is_checked: bool
+) -> dict[str, float]:
+    """Compute and write classes, in whatever process.
+
+    Args:
+        work: Of these classes alone.
+        written_by: Command of the run.
+        speaker: Says what is said here where the run says it.
+        is_checked: Whether this process may have another version of the project or its libraries.
+
+    Returns:
+        wnid -> seconds.
+
+    Raises:
+        ValueError: If it has.
+    """
+    speaker.speak_in_workers()
+    stage, versions = work.stage, versions_of(tuple(work.libraries))
+    if is_checked:
+        _check_version(work, versions)
+    start = time.perf_counter()
+    loaded = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
+    made = stage.function(loaded, stage.settings)
+    seconds = (time.perf_counter() - start) / len(made)
+    peak, place = peak_memory_mb(), environment()
+    for wnid, result in made.items():
+        inputs = (partition.configuration for _, partition in stage.tasks[wnid].partitions)
+        made_by = configuration_digest(stage.function, stage.settings, inputs)
+        origin = Origin(work.fingerprints[wnid], made_by, versions, place, written_by)
+        work.manifest.keep(wnid, result, origin, seconds, peak, work.write)
+    return dict.fromkeys(made, seconds)
+
+
+def _check_version(work: Work, versions: Mapping[str, Any]) -> None:
+    here = task_fingerprints(work.stage.function, work.stage.settings, work.stage.tasks)
+    if here != work.fingerprints:
+        raise ValueError(
+            f"the worker on {socket.gethostname()}: expected the version of mgd3_kedro of the run, "
+            "found another; install the same there"
+        )
+    if difference := tell_difference(work.libraries, versions):
+        raise ValueError(
+            f"the worker on {socket.gethostname()}: expected the libraries of the run, which has "
+            f"{difference}; install the same there"
+        )

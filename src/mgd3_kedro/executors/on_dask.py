@@ -1,0 +1,49 @@
+"""Calls that run on a cluster of Dask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.executors.extras import importing
+
+if TYPE_CHECKING:
+    from mgd3_kedro.executors import ExecutorConfig
+
+
+def run_on_dask(
+    calls: Iterator[Callable[[], Any]], workers: int, config: ExecutorConfig
+) -> Iterator[Any]:
+    """Run calls on the cluster at an address, or on one of so many processes, started here.
+
+    Raises:
+        ModuleNotFoundError: If Dask is not installed.
+    """
+    with importing("dask"):
+        from distributed import as_completed
+
+    # What a lost worker was at, the scheduler gives to another.
+    submit = partial(connect(config.address, workers).submit, pure=False)
+    running = as_completed(map(submit, islice(calls, workers)))
+    for future in running:
+        yield future.result()
+        for call in islice(calls, 1):
+            running.add(submit(call))
+
+
+@lru_cache(maxsize=1)
+def connect(address: str | None, workers: int) -> Any:
+    """Return a client of a cluster; one that is started here stays until the process ends.
+
+    Args:
+        address: Of the scheduler; None to start a cluster.
+        workers: Of a cluster that is started.
+    """
+    from distributed import Client, LocalCluster
+
+    if address is not None:
+        return Client(address)
+    here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": "CRITICAL"}
+    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, **here))

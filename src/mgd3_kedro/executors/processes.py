@@ -1,0 +1,38 @@
+"""Calls that run in this process, or in others of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def run_serially(calls: Iterator[Callable[[], Any]], workers: int, config: Any) -> Iterator[Any]:
+    """Run calls one after the other, in this process."""
+    del workers, config
+    for call in calls:
+        yield call()
+
+
+def run_in_processes(
+    calls: Iterator[Callable[[], Any]], workers: int, config: Any
+) -> Iterator[Any]:
+    """Run calls in worker processes, which joblib keeps."""
+    del config
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+
+    parallel = Parallel(
+        n_jobs=workers, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs"
+    )
+    try:
+        yield from parallel(delayed(call)() for call in calls)
+    finally:
+        # By themselves they take seconds to end, and the end of the run waits for that.
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    from joblib import cpu_count
+
+    return int(cpu_count())

@@ -1,0 +1,59 @@
+"""A run makes the same wherever its classes are made and its networks trained."""
+
+import json
+
+import pytest
+from tiny_project import evaluated, images_of, make_project, output, run
+
+from mgd3_kedro.executors import EXECUTORS
+
+MEASURED = {"seconds", "seconds_per_epoch", "peak_memory_mb"}
+
+
+def made_in(project):
+    """Return what a run has made, without what it took."""
+    folders = [
+        *(project / "data/02_intermediate", project / "data/04_feature"),
+        *(evaluated(project, "07_model_output"), output(project, "07_model_output")),
+    ]
+    files = {
+        str(path.relative_to(project)): path.read_bytes()
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".safetensors", ".png"} and "manifest" not in str(path)
+    }
+    trainings = evaluated(project, "07_model_output") / "trainings"
+    accuracies = {
+        path.name: {
+            name: value
+            for name, value in json.loads(path.read_text()).items()
+            if name not in MEASURED
+        }
+        for path in sorted(trainings.glob("*.json"))
+    }
+    return files, accuracies
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    project = make_project(tmp_path_factory.mktemp("alone"))
+    run(project, "distill", executor={"kind": "serial"})
+    assert len(images_of(project)) == 20
+    return made_in(project)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(name, marks=[pytest.mark.cluster] * one.is_remote)
+        for name, one in EXECUTORS.items()
+        if name != "serial"
+    ],
+)
+def test_a_run_makes_the_same_with_two_workers(kind, alone, tmp_path):
+    project = make_project(tmp_path)
+    run(project, "distill", executor={"kind": kind}, workers={"classes": 2, "trainings": 2})
+    files, accuracies = made_in(project)
+    assert files.keys() == alone[0].keys()
+    assert {name for name in files if files[name] != alone[0][name]} == set()
+    assert accuracies == alone[1]
