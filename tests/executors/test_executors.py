@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mgd3_kedro.executors import EXECUTORS, ExecutorConfig
+from mgd3_kedro.executors import EXECUTORS, ExecutorConfig, on_dask
 
 CLUSTERS = [name for name, one in EXECUTORS.items() if one.is_remote]
 KINDS = [pytest.param(name, marks=[pytest.mark.cluster] * (name in CLUSTERS)) for name in EXECUTORS]
@@ -47,6 +47,8 @@ def dask(importable):
     here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": "CRITICAL"}
     with LocalCluster(n_workers=2, threads_per_worker=1, **here) as cluster:
         yield {"kind": "dask", "address": cluster.scheduler_address}
+        on_dask.connect(cluster.scheduler_address, 2).close()
+        on_dask.connect.cache_clear()
 
 
 @pytest.fixture(scope="module")

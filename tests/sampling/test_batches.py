@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones.dit import load_dit
-from mgd3_kedro.sampling import Batches, denoise, image_generator
+from mgd3_kedro.sampling import Batches, classes_at_once, denoise, image_generator
 
 CPU_TEXT = (
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
@@ -41,6 +41,17 @@ def test_work_is_cut_into_batches_that_end_with_the_samples(max_batch, total, ex
     results = Batches(max_batch).run(work, total)
     assert calls == expected
     assert results.flatten().tolist() == [number**2 for number in range(total)]
+
+
+@pytest.mark.parametrize(
+    ("ipc", "max_batch", "classes"),
+    [(1, 128, 122), (10, 128, 25), (50, 128, 5), (129, 128, 3), (10, 8, 3), (600, 128, 1)],
+)
+def test_so_many_classes_are_taken_that_their_samples_fill_batches(ipc, max_batch, classes):
+    assert classes_at_once(ipc, max_batch) == classes
+    together = classes_at_once(ipc, max_batch, parted=False)
+    assert together * ipc <= max_batch or together == 1
+    assert (together + 1) * ipc > max_batch
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
@@ -43,6 +44,8 @@ def connect(address: str | None, workers: int) -> Any:
     """
     from distributed import Client, LocalCluster
 
+    # It says much that nobody has asked for, at the end of the process, too.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if address is not None:
         return Client(address)
     here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": "CRITICAL"}

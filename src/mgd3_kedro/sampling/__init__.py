@@ -1,6 +1,6 @@
 """The reverse process and what steers it."""
 
-from mgd3_kedro.sampling.batches import Batches
+from mgd3_kedro.sampling.batches import Batches, classes_at_once
 from mgd3_kedro.sampling.candidates import choose_candidates
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.sampler import denoise, image_generator
@@ -12,6 +12,7 @@ __all__ = [
     "Batches",
     "SamplingConfig",
     "choose_candidates",
+    "classes_at_once",
     "denoise",
     "image_generator",
     "join_surveys",

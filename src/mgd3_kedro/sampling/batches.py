@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -12,6 +13,32 @@ import torch
 from mgd3_kedro.devices import is_out_of_memory
 
 logger = logging.getLogger(__name__)
+
+FULL, MOST_BATCHES = 0.95, 4
+"""How full the batches of some classes are to be, on average, and how many they may fill."""
+
+
+def classes_at_once(ipc: int, max_batch: int, *, parted: bool = True) -> int:
+    """Return how many classes to take at once, so that they fill whole batches.
+
+    Args:
+        ipc: Samples of a class.
+        max_batch: Samples at once.
+        parted: Whether samples of a class may be in two batches.
+
+    Returns:
+        The least number that fills batches to `FULL`, if so few batches do; else that which fills
+        them best.
+    """
+    if not parted:
+        return max(1, max_batch // ipc)
+    most = max(1, MOST_BATCHES * max_batch // ipc)
+
+    def filled(classes: int) -> float:
+        return classes * ipc / (math.ceil(classes * ipc / max_batch) * max_batch)
+
+    numbers = range(1, most + 1)
+    return next((one for one in numbers if filled(one) >= FULL), max(numbers, key=filled))
 
 
 class Batches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -42,6 +41,7 @@ from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import (
     Batches,
     SamplingConfig,
+    classes_at_once,
     denoise,
     image_generator,
     join_surveys,
@@ -97,7 +97,9 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
         denoise_classes,
         Denoising.of(common, sampling, schooling),
         _sources(sampling),
-        math.ceil(diffusion.max_batch / common.distillation.ipc),
+        classes_at_once(
+            common.distillation.ipc, diffusion.max_batch, parted=not sampling.joint_settings
+        ),
         partial(teacher_at, schooling=schooling) if schooling else None,
         partial(try_sampling, diffusion=diffusion, from_noise=sampling.starts_from_noise),
         real_each=1,
