@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cards import open_card
 from sqlalchemy import Engine, event
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
@@ -174,6 +175,13 @@ def count_rows():
     yield count
     for handle in handles:
         handle.remove()
+
+
+@pytest.fixture
+def card():
+    """Compute on a graphics card, real or not."""
+    with open_card() as opened:
+        yield opened
 
 
 @pytest.fixture

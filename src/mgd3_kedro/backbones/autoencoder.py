@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,11 @@ class LatentAutoencoder:
     vae: AutoencoderKL | VQModel
     image_size: int
     precision: Precision = PRECISIONS["fp32"]
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the autoencoder is."""
+        return self.vae.device
 
     @property
     def slice_size(self) -> int:
@@ -112,9 +118,9 @@ class LatentAutoencoder:
 
         def decode_slice(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             unscaled = batch / self.vae.config.scaling_factor
-            images = self.vae.decode(unscaled.to(self.vae.device, self.vae.dtype)).sample.float()
+            images = self.vae.decode(self._sent(unscaled).to(self.vae.dtype)).sample.float()
             pixels = unit_to_pixels(_resized(images, image_size or self.image_size))
-            return pixels.cpu(), images.abs().amax((1, 2, 3)).cpu()
+            return pixels, images.abs().amax((1, 2, 3))
 
         with matmul_precision(self.precision):
             pixels, largest = _by_slices(decode_slice, latents, self.slice_size)
@@ -132,14 +138,18 @@ class LatentAutoencoder:
         return f"the autoencoder computes in {dtype}; check its weights and what it is given"
 
     def _posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = _resized(pixels_to_unit(images.to(self.vae.device)), self.image_size)
+        pixels = _resized(pixels_to_unit(self._sent(images)), self.image_size)
         encoded = self.vae.encode(pixels.to(self.vae.dtype))
         if "latents" in encoded:
             mean = encoded.latents
             std = torch.zeros_like(mean)
         else:
             mean, std = encoded.latent_dist.mode(), encoded.latent_dist.std
-        return mean.float().cpu(), std.float().cpu()
+        return mean.float(), std.float()
+
+    def _sent(self, rows: torch.Tensor) -> torch.Tensor:
+        # Only CUDA reads the source before the call returns.
+        return rows.to(self.device, non_blocking=self.device.type == "cuda")
 
 
 def image_side(vae: Any, denoiser: Path) -> int:
@@ -179,4 +189,5 @@ def _by_slices(
         tuple(made[: len(part)] for made in function(pad_batch(part, size)))
         for part in rows.contiguous().split(size)
     ]
-    return tuple(torch.cat(made) for made in zip(*parts, strict=True))
+    # The host waits for the device here, and not after each slice.
+    return tuple(torch.cat(made).cpu() for made in zip(*parts, strict=True))

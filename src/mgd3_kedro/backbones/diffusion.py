@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -40,7 +41,7 @@ class DiffusionBackbone:
         """(C, H, W) of a latent."""
         return self.denoiser.latent_shape
 
-    @property
+    @cached_property
     def timesteps(self) -> tuple[int, ...]:
         """The T visited timesteps of training, ascending."""
         return tuple(self.schedule.timesteps.tolist())
@@ -75,7 +76,7 @@ class DiffusionBackbone:
         self, index: int, latents: torch.Tensor, conditions: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         channels = latents.shape[1]
-        if not self.config.uses_null_class(int(self.schedule.timesteps[index])):
+        if not self.config.uses_null_class(self.timesteps[index]):
             output = self._predict(index, latents, conditions)
             combined = output[:, :channels]
         else:
@@ -95,7 +96,8 @@ class DiffusionBackbone:
         precision = PRECISIONS[self.config.precision]
         tile = row_tile(latents.device)
         rows = pad_batch(latents.to(precision.dtype), tile)
-        timesteps = self.schedule.timesteps[index].expand(len(rows)).to(rows.device)
+        # Filled in by the device, which a copy from the host would wait for.
+        timesteps = torch.full((len(rows),), self.timesteps[index], device=rows.device)
         with matmul_precision(precision):
             output = self.denoiser.predict(rows, timesteps, pad_batch(conditions, tile))
         return output[: len(latents)].float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class DiTDenoiser:
         size = self.transformer.config.sample_size
         return self.transformer.config.in_channels, size, size
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.transformer.device
@@ -66,7 +67,7 @@ class DiTDenoiser:
 
     def null_condition(self) -> torch.Tensor:
         """Return the index of the null class, (1,), int64."""
-        return torch.tensor([self.num_classes], device=self.device)
+        return torch.full((1,), self.num_classes, device=self.device)
 
     def predict(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class LatentDiffusionDenoiser:
         size = self.unet.config.sample_size
         return self.unet.config.in_channels, size, size
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.unet.device
@@ -88,7 +89,7 @@ class LatentDiffusionDenoiser:
 
     def null_condition(self) -> torch.Tensor:
         """Return the index of the null class, (1,), int64."""
-        return torch.tensor([self.num_embeddings - 1], device=self.device)
+        return torch.full((1,), self.num_embeddings - 1, device=self.device)
 
     def predict(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class StableDiffusionDenoiser:
         size = self.unet.config.sample_size
         return self.unet.config.in_channels, size, size
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.unet.device

@@ -49,8 +49,8 @@ def push_apart(samples: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(samples)
     points = samples.flatten(1)
     distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
-    above = torch.ones_like(distances).triu(1) > 0
-    median = distances[above].median()
+    above = torch.triu_indices(count, count, 1, device=distances.device)
+    median = distances[above[0], above[1]].median()
     bandwidth = (median**2 / math.log(count)).clamp_min(torch.finfo(points.dtype).tiny)
     kernel = torch.exp(-distances.square() / bandwidth).fill_diagonal_(0)
     # Seen from the middle, where differences of products lose fewest digits.
