@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help distill test lint results bench mutants screenshots wheel-check viz clean
+.PHONY: help distill test lint results bench gpu mutants screenshots wheel-check viz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1:\t\2/p' Makefile | expand -t 20
@@ -31,6 +31,16 @@ results: $(VENV)/installed  ## all rows behind the tables, some hours of two cor
 DEVICE ?= cpu
 bench: $(VENV)/installed  ## ratios of times
 	$(BIN)/python -m benchmarks --device $(DEVICE)
+
+# All that a graphics card is to show, nine minutes at most; `make gpu DEVICE=cpu SIZE=small` rehearses it.
+# DATA: photos of Imagenette at 64 px, which a prior is trained on in the end.
+OUT ?= build/gpu
+MINUTES ?= 9
+SIZE ?= full
+DATA ?=
+gpu: DEVICE = cuda
+gpu: $(VENV)/installed-dev  ## what a graphics card does, in nine minutes
+	$(BIN)/python -m benchmarks.gpu --device $(DEVICE) --size $(SIZE) --minutes $(MINUTES) --out $(OUT) $(if $(DATA),--data $(DATA))
 
 # Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
 mutants: $(VENV)/installed-dev  ## do the tests find faults?

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet, build_network, train_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.scores import score
+from mgd3_kedro.evaluation.train import TrainingResult
 
 CLASSES = 10
 BATCH = 64
@@ -66,6 +68,8 @@ class Course(NamedTuple):
             lighting_std=None,
             factor=None,
             temperature=None,
+            rand_augment_ops=None,
+            rand_augment_magnitude=None,
             validations=1,
             precision=self.precision,
             compile=self.compile,
@@ -81,8 +85,8 @@ def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
 
     Source: ours.
     """
-    data, config = course.images(), course.config(bench.device)
-    tested = LabelledSet(data.images[:1], data.labels[:1], CLASSES)
+    train = prepare_training(bench, course)
+    data = course.images()
     device = resolve_device(bench.device)
     passes = _passes(course, device)
     optimizer = torch.optim.SGD(passes.model.parameters(), lr=0.01, momentum=0.9)
@@ -95,8 +99,18 @@ def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
             for images, wanted in batches:
                 _update(passes, optimizer, images, wanted)
 
-    return spread_of(
-        time_ratios(lambda: _train(course, config, data, tested), run_bare, bench.seconds)
+    return spread_of(time_ratios(train, run_bare, bench.seconds))
+
+
+def prepare_training(bench: Bench, course: Course) -> Callable[[], TrainingResult]:
+    """Return what runs a training that is tested on one image.
+
+    Source: ours.
+    """
+    data, config = course.images(), course.config(bench.device)
+    tested = LabelledSet(data.images[:1], data.labels[:1], CLASSES)
+    return lambda: train_network(
+        data, tested, network=course.network, ipc=course.ipc, config=config, seed=SEED
     )
 
 
@@ -148,9 +162,3 @@ def _update(
     optimizer.zero_grad(set_to_none=True)
     passes.backward(images, lambda logits, rows: F.cross_entropy(logits, wanted[rows]))
     optimizer.step()
-
-
-def _train(
-    course: Course, config: EvaluationConfig, data: LabelledSet, tested: LabelledSet
-) -> None:
-    train_network(data, tested, network=course.network, ipc=course.ipc, config=config, seed=SEED)

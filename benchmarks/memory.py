@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 import torch
 
@@ -22,7 +23,15 @@ def measure_peak_memory(bench: Bench, work: Work) -> Spread:
     torch.cuda.empty_cache()
     backbone = load_dit(bench, work)
     draw(backbone, work)  # what compiling takes is not what drawing takes
+    return peak_while(lambda: draw(backbone, work))
+
+
+def peak_while(function: Callable[[], object]) -> Spread:
+    """Return the peak of allocated memory of a graphics card in GiB while something is computed.
+
+    Source: ours.
+    """
     torch.cuda.reset_peak_memory_stats()
-    draw(backbone, work)
+    function()
     peak = torch.cuda.max_memory_allocated() / 2**30
     return Spread(peak, peak, peak)

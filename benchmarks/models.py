@@ -148,7 +148,16 @@ def load_dit(bench: Bench, work: Work) -> DiffusionBackbone:
 
     Source: ours.
     """
-    config = BackboneConfig(
+    config = settings_of(work, bench.device)
+    return cast(DiffusionBackbone, load_backbone(save_dit(bench.folder, work.size), config))
+
+
+def settings_of(work: Work, device: str) -> BackboneConfig:
+    """Return how a piece of work is sampled.
+
+    Source: ours.
+    """
+    return BackboneConfig(
         sampler="ddpm",
         num_inference_steps=work.steps,
         timestep_spacing="linspace",
@@ -162,9 +171,8 @@ def load_dit(bench: Bench, work: Work) -> DiffusionBackbone:
         precision=work.precision,
         compile=work.compile,
         max_batch=work.images,
-        device=bench.device,
+        device=device,
     )
-    return cast(DiffusionBackbone, load_backbone(save_dit(bench.folder, work.size), config))
 
 
 def draw(

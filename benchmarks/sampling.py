@@ -10,6 +10,7 @@ import torch
 from benchmarks.models import LATENT_CHANNELS, Bench, Work, draw, load_dit
 from benchmarks.plain import draw_plainly, load_plain
 from benchmarks.timing import Spread, spread_of, time_ratios
+from mgd3_kedro.backbones.diffusion import DiffusionBackbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 
 PLAIN_SHARE = 4
@@ -36,16 +37,22 @@ def compare_with_unguided(bench: Bench, work: Work) -> Spread:
 
     Source: ours.
     """
-    backbone = load_dit(bench, work)
+    return guided_per_unguided(load_dit(bench, work), work, bench.seconds)
+
+
+def guided_per_unguided(backbone: DiffusionBackbone, work: Work, seconds: float) -> Spread:
+    """Return the same for a backbone that is loaded.
+
+    Source: ours.
+    """
     ratios = time_ratios(
         lambda: draw(backbone, work),
         lambda: draw(backbone, work, mode_guidance_scale=0.0),
-        bench.seconds,
+        seconds,
     )
     return spread_of(ratios)
 
 
-@torch.no_grad()
 def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
     """Return the time of a whole step of `denoise`, in that of the transformer alone.
 
@@ -53,7 +60,15 @@ def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
 
     Source: ours.
     """
-    backbone = load_dit(bench, work)
+    return step_per_forward(load_dit(bench, work), work, bench.seconds)
+
+
+@torch.no_grad()
+def step_per_forward(backbone: DiffusionBackbone, work: Work, seconds: float) -> Spread:
+    """Return the same for a backbone that is loaded.
+
+    Source: ours.
+    """
     transformer = cast(DiTDenoiser, backbone.denoiser).transformer
     side, count = work.size.latent_side, 2 * work.images
     rows = torch.randn(count, LATENT_CHANNELS, side, side).to(transformer.device, transformer.dtype)
@@ -64,4 +79,4 @@ def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
         for timestep in timesteps:
             transformer(rows, timestep=timestep, class_labels=labels)
 
-    return spread_of(time_ratios(lambda: draw(backbone, work), forward, bench.seconds))
+    return spread_of(time_ratios(lambda: draw(backbone, work), forward, seconds))

@@ -66,6 +66,28 @@ def time_ratios(
     return ratios
 
 
+def time_rounds(
+    function: Callable[[], object],
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+    """Return the seconds that a computation takes, one number per round.
+
+    Args:
+        function: Called once before the clock runs.
+        seconds: Rounds go on until this much time is spent.
+        clock: Seconds since any moment.
+
+    Source: ours.
+    """
+    function()
+    began = clock()
+    rounds: list[float] = []
+    while len(rounds) < LEAST_ROUNDS or clock() - began < seconds:
+        rounds.append(_time(function, clock))
+    return rounds
+
+
 def _time(function: Callable[[], object], clock: Callable[[], float]) -> float:
     _wait_for_device()
     began = clock()
