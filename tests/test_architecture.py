@@ -20,6 +20,7 @@ ROOT = Path(mgd3_kedro.__file__).parent
 
 BASE = (
     "balance",
+    "cards",
     "checks",
     "code_identity",
     "devices",

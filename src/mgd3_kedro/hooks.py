@@ -16,6 +16,7 @@ from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
+from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.preflight import (
     check_inputs,
@@ -90,6 +91,9 @@ class RunPlacesHooks:
 class PreflightHooks:
     """Refuses bad input before any work, and before a run is recorded."""
 
+    def __init__(self) -> None:
+        self._computes_here = True
+
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse parameters that do not fit, and build the pipelines that the others ask for."""
@@ -98,6 +102,7 @@ class PreflightHooks:
         for line in loader.chosen_settings():
             print(line)
         pipeline_registry.choose(loader["parameters"])
+        self._computes_here = loader["parameters"]["workers"]["classes"] == 1
         registered.configure(pipeline_registry.__name__)
 
     @hook_impl(tryfirst=True)
@@ -108,6 +113,8 @@ class PreflightHooks:
         check_runner(str(run_params["runner"]))
         resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
         check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
+        if self._computes_here:
+            use_free_card()
         check_inputs(FreeInputs(pipeline, catalog))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.claims import WAIT, Claims
 from mgd3_kedro.datasets.manifest import Manifest, Origin
 from mgd3_kedro.datasets.reuse import tell_difference
@@ -157,6 +158,7 @@ def make_classes(
         ValueError: If it has.
     """
     speaker.speak_in_workers()
+    use_free_card()
     stage, versions = work.stage, versions_of(tuple(work.libraries))
     if is_checked:
         _check_version(work, versions)
