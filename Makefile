@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help distill test lint results bench gpu mutants screenshots wheel-check viz clean
+.PHONY: help distill test lint results bench gpu mutants docs-check screenshots wheel-check viz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1:\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,11 @@ gpu: $(VENV)/installed-dev  ## what a graphics card does, in nine minutes
 # Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
 mutants: $(VENV)/installed-dev  ## do the tests find faults?
 	nice -n 10 $(BIN)/python -m tests.mutants --jobs $(JOBS)
+
+# Does every command of README and docs work? In a fresh clone, with small images; docs/testing.md.
+docs-check: $(VENV)/installed-dev  ## does every command of README and docs work?
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,notebooks]'
+	$(BIN)/python -m tests.documented
 
 # The pictures of pages in docs/figures, of digits alone; needs Chromium.
 screenshots: $(VENV)/installed-dev  ## pictures of pages in docs/figures

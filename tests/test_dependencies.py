@@ -1,6 +1,7 @@
 """Every package that is imported is declared, whether or not another one happens to bring it."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -22,11 +23,20 @@ def named(requirements):
     return {normal(re.match(r"[\w.-]+", text)[0]) for text in requirements}
 
 
+def code_of(file):
+    """Return the code of a module or notebook."""
+    text = file.read_text()
+    if file.suffix == ".py":
+        return text
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    return "\n".join("".join(cell["source"]) for cell in cells)
+
+
 def imported(folder):
     """Return the packages that files below a folder import, but for modules beside them."""
-    files = list((REPOSITORY / folder).rglob("*.py"))
+    files = [file for kind in ("*.py", "*.ipynb") for file in (REPOSITORY / folder).rglob(kind)]
     found = set()
-    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
+    for node in (node for file in files for node in ast.walk(ast.parse(code_of(file)))):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -39,6 +49,7 @@ def imported(folder):
     [
         ("src", ["dask", "ray", "text"]),
         ("benchmarks", ["text"]),
+        ("notebooks", ["notebooks"]),
         ("tests", ["dask", "ray", "text", "dev"]),
     ],
 )

@@ -6,7 +6,8 @@ import shlex
 import pandas as pd
 import pytest
 import yaml
-from tiny_project import REPOSITORY as ROOT
+from documented.commands import FEWEST, PAGES, ROOT, read_commands
+from documented.ways import fill_in
 
 from mgd3_kedro.cli import cli
 from mgd3_kedro.config_loader import ProjectConfigLoader
@@ -18,12 +19,6 @@ from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
 from mgd3_kedro.preflight import check_known_parameters
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, RUN_KEYS
 
-PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PLACEHOLDERS = {
-    "data=/path/to/my/images,...": "data=x",
-    "images=FOLDER,method=NAME,ipc=IMAGES_PER_CLASS": "images=x,method=x,ipc=1",
-}
-"""What stands in commands for words of the reader's own."""
 OTHERS = {"mlflow", "viz"}
 """Commands that plugins add."""
 RESULTS = ROOT / "docs/results"
@@ -36,20 +31,13 @@ def configured(env="mnist"):
     ).of_environment
 
 
-def commands():
-    """Return the commands of `kedro` that pages have, each once, as words."""
-    found = {}
-    for page in PAGES:
-        blocks = re.split(r"^```\n", page.read_text(), flags=re.MULTILINE)
-        lines = [line for block in blocks[1::2] for line in block.splitlines()]
-        inline = [code for block in blocks[::2] for code in re.findall(r"`(kedro [^`]+)`", block)]
-        for line in (*lines, *inline):
-            words = shlex.split(line, comments=True) if line.startswith("kedro ") else []
-            # A command alone is but named.
-            if len(words) > 2:
-                words = [PLACEHOLDERS.get(word, word.replace("...", "x")) for word in words]
-                found[" ".join(words)] = words[1:]
-    return [pytest.param(words, id=line) for line, words in found.items()]
+def calls_of_kedro():
+    """Return the commands of `kedro` that pages have, as words, with all places filled in."""
+    return [
+        pytest.param(shlex.split(fill_in(command.text))[1:], id=command.text)
+        for command in read_commands()
+        if command.words[0] == "kedro" and len(command.words) >= FEWEST
+    ]
 
 
 def names_in(page, title):
@@ -74,7 +62,7 @@ def test_what_a_page_links_to_is_there(page):
             assert heading in anchors, target
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", calls_of_kedro())
 def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(words):
     name, *arguments = words
     assert name in {*cli.commands, *OTHERS}
@@ -86,7 +74,9 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
         assert one in pipelines
     nodes = {node.name for node in nodes_of(asked.get("pipelines") or ["distill"])}
     assert set(with_stages(asked.get("to_nodes") or (), nodes)) <= nodes
-    known = configured(asked.get("env") or "mnist")
+    env = asked.get("env") or "mnist"
+    assert (ROOT / "conf" / env).is_dir()
+    known = configured(env)
     check_known_parameters(asked.get("params") or {}, known)
     for axis in asked.get("over") or ():
         check_known_parameters(nested({axis.partition("=")[0]: None}), known)
@@ -100,7 +90,7 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
 
 def test_tables_of_names_list_what_there_is():
     parameters = configured()
-    pages = {page.name: page.read_text() for page in PAGES[2:]}
+    pages = {page.name: page.read_text() for page in PAGES}
     listed = {
         "method": ("methods.md", parameters["methods"]),
         "mode_finder": ("methods.md", MODE_FINDERS),

@@ -68,7 +68,7 @@ def as_options(parameters, prefix=""):
     return options
 
 
-def save_prior(folder, scaling_factor=0.9):
+def save_prior(folder, scaling_factor=0.9, classes=10):
     """Write a random prior of the smallest size in the format of the shipped one."""
     torch.manual_seed(0)
     vae = AutoencoderKL(
@@ -90,7 +90,7 @@ def save_prior(folder, scaling_factor=0.9):
         num_layers=1,
         sample_size=8,
         patch_size=2,
-        num_embeds_ada_norm=10,
+        num_embeds_ada_norm=classes,
     )
     for weights in transformer.parameters():
         torch.nn.init.normal_(weights, std=0.1)

@@ -1,6 +1,3 @@
-import json
-import shutil
-
 import pytest
 import torch
 
@@ -8,70 +5,10 @@ import torch
 @pytest.fixture(scope="session")
 def save_stable_diffusion(tmp_path_factory):
     """Save a tiny text-to-image pipeline with random weights, as diffusers does."""
-    from diffusers import (
-        AutoencoderKL,
-        PNDMScheduler,
-        StableDiffusionPipeline,
-        UNet2DConditionModel,
-    )
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from tiny_text_model import save_stable_diffusion
 
-    words = tmp_path_factory.mktemp("words")
-    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "th", "thi", "in", "ing</w>"]
-    tokens += ["<|startoftext|>", "<|endoftext|>"]
-    (words / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
-    (words / "merges.txt").write_text("#version: 0.2\nt h\nth i\ni n\nin g</w>\n")
-
-    def save(seed=0, *, unet=None, text=None):
-        folder = tmp_path_factory.mktemp("stable_diffusion")
-        torch.manual_seed(seed)
-        unet_settings = {
-            "sample_size": 8,
-            "block_out_channels": (8, 16),
-            "layers_per_block": 1,
-            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-            "cross_attention_dim": 16,
-            "attention_head_dim": 2,
-            "norm_num_groups": 4,
-        }
-        text_settings = {
-            "vocab_size": len(tokens),
-            "hidden_size": 16,
-            "intermediate_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "bos_token_id": len(tokens) - 2,
-            "eos_token_id": len(tokens) - 1,
-            "pad_token_id": len(tokens) - 1,
-        }
-        StableDiffusionPipeline(
-            vae=AutoencoderKL(
-                down_block_types=("DownEncoderBlock2D",) * 2,
-                up_block_types=("UpDecoderBlock2D",) * 2,
-                block_out_channels=(8, 16),
-                norm_num_groups=8,
-                sample_size=16,
-            ),
-            text_encoder=CLIPTextModel(CLIPTextConfig(**(text_settings | (text or {})))),
-            tokenizer=CLIPTokenizer.from_pretrained(words, model_max_length=77),
-            unet=UNet2DConditionModel(**(unet_settings | (unet or {}))),
-            scheduler=PNDMScheduler(
-                beta_schedule="scaled_linear",
-                beta_start=0.00085,
-                beta_end=0.012,
-                skip_prk_steps=True,
-                set_alpha_to_one=False,
-                steps_offset=1,
-            ),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        ).save_pretrained(folder)
-        # Versions of transformers differ in the form they save a vocabulary in.
-        shutil.copytree(words, folder / "tokenizer", dirs_exist_ok=True)
-        return folder
+    def save(seed=0, **settings):
+        return save_stable_diffusion(tmp_path_factory.mktemp("text"), seed, **settings)
 
     return save
 
