@@ -28,8 +28,6 @@ def chosen_names(patterns: Sequence[str], device: str) -> list[str]:
 
     Raises:
         ValueError: If a pattern matches no measurement of the device.
-
-    Source: ours.
     """
     possible = [n for n, made in MEASUREMENTS.items() if made.only_on in ("", device)]
     for pattern in patterns:
@@ -46,8 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Raises:
         ValueError: If a measurement is unknown or the machine does not have the device.
-
-    Source: ours.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="may hold *")

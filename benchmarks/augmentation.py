@@ -68,10 +68,7 @@ class Sample(NamedTuple):
 
 
 def compare_with_pil(bench: Bench, work: Pictures) -> Spread:
-    """Return the time to draw and augment a batch, in that of Pillow and numpy, image by image.
-
-    Source: ours.
-    """
+    """Return the time to draw and augment a batch, in that of Pillow and numpy, image by image."""
     images = work.load()
     pictures = as_pictures(images)
     images = images.to(bench.device)
@@ -86,10 +83,7 @@ def compare_with_pil(bench: Bench, work: Pictures) -> Spread:
 
 
 def augment_batch(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Draw for a batch (B, 3, S, S), uint8, and augment it.
-
-    Source: ours.
-    """
+    """Draw for a batch (B, 3, S, S), uint8, and augment it."""
     drawn = draw_augmentation(
         len(images),
         images.shape[-1],
@@ -103,10 +97,7 @@ def augment_batch(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 def as_pictures(images: torch.Tensor) -> list[Image.Image]:
-    """Return images (B, 3, S, S), uint8, as Pillow keeps them.
-
-    Source: ours.
-    """
+    """Return images (B, 3, S, S), uint8, as Pillow keeps them."""
     return [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).contiguous().numpy()]
 
 

@@ -50,10 +50,7 @@ class ImageSet:
 
 
 def compare_with_bare_autoencoder(bench: Bench, images: ImageSet) -> Spread:
-    """Return the time of the encode stage, in that of its autoencoder alone.
-
-    Source: ours.
-    """
+    """Return the time of the encode stage, in that of its autoencoder alone."""
     model = save_autoencoder(bench.folder, images)
     config = _config(bench)
     autoencoder = load_autoencoder(model, config)
@@ -80,10 +77,7 @@ def compare_with_bare_autoencoder(bench: Bench, images: ImageSet) -> Spread:
 
 
 def measure_memory_growth(bench: Bench, images: ImageSet) -> Spread:
-    """Return the bytes by which the process grows per image that the encode stage has done.
-
-    Source: ours.
-    """
+    """Return the bytes by which the process grows per image that the encode stage has done."""
     model = save_autoencoder(bench.folder, images)
     config = _config(bench)
     growths = []
@@ -101,8 +95,6 @@ def growth_per_image(resident: list[int], images: int) -> float:
     Args:
         resident: Resident bytes before each class, and after the last.
         images: Images of a class.
-
-    Source: ours.
     """
     return (resident[-1] - resident[SETTLED]) / (images * (len(resident) - 1 - SETTLED))
 
@@ -120,10 +112,7 @@ def resident_bytes() -> int:
 
 
 def save_autoencoder(folder: Path, images: ImageSet) -> ModelFolder:
-    """Save an autoencoder with random weights, unless it is there already.
-
-    Source: ours.
-    """
+    """Save an autoencoder with random weights, unless it is there already."""
     from diffusers import AutoencoderKL
 
     levels = len(images.channels)

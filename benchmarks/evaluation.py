@@ -82,8 +82,6 @@ def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
     """Return the time of a training, in that of its forward and backward passes and updates alone.
 
     Both see the same batches as often; the bare one has them ready.
-
-    Source: ours.
     """
     train = prepare_training(bench, course)
     data = course.images()
@@ -103,10 +101,7 @@ def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
 
 
 def prepare_training(bench: Bench, course: Course) -> Callable[[], TrainingResult]:
-    """Return what runs a training that is tested on one image.
-
-    Source: ours.
-    """
+    """Return what runs a training that is tested on one image."""
     data, config = course.images(), course.config(bench.device)
     tested = LabelledSet(data.images[:1], data.labels[:1], CLASSES)
     return lambda: train_network(
@@ -115,10 +110,7 @@ def prepare_training(bench: Bench, course: Course) -> Callable[[], TrainingResul
 
 
 def compare_with_bare_forward(bench: Bench, course: Course) -> Spread:
-    """Return the time of a validation, in that of the forward passes alone.
-
-    Source: ours.
-    """
+    """Return the time of a validation, in that of the forward passes alone."""
     device = resolve_device(bench.device)
     data, passes = course.images().to(device), _passes(course, device)
     inputs = torch.rand(len(data.images), 3, course.image_size, course.image_size).to(device)
@@ -130,10 +122,7 @@ def compare_with_bare_forward(bench: Bench, course: Course) -> Spread:
 
 
 def compare_with_eager(bench: Bench, course: Course) -> Spread:
-    """Return updates per second of a network, in those of the same in float32, not compiled.
-
-    Source: ours.
-    """
+    """Return updates per second of a network, in those of the same in float32, not compiled."""
     device = resolve_device(bench.device)
     eager = course._replace(precision="fp32", compile=False)
     inputs = torch.rand(BATCH, 3, course.image_size, course.image_size).to(device)

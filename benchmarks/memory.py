@@ -13,10 +13,7 @@ from mgd3_kedro.backbones import load_backbone
 
 
 def measure_peak_memory(bench: Bench, work: Work) -> Spread:
-    """Return the peak of allocated memory in GiB while a piece of work is drawn, weights included.
-
-    Source: ours.
-    """
+    """Return the peak of allocated memory in GiB while some work is drawn, weights included."""
     # Models of earlier measurements would be counted.
     load_backbone.cache_clear()
     gc.collect()
@@ -27,10 +24,7 @@ def measure_peak_memory(bench: Bench, work: Work) -> Spread:
 
 
 def peak_while(function: Callable[[], object]) -> Spread:
-    """Return the peak of allocated memory of a graphics card in GiB while something is computed.
-
-    Source: ours.
-    """
+    """Return the peak of allocated memory of a graphics card in GiB while something is computed."""
     torch.cuda.reset_peak_memory_stats()
     function()
     peak = torch.cuda.max_memory_allocated() / 2**30

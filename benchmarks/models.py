@@ -123,10 +123,7 @@ def build_dit(size: DiTSize) -> DiTTransformer2DModel:
 
 
 def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
-    """Save a transformer with random weights and its schedule, unless it is there already.
-
-    Source: ours.
-    """
+    """Save a transformer with random weights and its schedule, unless it is there already."""
     from diffusers import DDPMScheduler
 
     path = folder / size.name
@@ -144,19 +141,13 @@ def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
 
 
 def load_dit(bench: Bench, work: Work) -> DiffusionBackbone:
-    """Return the backbone of a piece of work.
-
-    Source: ours.
-    """
+    """Return the backbone of a piece of work."""
     config = settings_of(work, bench.device)
     return cast(DiffusionBackbone, load_backbone(save_dit(bench.folder, work.size), config))
 
 
 def settings_of(work: Work, device: str) -> BackboneConfig:
-    """Return how a piece of work is sampled.
-
-    Source: ours.
-    """
+    """Return how a piece of work is sampled."""
     return BackboneConfig(
         sampler="ddpm",
         num_inference_steps=work.steps,
@@ -178,10 +169,7 @@ def settings_of(work: Work, device: str) -> BackboneConfig:
 def draw(
     backbone: DiffusionBackbone, work: Work, mode_guidance_scale: float = MODE_GUIDANCE_SCALE
 ) -> torch.Tensor:
-    """Draw all images of a piece of work at once, guided at every step but the last.
-
-    Source: ours.
-    """
+    """Draw all images of a piece of work at once, guided at every step but the last."""
     config = SamplingConfig(
         initial_latents="noise",
         noise_strength=1.0,

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_plain(bench: Bench, work: Work) -> tuple[DiTTransformer2DModel, DDPMScheduler]:
-    """Load the same weights with nothing but diffusers.
-
-    Source: ours.
-    """
+    """Load the same weights with nothing but diffusers."""
     from diffusers import DDPMScheduler, DiTTransformer2DModel
 
     path = save_dit(bench.folder, work.size).path

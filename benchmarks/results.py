@@ -61,8 +61,6 @@ def reaches(value: float, goal: str) -> bool:
 
     Raises:
         ValueError: If the goal is neither.
-
-    Source: ours.
     """
     comparison, _, bound = goal.partition(" ")
     if comparison not in COMPARISONS or not bound:
@@ -71,10 +69,7 @@ def reaches(value: float, goal: str) -> bool:
 
 
 def describe(name: str, spread: Spread, goal: str, device: str) -> Row:
-    """Return the row of a measurement made here and now.
-
-    Source: ours.
-    """
+    """Return the row of a measurement made here and now."""
     median, low, high = (f"{number:.4g}" for number in spread)
     day = date.today().isoformat()
     return Row(name, median, low, high, goal, machine(device), versions(), day)
@@ -103,29 +98,20 @@ def machine(device: str) -> str:
 
 
 def versions() -> str:
-    """Name the versions of what the time is spent in.
-
-    Source: ours.
-    """
+    """Name the versions of what the time is spent in."""
     parts = {name: version(name) for name in ("torch", "diffusers")}
     return ", ".join(f"{n} {v}" for n, v in {**parts, "python": platform.python_version()}.items())
 
 
 def merge(old: Sequence[Row], new: Iterable[Row]) -> list[Row]:
-    """Put rows in the place of those of the same name and machine, or at the end.
-
-    Source: ours.
-    """
+    """Put rows in the place of those of the same name and machine, or at the end."""
     rows = {(row.name, row.machine): row for row in old}
     rows.update({(row.name, row.machine): row for row in new})
     return list(rows.values())
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read a table; none where there is no file.
-
-    Source: ours.
-    """
+    """Read a table; none where there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -133,10 +119,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write a table.
-
-    Source: ours.
-    """
+    """Write a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         names = [field.name for field in fields(Row)]
@@ -151,8 +134,6 @@ def as_text(row: Row, width: int) -> str:
     Args:
         row: The row.
         width: Of the name.
-
-    Source: ours.
     """
     spread = f"{row.ratio_median:>7} ({row.ratio_low} to {row.ratio_high})"
     return f"{row.name:<{width}} {spread:<28} {row.goal:<8} {row.verdict}".rstrip()

@@ -18,10 +18,7 @@ PLAIN_SHARE = 4
 
 
 def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
-    """Return images per second of `denoise`, in those of the plain loop.
-
-    Source: ours.
-    """
+    """Return images per second of `denoise`, in those of the plain loop."""
     backbone = load_dit(bench, work)
     plain_work = replace(work, images=max(1, work.images // PLAIN_SHARE))
     plain = load_plain(bench, work)
@@ -33,18 +30,12 @@ def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
 
 
 def compare_with_unguided(bench: Bench, work: Work) -> Spread:
-    """Return the time of `denoise` with mode guidance, in that of `denoise` without.
-
-    Source: ours.
-    """
+    """Return the time of `denoise` with mode guidance, in that of `denoise` without."""
     return guided_per_unguided(load_dit(bench, work), work, bench.seconds)
 
 
 def guided_per_unguided(backbone: DiffusionBackbone, work: Work, seconds: float) -> Spread:
-    """Return the same for a backbone that is loaded.
-
-    Source: ours.
-    """
+    """Return the same for a backbone that is loaded."""
     ratios = time_ratios(
         lambda: draw(backbone, work),
         lambda: draw(backbone, work, mode_guidance_scale=0.0),
@@ -57,18 +48,13 @@ def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
     """Return the time of a whole step of `denoise`, in that of the transformer alone.
 
     The transformer sees as many rows as in a step: two per image.
-
-    Source: ours.
     """
     return step_per_forward(load_dit(bench, work), work, bench.seconds)
 
 
 @torch.no_grad()
 def step_per_forward(backbone: DiffusionBackbone, work: Work, seconds: float) -> Spread:
-    """Return the same for a backbone that is loaded.
-
-    Source: ours.
-    """
+    """Return the same for a backbone that is loaded."""
     transformer = cast(DiTDenoiser, backbone.denoiser).transformer
     side, count = work.size.latent_side, 2 * work.images
     rows = torch.randn(count, LATENT_CHANNELS, side, side).to(transformer.device, transformer.dtype)

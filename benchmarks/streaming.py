@@ -25,8 +25,6 @@ def compare_peaks(bench: Bench, images: ImageSet, more: int) -> Spread:
         bench: Where to work.
         images: The fewer images.
         more: How many times as many the others are.
-
-    Source: ours.
     """
     model = save_autoencoder(bench.folder, images)
     peaks = [
@@ -37,10 +35,7 @@ def compare_peaks(bench: Bench, images: ImageSet, more: int) -> Spread:
 
 
 def write_images(path: Path, images: ImageSet, per_class: int) -> None:
-    """Write random images as a zip archive with a folder per class.
-
-    Source: ours.
-    """
+    """Write random images as a zip archive with a folder per class."""
     from PIL import Image
 
     generator = np.random.default_rng(0)
@@ -56,7 +51,7 @@ def write_images(path: Path, images: ImageSet, per_class: int) -> None:
 def encode_all(archive: Path, model: Path, side: int, folder: Path) -> int:
     """Encode an archive as a run does; returns the peak of resident memory in KiB.
 
-    Source: ours; proc(5), VmHWM.
+    Source: proc(5), VmHWM.
     """
     from mgd3_kedro.backbones import AutoencoderConfig
     from mgd3_kedro.datasets.benchmark import BenchmarkDataset
@@ -101,8 +96,5 @@ def _peak_of(folder: Path, model: Path, images: ImageSet, per_class: int) -> int
 
 
 def print_peak(archive: str, model: str, side: str, folder: str) -> None:
-    """Print what `encode_all` returns, for the process that started this one.
-
-    Source: ours.
-    """
+    """Print what `encode_all` returns, for the process that started this one."""
     print(encode_all(Path(archive), Path(model), int(side), Path(folder)))

@@ -22,10 +22,7 @@ class Spread(NamedTuple):
 
 
 def spread_of(values: Sequence[float]) -> Spread:
-    """Sum up the values of all rounds.
-
-    Source: ours.
-    """
+    """Sum up the values of all rounds."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     deciles = statistics.quantiles(values, n=10, method="inclusive")
@@ -48,8 +45,6 @@ def time_ratios(
         denominator: B.
         seconds: Rounds go on until this much time is spent.
         clock: Seconds since any moment.
-
-    Source: ours.
     """
     numerator()
     denominator()
@@ -77,8 +72,6 @@ def time_rounds(
         function: Called once before the clock runs.
         seconds: Rounds go on until this much time is spent.
         clock: Seconds since any moment.
-
-    Source: ours.
     """
     function()
     began = clock()

@@ -27,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Raises:
         ValueError: If the machine does not have the device.
-
-    Source: ours.
     """
     options = _read(arguments)
     options.out.mkdir(parents=True, exist_ok=True)

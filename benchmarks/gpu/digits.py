@@ -21,10 +21,7 @@ WHOLE = "ipc=10,preset=smoke"
 
 
 def draw_digits(bench: GpuBench) -> Iterator[Found | str]:
-    """Draw digits on the device and on the CPU, then evaluate those of the device.
-
-    Source: ours.
-    """
+    """Draw digits on the device and on the CPU, then evaluate those of the device."""
     settings = SHORT if bench.small else WHOLE
     on_device, on_cpu = (_Run(bench, name) for name in ("device", "reference"))
     on_cpu.start("generate", f"device=cpu,{settings}")
@@ -55,8 +52,6 @@ def compare_images(ours: dict[str, Path], theirs: dict[str, Path]) -> np.ndarray
 
     Raises:
         ValueError: If there are none, or they have other names.
-
-    Source: ours.
     """
     if not ours or ours.keys() != theirs.keys():
         raise ValueError(

@@ -25,10 +25,7 @@ LEAST = 8.0
 
 
 def encode_images(bench: GpuBench) -> Iterator[Found | str]:
-    """Encode and decode random images that are in the memory of the host.
-
-    Source: ours.
-    """
+    """Encode and decode random images that are in the memory of the host."""
     images = FEW if bench.small else FULL
     pixels = images.load(0)
     for precision in FORMS[-1:] if bench.small else FORMS:

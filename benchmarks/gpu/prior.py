@@ -56,10 +56,7 @@ DIGITS: Mapping[str, Any] = {
 
 
 def train_prior(bench: GpuBench) -> Iterator[Found | str]:
-    """Train a prior as `kedro run --pipelines=pretrain` does, as long as the time allows.
-
-    Source: ours.
-    """
+    """Train a prior as `kedro run --pipelines=pretrain` does, as long as the time allows."""
     if not bench.small and bench.data is None:
         yield "left out, as no folder of photos is given; name one with --data"
         return
@@ -95,10 +92,7 @@ def train_prior(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def as_option(params: Mapping[str, Any]) -> str:
-    """Write parameters as `--params` takes them.
-
-    Source: ours.
-    """
+    """Write parameters as `--params` takes them."""
 
     def text(value: Any) -> str:
         if isinstance(value, list):

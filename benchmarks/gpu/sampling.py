@@ -32,10 +32,7 @@ FEW = Work(SMALL, images=16, steps=2)
 
 
 def draw_images(bench: GpuBench) -> Iterator[Found | str]:
-    """Draw with random weights, by batch size, eager and compiled.
-
-    Source: ours.
-    """
+    """Draw with random weights, by batch size, eager and compiled."""
     work = FEW if bench.small else FULL
     operations = 0
     for images, compiled in BATCHES:
@@ -57,10 +54,7 @@ def draw_images(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def build_backbone(work: Work, device: str) -> DiffusionBackbone:
-    """Return a backbone with random weights, made where it computes.
-
-    Source: ours.
-    """
+    """Return a backbone with random weights, made where it computes."""
     with torch.device(device):
         transformer = build_dit(work.size)
     # What is made by NumPy is on the CPU yet.

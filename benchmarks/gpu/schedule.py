@@ -82,8 +82,6 @@ def run_parts(
         command: (name of a part, its seconds) -> what runs it and keeps what it finds.
         logs: Folder for what processes say on standard error, by the name of the part.
         say: Hears of what was left out, stopped or failed.
-
-    Source: ours.
     """
     end = time.monotonic() + seconds
     for name, part in parts.items():

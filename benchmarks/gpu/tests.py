@@ -15,10 +15,7 @@ FEW = "tests/sampling/test_*_on_a_card.py"
 
 
 def run_tests(bench: GpuBench) -> Iterator[Found | str]:
-    """Run the tests that watch for waits of the host; on a CPU the card is a fake.
-
-    Source: ours.
-    """
+    """Run the tests that watch for waits of the host; on a CPU the card is a fake."""
     files = sorted(map(str, Path().glob(FEW if bench.small else PATTERN)))
     options = ["-n", "0", "-o", "addopts=", "-p", "no:cacheprovider", "-q", "--tb=short"]
     with (bench.out / "tests.txt").open("w", encoding="utf-8") as file:

@@ -17,10 +17,7 @@ LEAST = 10.0
 
 
 def train_networks(bench: GpuBench) -> Iterator[Found | str]:
-    """Train on random images, augmentation and CutMix included.
-
-    Source: ours.
-    """
+    """Train on random images, augmentation and CutMix included."""
     work = FEW if bench.small else FULL
     for precision, compiled in (("fp32", False),) if bench.small else FORMS:
         form = f"{precision}_{'compiled' if compiled else 'eager'}"

@@ -25,18 +25,13 @@ def allot_images(
 
     Raises:
         ValueError: If the balance is unknown.
-
-    Source: ours.
     """
     most = {wnid: max(1, count // real_each) for wnid, count in real.items()}
     return lookup(BALANCES, balance, "balance")(real, most, ipc)
 
 
 def allot_equally(real: Mapping[str, int], most: Mapping[str, int], ipc: int) -> dict[str, int]:
-    """Give every class the same number, or the most that it can have.
-
-    Source: ours.
-    """
+    """Give every class the same number, or the most that it can have."""
     return {wnid: min(ipc, most[wnid]) for wnid in real}
 
 

@@ -27,8 +27,6 @@ def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
 
     Raises:
         ValueError: If the name is unknown; the message lists the known ones.
-
-    Source: ours.
     """
     if name in table:
         return table[name]
@@ -36,10 +34,7 @@ def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
 
 
 def unknown_name(name: str, known: Iterable[str], family: str) -> str:
-    """Word the message for a name that is not in a family, with the nearest one that is.
-
-    Source: ours.
-    """
+    """Word the message for a name that is not in a family, with the nearest one that is."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -51,8 +46,6 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
 
     Raises:
         ValueError: Listing the choices.
-
-    Source: ours.
     """
     if value not in (known := tuple(choices)):
         raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
@@ -70,8 +63,6 @@ def check_range(
 
     Raises:
         ValueError: If the value is no finite number of the interval.
-
-    Source: ours.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if (
@@ -92,8 +83,6 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
 
     Raises:
         ValueError: Naming the setting.
-
-    Source: ours.
     """
     check_range(name, value, low, high)
     if not isinstance(value, int):
@@ -105,8 +94,6 @@ def check_flag(name: str, value: object) -> None:
 
     Raises:
         ValueError: Naming the setting.
-
-    Source: ours.
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name}: expected true or false, got {value!r}")
@@ -117,8 +104,6 @@ def check_latents(name: str, latents: torch.Tensor) -> None:
 
     Raises:
         ValueError: With the shape found, or, as a NotFiniteError, how many samples are not finite.
-
-    Source: ours.
     """
     if latents.ndim != 4 or len(latents) == 0:
         raise ValueError(
@@ -138,8 +123,6 @@ def check_finite(name: str, values: torch.Tensor, remedy: str, samples: Sequence
 
     Raises:
         NotFiniteError: With the number of samples that are not, and the first of them.
-
-    Source: ours.
     """
     broken = ~torch.isfinite(values).flatten(1).all(1)
     if broken.any():
@@ -153,10 +136,7 @@ def check_finite(name: str, values: torch.Tensor, remedy: str, samples: Sequence
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Put what values are of, such as a class, in front of the message that they are not finite.
-
-    Source: ours.
-    """
+    """Put what values are of, such as a class, in front of the message that they are not finite."""
     try:
         yield
     except NotFiniteError as error:

@@ -49,8 +49,6 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
     Args:
         function: May be a `functools.partial`.
         settings: Plain facts or dataclasses, nested; neutral fields do not count.
-
-    Source: ours.
     """
     choice = Choice()
     choice.read(function)

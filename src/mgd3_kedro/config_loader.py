@@ -185,8 +185,6 @@ class ProjectConfigLoader(OmegaConfigLoader):
         Args:
             entry: Of the catalog.
             seed: Another seed, or a text that stands for any; None for that of this run.
-
-        Source: ours.
         """
         run = self.configured.run
         given = {**self.configured.given, **({} if seed is None else {"seed": seed})}

@@ -18,8 +18,6 @@ def check_device(name: object) -> None:
 
     Raises:
         ValueError: Listing what there is.
-
-    Source: ours.
     """
     if name not in DEVICES and not re.fullmatch(r"cuda:\d+", str(name)):
         raise ValueError(f"device: expected one of {', '.join(DEVICES)}, cuda:0, ..., got {name!r}")
@@ -30,8 +28,6 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         ValueError: If the machine has no such device.
-
-    Source: ours.
     """
     numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     cuda = ["cuda", *numbered] if torch.cuda.is_available() else []
@@ -47,10 +43,10 @@ def resolve_device(name: str) -> torch.device:
 def reproducible(threads: int | None) -> Iterator[None]:
     """Have cuDNN choose deterministic kernels, and set the CPU threads; restore both after.
 
+    By default cuDNN may time its kernels, and the last bits depend on which one was fastest.
+
     Args:
         threads: CPU threads; None leaves PyTorch's.
-
-    Source: ours.
     """
     cudnn = torch.backends.cudnn
     threads_before = torch.get_num_threads()
@@ -87,10 +83,7 @@ PRECISIONS = {
 
 @contextmanager
 def matmul_precision(precision: Precision) -> Iterator[None]:
-    """Allow or forbid TF32 on CUDA while something is computed; restore it after.
-
-    Source: ours.
-    """
+    """Allow or forbid TF32 on CUDA for a while; restore the global switch after."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     try:
@@ -104,8 +97,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that a device, or the machine, has no memory left.
 
     Only CUDA has a type for it; the CPU and MPS say it in the text of a `RuntimeError`.
-
-    Source: ours.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True

@@ -11,10 +11,7 @@ UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration in its two largest units: 45 s, 3 min 20 s, 2 h 5 min.
-
-    Source: ours.
-    """
+    """Return a duration in its two largest units: 45 s, 3 min 20 s, 2 h 5 min."""
     rest, said = round(seconds), []
     for length, unit in UNITS:
         number, rest = divmod(rest, length)

@@ -23,28 +23,20 @@ def libraries_of(function: Callable[..., Any], settings: Any) -> dict[str, str]:
     """Return distribution -> version of the libraries that a function uses with these settings.
 
     These are the ones that its code imports itself, not what they need in turn.
-
-    Source: ours.
     """
     found = map(_distribution_of, find_code(function, settings).libraries)
     return versions_of(name for name in found if name)
 
 
 def versions_of(distributions: Iterable[str]) -> dict[str, str]:
-    """Return distribution -> version, in order of names, without those not installed here.
-
-    Source: ours.
-    """
+    """Return distribution -> version, in order of names, without those not installed here."""
     versions = {name: version_of(name) for name in sorted(set(distributions))}
     return {name: version for name, version in versions.items() if version is not None}
 
 
 @cache
 def version_of(distribution: str) -> str | None:
-    """Return the installed version of a distribution, which is slow to read; None if there is none.
-
-    Source: ours.
-    """
+    """Return the installed version of a distribution, None if there is none; slow to read."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -52,10 +44,7 @@ def version_of(distribution: str) -> str | None:
 
 
 def environment() -> str:
-    """Return Python, the main libraries and the device of this process, as `name=value` words.
-
-    Source: ours.
-    """
+    """Return Python, the main libraries and the device of this process, as `name=value` words."""
     installed = versions_of(TOLD)
     told = {
         "python": platform.python_version(),
@@ -67,10 +56,7 @@ def environment() -> str:
 
 @cache
 def device_name() -> str:
-    """Return the name of the GPU if PyTorch can use one, else that of the processor.
-
-    Source: ours.
-    """
+    """Return the name of the GPU if PyTorch can use one, else that of the processor."""
     import torch
 
     if torch.cuda.is_available():
@@ -84,10 +70,7 @@ def device_name() -> str:
 
 
 def command() -> str:
-    """Return the command of this process as one would type it, e.g. `kedro run --env=mnist`.
-
-    Source: ours.
-    """
+    """Return the command of this process as one would type it, e.g. `kedro run --env=mnist`."""
     program, *arguments = sys.argv or [""]
     path = Path(program)
     # Of "python -m kedro", too, which may be all of the first word.

@@ -18,18 +18,12 @@ SEEDS = ("seed", "random_state")
 
 
 def digest(*parts: str) -> str:
-    """Return the SHA-256 of texts, none of which can run into the next.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of texts, none of which can run into the next."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def file_digest(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 of the names and contents of files, in the given order.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of the names and contents of files, in the given order."""
     total = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
@@ -38,10 +32,7 @@ def file_digest(paths: Iterable[Path]) -> str:
 
 
 def plain_text(settings: Any) -> str:
-    """Return settings as canonical JSON, without the fields that change no result or are off.
-
-    Source: ours.
-    """
+    """Return settings as canonical JSON, without the fields that change no result or are off."""
 
     def plain(value: Any) -> Any:
         return deciding_settings(value) if dataclasses.is_dataclass(value) else str(value)
@@ -50,10 +41,7 @@ def plain_text(settings: Any) -> str:
 
 
 def code_digest(function: Callable[..., Any], settings: Any) -> str:
-    """Return the identity of the code that a function runs with these settings; see `find_code`.
-
-    Source: ours.
-    """
+    """Return the identity of the code that a function runs with these settings; see `find_code`."""
     return find_code(function, settings).digest
 
 
@@ -66,8 +54,6 @@ def task_fingerprints(
         function: What computes them.
         settings: The same for all classes of the stage.
         tasks: wnid -> what it is computed from, not loaded yet.
-
-    Source: ours.
     """
     made_by = [_name_of(function), code_digest(function, settings), plain_text(settings)]
     return {
@@ -90,8 +76,6 @@ def configuration_digest(function: Callable[..., Any], settings: Any, inputs: It
 
     Returns:
         Twelve digits; nothing if some configuration is not known.
-
-    Source: ours.
     """
     configurations = sorted(set(inputs))
     if "" in configurations:
@@ -105,10 +89,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def without_seeds(settings: Any) -> Any:
-    """Return plain settings, nested, without those that are seeds.
-
-    Source: ours.
-    """
+    """Return plain settings, nested, without those that are seeds."""
     if isinstance(settings, dict):
         return {k: without_seeds(value) for k, value in settings.items() if k not in SEEDS}
     return [*map(without_seeds, settings)] if isinstance(settings, list) else settings

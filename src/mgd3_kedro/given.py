@@ -52,8 +52,6 @@ def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         ValueError: If a part is no KEY=VALUE, a name comes twice, or as a value and as a group.
-
-    Source: ours.
     """
     values: dict[str, Text] = {}
     for item in (item for text in texts for item in split_apart(text, ",") if item):
@@ -94,8 +92,6 @@ def read_parameters(
 
     Raises:
         ValueError: Naming the parameter, what came, and what to write.
-
-    Source: ours.
     """
     known = flat(configured)
     read = {}
@@ -128,8 +124,6 @@ def read_path(text: str, project: Path) -> str:
 
     Raises:
         ValueError: If it is empty, or the home of nobody.
-
-    Source: ours.
     """
     if not text:
         raise ValueError(f"expected a path or null, got {text!r}")
@@ -150,10 +144,7 @@ def read_path(text: str, project: Path) -> str:
 
 
 def over(parameters: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested parameters with others over them.
-
-    Source: ours.
-    """
+    """Return nested parameters with others over them."""
     result = dict(parameters)
     for name, value in others.items():
         both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
@@ -162,18 +153,12 @@ def over(parameters: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, 
 
 
 def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"a": {"b": 1}} as {"a.b": 1}; an empty group is a value.
-
-    Source: ours.
-    """
+    """Return {"a": {"b": 1}} as {"a.b": 1}; an empty group is a value."""
     return dict(_leaves(parameters))
 
 
 def nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"a.b": 1} as {"a": {"b": 1}}.
-
-    Source: ours.
-    """
+    """Return {"a.b": 1} as {"a": {"b": 1}}."""
     tree: dict[str, Any] = {}
     for name, value in parameters.items():
         *groups, last = name.split(".")
@@ -194,8 +179,6 @@ def split_apart(text: str, separators: str, name: str = "") -> list[str]:
 
     Raises:
         ValueError: If a bracket or a quote has no end.
-
-    Source: ours.
     """
     parts, quote, before = [""], "", ""
     closing: list[str] = []
@@ -306,10 +289,7 @@ def _unquoted(text: str) -> str:
 
 
 def read_number(text: str) -> int | float | None:
-    """Return the number that a text is, None if it is none.
-
-    Source: ours.
-    """
+    """Return the number that a text is, None if it is none."""
     if INTEGER.fullmatch(text):
         return int(text)
     number = float(text) if NUMBER.fullmatch(text) else math.inf

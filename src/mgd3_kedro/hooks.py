@@ -39,8 +39,6 @@ def resolve_from(project: Path) -> None:
 
     Args:
         project: Its folder.
-
-    Source: ours.
     """
     OmegaConf.register_new_resolver("project", lambda path: str(project / path), replace=True)
     OmegaConf.register_new_resolver("environment", os.environ.get, replace=True)

@@ -36,8 +36,6 @@ class LazyImages:
         Args:
             resize: Side that the short one is brought to, in pixels.
             size: Side of the centre that is kept, in pixels.
-
-        Source: ours.
         """
         if self.resized_once is None:
             return self
@@ -62,8 +60,6 @@ class LazyImages:
         Args:
             size: Images of a chunk; the last may be shorter.
             workers: Processes that decode the next chunks meanwhile; none: this one does.
-
-        Source: ours.
         """
         from torch.utils.data import DataLoader
 
@@ -80,10 +76,7 @@ class LazyImages:
 def chunks_of(
     images: torch.Tensor | LazyImages, size: int, workers: int = 0
 ) -> Iterator[torch.Tensor]:
-    """Give all images of a class in order, some at a time, whether they are in memory or not.
-
-    Source: ours.
-    """
+    """Give all images of a class in order, some at a time, whether they are in memory or not."""
     if isinstance(images, LazyImages):
         return images.chunks(size, workers)
     return iter(images.split(size))
@@ -95,8 +88,6 @@ def mirror(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
     Args:
         images: (B, C, H, W).
         mirrored: (B,), bool.
-
-    Source: ours.
     """
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
@@ -110,8 +101,6 @@ def encoded_images(
         images: (N, 3, H, W), of the class.
         latents: `image_numbers` (L,), int64, and `mirrored` (L,), bool.
         rows: (n,), int64, places among the latents.
-
-    Source: ours.
     """
     return mirror(images[latents["image_numbers"][rows]], latents["mirrored"][rows])
 

@@ -113,8 +113,6 @@ def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
         template: A text with `${a.b}` or `${parameters:a.b}` in it, which may be nested; other
             values have none.
         values: Full name -> value.
-
-    Source: ours.
     """
     text = template if isinstance(template, str) else ""
     while match := REFERENCE.search(text):
@@ -168,17 +166,12 @@ class Lineage:
         Args:
             entry: Of the catalog.
             apart_from: Another entry, whose words are left out.
-
-        Source: ours.
         """
         other = self.words(apart_from) if apart_from else []
         return [word for word in self._words(self._aliases.get(entry, entry)) if word not in other]
 
     def parameters(self, entry: str) -> set[str]:
-        """Return the full names of the parameters that an entry is made from.
-
-        Source: ours.
-        """
+        """Return the full names of the parameters that an entry is made from."""
         entry = self._aliases.get(entry, entry)
         maker = self._makers.get(entry)
         own = self._own(entry, maker) - self._selecting
@@ -251,10 +244,7 @@ class Lineage:
 def references_of(
     configuration: Any, catalog: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield the full names of the parameters that a catalog entry, unresolved, is made from.
-
-    Source: ours.
-    """
+    """Yield the full names of the parameters that a catalog entry, unresolved, is made from."""
     if isinstance(configuration, Mapping):
         for value in configuration.values():
             yield from references_of(value, catalog, values)

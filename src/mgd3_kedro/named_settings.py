@@ -33,8 +33,6 @@ class NamedSettings:
 
         Raises:
             ValueError: If there are no settings of that name.
-
-        Source: ours.
         """
         return nested(self._chosen(parameters))
 
@@ -49,8 +47,6 @@ class NamedSettings:
             run: Parameters of the run, nested.
             environment: Those of the run without the name, nested.
             given: Full names of those that were given beside it.
-
-        Source: ours.
         """
         usual = flat(environment)
         return [

@@ -63,8 +63,6 @@ def choose(parameters: Mapping[str, Any]) -> None:
 
     Args:
         parameters: All of them, nested.
-
-    Source: ours.
     """
     global _chosen
     _chosen = choice_of(parameters)
@@ -75,8 +73,6 @@ def choice_of(parameters: Mapping[str, Any]) -> Choice:
 
     Args:
         parameters: All of them, nested.
-
-    Source: ours.
     """
     method, protocol = str(parameters["method"]), parameters["protocol"]
     needs = needs_of(method, parameters)
@@ -94,8 +90,6 @@ def features_of_scores(configured: str | None, needs: Needs) -> str:
     Args:
         configured: `analysis.features`.
         needs: What the images of the method are made from.
-
-    Source: ours.
     """
     if configured is not None:
         return configured
@@ -124,8 +118,6 @@ def build_pipelines(parameters: Mapping[str, Any]) -> dict[str, Pipeline]:
 
     Args:
         parameters: All of them, nested.
-
-    Source: ours.
     """
     return dict(_build(choice_of(parameters)))
 
@@ -135,8 +127,6 @@ def types_of_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         parameters: All of them, nested.
-
-    Source: ours.
     """
     return _types(choice_of(parameters))
 

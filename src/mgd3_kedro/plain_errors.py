@@ -27,10 +27,7 @@ INTERRUPTED = 130
 
 
 def find_cause(error: BaseException) -> BaseException:
-    """Return what went wrong, without what Kedro wraps around it.
-
-    Source: ours.
-    """
+    """Return what went wrong, without what Kedro wraps around it."""
     while isinstance(error, DatasetError) and error.__cause__ is not None:
         # The catalog puts a name before a dataset's error, a dataset its description before others.
         if not isinstance(error.__cause__, DatasetError) and "Failed while" not in str(error):
@@ -40,10 +37,7 @@ def find_cause(error: BaseException) -> BaseException:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in one line: the cause, and the dataset where the cause names no file.
-
-    Source: ours.
-    """
+    """Return an error in one line: the cause, and the dataset where the cause names no file."""
     cause = find_cause(error)
     text = str(cause)
     if isinstance(cause, ParameterValidationError):
@@ -69,10 +63,7 @@ def _merge_equal(text: str) -> str:
 
 
 def describe_store_error(error: BaseException) -> str:
-    """Return in one line why the MLflow store could not be written, or what happened before that.
-
-    Source: ours.
-    """
+    """Return in one line why MLflow's store was not written, or what happened before that."""
     chain = [error]
     while chain[-1].__context__ is not None:
         chain.append(chain[-1].__context__)
@@ -89,10 +80,7 @@ def _dataset_name(error: BaseException) -> str:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn expected errors into one line and exit code 1; others keep their traceback.
-
-    Source: ours.
-    """
+    """Turn expected errors into one line and exit code 1; others keep their traceback."""
     try:
         yield
     except BrokenPipeError:

@@ -47,17 +47,12 @@ def axes_of(points: pd.DataFrame) -> list[str]:
 
     Args:
         points: One row per point: its name, its values, its state.
-
-    Source: ours.
     """
     return [str(column) for column in points if column not in (POINT, *FACTS)]
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return the last part of every key, or all of it where two end alike.
-
-    Source: ours.
-    """
+    """Return the last part of every key, or all of it where two end alike."""
     last = {key: key.rpartition(".")[2] for key in keys}
     endings = list(last.values())
     return {key: end if endings.count(end) == 1 else key for key, end in last.items()}
@@ -70,8 +65,6 @@ def columns_of(axes: Iterable[str]) -> dict[str, str]:
 
     Args:
         axes: Keys of the axes.
-
-    Source: ours.
     """
     return {
         key: key if name != key and name in RUN_KEYS else name
@@ -80,10 +73,7 @@ def columns_of(axes: Iterable[str]) -> dict[str, str]:
 
 
 def write_places(folder: Path, point: str, places: Mapping[str, str]) -> None:
-    """Note where a point keeps what it made.
-
-    Source: ours.
-    """
+    """Note where a point keeps what it made."""
     (folder / f"{point}{PLACES}").write_text(json.dumps(places, indent=1))
 
 
@@ -95,8 +85,6 @@ def read_points(folder: Path) -> list[FinishedPoint]:
 
     Raises:
         ValueError: If there is no such sweep, or none of its points is done.
-
-    Source: ours.
     """
     import pandas as pd
 

@@ -44,10 +44,7 @@ class Quality(NamedTuple):
 
 
 def describe_quality(quality: Quality) -> tuple[str, ...]:
-    """Return what is wrong with a prior, a sentence each; nothing if nothing is.
-
-    Source: ours.
-    """
+    """Return what is wrong with a prior, a sentence each; nothing if nothing is."""
     real = quality.above_chance(quality.real)
     if real < KNOWING:
         return (
@@ -78,10 +75,7 @@ def describe_quality(quality: Quality) -> tuple[str, ...]:
 
 
 def verdict_of(quality: Quality) -> str:
-    """Return a verdict on a prior in a sentence or some.
-
-    Source: ours.
-    """
+    """Return a verdict on a prior in a sentence or some."""
     found = describe_quality(quality)
     if found:
         return "; ".join(found)
@@ -93,10 +87,7 @@ def verdict_of(quality: Quality) -> str:
 
 
 def write_quality(quality: Quality) -> str:
-    """Return the content of `quality.json`.
-
-    Source: ours.
-    """
+    """Return the content of `quality.json`."""
     return f"{json.dumps(quality._asdict(), indent=2)}\n"
 
 
@@ -105,8 +96,6 @@ def read_quality(folder: Path) -> Quality | None:
 
     Raises:
         ValueError: If the file has another form.
-
-    Source: ours.
     """
     path = folder / QUALITY_FILE
     if not path.is_file():
@@ -122,10 +111,7 @@ def read_quality(folder: Path) -> Quality | None:
 
 
 def warn_of_poor_prior(folder: Path) -> None:
-    """Warn of what is wrong with a prior that images are to be drawn from.
-
-    Source: ours.
-    """
+    """Warn of what is wrong with a prior that images are to be drawn from."""
     if quality := read_quality(folder):
         for sentence in describe_quality(quality):
             logger.warning("prior %s: %s", folder, sentence)

@@ -34,10 +34,7 @@ class KnownClass(NamedTuple):
     class_name: str
 
     def fits(self, spec: ClassSpec) -> bool:
-        """Tell whether a class of a benchmark is this one, or cannot be told from it.
-
-        Source: ours.
-        """
+        """Tell whether a class of a benchmark is this one, or cannot be told from it."""
         if self.wnid == spec.wnid:
             return True
         if WORDNET_ID.fullmatch(spec.wnid) and WORDNET_ID.fullmatch(self.wnid):
@@ -48,10 +45,7 @@ class KnownClass(NamedTuple):
 
 
 def describe_classes(classes: Iterable[ClassSpec]) -> str:
-    """Return the content of `classes.json`: class index -> wnid and class name.
-
-    Source: ours.
-    """
+    """Return the content of `classes.json`: class index -> wnid and class name."""
     known = {
         str(spec.class_index): {"wnid": spec.wnid, "class_name": spec.class_name}
         for spec in sorted(classes, key=lambda spec: spec.class_index)
@@ -67,8 +61,6 @@ def known_classes(folder: Path) -> dict[int, KnownClass]:
 
     Raises:
         ValueError: If a file with names cannot be read.
-
-    Source: ours.
     """
     try:
         own = _read(folder / CLASSES_FILE)
@@ -92,8 +84,6 @@ def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
 
     Raises:
         ValueError: Naming the first class that differs.
-
-    Source: ours.
     """
     known = known_classes(folder)
     differing = (
@@ -131,8 +121,6 @@ def sampling_default(name: str, folder: Path, otherwise: Any) -> Any:
 
     Raises:
         ValueError: If what it says cannot be read.
-
-    Source: ours.
     """
     try:
         return _read(folder / SAMPLING_FILE).get(name, otherwise)

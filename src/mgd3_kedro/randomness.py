@@ -52,8 +52,6 @@ def seeded_globals(device: torch.device, *key: int) -> Iterator[None]:
     Args:
         device: Where networks compute.
         key: Non-negative numbers.
-
-    Source: ours.
     """
     seed = seeded_generator(*key).initial_seed()
     accelerated = [device] if device.type == "cuda" else []

@@ -299,8 +299,6 @@ def source_of(module: str) -> SourceModule | None:
     """Return a module of this package or of the user, none if it is a library's or has no file.
 
     Nothing is imported for it.
-
-    Source: ours.
     """
     path = _file_of(module)
     if path is None or is_library(module):
@@ -310,10 +308,7 @@ def source_of(module: str) -> SourceModule | None:
 
 @cache
 def is_library(module: str) -> bool:
-    """Tell whether a module comes with Python or is installed, and is not of this package.
-
-    Source: ours.
-    """
+    """Tell whether a module comes with Python or is installed, and is not of this package."""
     top = module.partition(".")[0]
     if top == PACKAGE:
         return False
@@ -325,10 +320,7 @@ def is_library(module: str) -> bool:
 
 
 def definition_of(symbol: Symbol) -> Definition:
-    """Return what a symbol stands for, by its source or by what is in memory.
-
-    Source: ours.
-    """
+    """Return what a symbol stands for, by its source or by what is in memory."""
     source = source_of(symbol.module)
     if source and (symbol.name in ("", STRAY) or source.defines(symbol.name)):
         return source.define(symbol)
@@ -340,8 +332,6 @@ def define_value(value: Any) -> Definition:
     """Return what a function or class is that no module of a file defines.
 
     Of one without source, and of a library's, the name alone counts.
-
-    Source: ours.
     """
     module = getattr(value, "__module__", None) or ""
     name = getattr(value, "__qualname__", type(value).__qualname__)
@@ -364,10 +354,7 @@ def define_value(value: Any) -> Definition:
 
 
 def digest_text(text: str) -> str:
-    """Return the SHA-256 of a text.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -9,34 +9,22 @@ from typing import Any
 
 
 def neutral() -> Any:
-    """Mark a setting that changes speed or place but no result, so that it invalidates nothing.
-
-    Source: ours.
-    """
+    """Mark a setting that changes speed or place but no result, so that it invalidates nothing."""
     return field(metadata={"neutral": True})
 
 
 def is_neutral(setting: Field[Any]) -> bool:
-    """Tell whether a field was marked by `neutral`.
-
-    Source: ours.
-    """
+    """Tell whether a field was marked by `neutral`."""
     return bool(setting.metadata.get("neutral", False))
 
 
 def selecting() -> Any:
-    """Mark a setting that says which partitions are asked for, and changes none of them.
-
-    Source: ours.
-    """
+    """Mark a setting that says which partitions are asked for, and changes none of them."""
     return field(metadata={"selecting": True})
 
 
 def is_selecting(setting: Field[Any]) -> bool:
-    """Tell whether a field was marked by `selecting`.
-
-    Source: ours.
-    """
+    """Tell whether a field was marked by `selecting`."""
     return bool(setting.metadata.get("selecting", False))
 
 
@@ -46,35 +34,24 @@ def off_at(value: Any, **options: Any) -> Any:
     Args:
         value: At which it is off.
         options: Of `dataclasses.field`, as a default.
-
-    Source: ours.
     """
     return field(metadata={"off": value}, **options)
 
 
 def is_off(setting: Field[Any], value: Any) -> bool:
-    """Tell whether a field was marked by `off_at` with this value.
-
-    Source: ours.
-    """
+    """Tell whether a field was marked by `off_at` with this value."""
     return "off" in setting.metadata and bool(setting.metadata["off"] == value)
 
 
 def deciding_settings(settings: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that results depend on, without those that are off.
-
-    Source: ours.
-    """
+    """Return the fields of a dataclass that results depend on, without those that are off."""
     plain = plain_settings(settings)
     off = {of.name for of in fields(settings) if is_off(of, getattr(settings, of.name))}
     return {name: value for name, value in plain.items() if name not in off}
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that results depend on.
-
-    Source: ours.
-    """
+    """Return the fields of a dataclass that results depend on."""
     kept = (field for field in fields(settings) if not is_neutral(field))
     return {field.name: getattr(settings, field.name) for field in kept}
 
@@ -112,19 +89,13 @@ class Partition:
 
 
 def name_together(partitions: Iterable[Partition]) -> str:
-    """Return twelve digits that tell the content of some partitions from any other.
-
-    Source: ours.
-    """
+    """Return twelve digits that tell the content of some partitions from any other."""
     contents = " ".join(partition.fingerprint for partition in partitions)
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
 def images_per_class(images: Sequence[Partition]) -> int:
-    """Return the images per class: what they were made for, or how many the largest class has.
-
-    Source: ours.
-    """
+    """Return the images per class: what they were made for, or how many the largest class has."""
     made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]
     return max(made or [partition.count for partition in images])
 

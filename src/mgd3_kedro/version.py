@@ -14,10 +14,7 @@ DECIDING = (":/src", ":/conf")
 
 @cache
 def code_version() -> str:
-    """Return the package's version and, in a git checkout, the commit and whether it is changed.
-
-    Source: ours.
-    """
+    """Return the package's version and, in a git checkout, the commit and whether it is changed."""
     # An environment may lie in the checkout of something else, whose commit says nothing of this.
     track = ["git", "ls-files", "--error-unmatch", "--", Path(__file__).name]
     describe = ["git", "describe", "--always", "--abbrev=12", "--exclude=*"]

@@ -29,8 +29,6 @@ def as_words(name: str, value: Any) -> str:
     Args:
         name: Of the parameter, with its groups; of a path only the last part is told.
         value: What it is set to.
-
-    Source: ours.
     """
     if name in PATHS and isinstance(value, str | os.PathLike):
         told, is_all = PurePath(value).name, False
@@ -48,8 +46,6 @@ def folder_words(words: Sequence[str], longest: int = MAX_FOLDER_WORDS) -> str:
     Args:
         words: Of settings, in order.
         longest: Characters at most; the first words that fit are told, with a digest of all.
-
-    Source: ours.
     """
     text = "".join(f",{one}" for one in words)
     if len(text) <= longest:

@@ -77,8 +77,6 @@ def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | No
         ValueError: If the family is unknown, the weights do not fit their configuration, or the
             model does not know a class.
         FileNotFoundError: If a file is missing.
-
-    Source: ours.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
     known = family.check(model.path, classes)
@@ -91,8 +89,6 @@ def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfi
 
     Raises:
         ValueError: If the family is unknown, or a setting is not for it.
-
-    Source: ours.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
     settled = family.settle(model.path, config)
@@ -102,7 +98,7 @@ def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfi
 
 @lru_cache(maxsize=2)
 def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
-    """Load a model once per process.
+    """Load a model; the process keeps it, as stages ask for it with every group of classes.
 
     Args:
         model: Where the model is; other weights at the same place are loaded anew.
@@ -111,8 +107,6 @@ def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
     Raises:
         ValueError: If the family is unknown or the weights do not fit their configuration.
         FileNotFoundError: If a file is missing.
-
-    Source: ours.
     """
     return lookup(BACKBONES, model.family, "family of backbones").load(model.path, config)
 
@@ -129,8 +123,6 @@ def load_autoencoder(model: ModelFolder, config: AutoencoderConfig) -> LatentAut
         ValueError: If the family is unknown, the weights do not fit their configuration, or a given
             autoencoder does not fit the model.
         FileNotFoundError: If a file is missing.
-
-    Source: ours.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
     if model.autoencoder is None:

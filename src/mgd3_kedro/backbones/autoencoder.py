@@ -25,18 +25,12 @@ SLICE_PIXELS = SLICE * 256**2
 
 
 def pixels_to_unit(images: torch.Tensor) -> torch.Tensor:
-    """Map uint8 pixels (B, 3, H, W) to floats in [-1, 1].
-
-    Source: ours.
-    """
+    """Map uint8 pixels (B, 3, H, W) to floats in [-1, 1]."""
     return images.float().div(127.5).sub(1.0)
 
 
 def unit_to_pixels(images: torch.Tensor) -> torch.Tensor:
-    """Map floats (B, 3, H, W), clipped to [-1, 1], to uint8 pixels, rounding to nearest.
-
-    Source: ours.
-    """
+    """Map floats (B, 3, H, W), clipped to [-1, 1], to uint8 pixels, rounding to nearest."""
     return images.float().clamp(-1, 1).add(1.0).mul(127.5).round().to(torch.uint8)
 
 
@@ -158,8 +152,6 @@ def image_side(vae: Any, denoiser: Path) -> int:
     Args:
         vae: The autoencoder, which halves the side between any two of its levels.
         denoiser: Folder of the denoiser, whose configuration has the side of its latents.
-
-    Source: ours.
     """
     latent_side = json.loads((denoiser / "config.json").read_text())["sample_size"]
     return int(latent_side * 2 ** (len(vae.config.block_out_channels) - 1))

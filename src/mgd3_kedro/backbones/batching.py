@@ -13,8 +13,6 @@ def row_tile(device: torch.device) -> int:
     On the CPU, samples then have the same bits in every batch. The kernels of a GPU are chosen by
     the whole size of a product, so that there the last bits depend on the batch anyway, and rows
     would be wasted.
-
-    Source: ours.
     """
     return CPU_ROW_TILE if device.type == "cpu" else 1
 
@@ -24,8 +22,6 @@ def pad_batch(batch: torch.Tensor, multiple: int) -> torch.Tensor:
 
     Matrix kernels treat the rows left over from their tile with other instructions, which changes
     the last bits of those rows; without leftovers a sample does not depend on its batch.
-
-    Source: ours.
     """
     missing = -len(batch) % multiple
     return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch

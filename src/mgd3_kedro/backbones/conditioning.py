@@ -41,8 +41,6 @@ def class_labels(classes: Sequence[ClassSpec], num_classes: int) -> torch.Tensor
 
     Raises:
         ValueError: If a class index is not below the number of classes.
-
-    Source: ours.
     """
     for spec in classes:
         if not 0 <= spec.class_index < num_classes:
@@ -62,8 +60,6 @@ def check_guided_channels(denoiser: Path, config: BackboneConfig) -> None:
 
     Raises:
         ValueError: Saying how many there are.
-
-    Source: ours.
     """
     if config.cfg_channels is None:
         return

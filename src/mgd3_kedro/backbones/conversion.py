@@ -34,8 +34,6 @@ def refuse_existing(target: Path) -> None:
 
     Raises:
         ValueError: If the target exists.
-
-    Source: ours.
     """
     if target.exists():
         raise ValueError(f"{target}: expected a folder that is not there yet; name another")
@@ -54,8 +52,6 @@ def convert_model(source: Path, target: Path) -> None:
         FileNotFoundError: If there is no such source.
         ValueError: If the target exists, the source is of a format that is not understood, or
             reading it would run code.
-
-    Source: ours.
     """
     refuse_existing(target)
     if not source.exists():

@@ -110,8 +110,6 @@ def assemble_backbone(
 
     Raises:
         ValueError: If the number of steps does not fit the schedule of training.
-
-    Source: ours.
     """
     schedule = respaced_schedule(config.num_inference_steps, trained, config.timestep_spacing)
     pull_scale = 1.0

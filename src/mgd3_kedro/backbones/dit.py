@@ -86,8 +86,6 @@ def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> int:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, or a class is not of the label
             space.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL, DiTTransformer2DModel
 
@@ -105,8 +103,6 @@ def load_dit_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoe
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL
 
@@ -124,8 +120,6 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
-
-    Source: ours.
     """
     from diffusers import DiTTransformer2DModel
 
@@ -141,9 +135,6 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
 
 
 def settle_dit(folder: Path, config: BackboneConfig) -> BackboneConfig:
-    """Return settings with the time frequencies that a `DiTPipeline` folder is sampled with.
-
-    Source: ours.
-    """
+    """Return settings with the time frequencies that a `DiTPipeline` folder is sampled with."""
     found = find_time_frequencies(folder / "transformer", config.time_frequencies)
     return replace(config, time_frequencies=found)

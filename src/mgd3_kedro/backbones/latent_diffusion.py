@@ -118,8 +118,6 @@ def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the U-Net is not conditioned on
             classes alone or does not fit the autoencoder, or a class is not of the label space.
-
-    Source: ours.
     """
     vae_folder = find_autoencoder(folder)
     vae_name, vae = _check_part(vae_folder, AUTOENCODERS)
@@ -138,8 +136,6 @@ def load_latent_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
-
-    Source: ours.
     """
     import diffusers
 
@@ -155,8 +151,6 @@ def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the folder's parts do not fit each other, or a setting does not fit them.
-
-    Source: ours.
     """
     import diffusers
 
@@ -173,8 +167,6 @@ def find_autoencoder(folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: If there is none.
-
-    Source: ours.
     """
     for name in AUTOENCODER_FOLDERS:
         if (folder / name).is_dir():

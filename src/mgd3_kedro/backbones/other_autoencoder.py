@@ -26,8 +26,6 @@ def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If it is no `AutoencoderKL`, or its latents have other channels than the
             denoiser takes, or another side than those of the model's own for the same image.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL
 
@@ -62,8 +60,6 @@ def load_other_autoencoder(
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL
 

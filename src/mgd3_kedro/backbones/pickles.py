@@ -32,8 +32,6 @@ def read_pickle(path: Path) -> Mapping[str, Any]:
 
     Raises:
         ValueError: If the file is no such file, or calls any other function or class.
-
-    Source: ours.
     """
     in_parts = zipfile.is_zipfile(path)  # as PyTorch has written since 1.6
     try:

@@ -33,8 +33,6 @@ def total_pull(sampler: Sampler, schedule: NoiseSchedule) -> float:
     That is where guidance acts. Fewer steps are fewer pulls, and with DDPM weaker ones for their
     length, as the standard deviation grows with the root of a step only; with DDIM the sum hardly
     depends on their number.
-
-    Source: ours.
     """
     nothing = torch.zeros(1, 1, 1, 1)
     half = schedule.timesteps[-1] / 2

@@ -182,8 +182,6 @@ def read_trained_schedule(folder: Path) -> TrainedSchedule:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no scheduler's, or asks for noise levels that are not supported.
-
-    Source: ours.
     """
     path = folder / SCHEDULER_FILE
     if not path.is_file():

@@ -91,8 +91,6 @@ def check_stable_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the parts do not fit each other,
             the U-Net needs more than a prompt, or a class has no name.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
@@ -114,8 +112,6 @@ def load_stable_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration.
-
-    Source: ours.
     """
     from diffusers import AutoencoderKL
 
@@ -132,8 +128,6 @@ def load_stable_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the parts do not fit each other,
             the U-Net needs more than a prompt, or a setting is of transformers alone.
-
-    Source: ours.
     """
     from diffusers import UNet2DConditionModel
 

@@ -102,8 +102,6 @@ def check_prompt_encoder(folder: Path) -> int:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, or the tokenizer cannot be read or
             has tokens that the text encoder does not know.
-
-    Source: ours.
     """
     clip = _clip(folder)
     part = folder / "text_encoder"
@@ -136,8 +134,6 @@ def load_prompt_encoder(folder: Path, placement: Placement) -> PromptEncoder:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, or the tokenizer cannot be read or
             has tokens that the text encoder does not know.
-
-    Source: ours.
     """
     from safetensors.torch import load_file
 

@@ -40,8 +40,6 @@ def find_time_frequencies(part: Path, asked: str) -> str:
     Args:
         part: Folder of the transformer.
         asked: A name of `FREQUENCY_SHIFTS`, or "auto".
-
-    Source: ours.
     """
     if asked != AUTO:
         return asked
@@ -55,8 +53,6 @@ def say_time_frequencies(part: Path, found: str) -> None:
     Args:
         part: Folder of the transformer.
         found: What `find_time_frequencies` returned.
-
-    Source: ours.
     """
     values = _read(part)
     if found == "official":
@@ -81,8 +77,6 @@ def warn_of_time_frequencies(part: Path, asked: str) -> None:
     Args:
         part: Folder of the transformer.
         asked: A name of `FREQUENCY_SHIFTS`, or "auto".
-
-    Source: ours.
     """
     values = _read(part)
     if asked == "official" and values.get("out_channels") != 2 * values["in_channels"]:
@@ -122,8 +116,6 @@ def refuse_time_frequencies(folder: Path, config: BackboneConfig) -> BackboneCon
 
     Raises:
         ValueError: If they ask for time frequencies.
-
-    Source: ours.
     """
     if config.time_frequencies != AUTO:
         raise ValueError(

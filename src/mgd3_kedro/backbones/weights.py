@@ -20,12 +20,10 @@ FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "t
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse weights that there are as a pickle alone.
+    """Refuse weights that there are as a pickle alone: loading one can run any code.
 
     Raises:
         ValueError: Naming the file and the command that converts it.
-
-    Source: ours.
     """
     if any(folder.glob("*.safetensors")):
         return
@@ -51,8 +49,6 @@ def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
         FileNotFoundError: If one of the two files is missing.
         ValueError: If a file cannot be read or is a pickle, or a parameter is missing, unexpected
             or of another shape.
-
-    Source: ours.
     """
     return check_weights(
         folder, WEIGHTS_FILE, model_class.__name__, model_class.from_config, _present_name
@@ -67,6 +63,8 @@ def check_weights(
     present_name: Callable[[str], str | None],
 ) -> dict[str, Any]:
     """Compare the shapes in a weights file with those of the model that `config.json` describes.
+
+    Libraries load what fits and warn of the rest, which then has random values.
 
     Args:
         folder: Holds the two files.
@@ -83,8 +81,6 @@ def check_weights(
         FileNotFoundError: If one of the two files is missing.
         ValueError: If a file cannot be read or is a pickle, or a parameter is missing, unexpected
             or of another shape.
-
-    Source: ours.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -134,8 +130,6 @@ def load_component(model_class: type[Any], folder: Path, placement: Placement) -
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, or are a pickle.
-
-    Source: ours.
     """
     check_component(model_class, folder)
     model = model_class.from_pretrained(

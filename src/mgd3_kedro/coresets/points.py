@@ -17,8 +17,6 @@ def points_to_pick(features: torch.Tensor, ipc: int) -> np.ndarray:
 
     Raises:
         ValueError: If `features` is no finite (N, ...) or `ipc` is not in 1..N.
-
-    Source: ours.
     """
     if features.ndim < 2 or features.numel() == 0:
         raise ValueError(
@@ -40,8 +38,6 @@ def check_ipc(ipc: int, count: int) -> None:
 
     Raises:
         ValueError: If `ipc` is not in 1..count.
-
-    Source: ours.
     """
     if not 1 <= ipc <= count:
         raise ValueError(f"ipc: expected between 1 and the {count} images of the class, got {ipc}")

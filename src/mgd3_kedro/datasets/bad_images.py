@@ -20,8 +20,6 @@ def check_bad_images(bad_images: str) -> None:
 
     Raises:
         DatasetError: Naming those that are.
-
-    Source: ours.
     """
     if bad_images not in BAD_IMAGES:
         raise DatasetError(
@@ -39,8 +37,6 @@ def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
 
     Raises:
         DatasetError: Naming the first of them, if they may not be left out.
-
-    Source: ours.
     """
     if not bad:
         return

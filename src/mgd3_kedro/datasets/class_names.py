@@ -14,8 +14,6 @@ def read_specs(table: Path) -> tuple[ClassSpec, ...]:
 
     Raises:
         DatasetError: If it is missing or cannot be read.
-
-    Source: ours.
     """
     return BenchmarkDataset(filepath=str(table), name=table.stem, image_size=1).load().classes
 
@@ -28,8 +26,6 @@ def match_classes(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str,
 
     Returns:
         wnid -> name in the source, of those that were found.
-
-    Source: ours.
     """
     matched = {spec.wnid: spec.wnid for spec in specs if spec.wnid in set(found)}
     for words in (str, _first_synonym):
@@ -48,8 +44,6 @@ def match_labels(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str, 
 
     Returns:
         wnid -> name in the source; nothing if some name is no label.
-
-    Source: ours.
     """
     labels = {str(spec.label): spec.wnid for spec in specs}
     if not labels.keys() >= set(found) or {spec.wnid for spec in specs} >= set(found):

@@ -44,8 +44,6 @@ def decode_image(data: bytes, name: str, image_size: int, resize: int | None = N
 
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
-
-    Source: ours.
     """
     import numpy as np
 
@@ -61,8 +59,6 @@ def decode_whole(data: bytes, name: str) -> Any:
 
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
-
-    Source: ours.
     """
     import numpy as np
 
@@ -91,8 +87,6 @@ def describe_image(data: bytes, name: str) -> Description:
 
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
-
-    Source: ours.
     """
     from PIL.Image import Resampling
 
@@ -107,8 +101,6 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
     Raises:
         ValueError: If nothing tells which values are black and white.
-
-    Source: ours.
     """
     from PIL import Image
 

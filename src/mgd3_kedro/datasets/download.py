@@ -29,8 +29,6 @@ def fetch_images(url: str, md5: Collection[str], folder: Path) -> None:
 
     Raises:
         DatasetError: If the download fails or is not what was published.
-
-    Source: ours.
     """
     if folder.exists():
         logger.info("%s is there already", folder)
@@ -53,8 +51,6 @@ def download(url: str, path: Path, md5: Collection[str]) -> None:
     Raises:
         DatasetError: If the server cannot be reached or answers with an error, or the checksum is
             another.
-
-    Source: ours.
     """
     import requests
 
@@ -87,8 +83,6 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises:
         DatasetError: If the archive is damaged, holds anything that would be written elsewhere, or
             not exactly one folder.
-
-    Source: ours.
     """
     fresh = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -32,10 +32,7 @@ def read_digits() -> Any:
 
 
 def read_class(digit: int, first: int, stop: int) -> Any:
-    """Return rows first..stop-1 of a class, (N, 3, 32, 32), uint8.
-
-    Source: ours.
-    """
+    """Return rows first..stop-1 of a class, (N, 3, 32, 32), uint8."""
     return read_digits()[digit, first:stop]
 
 

@@ -53,8 +53,6 @@ def find_model(
 
     Raises:
         DatasetError: If an id cannot be found or downloaded.
-
-    Source: ours.
     """
     for folder in (root / model, Path(model)):
         if folder.is_dir():

@@ -31,10 +31,7 @@ class Described(NamedTuple):
 
 
 def describe_images(source: Source, entries: Sequence[Entry]) -> Described:
-    """Read and decode some images once, and say what they are.
-
-    Source: ours.
-    """
+    """Read and decode some images once, and say what they are."""
     reader = source.open()
     try:
         in_order = sorted(range(len(entries)), key=lambda number: entries[number].place)

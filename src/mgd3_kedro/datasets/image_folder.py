@@ -15,8 +15,6 @@ def read_images(folder: Path) -> Any:
 
     Raises:
         ValueError: Naming the image that cannot be read or is of another size than the first.
-
-    Source: ours.
     """
     source = FolderSource(folder.parent)
     return WholeImages(source, in_order(source.entries(folder.name))).load()

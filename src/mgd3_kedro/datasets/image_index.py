@@ -201,18 +201,12 @@ class IndexRows(Sequence[Mapping[str, Any]]):
 
 
 def index_path(folder: Path, wnid: str) -> Path:
-    """Return where the index of a class is kept, whatever the class is called.
-
-    Source: ours.
-    """
+    """Return where the index of a class is kept; names may have characters that files cannot."""
     return folder / f"{quote(wnid, safe=' ')}.json"
 
 
 def listing_digest(entries: Sequence[Entry]) -> str:
-    """Return the identity of a listing: names, sizes, places, times.
-
-    Source: ours.
-    """
+    """Return the identity of a listing: names, sizes, places, times."""
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
@@ -221,8 +215,6 @@ def make_index(source: Source, entries: Sequence[Entry], index: ClassIndex) -> t
 
     Returns:
         Numbers of good and of bad images.
-
-    Source: ours.
     """
     described = describe_images(source, entries)
     index.write(described)

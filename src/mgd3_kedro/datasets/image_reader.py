@@ -83,8 +83,6 @@ def read_bytes(reader: Reader, entry: Entry, name: str) -> bytes:
 
     Raises:
         ValueError: Naming the file.
-
-    Source: ours.
     """
     if entry.problem:
         raise ValueError(f"{name}: {entry.problem}")

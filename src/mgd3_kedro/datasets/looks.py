@@ -54,10 +54,7 @@ class Looks:
         self._hashes = np.concatenate([hash_bits(self._spectra), hash_bits(self._turned)])
 
     def find_same(self, looks: Array) -> list[Match]:
-        """Return the pictures (M, S, S) that have the pixels of one of these, saved again or not.
-
-        Source: ours.
-        """
+        """Return the pictures (M, S, S) with the pixels of one of these, even if saved again."""
         import numpy as np
 
         asked = spectra(looks)
@@ -87,10 +84,7 @@ class Looks:
 
 
 def find_copies(looks: Array) -> list[int]:
-    """Return a number for every picture (N, S, S), the same for those of the same pixels, (N,).
-
-    Source: ours.
-    """
+    """Return a number for every picture (N, S, S), the same for those of the same pixels, (N,)."""
     import numpy as np
     from scipy.sparse import coo_array  # type: ignore[import-untyped]
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
@@ -110,8 +104,6 @@ def spectra(looks: Array) -> Array:
     """Return the lowest frequencies of pictures (N, S, S), (N, FREQUENCIES ** 2), in grey values.
 
     The distance of two is the root mean square of what their pictures differ by.
-
-    Source: ours.
     """
     import numpy as np
     from scipy.fft import dctn  # type: ignore[import-untyped]
@@ -122,10 +114,7 @@ def spectra(looks: Array) -> Array:
 
 
 def contrast(of: Array) -> Array:
-    """Return the standard deviation of pictures by their spectra, (N,).
-
-    Source: ours.
-    """
+    """Return the standard deviation of pictures by their spectra, (N,)."""
     import numpy as np
 
     return np.asarray(np.linalg.norm(of[:, 1:], axis=1))

@@ -44,8 +44,6 @@ def open_split(path: Path, label: str | None = None) -> Opened:
 
     Raises:
         ValueError: If there is nothing, or nothing that is known.
-
-    Source: ours.
     """
     if path.name in SPLITS and (whole := _unsplit(path, label)):
         return Opened(whole, TRAIN if path.name == TRAIN else TEST)
@@ -61,8 +59,6 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
         side: "train" or "test".
         records: Of the images; those that cannot be read have no digest.
         looks: What they look like, (N, S, S), uint8; (0, S, S) if that is not known.
-
-    Source: ours.
     """
     keys = [str(record.get("digest", record["file"])) for record in records]
     groups = _copies(keys, looks)

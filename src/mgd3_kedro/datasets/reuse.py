@@ -14,8 +14,6 @@ def tell_difference(made_with: Mapping[str, str] | None, here: Mapping[str, str]
     Args:
         made_with: Distribution -> version; None if nobody wrote them down.
         here: The same, of this process.
-
-    Source: ours.
     """
     if made_with is None:
         return "unknown versions of libraries"
@@ -31,8 +29,6 @@ def describe_differences(differences: Mapping[str, int], classes: int) -> str:
     Args:
         differences: What `tell_difference` says -> how many partitions it says that of.
         classes: How many there are.
-
-    Source: ours.
     """
     told = "; ".join(
         f"{count} of {classes} classes were made with {difference}"

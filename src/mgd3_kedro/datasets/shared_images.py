@@ -30,8 +30,6 @@ def shared_images(train: Mapping[str, Partition], test: Mapping[str, Partition])
 
     How they are compared the rows of the train set say, or else the digests of files do. Sets whose
     rows have no digest of the files have nothing in common.
-
-    Source: ours.
     """
     shared = Shared([], [])
     tested = {

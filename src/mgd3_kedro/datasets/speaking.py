@@ -91,8 +91,6 @@ def listening(level: int, *, to_workers: bool) -> Iterator[Speaker]:
 
     Yields:
         What is to be given to the workers.
-
-    Source: ours.
     """
     if not to_workers:
         yield Speaker(os.getpid(), level)

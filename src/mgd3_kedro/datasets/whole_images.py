@@ -74,8 +74,6 @@ def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Return images in the order that people count them in: 2.png before 10.png.
 
     Files whose name is no number come first; rows of tables stay as they are.
-
-    Source: ours.
     """
 
     def order(entry: Entry) -> tuple[str, int, str]:
@@ -92,8 +90,6 @@ def content_digest(wnid: str, digests: Mapping[str, str]) -> str:
     Args:
         wnid: Folder of the class.
         digests: Name of an image -> SHA-256 of its file.
-
-    Source: ours.
     """
     total = hashlib.sha256()
     for name in sorted(digests):

@@ -66,10 +66,7 @@ class Checkpoint:
 
 
 def digest_of(*parts: object) -> str:
-    """Return the SHA-256 of tensors and of the text of anything else.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of tensors and of the text of anything else."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, torch.Tensor):

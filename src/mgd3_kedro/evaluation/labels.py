@@ -19,10 +19,7 @@ Labels = Callable[[int, Batch], torch.Tensor]
 
 
 def given_labels(epoch: int, batch: Batch) -> torch.Tensor:
-    """Return the labels of the images, mixed as the images are.
-
-    Source: ours.
-    """
+    """Return the labels of the images, mixed as the images are."""
     return batch.targets
 
 
@@ -63,8 +60,6 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
 
     A function of seed and epoch alone: a training that is taken up again sees the same batches, and
     labels that were stored fit them.
-
-    Source: ours.
     """
     return seeded_generator(seed, epoch)
 

@@ -55,8 +55,6 @@ class Passes:
         Args:
             inputs: (B, 3, S, S), normalised.
             loss: (logits of some rows, which rows) -> their mean loss.
-
-        Source: ours.
         """
         whole = self.device.type != "cpu" or has_batch_norm(self.model)
         count = len(inputs)
@@ -72,10 +70,7 @@ class Passes:
 
     @torch.no_grad()
     def logits_of(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the logits (B, n) of a network that is not trained, of normalised images.
-
-        Source: ours.
-        """
+        """Return the logits (B, n) of a network that is not trained, of normalised images."""
         with evaluating(self.model):
             return torch.cat([self.logits(part) for part in inputs.split(self._chunk_of(inputs))])
 
@@ -85,8 +80,6 @@ class Passes:
 
         Args:
             images: (M, 3, S, S), uint8.
-
-        Source: ours.
         """
         with evaluating(self.model):
             parts = images.split(self._chunk_of(images))
@@ -99,19 +92,13 @@ class Passes:
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a network's images depend on each other while it is trained.
-
-    Source: ours.
-    """
+    """Tell whether a network's images depend on each other while it is trained."""
     return any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and back into the one it was in.
-
-    Source: ours.
-    """
+    """Put a network into evaluation mode, and back into the one it was in."""
     training = model.training
     model.eval()
     try:

@@ -88,8 +88,6 @@ def enlarged_crop(
     """Do what `resized_crop` does for boxes that are enlarged, in a third of the time.
 
     Positions are clamped to the centres of a box's outer pixels.
-
-    Source: ours.
     """
     centres = (torch.arange(size, device=images.device) + 0.5) / size
     corner, sides = crops[:, :2, None], crops[:, 2:, None]

@@ -130,8 +130,6 @@ class EvaluationConfig:
         Raises:
             ValueError: If the protocol has no batch size for so many images and none is set, or
                 operations of RandAugment have a strength and there are none.
-
-        Source: ours.
         """
         published = self.recipe.defaults(ipc, num_classes, network)
         scaled = max(1, round(published.epochs * self.presets[self.preset]))

@@ -63,8 +63,6 @@ class State:
             plan: The numbers.
             batch: What the network sees, and what each input counts for.
             targets: (B, n), what it is to say.
-
-        Source: ours.
         """
         self.optimizer.zero_grad(set_to_none=True)
 

@@ -71,8 +71,6 @@ def describe_teacher(
         image_size: Side of what it sees, in pixels.
         wnids: Folders of its classes, in the order of its logits.
         training: Facts about the training, for people.
-
-    Source: ours.
     """
     from safetensors.torch import save
 
@@ -98,8 +96,6 @@ def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size
 
     Raises:
         ValueError: If it is neither, or does not know a class.
-
-    Source: ours.
     """
     config = read_config(folder.path)
     if (trained_at := config.get("image_size", image_size)) != image_size:
@@ -117,8 +113,6 @@ def read_config(folder: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: If it is not there or not readable.
-
-    Source: ours.
     """
     try:
         config = json.loads((folder / CONFIG).read_text())
@@ -133,10 +127,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def kind_of(config: Mapping[str, Any]) -> str:
-    """Return which of `KINDS` a configuration is of, or nothing.
-
-    Source: ours.
-    """
+    """Return which of `KINDS` a configuration is of, or nothing."""
     return next((kind for kind in KINDS if kind in config), "")
 
 
@@ -145,8 +136,6 @@ def count_numbered(folder: Path) -> int | None:
 
     Raises:
         ValueError: If its configuration is not there or not readable.
-
-    Source: ours.
     """
     config = read_config(folder)
     return None if "wnids" in config else _count(config)
@@ -159,8 +148,6 @@ def class_indices(
 
     Raises:
         ValueError: Naming a class that it does not know.
-
-    Source: ours.
     """
     if "wnids" in config:
         places = {wnid: place for place, wnid in enumerate(config["wnids"])}

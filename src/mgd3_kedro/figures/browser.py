@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 
 def lay_out(figure: plotly.graph_objects.Figure, title: str, notes: Sequence[str] = ()) -> None:
-    """Give a figure the common look: white, the legend below, what has to be said under the title.
-
-    Source: ours.
-    """
+    """Give a figure the common look: white, the legend below, notes under the title."""
     figure.update_layout(
         title={"text": title, "x": 0.02, "subtitle": {"text": "<br>".join(notes)}},
         template="plotly_white",

@@ -14,8 +14,6 @@ def check_columns(name: str, table: pd.DataFrame, columns: Sequence[str]) -> Non
 
     Raises:
         ValueError: Naming the columns that are missing.
-
-    Source: ours.
     """
     missing = [column for column in columns if column not in table]
     if missing:
@@ -25,9 +23,6 @@ def check_columns(name: str, table: pd.DataFrame, columns: Sequence[str]) -> Non
 
 
 def count(number: int, unit: str) -> str:
-    """Write a number with its unit, in the plural where there is more than one.
-
-    Source: ours.
-    """
+    """Write a number with its unit, in the plural where there is more than one."""
     plural = f"{unit}es" if unit.endswith("s") else f"{unit}s"
     return f"{number:,} {unit if number == 1 else plural}"

@@ -33,8 +33,6 @@ def draw_confusion(
 
     Raises:
         ValueError: If `counts` is not (L, L) of non-negative numbers, or holds no image.
-
-    Source: ours.
     """
     counts = np.asarray(counts)
     classes = len(class_names)

@@ -44,8 +44,6 @@ def draw_contact_sheet(
 
     Raises:
         ValueError: If there is no image, an array is no uint8 (N, H, W, 3), or sizes differ.
-
-    Source: ours.
     """
     from PIL import Image, ImageDraw
 

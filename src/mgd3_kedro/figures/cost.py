@@ -38,8 +38,6 @@ def draw_cost(stages: pd.DataFrame, *, title: str = "") -> Figure:
     Raises:
         ValueError: If a column is missing, a method has a stage twice, a time is negative or
             infinite, or none is known.
-
-    Source: ours.
     """
     import matplotlib
 

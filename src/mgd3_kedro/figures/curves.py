@@ -39,8 +39,6 @@ def draw_training_curves(trainings: Mapping[str, Sequence[CurveRow]], *, title: 
 
     Raises:
         ValueError: If there is no training, or a row has no step.
-
-    Source: ours.
     """
     if not trainings:
         raise ValueError("trainings: expected at least one, got none")
@@ -81,8 +79,6 @@ def draw_loss_curve(rows: Sequence[CurveRow], *, title: str = "") -> Figure:
 
     Raises:
         ValueError: If no row holds a loss, or a row has no step.
-
-    Source: ours.
     """
     steps, losses = _series(rows, "loss", "rows")
     if not len(steps):

@@ -28,7 +28,7 @@ def draw_interactive_latent_plane(
     Raises:
         ValueError: If there is no class, or classes differ in their methods.
 
-    Source: ours, after arXiv 2505.18963, Figure 3.
+    Source: after arXiv 2505.18963, Figure 3.
     """
     from plotly import graph_objects
 

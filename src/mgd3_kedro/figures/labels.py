@@ -63,10 +63,7 @@ NETWORK_LABELS = {
 
 
 def label_network(name: str) -> str:
-    """Return what a network is called: ConvNet-3, or ResNet-18 with batch norm.
-
-    Source: ours.
-    """
+    """Return what a network is called: ConvNet-3, or ResNet-18 with batch norm."""
     short = name.removesuffix("_bn")
     kind = max((one for one in NETWORK_LABELS if short.startswith(one)), key=len, default=None)
     if kind is None:
@@ -77,18 +74,12 @@ def label_network(name: str) -> str:
 
 
 def find_knob_axis(knob: str) -> KnobAxis:
-    """Return how a knob is laid out.
-
-    Source: ours.
-    """
+    """Return how a knob is laid out."""
     return KNOB_AXES.get(knob, KnobAxis(knob.replace("_", " ")))
 
 
 def label_measure(measure: str) -> str:
-    """Return what a measure is called, with its unit, in a line or a few.
-
-    Source: ours.
-    """
+    """Return what a measure is called, with its unit, in a line or a few."""
     return MEASURE_LABELS.get(measure, measure.replace("_", " "))
 
 
@@ -100,8 +91,6 @@ def title_images(benchmark: str, ipc: int, method: str = "", seeds: Sequence[int
         ipc: Images per class.
         method: What made them; empty for several.
         seeds: Of the data sets; empty where they are not told.
-
-    Source: ours.
     """
     by = f" by {method}" if method else ""
     told = list(dict.fromkeys(seeds))
@@ -121,16 +110,11 @@ def note_selection(shown: int, all_of: int, unit: str) -> str:
         shown: How many it shows at most.
         all_of: How many there are.
         unit: Of several.
-
-    Source: ours.
     """
     return f"the first {shown} of {all_of:,} {unit}" if all_of > shown else ""
 
 
 def label_training(name: str) -> str:
-    """Return what a training is called: convnet3-0 is ConvNet-3, training 0.
-
-    Source: ours.
-    """
+    """Return what a training is called: convnet3-0 is ConvNet-3, training 0."""
     network, _, number = name.rpartition("-")
     return f"{label_network(network)}, training {number}" if network else name

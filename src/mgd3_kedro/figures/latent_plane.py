@@ -97,8 +97,6 @@ def list_methods(planes: Mapping[str, Plane]) -> list[str]:
 
     Raises:
         ValueError: If there is no class or method, or classes differ.
-
-    Source: ours.
     """
     if not planes:
         raise ValueError("planes: expected at least one class, got none")

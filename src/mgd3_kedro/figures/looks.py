@@ -45,10 +45,7 @@ class Look:
 
 
 def pick_look(place: int) -> Look:
-    """Return the n-th look; no two of the first 49 are alike, of the first seven not even colours.
-
-    Source: ours.
-    """
+    """Return the n-th look; the first 49 all differ, the first seven even in colour."""
     rounds, colour = divmod(place % LOOKS, len(COLOURS))
     shape = (colour + rounds) % len(MARKERS)
     return Look(COLOURS[colour], MARKERS[shape], SYMBOLS[shape])
@@ -65,8 +62,6 @@ def pick_method_looks(methods: Iterable[str]) -> dict[str, Look]:
 
     Returns:
         Method -> its look, in the order given.
-
-    Source: ours.
     """
     names = list(dict.fromkeys(methods))
     places = {name: METHODS.index(name) for name in names if name in METHODS}

@@ -79,8 +79,6 @@ def collect_plane(
 
     Raises:
         ValueError: If there is no method, or points are not (N, 2).
-
-    Source: ours.
     """
     if not methods:
         raise ValueError("methods: expected at least one, got none")

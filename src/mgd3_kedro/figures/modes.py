@@ -31,8 +31,6 @@ def draw_modes(
 
     Raises:
         ValueError: If there is no class, or the two are not of the same classes.
-
-    Source: ours.
     """
     if not sizes or list(sizes) != list(spreads):
         raise ValueError(

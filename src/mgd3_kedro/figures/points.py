@@ -19,8 +19,6 @@ def check_points(name: str, points: Points) -> NDArray[np.float64]:
 
     Raises:
         ValueError: If they are not (N, 2) with N > 0.
-
-    Source: ours.
     """
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
@@ -41,8 +39,6 @@ def keep_finite(
 
     Raises:
         ValueError: If a set is not (N, 2) with N > 0.
-
-    Source: ours.
     """
     kept, notes = {}, []
     for name, points in sets.items():

@@ -30,8 +30,6 @@ def encode_figure(figure: Figure, file_format: str = "png") -> bytes:
 
     Raises:
         ValueError: If the format is not known.
-
-    Source: ours.
     """
     check_choice("file_format", file_format, METADATA)
     import matplotlib

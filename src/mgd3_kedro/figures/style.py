@@ -40,8 +40,6 @@ def start_figure(width: float, height: float, title: str = "") -> Figure:
         width: In inches.
         height: In inches.
         title: Above all axes, in as many lines as it takes; empty for none.
-
-    Source: ours.
     """
     from matplotlib.figure import Figure
 
@@ -54,10 +52,7 @@ def start_figure(width: float, height: float, title: str = "") -> Figure:
 
 
 def tidy_axes(axes: Axes, *, grid: bool = False) -> None:
-    """Give axes the common look: no box, quiet ticks, a faint grid if asked for.
-
-    Source: ours.
-    """
+    """Give axes the common look: no box, quiet ticks, a faint grid if asked for."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(QUIET)
     axes.tick_params(which="both", labelsize=SMALL, colors=QUIET, labelcolor=INK)
@@ -76,8 +71,6 @@ def add_legend(
         handles: What has a label.
         notes: A line each, wrapped.
         columns: Of entries; 0 for as many as fit.
-
-    Source: ours.
     """
     labels = [shorten(str(handle.get_label()), LABEL_LENGTH) for handle in handles]
     longest = max(map(len, labels), default=0)
@@ -96,19 +89,13 @@ def add_legend(
 
 
 def pick_line_style(position: int) -> tuple[str, str]:
-    """Return colour and line style of the n-th line; no two of the first 28 are alike.
-
-    Source: ours.
-    """
+    """Return colour and line style of the n-th line; no two of the first 28 are alike."""
     rounds, colour = divmod(position, len(COLOURS))
     return COLOURS[colour], LINE_STYLES[rounds % len(LINE_STYLES)]
 
 
 def shorten(words: str, length: int) -> str:
-    """Cut words to a number of characters, with an ellipsis where something is lost.
-
-    Source: ours.
-    """
+    """Cut words to a number of characters, with an ellipsis where something is lost."""
     return words if len(words) <= length else words[: length - 1].rstrip(" ,") + "…"
 
 
@@ -118,8 +105,6 @@ def load_font(size: int, *, bold: bool = False) -> FreeTypeFont:
     Args:
         size: In pixels.
         bold: Whether strokes are heavy.
-
-    Source: ours.
     """
     import matplotlib
     from PIL import ImageFont

@@ -98,8 +98,6 @@ def collect_sweep(
     Raises:
         ValueError: If there is no row, no column or no value of knob or headline, or a point has
             several rows with means.
-
-    Source: ours.
     """
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 

@@ -77,8 +77,6 @@ def collect_trades(scores: pd.DataFrame) -> tuple[Mapping[str, Trade], list[str]
 
     Raises:
         ValueError: If a column is missing, a score lies outside [0, 1], or nothing is left.
-
-    Source: ours.
     """
     axes = [DIVERSITY, REPRESENTATIVENESS]
     check_columns("scores", scores, ("method", "wnid", "class_name", *axes))

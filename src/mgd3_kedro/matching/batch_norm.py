@@ -54,10 +54,7 @@ def batch_norm_distances(network: nn.Module) -> Iterator[dict[nn.Module, torch.T
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Have a network in eval mode and without gradients of its weights; restore both after.
-
-    Source: ours.
-    """
+    """Have a network in eval mode and without gradients of its weights; restore both after."""
     modes = [(module, module.training) for module in network.modules()]
     learning = [weights for weights in network.parameters() if weights.requires_grad]
     try:

@@ -95,8 +95,6 @@ def cosines(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     Args:
         first: (B, C, H, W).
         second: (M, C, H, W).
-
-    Source: ours.
     """
     # Reduced precision has too few digits to tell nearly parallel latents apart.
     with torch.autocast(first.device.type, enabled=False):

@@ -14,8 +14,6 @@ def tile(patches: torch.Tensor, factor: int) -> torch.Tensor:
 
     Returns:
         (N, C, factor * s, factor * s).
-
-    Source: ours.
     """
     grid = patches.unflatten(1, (factor, factor))
     return grid.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
@@ -30,8 +28,6 @@ def untile(images: torch.Tensor, factor: int) -> torch.Tensor:
 
     Returns:
         (N, factor * factor, C, S / factor, S / factor).
-
-    Source: ours.
     """
     side = images.shape[-1] // factor
     grid = images.unflatten(3, (factor, side)).unflatten(2, (factor, side))
@@ -43,8 +39,6 @@ def check_divisible(image_size: int, factor: int) -> None:
 
     Raises:
         ValueError: With the nearest sides that would do.
-
-    Source: ours.
     """
     rest = image_size % factor
     if rest or image_size < factor:

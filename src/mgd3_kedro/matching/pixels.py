@@ -28,10 +28,7 @@ class OptimisedImages(NamedTuple):
 
 
 def to_unit(images: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return uint8 images as float32 in [0, 1] on a device.
-
-    Source: ours.
-    """
+    """Return uint8 images as float32 in [0, 1] on a device."""
     return images.to(device).float() / 255
 
 
@@ -45,7 +42,7 @@ def to_bytes(images: torch.Tensor, names: Sequence[str] = ()) -> torch.Tensor:
     Raises:
         NotFiniteError: If a pixel is not finite: as a byte it would be black.
 
-    Source: ours; rounded, where released codes cut the fraction off.
+    Rounded, as cutting the fraction off, which released codes do, darkens every pixel.
     """
     samples = images.detach().reshape(-1, *images.shape[-3:])
     check_finite("pixels", samples, "they are optimised in float32; lower learning_rate", names)
@@ -53,10 +50,7 @@ def to_bytes(images: torch.Tensor, names: Sequence[str] = ()) -> torch.Tensor:
 
 
 def denormalize(images: torch.Tensor) -> torch.Tensor:
-    """Undo `evaluation.augment.normalize`, (B, 3, S, S).
-
-    Source: ours.
-    """
+    """Undo `evaluation.augment.normalize`, (B, 3, S, S)."""
     mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
     return images * std + mean
 
@@ -72,8 +66,6 @@ def check_real_images(name: str, images: RealImages, ipc: int, needed: int) -> N
 
     Raises:
         ValueError: Naming the images or `ipc`.
-
-    Source: ours.
     """
     check_count("ipc", ipc)
     shape = tuple(images.shape)
@@ -90,8 +82,5 @@ def check_real_images(name: str, images: RealImages, ipc: int, needed: int) -> N
 
 
 def draw_rows(count: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw rows without replacement, (min(wanted, count),), int64.
-
-    Source: ours.
-    """
+    """Draw rows without replacement, (min(wanted, count),), int64."""
     return torch.randperm(count, generator=generator)[:wanted]

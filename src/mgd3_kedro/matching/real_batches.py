@@ -19,8 +19,6 @@ def shuffled_batches(count: int, size: int, generator: torch.Generator) -> Itera
 
     Yields:
         (min(size, count),), int64.
-
-    Source: ours.
     """
     size = min(size, count)
     while True:

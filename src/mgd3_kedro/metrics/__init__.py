@@ -61,8 +61,5 @@ SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {
 
 
 def score_names() -> tuple[str, ...]:
-    """Return what a class is scored by: all metrics, and some in the plane of t-SNE too.
-
-    Source: ours.
-    """
+    """Return what a class is scored by: all metrics, and some in the plane of t-SNE too."""
     return (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))

@@ -70,8 +70,6 @@ def find_finished(rows: pd.DataFrame) -> pd.Series[bool]:
 
     Args:
         rows: One per training; rows of an older version have no `outcome`.
-
-    Source: ours.
     """
     finished = rows[list(ACCURACIES)].notna().all(axis=1)
     if "outcome" in rows:
@@ -119,10 +117,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 
 
 def as_text(value: object) -> str:
-    """Write a value of a row: numbers without trailing zeros, nothing for what is missing.
-
-    Source: ours.
-    """
+    """Write a value of a row: numbers without trailing zeros, nothing for what is missing."""
     if value is None or value != value:
         return ""
     return f"{value:g}" if isinstance(value, Real) else str(value)
@@ -161,8 +156,6 @@ def name_data_sets(rows: pd.DataFrame) -> pd.Series[str]:
     """Return what tells data sets apart: their images; the seed, where rows do not have that.
 
     A method that draws nothing makes the same data set whatever the seed.
-
-    Source: ours.
     """
     seeds = rows["seed"].astype(str)
     return rows["data_set"].where(rows["data_set"].notna(), seeds) if "data_set" in rows else seeds

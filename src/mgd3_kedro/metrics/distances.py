@@ -24,8 +24,6 @@ def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]
 
     Raises:
         ValueError: If a set is not 2-D, is empty or holds NaN or infinity, or the widths differ.
-
-    Source: ours.
     """
     checked = []
     for name, values in features.items():
@@ -54,8 +52,6 @@ def iterate_distances(
     Args:
         queries: (M, D).
         references: (N, D).
-
-    Source: ours.
     """
     from sklearn.metrics import pairwise_distances
 
@@ -75,8 +71,6 @@ def measure_radii(samples: NDArray[np.float64], neighbours: int) -> NDArray[np.f
 
     Returns:
         (N,), NaN where N is 1: a lone sample has no neighbour.
-
-    Source: ours.
     """
     if len(samples) < 2:
         return np.full(len(samples), np.nan)

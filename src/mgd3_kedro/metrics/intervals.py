@@ -75,8 +75,6 @@ def find_best(
         means: One per method; NaN for none.
         draws: Means of resamples, (R,), of independent randomness; None for a single training.
         confidence: Of the interval, in (0, 1].
-
-    Source: ours.
     """
     known = [place for place, mean in enumerate(means) if not np.isnan(mean)]
     if len(known) < 2:

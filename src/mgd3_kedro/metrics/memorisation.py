@@ -90,7 +90,7 @@ def prefer_training(
     Raises:
         ValueError: If a set is no (M,) of finite distances, or the two are not of the same samples.
 
-    Source: ours, after the nearest-neighbour two-sample test.
+    Source: after the nearest-neighbour two-sample test.
     """
     near, far = _checked("to_training", to_training), _checked("to_unseen", to_unseen)
     if len(near) != len(far):
@@ -104,10 +104,7 @@ def prefer_training(
 
 
 def nearest_limit(unseen: ArrayLike) -> float:
-    """Return the distance, (U,) given, that 1 % of unseen images are nearer than.
-
-    Source: ours.
-    """
+    """Return the distance, (U,) given, that 1 % of unseen images are nearer than."""
     return float(np.percentile(_checked("unseen", unseen), NEAREST_PERCENT))
 
 

@@ -57,8 +57,6 @@ def check_scores(scores: pd.DataFrame, columns: Sequence[str]) -> None:
 
     Raises:
         ValueError: Naming the columns that are missing.
-
-    Source: ours.
     """
     missing = [column for column in columns if column not in scores]
     if missing:

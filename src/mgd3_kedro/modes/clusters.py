@@ -29,28 +29,19 @@ class Clusters:
 
 
 def flatten(latents: torch.Tensor) -> np.ndarray:
-    """Return latents (N, C, H, W) as points (N, D) in double precision.
-
-    Source: ours.
-    """
+    """Return latents (N, C, H, W) as points (N, D) in double precision."""
     return latents.flatten(1).double().numpy()
 
 
 def squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return the squared distances (N, K) of points (N, D) to centres (K, D).
-
-    Source: ours.
-    """
+    """Return the squared distances (N, K) of points (N, D) to centres (K, D)."""
     from sklearn.metrics import euclidean_distances
 
     return np.asarray(euclidean_distances(points, centres, squared=True))
 
 
 def repeats(rows: np.ndarray) -> np.ndarray:
-    """Tell which rows (N, D) equal an earlier one, (N,).
-
-    Source: ours.
-    """
+    """Tell which rows (N, D) equal an earlier one, (N,)."""
     firsts: dict[bytes, int] = {}
     same_zeros = rows + 0.0  # of which there are two, of unlike bits
     return np.array(
@@ -75,8 +66,6 @@ def gather_clusters(
         count: Number of clusters K.
         centres: (K, D); by default, and wherever a cluster was empty, the means of the members.
         parents: (K,), where clusters nest.
-
-    Source: ours.
     """
     labels = labels.astype(np.int64)
     was_empty = np.bincount(labels[labels >= 0], minlength=count) == 0
@@ -88,10 +77,7 @@ def gather_clusters(
 
 
 def make_mode_set(latents: torch.Tensor, clusters: Clusters) -> ModeSet:
-    """Return clusters of latents (N, C, H, W) as modes.
-
-    Source: ours.
-    """
+    """Return clusters of latents (N, C, H, W) as modes."""
     points, labels = flatten(latents), clusters.labels
     assigned = labels >= 0
     residual = points[assigned] - clusters.centres[labels[assigned]]

@@ -73,8 +73,6 @@ def cut_modes(found: ModeSet, latents: torch.Tensor, ipc: int) -> ModeSet:
     Raises:
         ValueError: If clusters do not nest, there are fewer of them than asked for, or the latents
             are others.
-
-    Source: ours.
     """
     if found.parents is None:
         raise ValueError(

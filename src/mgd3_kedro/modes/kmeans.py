@@ -45,8 +45,6 @@ def find_kmeans_pooled(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     Args:
         latents: (N, C, H, W), scaled.
         config: `ipc`, `n_init`, `random_state`, `pool`.
-
-    Source: ours.
     """
     return _find_in(pooled_coordinates(latents, config.pool), latents, config)
 
@@ -94,8 +92,6 @@ def halve(points: np.ndarray, n_init: int, random_state: int) -> np.ndarray:
 
     Returns:
         (N,), bool.
-
-    Source: ours.
     """
     second: np.ndarray = run_kmeans(points, 2, n_init, random_state).labels_ == 1
     if not second.any():  # duplicates cannot be told apart by distance

@@ -17,8 +17,6 @@ def span_coordinates(points: np.ndarray) -> np.ndarray:
 
     Returns:
         (N, min(N, D)); the points themselves, neither copied nor centred, if N >= D.
-
-    Source: ours.
     """
     if len(points) >= points.shape[1]:
         return points
@@ -55,8 +53,6 @@ def pooled_coordinates(latents: torch.Tensor, side: int) -> np.ndarray:
 
     Returns:
         (N, C * min(side, H) * min(side, W)).
-
-    Source: ours.
     """
     from torch.nn.functional import adaptive_avg_pool2d
 

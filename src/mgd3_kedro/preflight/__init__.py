@@ -98,8 +98,6 @@ def check_inputs(inputs: Inputs) -> None:
     Raises:
         ValueError: The first thing that does not fit.
         FileNotFoundError: The first file that is missing.
-
-    Source: ours.
     """
     for needed, check in CHECKS:
         if all(name in inputs for name in needed):

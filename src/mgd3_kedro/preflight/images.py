@@ -21,8 +21,6 @@ def check_classes(inputs: Inputs, images: str) -> None:
 
     Raises:
         ValueError: Naming the class.
-
-    Source: ours.
     """
     benchmark: Benchmark = inputs["benchmark"]
     partitions: Mapping[str, Partition] = inputs[images]
@@ -46,10 +44,7 @@ def check_classes(inputs: Inputs, images: str) -> None:
 
 
 def warn_of_other_split(inputs: Inputs) -> None:
-    """Warn if the test images are not as many as those that published numbers are made with.
-
-    Source: ours.
-    """
+    """Warn if the test images are not as many as those that published numbers are made with."""
     benchmark: Benchmark = inputs["benchmark"]
     expected = benchmark.test_images_per_class
     counts = {partition.count for partition in inputs["test_images"].values()}
@@ -68,8 +63,6 @@ def check_ipc_of_images(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Saying how many they are.
-
-    Source: ours.
     """
     found = images_per_class(list(inputs["evaluated_images"].values()))
     if (asked := inputs["params:ipc"]) != found:
@@ -84,8 +77,6 @@ def check_readable(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Naming the image, or the class of another size.
-
-    Source: ours.
     """
     sizes: dict[str, tuple[int, int]] = {}
     for wnid, partition in inputs["evaluated_images"].items():
@@ -102,8 +93,6 @@ def check_disjoint(inputs: Inputs) -> None:
     """Warn of test images that are train images too, saved again or not.
 
     Published splits have some, so it is no reason to refuse.
-
-    Source: ours.
     """
     shared = shared_images(inputs["train_images"], inputs["test_images"])
     _warn_of(shared.same, "%d train images are test images too, which flatters accuracies: %s%s")

@@ -22,10 +22,7 @@ GROUPS = ("modes", "distillation")
 
 
 def check_method(inputs: Inputs) -> None:
-    """Refuse a method, procedure or setting that does not exist or fit, or lacks its models.
-
-    Source: ours.
-    """
+    """Refuse a method, procedure or setting that does not exist or fit, or lacks its models."""
     plan = _plan(inputs)
     if plan.remark:
         logger.warning(plan.remark)
@@ -40,8 +37,6 @@ def check_real_images(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Naming the class.
-
-    Source: ours.
     """
     plan, method = _plan(inputs), inputs["params:method"]
     if not plan.real_each:
@@ -98,10 +93,7 @@ def _plan(inputs: Inputs) -> Plan:
 
 
 def check_device(inputs: Inputs, name: str) -> None:
-    """Refuse a device that this machine does not have; warn of a precision that it is slow in.
-
-    Source: ours.
-    """
+    """Refuse a device that this machine does not have; warn of a precision that it is slow in."""
     from mgd3_kedro.devices import resolve_device
 
     value = inputs[name]
@@ -118,8 +110,6 @@ def check_prior(inputs: Inputs) -> None:
     """Refuse missing weights, weights that do not fit, and classes to draw that are not theirs.
 
     Warn of a prior whose samples were found to be poor.
-
-    Source: ours.
     """
     from mgd3_kedro.backbones import check_backbone
 
@@ -134,10 +124,7 @@ def check_prior(inputs: Inputs) -> None:
 
 
 def check_tuning(inputs: Inputs) -> None:
-    """Refuse a network to be trained on samples of a prior that does not fit the images.
-
-    Source: ours.
-    """
+    """Refuse a network to be trained on samples of a prior that does not fit the images."""
     import torch
 
     from mgd3_kedro.evaluation import build_network
@@ -149,10 +136,7 @@ def check_tuning(inputs: Inputs) -> None:
 
 
 def check_given_autoencoder(inputs: Inputs) -> None:
-    """Refuse an autoencoder to be taken that is not there, or does not fit its configuration.
-
-    Source: ours.
-    """
+    """Refuse an autoencoder to be taken that is not there, or does not fit its configuration."""
     if folder := inputs["params:pretrain.autoencoder"].given:
         from diffusers import AutoencoderKL
 
@@ -166,8 +150,6 @@ def check_latents_of_prior(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Naming the setting.
-
-    Source: ours.
     """
     import torch
     from diffusers import AutoencoderKL
@@ -187,8 +169,5 @@ def check_latents_of_prior(inputs: Inputs) -> None:
 
 
 def check_finished(inputs: Inputs, name: str) -> None:
-    """Refuse to start from what an earlier stage has not finished.
-
-    Source: ours.
-    """
+    """Refuse to start from what an earlier stage has not finished."""
     inputs[name]

@@ -18,8 +18,6 @@ def check_trainings(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Naming the network or the setting.
-
-    Source: ours.
     """
     config, count = inputs["params:evaluation"], len(inputs["benchmark"].classes)
     given: list[Partition] = next(
@@ -33,10 +31,7 @@ def check_trainings(inputs: Inputs) -> None:
 
 
 def check_teacher_training(inputs: Inputs) -> None:
-    """Refuse a network to be trained as a teacher that does not fit the images.
-
-    Source: ours.
-    """
+    """Refuse a network to be trained as a teacher that does not fit the images."""
     config = inputs["params:teacher_training"]
     _check_network(inputs["benchmark"], config, config.network)
 
@@ -52,10 +47,7 @@ def _check_network(benchmark: Benchmark, config: EvaluationConfig, network: str)
 
 
 def check_teacher(inputs: Inputs) -> None:
-    """Refuse a teacher that is missing, broken, or of other classes.
-
-    Source: ours.
-    """
+    """Refuse a teacher that is missing, broken, or of other classes."""
     from mgd3_kedro.evaluation.teacher import load_teacher
 
     config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
@@ -68,8 +60,6 @@ def numbered_teacher(inputs: Inputs) -> ModelFolder:
 
     Raises:
         ValueError: If it knows classes by number, and those of the benchmark have none.
-
-    Source: ours.
     """
     from mgd3_kedro.evaluation.teacher import count_numbered
 

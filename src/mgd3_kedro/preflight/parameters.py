@@ -27,8 +27,6 @@ def check_known_parameters(
 
     Raises:
         ValueError: Naming the parameter and its nearest neighbour.
-
-    Source: ours.
     """
     for name, value in given.items():
         if name not in known:
@@ -52,8 +50,6 @@ def check_used(given: Iterable[str], used: Container[str], environment: str) -> 
 
     Raises:
         ValueError: Naming the parameter.
-
-    Source: ours.
     """
     for name in OF_IMAGES:
         if name in given and name not in used:
@@ -74,8 +70,6 @@ def check_runner(runner: str) -> None:
 
     Raises:
         ValueError: Naming the runner, and how work is divided instead.
-
-    Source: ours.
     """
     if found := next((name for name in SHARING_RUNNERS if name in runner), None):
         raise ValueError(
@@ -90,8 +84,6 @@ def check_protocol(protocol: str) -> None:
 
     Raises:
         ValueError: Listing those that are.
-
-    Source: ours.
     """
     from mgd3_kedro.evaluation.protocols import PROTOCOLS
 
@@ -106,8 +98,6 @@ def check_run_keys(parameters: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: Naming the parameter.
-
-    Source: ours.
     """
     # Together they name a folder: one that is not above the others.
     for name in ("benchmark", "method"):

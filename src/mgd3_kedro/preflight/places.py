@@ -26,8 +26,6 @@ def check_order(nodes: Iterable[MakingNode], place: Callable[[str], str | None])
 
     Raises:
         ValueError: Naming both nodes and the place.
-
-    Source: ours.
     """
     known = list(nodes)
     makers = {name: node for node in known for name in node.outputs}

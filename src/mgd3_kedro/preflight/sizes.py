@@ -15,10 +15,7 @@ SHOWN_CLASSES = 10
 
 
 def check_images_per_class(inputs: Inputs) -> None:
-    """Warn of classes with fewer images than modes are asked for.
-
-    Source: ours.
-    """
+    """Warn of classes with fewer images than modes are asked for."""
     # A run that makes images too warns of these.
     if "params:distillation" not in inputs:
         config = inputs["params:modes"]
@@ -35,8 +32,6 @@ def tell_images_of_classes(
         ipc: Images per class.
         balance: A name of `BALANCES`.
         real_each: Real images that every image is made from.
-
-    Source: ours.
     """
     real = {wnid: partition.count for wnid, partition in train_images.items()}
     counts = allot_images(real, ipc, balance, real_each)

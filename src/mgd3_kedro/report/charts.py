@@ -36,8 +36,6 @@ def chart_lines(
         from_zero: Whether the vertical axis begins at 0.
         log_x: Whether equal steps to the right are equal factors.
         methods: Whether names are those of methods, which have colours of their own.
-
-    Source: ours.
     """
     looks = pick_method_looks(lines) if methods else {}
     traces = []
@@ -95,8 +93,6 @@ def chart_points(
         reversed_y: Whether small values are on top.
         ranges: Of the two axes; empty for what fits.
         labelled: Whether names are written beside the points.
-
-    Source: ours.
     """
     traces = []
     for method, look in pick_method_looks(groups).items():
@@ -148,8 +144,6 @@ def chart_stacks(parts: Mapping[str, Sequence[float]], names: Sequence[str], uni
         parts: Part -> its length in every bar.
         names: Of the bars, from top to bottom.
         unit: Of the lengths.
-
-    Source: ours.
     """
     traces = [
         {

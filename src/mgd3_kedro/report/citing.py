@@ -21,7 +21,5 @@ def cite_software(version: str) -> str:
 
     Args:
         version: Of the code that made what is cited.
-
-    Source: ours.
     """
     return SOFTWARE.format(version=version)

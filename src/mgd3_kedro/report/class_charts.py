@@ -22,8 +22,6 @@ def chart_confusion(counts: NDArray[Any], class_names: Sequence[str]) -> Chart:
     Args:
         counts: (L, L), images of true class (row) taken for a class (column).
         class_names: L names, in label order.
-
-    Source: ours.
     """
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # Names may repeat, places do not.

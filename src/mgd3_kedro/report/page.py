@@ -28,8 +28,6 @@ def render_page(page: Page) -> str:
     """Return a page as the text of one HTML file, which asks for no other file.
 
     All that comes from data is escaped. Plotly is in it once, and only where there is a chart.
-
-    Source: ours.
     """
     charts = [
         value for of in page.sections for value in of.content.values() if isinstance(value, Chart)

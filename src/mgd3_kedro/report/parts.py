@@ -74,7 +74,5 @@ def missing(key: str, title: str, note: str) -> Section:
         key: As that of the section.
         title: As that of the section.
         note: What is not there, and what makes it.
-
-    Source: ours.
     """
     return Section(key, title, note=note)

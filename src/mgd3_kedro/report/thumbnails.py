@@ -25,8 +25,6 @@ def as_data_uri(image: NDArray[Any], side: int = SIDE) -> str:
 
     Raises:
         ValueError: If it is no such image.
-
-    Source: ours.
     """
     from PIL import Image
 
@@ -47,8 +45,6 @@ def picture_as_data_uri(picture: Any, kind: str = "PNG") -> str:
     Args:
         picture: Of Pillow.
         kind: PNG, or JPEG for what is large.
-
-    Source: ours.
     """
     file = io.BytesIO()
     options = {"quality": QUALITY} if kind == "JPEG" else {"optimize": True}

@@ -26,10 +26,7 @@ STAGES = {
 
 
 def in_percent(mean: float, spread: float | None = None) -> str:
-    """Write an accuracy in percent with one digit, and its spread where there is one.
-
-    Source: ours.
-    """
+    """Write an accuracy in percent with one digit, and its spread where there is one."""
     if not math.isfinite(mean):
         return "–"
     told = f"{mean:.1f}"
@@ -43,24 +40,16 @@ def count(number: int, unit: str, units: str = "") -> str:
         number: How many.
         unit: Of one.
         units: Of several; with an s where it is not given.
-
-    Source: ours.
     """
     return f"{number:,} {unit if number == 1 else units or f'{unit}s'}"
 
 
 def join(words: Sequence[str]) -> str:
-    """Write words as a list in a sentence: a, b and c.
-
-    Source: ours.
-    """
+    """Write words as a list in a sentence: a, b and c."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def in_chart(text: object) -> str:
-    """Write text for Plotly, which reads tags in it, so that it shows as it is.
-
-    Source: ours.
-    """
+    """Write text for Plotly, which reads tags in it, so that it shows as it is."""
     return html.escape(str(text), quote=False)

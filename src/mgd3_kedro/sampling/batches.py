@@ -69,8 +69,6 @@ class Batches:
         Raises:
             RuntimeError: If the least number of samples does not fit.
             ValueError: If fewer samples at once are allowed than belong together.
-
-        Source: ours.
         """
         ends, most = [*accumulate(together)] or range(1, total + 1), max(together, default=1)
         if self.max_batch < most:

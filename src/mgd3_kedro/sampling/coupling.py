@@ -10,10 +10,7 @@ import torch
 def keep_own(
     noise: torch.Tensor, modes: torch.Tensor, mates: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Leave each image the noise (B, C, H, W) that its generator drew.
-
-    Source: ours.
-    """
+    """Leave each image the noise (B, C, H, W) that its generator drew."""
     return noise
 
 

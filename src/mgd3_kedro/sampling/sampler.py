@@ -31,8 +31,6 @@ def image_generator(
         image: Position within the class.
         candidate: Number of the draw, where several are made to keep one.
         twin: Number of classes before it that have the same index.
-
-    Source: ours.
     """
     # The first draw is the one that is made where there is no other.
     further = (candidate, twin) if twin else (candidate,) if candidate else ()

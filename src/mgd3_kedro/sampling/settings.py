@@ -144,10 +144,7 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         }
 
     def plain(self) -> SamplingConfig:
-        """Return the same settings with everything that steers or chooses off.
-
-        Source: ours.
-        """
+        """Return the same settings with everything that steers or chooses off."""
         return replace(self, **self.off())
 
     @classmethod
@@ -163,8 +160,6 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         Args:
             steps: T.
             reference: T that the stop step was chosen for; None if it was chosen for this one.
-
-        Source: ours.
         """
         if reference is None or self.stop_guidance_step is None:
             return self

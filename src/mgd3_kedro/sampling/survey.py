@@ -22,16 +22,11 @@ def survey_class(
 
     Returns:
         Name of `TRAITS` -> (K, ...); `denoise` takes the row of each sample's mode.
-
-    Source: ours.
     """
     asked = config.traits
     return {name: TRAITS[name].measure(real, modes, getattr(config, name)) for name in asked}
 
 
 def join_surveys(surveys: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Put what was measured of some classes one after the other.
-
-    Source: ours.
-    """
+    """Put what was measured of some classes one after the other."""
     return {name: torch.cat([survey[name] for survey in surveys]) for name in surveys[0]}

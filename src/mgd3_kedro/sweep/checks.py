@@ -24,8 +24,6 @@ def check_points(points: Sequence[Point], project: Path) -> None:
 
     Raises:
         ValueError: Naming what does not fit, or an axis that changes nothing.
-
-    Source: ours.
     """
     trained: set[str] = set()
     for _, group in itertools.groupby(points, key=lambda point: point.number):
@@ -45,8 +43,6 @@ def check_fully(point: Point) -> None:
 
     Raises:
         ValueError: Naming what does not fit.
-
-    Source: ours.
     """
     params = dict(point.loader.runtime_params)
     with KedroSession.create(env=point.loader.env_name, runtime_params=params) as session:

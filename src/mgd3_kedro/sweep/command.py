@@ -67,8 +67,6 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
 
     Raises:
         ValueError: Naming what does not fit, before any work.
-
-    Source: ours.
     """
     check_count("--jobs", jobs)
     with KedroSession.create(env=request.env) as session:

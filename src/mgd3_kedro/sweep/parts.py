@@ -68,8 +68,6 @@ def read_parts(
 
     Raises:
         ValueError: Naming what is unknown, or the sweep that is a part of itself.
-
-    Source: ours.
     """
     if name in within:
         raise ValueError(f"{name}: expected a sweep that is no part of itself")
@@ -102,8 +100,6 @@ def read_axes(texts: Iterable[str]) -> dict[str, tuple[Text, ...]]:
 
     Raises:
         ValueError: Naming what is no axis, or there twice.
-
-    Source: ours.
     """
     axes: dict[str, tuple[Text, ...]] = {}
     for text in texts:
@@ -121,8 +117,6 @@ def as_text(value: Any) -> Text:
 
     Raises:
         ValueError: If there is no way to write it.
-
-    Source: ours.
     """
     if isinstance(value, Text):
         return value

@@ -103,8 +103,6 @@ def plan_points(environment: ProjectConfigLoader, parts: Sequence[Part]) -> list
 
     Raises:
         ValueError: Naming the parameter that cannot be read, or the point that is there twice.
-
-    Source: ours.
     """
     points = [
         _plan_point(environment, part, number, dict(zip(part.over, values, strict=True)))
@@ -121,10 +119,7 @@ def plan_points(environment: ProjectConfigLoader, parts: Sequence[Part]) -> list
 def datasets_of(
     loader: ProjectConfigLoader, names: Sequence[str], project: Path
 ) -> dict[str, AbstractDataset[Any, Any]]:
-    """Return entries of the catalog of a run, by their names.
-
-    Source: ours.
-    """
+    """Return entries of the catalog of a run, by their names."""
     entries = loader.entries(names)
     for entry in entries.values():
         entry |= {key: str(project / entry[key]) for key in ("filepath", "path") if entry.get(key)}
@@ -158,10 +153,7 @@ def _name(values: Mapping[str, Any]) -> str:
 
 @cache
 def sources() -> str:
-    """Return the identity of the package's code.
-
-    Source: ours.
-    """
+    """Return the identity of the package's code."""
     root = Path(__file__).parents[1]
     paths = sorted(root.rglob("*.py"))
     return digest(*(f"{path.relative_to(root)}\n{path.read_text()}" for path in paths))

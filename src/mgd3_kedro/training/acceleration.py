@@ -30,10 +30,7 @@ def build_optimizer(
 
 
 def choose_attention(model: torch.nn.Module, config: LoopConfig, device: torch.device) -> None:
-    """Have attention computed as is fastest to train where that is not PyTorch's choice, in place.
-
-    Source: ours.
-    """
+    """Replace PyTorch's attention, in place, where another one is faster to train."""
     if device.type == "cpu" and config.number_format.dtype is not torch.float32:
         from mgd3_kedro.training.attention import shorten_attention
 
@@ -44,8 +41,6 @@ def compile_parts(model: torch.nn.Module) -> None:
     """Have what is called of a model compiled, in place; names of its weights stay.
 
     An autoencoder is never called itself, only its halves are.
-
-    Source: ours.
     """
     halves = [half for name in HALVES if (half := getattr(model, name, None)) is not None]
     for part in halves or [model]:
@@ -57,8 +52,6 @@ def fast_kernels(precision: Precision) -> Iterator[None]:
     """Let cuDNN try its kernels on the first batch, and TF32 be as configured; restore both after.
 
     Every batch has the same shape, so that the trial pays. A CPU knows neither.
-
-    Source: ours.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark
@@ -78,8 +71,6 @@ def move_average(average: torch.nn.Module, model: torch.nn.Module, decay: float)
         average: A copy of the model.
         model: What is trained.
         decay: Share of the average that stays, in [0, 1].
-
-    Source: ours.
     """
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
     for kept, current in zip(average.buffers(), model.buffers(), strict=True):

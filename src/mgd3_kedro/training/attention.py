@@ -38,10 +38,7 @@ class ShortAttention:
 
 
 def shorten_attention(model: torch.nn.Module) -> None:
-    """Have every attention of a diffusers model be a `ShortAttention`, in place.
-
-    Source: ours.
-    """
+    """Have every attention of a diffusers model be a `ShortAttention`, in place."""
     for module in model.modules():
         if isinstance(module, Attention):
             module.set_processor(ShortAttention())

@@ -39,8 +39,6 @@ def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device =
         config: Batch size and seed.
         device: Where the rows are and the generator draws. The order is the same on all devices,
             other random numbers are not.
-
-    Source: ours.
     """
     size = min(config.batch_size, samples)
     epoch, position = divmod(step, samples // size)
@@ -58,8 +56,6 @@ def draw_flips(
     Returns:
         None at probability 0: nothing is drawn then, so that other random numbers stay what they
         are without mirroring.
-
-    Source: ours.
     """
     if probability == 0:
         return None

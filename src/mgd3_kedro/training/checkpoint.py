@@ -54,8 +54,5 @@ class Checkpoint:
 
 
 def name_checkpoint(folder: Path, name: str, identity: str) -> Path:
-    """Return where a training of this identity is kept: others of the same name are left alone.
-
-    Source: ours.
-    """
+    """Return where a training of this identity is kept: others of the same name are left alone."""
     return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.ckpt"

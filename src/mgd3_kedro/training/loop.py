@@ -85,8 +85,6 @@ def train(
 
     Raises:
         FloatingPointError: If the loss is not finite.
-
-    Source: ours.
     """
     model = model.to(device)
     trained = Trained(copy.deepcopy(model).requires_grad_(False))

@@ -26,8 +26,6 @@ def open_source(path: Path, label: str | None = None) -> Source:
 
     Raises:
         ValueError: If there is nothing, or nothing that is known.
-
-    Source: ours.
     """
     for find in SOURCES.values():
         if source := find(path, label):

@@ -72,8 +72,6 @@ def find_arrow(path: Path, label: str | None = None) -> TableSource | None:
 
     Raises:
         ValueError: If it is a folder of several splits.
-
-    Source: ours.
     """
     if (path / "dataset_dict.json").is_file():
         splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())

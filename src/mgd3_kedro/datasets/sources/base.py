@@ -75,35 +75,23 @@ class Source(Protocol):
 
 
 def printable(name: str) -> str:
-    """Return a name with what a terminal cannot or should not show written as escapes.
-
-    Source: ours.
-    """
+    """Return a name with what a terminal cannot show, or would obey, written as escapes."""
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def stamp_of(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file.
-
-    Source: ours.
-    """
+    """Return size and time of change of a file."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def is_hidden(part: str) -> bool:
-    """Tell whether a part of a path is what file managers and archivers leave behind.
-
-    Source: ours.
-    """
+    """Tell whether a part of a path is what file managers and archivers leave behind."""
     return part.startswith(".") or part in LEFT_BEHIND
 
 
 def is_image_name(name: str) -> bool:
-    """Tell whether a file is called like an image.
-
-    Source: ours.
-    """
+    """Tell whether a file is called like an image."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
@@ -116,8 +104,6 @@ def split_archive(path: Path, suffixes: Iterable[str]) -> tuple[Path, tuple[str,
 
     Returns:
         The archive and the folders within; None if the path leads into none.
-
-    Source: ours.
     """
     endings = tuple(suffixes)
     for candidate in (path, *path.parents):
@@ -147,8 +133,6 @@ def as_member(raw: str, inner: tuple[str, ...], entry: Entry | None) -> Member |
         raw: Name in the archive.
         inner: Folders of the archive below which the class folders are.
         entry: The member without its name; None for a folder.
-
-    Source: ours.
     """
     path = raw.replace("\\", "/")
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]

@@ -70,8 +70,6 @@ def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
 
     Raises:
         ValueError: If there is none, or more than one that could be meant.
-
-    Source: ours.
     """
     import pyarrow as pa
 
@@ -102,8 +100,6 @@ def label_rows(table: pa.Table, columns: Columns) -> Labels:
 
     Raises:
         ValueError: If a number has no name.
-
-    Source: ours.
     """
     import numpy as np
     import pyarrow as pa
@@ -132,8 +128,6 @@ def image_bytes(value: Any) -> bytes:
 
     Raises:
         ValueError: If the cell is empty, or names a file that is somewhere else.
-
-    Source: ours.
     """
     found = value.get("bytes") if isinstance(value, Mapping) else value
     if found is None:

@@ -94,10 +94,7 @@ class FolderReader:
 
 
 def find_folder(path: Path, label: str | None = None) -> FolderSource | None:
-    """Return the source if a path is a folder.
-
-    Source: ours.
-    """
+    """Return the source if a path is a folder."""
     return FolderSource(path) if path.is_dir() else None
 
 

@@ -50,9 +50,6 @@ class ParquetRows:
 
 
 def find_parquet(path: Path, label: str | None = None) -> TableSource | None:
-    """Return the source if a path is a parquet file, or names some.
-
-    Source: ours.
-    """
+    """Return the source if a path is a parquet file, or names some."""
     files = split_files(path, ".parquet")
     return TableSource(files, ParquetRows, label) if files else None

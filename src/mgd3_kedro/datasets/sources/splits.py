@@ -26,8 +26,6 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
 
     Raises:
         ValueError: If a folder holds several splits and none is named.
-
-    Source: ours.
     """
     if path.is_file():
         return (path,) if path.suffix.lower() == suffix else ()

@@ -133,10 +133,7 @@ class TarReader:
 
 
 def find_tar(path: Path, label: str | None = None) -> TarSource | None:
-    """Return the source if a path is a tar archive or leads into one.
-
-    Source: ours.
-    """
+    """Return the source if a path is a tar archive or leads into one."""
     found = split_archive(path, OPENERS)
     return TarSource(*found) if found else None
 

@@ -104,10 +104,7 @@ class TensorReader:
 
 
 def find_tensors(path: Path, label: str | None = None) -> TensorSource | None:
-    """Return the source if a path is a safetensors file, or a folder of such files alone.
-
-    Source: ours.
-    """
+    """Return the source if a path is a safetensors file, or a folder of such files alone."""
     if path.is_file():
         return TensorSource(path, (path,)) if path.suffix.lower() == SUFFIX else None
     if not path.is_dir():

@@ -115,10 +115,7 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def find_zip(path: Path, label: str | None = None) -> ZipSource | None:
-    """Return the source if a path is a zip archive or leads into one.
-
-    Source: ours.
-    """
+    """Return the source if a path is a zip archive or leads into one."""
     found = split_archive(path, [".zip"])
     return ZipSource(*found) if found else None
 

@@ -31,8 +31,6 @@ def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
 
     Raises:
         ValueError: If the name is unknown or the images are too small for the network.
-
-    Source: ours.
     """
     check_range("num_classes", num_classes, 1)
     check_range("image_size", image_size, 1)

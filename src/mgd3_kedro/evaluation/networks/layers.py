@@ -99,8 +99,6 @@ def check_image_size(name: str, image_size: int, smallest: int) -> None:
 
     Raises:
         ValueError: If the images are smaller.
-
-    Source: ours.
     """
     if image_size < smallest:
         raise ValueError(f"{name}: expected images of at least {smallest} px, got {image_size} px")

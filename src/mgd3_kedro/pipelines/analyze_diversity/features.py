@@ -58,10 +58,7 @@ def encode_pair(task: Task, seeing: Seeing) -> Pair:
 
 
 def flatten_pair(task: Task, seeing: Seeing) -> Pair:
-    """Return pixels in [0, 1].
-
-    Source: ours.
-    """
+    """Return pixels in [0, 1]."""
 
     def flatten(images: torch.Tensor) -> NDArray[Any]:
         fitted = fit_images(images, seeing.image_size, seeing.image_size)

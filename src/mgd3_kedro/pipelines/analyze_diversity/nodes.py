@@ -85,8 +85,6 @@ def analyze_pixels(
 
     Returns:
         wnid -> scores and the positions of real and synthetic samples in the plane.
-
-    Source: ours.
     """
     further = {wnid: {"real": train_images[wnid]} for wnid in benchmark.wnids}
     seeing = Seeing("pixels", benchmark.image_size, None)
@@ -154,8 +152,6 @@ def collect_scores(
     Returns:
         One row per class; one per image, numbered within its class, with those scores that an
         image has.
-
-    Source: ours.
     """
     run = {"method": method, "settings": settings, "seed": seed}
     values = [partition.load() for partition in analysis.values()]

@@ -22,8 +22,6 @@ def label_methods(methods: Sequence[Mapping[Any, Any]]) -> list[str]:
 
     Args:
         methods: `METHOD_KEYS` and `origin` of each.
-
-    Source: ours.
     """
     settings = [_settings(method, methods) for method in methods]
     uses = Counter(

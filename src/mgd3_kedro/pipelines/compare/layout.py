@@ -86,8 +86,6 @@ def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
     Args:
         comparison: One line per group, measured or reported.
         config: How methods are compared.
-
-    Source: ours.
     """
     tables = [
         _lay_out_table([as_text(key) for key in keys], lines, config)

@@ -40,8 +40,6 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
 
     Raises:
         ValueError: If there are none.
-
-    Source: ours.
     """
     found = [load() for tables in (runs, earlier) for load in tables.values()]
     found = [table.assign(settings=_settings(table)) for table in found]
@@ -74,8 +72,6 @@ def compare_methods(
     Returns:
         Lines with `origin` measured or reported. What is reported has columns of its own, and only
         that of the same benchmark and split is there.
-
-    Source: ours.
     """
     measured = compare_groups(rows, config).assign(origin=MEASURED)
     reported = [_read_published(load()) for load in published.values()]
@@ -95,8 +91,6 @@ def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, 
     """Write a comparison as Markdown and as LaTeX: methods as lines, ipc as columns.
 
     Different benchmarks, image sizes, networks, protocols and presets have tables of their own.
-
-    Source: ours.
     """
     tables = lay_out(comparison, config)
     return write_markdown(tables), write_latex(tables)

@@ -27,8 +27,6 @@ def write_comparison_page(
         config: How methods are compared.
         benchmark: Its name.
         split: What was tested on.
-
-    Source: ours.
     """
     tables = lay_out(comparison, config)
     trainings = int(comparison["trainings"].sum())

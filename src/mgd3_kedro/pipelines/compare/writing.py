@@ -21,18 +21,12 @@ LATEX_SIGNS = {
 
 
 def write_markdown(tables: Sequence[Table]) -> str:
-    """Write tables in GitHub's Markdown, a caption above and notes below each.
-
-    Source: ours.
-    """
+    """Write tables in GitHub's Markdown, a caption above and notes below each."""
     return "\n".join(_markdown_table(table) for table in tables)
 
 
 def write_latex(tables: Sequence[Table]) -> str:
-    """Write tables as LaTeX floats; they need the package booktabs.
-
-    Source: ours.
-    """
+    """Write tables as LaTeX floats; they need the package booktabs."""
     return "\n".join(("% needs \\usepackage{booktabs}", *map(_latex_table, tables)))
 
 
@@ -85,8 +79,5 @@ def _in_brackets(cell: Cell) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Write text so that LaTeX sets it as it is.
-
-    Source: ours.
-    """
+    """Write text so that LaTeX sets it as it is."""
     return "".join(LATEX_SIGNS.get(sign, sign) for sign in text)

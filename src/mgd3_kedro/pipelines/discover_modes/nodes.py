@@ -104,10 +104,7 @@ def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) ->
 
 
 def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
-    """Sum up what was measured while modes were found; spreads and silhouette as means of classes.
-
-    Source: ours.
-    """
+    """Sum up what was measured of modes; spreads and silhouette are means of classes."""
     measured = [partition.metrics for partition in modes.values()]
     combined = {
         name: combine([of_class[name] for of_class in measured])
@@ -117,10 +114,7 @@ def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
 
 
 def tabulate_modes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> pd.DataFrame:
-    """Put what was measured of every class into one table, with the sizes of its clusters.
-
-    Source: ours.
-    """
+    """Put what was measured of every class into one table, with the sizes of its clusters."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -143,8 +137,6 @@ def draw_modes_of_classes(
         benchmark: The classes.
         modes: wnid -> modes, with the number of members of each.
         config: How they were found.
-
-    Source: ours.
     """
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     sizes = {
@@ -172,8 +164,6 @@ def draw_members(
         latents: wnid -> their latents.
         modes: wnid -> modes, and who belongs to them.
         config: How they were found.
-
-    Source: ours.
     """
     rows, names = {}, {}
     for spec in benchmark.classes[:SHEET_CLASSES]:

@@ -76,8 +76,6 @@ def describe_benchmark(
 
     Returns:
         The benchmark, with the number of train images of each class.
-
-    Source: ours.
     """
     described = benchmark.to_dict()
     for spec in described["classes"]:
@@ -158,8 +156,6 @@ def measure_encoding(
         latents: wnid -> latents (N, C, H, W), scaled.
         prior: The weights.
         config: How the autoencoder is run.
-
-    Source: ours.
     """
     autoencoder = load_autoencoder(prior.load(), config)
     step = -(-len(benchmark.wnids) // PROBED_CLASSES)

@@ -18,8 +18,6 @@ def with_arguments(function: Callable[..., Any], names: Collection[str]) -> Call
     Args:
         function: Its optional dataclasses are those of parameters, never None once they are given.
         names: Of its arguments.
-
-    Source: ours.
     """
     known, hints = inspect.signature(function).parameters, get_type_hints(function)
     kinds = {name: _without_none(hints[name]) for name in known if name in names}

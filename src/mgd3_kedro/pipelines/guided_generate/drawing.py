@@ -33,8 +33,6 @@ def draw_distilled_images(
         method: What made them.
         settings: What differs from the environment's, as `name=value` words.
         distillation: Images per class and seed.
-
-    Source: ours.
     """
     specs = benchmark.classes[:SHEET_ROWS]
     images = {

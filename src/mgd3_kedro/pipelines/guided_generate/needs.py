@@ -22,8 +22,6 @@ def needs_of(method: str, parameters: Mapping[str, Any]) -> Needs:
     Args:
         method: Its name.
         parameters: All of them, nested.
-
-    Source: ours.
     """
     methods = parameters["methods"]
     if method not in methods:

@@ -149,8 +149,6 @@ def collect_provenance(
     Returns:
         These rows; the files of the real images they name; what the images were made by, which is
         that of each class.
-
-    Source: ours.
     """
     import pandas as pd
 
@@ -180,8 +178,6 @@ def tabulate_cost(
 
     Stages that methods share are counted for each that needs them. What was taken up again counts
     with the time it took when it was made.
-
-    Source: ours.
     """
     import pandas as pd
 
@@ -206,8 +202,6 @@ def measure_generation(
     Returns:
         Name -> value; losses, before the first and the last update, and distances in latent space
         are means, and missing where images are not found by updates, or have no latents.
-
-    Source: ours.
     """
     images = sum(partition.count for partition in distilled_images.values())
     seconds = sum(partition.seconds for partition in distilled_images.values())

@@ -93,8 +93,6 @@ class Common(NamedTuple):
 
         Raises:
             ValueError: If it is not there.
-
-        Source: ours.
         """
         if (value := getattr(self, name)) is None:
             raise ValueError(f"{name}: expected a value, as this method needs one, got none")
@@ -188,8 +186,6 @@ def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: A
 
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
-
-    Source: ours.
     """
     names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
     check_known(settings, names)
@@ -203,8 +199,6 @@ def check_known(settings: Mapping[str, Any], known: Iterable[str]) -> None:
 
     Raises:
         ValueError: Naming the first, and its nearest neighbour.
-
-    Source: ours.
     """
     names = list(known)
     for name in settings:

@@ -36,8 +36,6 @@ def describe_images(
     Args:
         origin: What the images were made for and with.
         facts: Of each image.
-
-    Source: ours.
     """
     spec, made = origin.spec, origin.distillation
     return tuple(
@@ -67,8 +65,6 @@ def place_images(
         Facts of each image; distances are Euclidean, in scaled latent space. `mode_members` and
         `nearest_real` are places among the real latents: those of the images in order and, where
         each has two, those of the mirrored ones after.
-
-    Source: ours.
     """
     to_mode = (latents - found["modes"]).flatten(1).norm(dim=1)
     # By differences: by products a copy of a real image would not be at distance 0.

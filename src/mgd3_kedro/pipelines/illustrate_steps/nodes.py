@@ -163,8 +163,6 @@ def vary_stops(
         sampling: The settings.
         shares: Stops, as shares of all steps.
         total: Number of steps.
-
-    Source: ours.
     """
     stops = sorted({round(share * total) for share in shares}, reverse=True)
     varied = [

@@ -50,8 +50,6 @@ def write_card(
 
     Returns:
         File name -> content.
-
-    Source: ours.
     """
     classes = ", ".join(spec.class_name for spec in benchmark.classes[:10])
     more = ", ..." if len(benchmark.classes) > 10 else ""

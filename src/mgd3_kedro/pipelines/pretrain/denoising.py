@@ -49,8 +49,6 @@ def measure_denoising(
     Returns:
         Mean squared errors of latents, `train_error` and `test_error`, over all levels; a line for
         each level: timestep, train_error, test_error.
-
-    Source: ours.
     """
     plain = replace(
         diffusion,

@@ -38,8 +38,6 @@ def draw_unguided(
 
     Returns:
         wnid -> scaled latents, (M, C, H, W).
-
-    Source: ours.
     """
     backbone = assemble_backbone(
         DiTDenoiser(as_shipped(denoiser.model)),
@@ -75,8 +73,6 @@ def draw_latents(
 
     Returns:
         wnid -> scaled latents, (M, C, H, W).
-
-    Source: ours.
     """
     chosen = replace(diffusion, **sampling_defaults)
     return draw_unguided(benchmark, denoiser, denoiser_config, chosen, config.samples_per_class)

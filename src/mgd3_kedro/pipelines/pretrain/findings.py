@@ -26,8 +26,6 @@ def describe_findings(
         memorised: The metrics of `measure_memorisation`.
         sampling_defaults: How samples were drawn.
         judge: How many, and what judged them.
-
-    Source: ours.
     """
     return (
         f"reconstruction: {reconstruction['psnr_train']:.1f} dB PSNR on the train split, "

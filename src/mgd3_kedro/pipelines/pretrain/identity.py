@@ -10,18 +10,12 @@ from mgd3_kedro.stages import Partition
 
 
 def identity_of(config: object, images: Mapping[str, Partition], *more: str) -> str:
-    """Return the identity of a training: its settings, its images, and what else it depends on.
-
-    Source: ours.
-    """
+    """Return the identity of a training: its settings, its images, and what else it depends on."""
     return repr((config, [partition.fingerprint for partition in images.values()], more))
 
 
 def digest_of_model(model: Any) -> str:
-    """Return the identity of a diffusers model: its configuration and every weight.
-
-    Source: ours.
-    """
+    """Return the identity of a diffusers model: its configuration and every weight."""
     # What diffusers notes for itself is in an order that differs from process to process.
     settings = sorted(item for item in model.config.items() if not item[0].startswith("_"))
     digest = hashlib.sha256(repr(settings).encode())

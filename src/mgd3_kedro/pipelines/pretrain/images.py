@@ -16,24 +16,15 @@ from mgd3_kedro.stages import Partition
 
 
 def as_shipped(model: torch.nn.Module) -> Any:
-    """Return a copy with the weights rounded as they are stored, to half precision.
-
-    Source: ours.
-    """
+    """Return a copy with the weights rounded as they are stored, to half precision."""
     return copy.deepcopy(model).half().float()
 
 
 def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> LabelledSet:
-    """Return all images of all classes of a split.
-
-    Source: ours.
-    """
+    """Return all images of all classes of a split."""
     return LabelledSet.of_classes([partitions[wnid].load()[:] for wnid in benchmark.wnids])
 
 
 def fitted(shown: LabelledSet, size: int) -> LabelledSet:
-    """Return images at the side that a network sees, in pixels.
-
-    Source: ours.
-    """
+    """Return images at the side that a network sees, in pixels."""
     return replace(shown, images=fit_images(shown.images, size, size))

@@ -81,10 +81,7 @@ class JudgeConfig:
             check_choice("precision", self.precision, TRAINED_IN)
 
     def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
-        """Return the settings of the judge's training, from those of evaluations.
-
-        Source: ours.
-        """
+        """Return the settings of the judge's training, from those of evaluations."""
         own = {name: value for name in SET_OVER if (value := getattr(self, name)) is not None}
         return replace(
             evaluation,
@@ -121,8 +118,6 @@ class Judge:
         Args:
             images: wnid -> images (N, 3, H, W), uint8.
             benchmark: The classes.
-
-        Source: ours.
         """
         device = resolve_device(self.schooling.device)
         of_classes = LabelledSet.of_classes([images[wnid] for wnid in benchmark.wnids])
@@ -149,8 +144,6 @@ def train_judge(
         checkpoints: Folder for interrupted trainings.
         evaluation: What the training is set to where the judge has no settings of its own.
         config: The judge, and its training.
-
-    Source: ours.
     """
     schooling = config.schooling(evaluation)
     size = config.image_size or schooling.side_of(benchmark.image_size)

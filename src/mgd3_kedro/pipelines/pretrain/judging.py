@@ -39,8 +39,6 @@ def judge_samples(
         In percent, which share is named by its class: `samples_recognised` of the samples, and
         what that is to be read by, `test_recognised` of real test images and
         `reconstructed_recognised` of these after the autoencoder; samples of each class for a look.
-
-    Source: ours.
     """
     decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     samples = {wnid: decoder.decode(latents) for wnid, latents in sample_latents.items()}
@@ -60,10 +58,7 @@ def judge_samples(
 def draw_samples(
     benchmark: Benchmark, samples: dict[str, Any], sampling_defaults: Mapping[str, float]
 ) -> Image:
-    """Draw the first samples of every class, and say how they were drawn.
-
-    Source: ours.
-    """
+    """Draw the first samples of every class, and say how they were drawn."""
     first = {wnid: images[:SHEET_COLUMNS] for wnid, images in samples.items()}
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     title = f"guidance scale {sampling_defaults['guidance_scale']:g}"

@@ -50,8 +50,6 @@ def encode_split(
         images: wnid -> images (N, 3, H, W), uint8.
         autoencoder: Gives the latents.
         config: Says whether images are mirrored.
-
-    Source: ours.
     """
     data = real_images(benchmark, images)
     model = LatentAutoencoder(autoencoder.model, benchmark.image_size)

@@ -37,8 +37,6 @@ def measure_reconstruction(
 
     Returns:
         `psnr_train` and `psnr_test`, means over images, in dB.
-
-    Source: ours.
     """
     model = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     measured = {}

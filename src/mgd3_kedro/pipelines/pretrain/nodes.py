@@ -160,8 +160,6 @@ def assemble_prior(
 
     Half precision halves the download; what is measured is measured on the rounded weights. The
     folder also says what its classes are, how it is sampled, and how good it was found to be.
-
-    Source: ours.
     """
     from diffusers import DDPMScheduler, DiTPipeline
 

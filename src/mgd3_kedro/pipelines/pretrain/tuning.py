@@ -68,10 +68,7 @@ class TuningConfig:
         check_count("epochs", self.epochs)
 
     def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
-        """Return the settings of a training, from those of evaluations.
-
-        Source: ours.
-        """
+        """Return the settings of a training, from those of evaluations."""
         return replace(evaluation, protocol="hard", epochs=self.epochs, validations=1)
 
 
@@ -105,8 +102,6 @@ def tune_guidance(
     Returns:
         Columns guidance_scale, seed, top1_last (percent); the settings of `diffusion` that were
         chosen.
-
-    Source: ours.
     """
     schooling = config.schooling(evaluation)
     size = schooling.side_of(benchmark.image_size)
@@ -147,8 +142,6 @@ def best_scale(table: pd.DataFrame) -> float:
 
     Args:
         table: What `tune_guidance` gives.
-
-    Source: ours.
     """
     means = table.groupby("guidance_scale")["top1_last"].mean()
     return float(means[means == means.max()].index.to_numpy()[0])

@@ -30,8 +30,6 @@ def show_learning(training_curves: pd.DataFrame | None) -> Section:
 
     Args:
         training_curves: One row per training and validation.
-
-    Source: ours.
     """
     if training_curves is None or training_curves.empty:
         return missing(LEARNING_KEY, LEARNING_TITLE, NOT_THERE)
@@ -61,8 +59,6 @@ def show_confusion(benchmark: Benchmark, trainings: Mapping[str, Partition] | No
     Args:
         benchmark: The classes.
         trainings: Training -> its confusion matrix.
-
-    Source: ours.
     """
     loaded = [partition.load()["confusion"] for partition in (trainings or {}).values()]
     matrices = [np.array(matrix) for matrix in loaded if matrix]

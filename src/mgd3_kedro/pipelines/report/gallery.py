@@ -38,10 +38,7 @@ FACTS = {
 
 
 def card_id(label: int, image: int) -> str:
-    """Return what an image is called on the page.
-
-    Source: ours.
-    """
+    """Return what an image is called on the page."""
     return f"image-{label}-{image}"
 
 
@@ -63,8 +60,6 @@ def show_images(
 
     Returns:
         The images, and the map of the modes.
-
-    Source: ours.
     """
     if distilled_images is None:
         note = "There are no distilled images. kedro run --pipelines=generate makes them"

@@ -53,8 +53,6 @@ def describe_headline(
         stage_records: What the stages of this run took.
         compare: Which accuracy is the headline.
         report: Which methods are put beside it.
-
-    Source: ours.
     """
     finished = None if result_rows is None else result_rows[find_finished(result_rows)]
     if finished is None or finished.empty:
@@ -111,8 +109,6 @@ def find_beside(
 
     Returns:
         Method -> its rows, in the order of the names; the names that have none.
-
-    Source: ours.
     """
     about = own.iloc[0]
     words = set(as_text(about.get("settings")).split())

@@ -25,8 +25,6 @@ def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str]
     Args:
         stage_records: Stage, parts, seconds and peak memory, in order.
         absent: Stages of which nothing is there.
-
-    Source: ours.
     """
     if not stage_records:
         return missing(COSTS_KEY, COSTS_TITLE, "No stage of this run is there.")
@@ -64,8 +62,6 @@ def show_settings(
     Args:
         stage_records: With the command and the environment of each stage.
         differing: Parameter, its value, and that of the environment.
-
-    Source: ours.
     """
     commands: dict[str, list[str]] = {}
     for record in stage_records:
@@ -100,10 +96,7 @@ def show_settings(
 
 
 def show_citation() -> Section:
-    """Show how the method and this software are cited.
-
-    Source: ours.
-    """
+    """Show how the method and this software are cited."""
     entries = [
         {"name": "The method", "text": PAPER},
         {"name": "This software", "text": cite_software(code_version())},

@@ -32,8 +32,6 @@ def tabulate_stages(
 
     Returns:
         `stage`, `parts`, `seconds`, `peak_memory_mb`, `command` and `environment` of each.
-
-    Source: ours.
     """
     made = {
         "encode": ("latents", latents),
@@ -80,8 +78,6 @@ def introduce_run(
         seed: Of the images.
         protocol: Of the trainings.
         preset: Length of the trainings.
-
-    Source: ours.
     """
     facts = (
         f"seed {seed}",
@@ -103,7 +99,5 @@ def write_report(head: Page, *sections: Section) -> str:
 
     Returns:
         The page as HTML.
-
-    Source: ours.
     """
     return render_page(replace(head, sections=(*sections, show_citation())))

@@ -117,8 +117,6 @@ def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
         method_costs: Method, stage and seconds.
         benchmark: Its name.
         ipc: Images per class.
-
-    Source: ours.
     """
     return draw_cost(method_costs, title=title_images(benchmark, ipc))
 
@@ -128,8 +126,6 @@ def load_images(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping
 
     Raises:
         ValueError: If there are none.
-
-    Source: ours.
     """
     loaded = {method: images[method]() for method in methods if method in images}
     if not loaded:

@@ -125,8 +125,6 @@ def tabulate_costs(
 
     Raises:
         ValueError: If there is no run.
-
-    Source: ours.
     """
     before = _rows_of(stages, "distill")
     costs = before.groupby(["method", "stage"], sort=False)["seconds"].median().reset_index()

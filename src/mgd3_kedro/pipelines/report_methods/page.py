@@ -53,8 +53,6 @@ def write_methods_page(
         compare: How methods are compared.
         ipc: Images per class.
         split: What was tested on.
-
-    Source: ours.
     """
     network = networks[0]
     rows = _rows_of(rows_of_ipc, network, evaluation)

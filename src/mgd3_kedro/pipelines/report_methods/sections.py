@@ -39,8 +39,6 @@ def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) 
         rows: One per training, of one network, protocol and preset.
         scores: One row per class and method.
         config: How methods are compared.
-
-    Source: ours.
     """
     title = "Accuracy"
     if rows.empty:
@@ -115,8 +113,6 @@ def show_curves(rows: pd.DataFrame, runs: Tables, curves: Tables, network: str) 
         runs: File -> loads the rows of a run, which say of which method it is.
         curves: File -> loads the curves of a run; those beside the rows.
         network: Whose trainings count.
-
-    Source: ours.
     """
     folders = {str(PurePath(file).parent): load for file, load in curves.items()}
     found = []
@@ -187,8 +183,6 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
 
     Args:
         costs: Method, stage and seconds.
-
-    Source: ours.
     """
     stages = [stage for stage in STAGES if stage in set(costs["stage"])]
     stages += [str(stage) for stage in dict.fromkeys(costs["stage"]) if stage not in stages]

@@ -35,8 +35,6 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         ValueError: If there is no training.
-
-    Source: ours.
     """
     if rows.empty:
         raise ValueError(
@@ -121,8 +119,6 @@ def find_knob(points: pd.DataFrame, knob: str | None) -> str:
 
     Raises:
         ValueError: If the axis is not clear, or there is none of that name.
-
-    Source: ours.
     """
     names = list(columns_of(axes_of(points)).values())
     if knob is not None:

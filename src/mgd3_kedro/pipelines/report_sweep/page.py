@@ -35,8 +35,6 @@ def write_sweep_page(
         knob: The axis, by its column; None if it is the only one.
         headline: Which accuracy, `top1_last` or `top1_best`.
         sweep: Its name.
-
-    Source: ours.
     """
     name = find_knob(points, knob)
     axes = tuple(columns_of(axes_of(points)).values())

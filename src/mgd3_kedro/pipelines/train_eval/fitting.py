@@ -78,8 +78,6 @@ def training_set(
         recipe: The protocol.
         fit: That side.
         weights: What the images count for; None: all alike.
-
-    Source: ours.
     """
     fitted = [
         shown_images(images, fit.resize, fit.size, fitted=recipe.fitted) for images in classes

@@ -104,10 +104,7 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
 
 
 def teacher_at(desk: Desk, folder: Any) -> Passes:
-    """Load a teacher where networks are trained.
-
-    Source: ours.
-    """
+    """Load a teacher where networks are trained."""
     device = resolve_device(desk.device)
     network = load_teacher(folder, desk.classes, desk.image_size).to(device)
     return Passes(network, PRECISIONS[desk.precision], device)

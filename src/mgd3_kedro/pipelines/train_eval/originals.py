@@ -80,8 +80,6 @@ def shown_images(
         size: Side of that centre.
         fitted: Whether the protocol crops from such centres; otherwise from whole images, which
             are generated ones as they are.
-
-    Source: ours.
     """
     side = size if fitted else resize
     if isinstance(images, KeptImages):

@@ -48,8 +48,6 @@ def collect_rows(
 
     Returns:
         One row per training; one per training and validation; one per training and class.
-
-    Source: ours.
     """
     import pandas as pd
 
@@ -93,10 +91,7 @@ def collect_rows(
 
 
 def class_accuracies(value: Mapping[str, Any]) -> list[float]:
-    """Return the accuracy of every class, percent; none of a training that did not finish.
-
-    Source: ours.
-    """
+    """Return the accuracy of every class, percent; none of a training that did not finish."""
     rows = value["confusion"] or []
     return [100 * row[label] / sum(row) for label, row in enumerate(rows)]
 
@@ -146,8 +141,6 @@ def draw_accuracy(
 
     Raises:
         FloatingPointError: If no training finished.
-
-    Source: ours.
     """
     values = [partition.load() for partition in trainings.values()]
     if not any(value["confusion"] for value in values):
@@ -174,8 +167,6 @@ def check_outcomes(outcomes: Sequence[str]) -> None:
 
     Raises:
         FloatingPointError: Naming them.
-
-    Source: ours.
     """
     if lost := [outcome for outcome in outcomes if outcome != FINISHED]:
         listed = "\n  ".join(lost)

@@ -113,10 +113,7 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
 
 
 def describe_result(result: TrainingResult) -> dict[str, Any]:
-    """Return plain values of a training that has finished.
-
-    Source: ours.
-    """
+    """Return plain values of a training that has finished."""
     measured = {
         "top1_last": result.top1_last,
         "top1_best": result.top1_best,
@@ -139,10 +136,7 @@ def describe_result(result: TrainingResult) -> dict[str, Any]:
 
 
 def describe_divergence(error: DivergenceError) -> dict[str, Any]:
-    """Return plain values of a training whose loss became infinite or NaN.
-
-    Source: ours.
-    """
+    """Return plain values of a training whose loss became infinite or NaN."""
     measured = {
         "top1_last": NOT_MEASURED,
         "top1_best": NOT_MEASURED,

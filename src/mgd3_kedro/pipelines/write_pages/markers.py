@@ -22,8 +22,6 @@ def replace_tables(text: str, tables: Mapping[str, str]) -> tuple[str, set[str]]
 
     Raises:
         ValueError: If a table is not known, or one of two markers is missing.
-
-    Source: ours.
     """
     kept: list[str] = []
     found: set[str] = set()

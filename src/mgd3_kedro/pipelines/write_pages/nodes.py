@@ -23,8 +23,6 @@ def tabulate_results(
 
     Raises:
         ValueError: Naming the table that cannot be written, and why.
-
-    Source: ours.
     """
     written = {}
     for name, values in page_tables["tables"].items():
@@ -45,8 +43,6 @@ def write_pages(pages: Mapping[str, str], tables: Mapping[str, str]) -> dict[str
 
     Raises:
         ValueError: Naming the page or the table that does not fit.
-
-    Source: ours.
     """
     written, used = {}, set()
     for name, text in pages.items():

@@ -113,8 +113,6 @@ def gather(
 
     Raises:
         ValueError: If there is no such file.
-
-    Source: ours.
     """
     import pandas as pd
 
@@ -137,8 +135,6 @@ def write_table(rows: pd.DataFrame, table: PageTable) -> str:
     Raises:
         ValueError: If a column is not known, a line is about no rows, or a cell about more or
             fewer than it should.
-
-    Source: ours.
     """
     lines, columns = (_parts(rows, table, parts) for parts in (table.lines, table.columns))
     if table.falling is not None:

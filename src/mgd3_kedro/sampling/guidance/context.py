@@ -31,8 +31,6 @@ def group_mates(classes: Sequence[ClassSpec], device: torch.device) -> tuple[tor
     Args:
         classes: The class of each sample.
         device: Where rows are picked.
-
-    Source: ours.
     """
     rows: dict[ClassSpec, list[int]] = {}
     for row, spec in enumerate(classes):

@@ -23,7 +23,7 @@ def measure_sharpness(real: torch.Tensor, modes: torch.Tensor, adaptation: float
             class, per dimension, and 1 / variance is held between 1 / `MOST` and `MOST`. A class
             with no more images than modes shows none: its factor is 1.
 
-    Source: ours; scaled latents have unit variance by latent diffusion (arXiv 2112.10752).
+    Source: scaled latents have unit variance by latent diffusion (arXiv 2112.10752).
     """
     shape = (len(modes), 1, 1, 1)
     freedom = len(real) - len(modes)
@@ -37,8 +37,5 @@ def measure_sharpness(real: torch.Tensor, modes: torch.Tensor, adaptation: float
 
 
 def scale_pull(pull: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    """Return the pull (B, C, H, W) times the factor of each sample, (B, 1, 1, 1).
-
-    Source: ours.
-    """
+    """Return the pull (B, C, H, W) times the factor of each sample, (B, 1, 1, 1)."""
     return pull * factors.to(pull.dtype)

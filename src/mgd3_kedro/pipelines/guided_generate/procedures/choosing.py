@@ -29,10 +29,7 @@ class Chooser(NamedTuple):
 
 
 def take_first(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
-    """Return the first draw of every mode.
-
-    Source: ours.
-    """
+    """Return the first draw of every mode."""
     return torch.zeros(pool.shape[1], dtype=torch.int64)
 
 
@@ -47,7 +44,7 @@ def choose_covering(pool: torch.Tensor, task: Task, settings: Denoising) -> torc
 def choose_confident(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
     """Return the draw of every mode that a teacher is surest about.
 
-    Source: ours; RDED (arXiv 2312.03526) chooses crops of real images so.
+    Source: after RDED (arXiv 2312.03526), which chooses crops of real images so.
     """
     autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
     images = autoencoder.decode(pool.flatten(0, 1), settings.image_size)

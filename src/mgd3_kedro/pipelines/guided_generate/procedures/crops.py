@@ -23,10 +23,7 @@ SOURCES: tuple[Source, ...] = ("images", "teacher")
 
 
 def needs_of_crops(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what mosaics of real images are made from.
-
-    Source: ours.
-    """
+    """Return what mosaics of real images are made from."""
     return Needs.of(SOURCES, TEACHING)
 
 

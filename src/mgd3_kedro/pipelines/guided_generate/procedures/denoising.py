@@ -60,8 +60,6 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
     Raises:
         ValueError: If a setting is unknown or does not fit.
-
-    Source: ours.
     """
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
     sources = _sources(sampling)
@@ -72,10 +70,7 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
 
 def unread_by(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the parameters that are not read where a method has these settings of sampling.
-
-    Source: ours.
-    """
+    """Return the parameters that are not read where a method has these settings of sampling."""
     return tuple(sorted({f"sampling.{name}" for name in names}))
 
 
@@ -85,8 +80,6 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     Raises:
         ValueError: If a setting is unknown or does not fit, or images of a class that depend on
             each other do not fit a batch.
-
-    Source: ours.
     """
     diffusion = common.part("diffusion")
     steps = diffusion.num_inference_steps
@@ -117,8 +110,6 @@ def sampling_of(settings: Mapping[str, Any], sampling: SamplingConfig) -> Sampli
 
     Raises:
         ValueError: If a setting is unknown or does not fit.
-
-    Source: ours.
     """
     own = dict(settings)
     check_known(own, ("plain", *SamplingConfig.names()))
@@ -245,8 +236,5 @@ def _modes_of(batch: Mapping[str, Task]) -> list[int]:
 
 @lru_cache(maxsize=2)
 def fitting_batches(model: ModelFolder, config: BackboneConfig) -> Batches:
-    """Return the batches of a model, which remember how many images fitted.
-
-    Source: ours.
-    """
+    """Return the batches of a model, which remember how many images fitted."""
     return Batches(config.max_batch)

@@ -16,10 +16,7 @@ SOURCES: tuple[Source, ...] = ("images",)
 
 
 def needs_of_distributions(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that have the embeddings of their class are made from.
-
-    Source: ours.
-    """
+    """Return what images that have the embeddings of their class are made from."""
     return Needs.of(SOURCES, ("device",))
 
 

@@ -54,10 +54,7 @@ class FineTuning:
 
 
 def needs_of_fine_tuning(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images drawn from models that are fine-tuned for them are made from.
-
-    Source: ours.
-    """
+    """Return what images drawn from models that are fine-tuned for them are made from."""
     needs = Needs.of(SOURCES, (*NEEDS_OF_DRAWS.parameters, "device"), "checkpoints")
     return needs._replace(unread=unread_by(SamplingConfig.off()))
 

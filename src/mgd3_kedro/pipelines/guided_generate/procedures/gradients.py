@@ -20,10 +20,7 @@ SOURCES: tuple[Source, ...] = ("classes",)
 
 
 def needs_of_gradients(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that have the gradients of their class are made from.
-
-    Source: ours.
-    """
+    """Return what images that have the gradients of their class are made from."""
     return Needs.of(SOURCES, ("device",))
 
 

@@ -29,10 +29,7 @@ SOURCES: tuple[Source, ...] = ("teacher",)
 
 
 def needs_of_inversion(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that a teacher expects are made from.
-
-    Source: ours.
-    """
+    """Return what images that a teacher expects are made from."""
     return Needs.of(SOURCES, TEACHING)
 
 

@@ -21,8 +21,6 @@ def describe_made(
         spec: The class.
         settings: What they were made with.
         losses: One per update, if images were found by updates.
-
-    Source: ours.
     """
     origin = Origin(spec, settings.distillation, plain_settings(settings.config))
     rows = describe_images(origin, [{}] * len(images))
@@ -37,8 +35,6 @@ def try_network(name: str, num_classes: int, image_size: int) -> None:
 
     Raises:
         ValueError: If the images are too small for it.
-
-    Source: ours.
     """
     with torch.device("meta"):
         build_network(name, num_classes, image_size)

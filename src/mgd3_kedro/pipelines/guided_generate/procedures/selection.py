@@ -105,8 +105,6 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
-
-    Source: ours.
     """
     config = build_settings(SelectionConfig, settings)
     asked = [
@@ -118,10 +116,7 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
-    """Plan real images to be kept.
-
-    Source: ours.
-    """
+    """Plan real images to be kept."""
     config = build_settings(SelectionConfig, settings)
     schooling = Schooling.of(common) if "teacher" in config.sources else None
     selection = Selection(

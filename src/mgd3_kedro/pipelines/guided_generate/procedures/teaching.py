@@ -72,10 +72,7 @@ class Teacher:
 
 
 def teacher_at(folder: ModelFolder, schooling: Schooling) -> Teacher:
-    """Load a teacher.
-
-    Source: ours.
-    """
+    """Load a teacher."""
     device = resolve_device(schooling.device)
     network: Any = load_teacher(folder, schooling.classes, schooling.size).to(device)
     return Teacher(Passes(network, PRECISIONS["fp32"], device), schooling.size)

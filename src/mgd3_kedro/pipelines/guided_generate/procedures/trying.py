@@ -24,8 +24,6 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, from_noise: bool
     Raises:
         ValueError: Naming the setting.
         FileNotFoundError: If the model has no noise schedule.
-
-    Source: ours.
     """
     settle_settings(model, diffusion)
     trained = read_trained_schedule(model.path / "scheduler")
@@ -35,10 +33,7 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, from_noise: bool
 
 
 def describe_unguided(sampling: SamplingConfig, steps: int) -> str | None:
-    """Say that guidance is asked for and reaches none of T steps; None if it does.
-
-    Source: ours.
-    """
+    """Say that guidance is asked for and reaches none of T steps; None if it does."""
     if not sampling.is_never_guided(steps):
         return None
     return (
@@ -49,10 +44,7 @@ def describe_unguided(sampling: SamplingConfig, steps: int) -> str | None:
 
 
 def advise_on_samples(diffusion: BackboneConfig) -> str:
-    """Say what to do about samples that are not finite.
-
-    Source: ours.
-    """
+    """Say what to do about samples that are not finite."""
     return (
         "lower the guidance scales, check the weights, or use another precision than "
         f"diffusion.precision={diffusion.precision}"
