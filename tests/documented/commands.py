@@ -66,9 +66,15 @@ def _texts(page):
         yield from _named(page[place : fence.start()])
         if not fence[1]:
             lines = fence[2].replace("\\\n", " ").splitlines()
-            yield from (COMMENT.match(line)[1].strip() for line in lines if line.strip())
+            yield from (_without_comment(line) for line in lines if line.strip())
         place = fence.end()
     yield from _named(page[place:])
+
+
+def _without_comment(line):
+    found = COMMENT.match(line)
+    # What is no command is refused as it stands.
+    return (found[1] if found else line).strip()
 
 
 def _named(text):

@@ -27,6 +27,9 @@ SUBSTITUTES = {
     r"data=\.\.\.": f"data={MADE}/photos",
     r"stop_guidance_step=50,25,0": "stop_guidance_step=3,1,0",
     r"ablate-NAME": "ablate-stop",
+    r"--jobs N$": "--jobs 2",
+    r"HOST:8786": "localhost:8786",
+    r" &$": " & wait $!",
     r"^make distill": "make --old-file=.venv/installed distill",
     r"^(python -m benchmarks --only) .*": r"\1 'step_per_forward_small*' --seconds 1",
     r"^jupyter lab notebooks": "jupyter execute notebooks/*.ipynb",
@@ -51,6 +54,9 @@ BEFORE = {
 """Command -> another that the text around it takes for granted."""
 TESTED = {
     r"kedro sweep [a-z][\w-]*( .*)?": "tests/test_makefile.py::test_every_sweep_can_be_planned",
+    r"kedro run .*executor\.kind=.*": (
+        "tests/pipelines/test_executors_session.py::test_a_run_makes_the_same_with_two_workers"
+    ),
     r"kedro fetch-data .*": (
         "tests/test_cli_fetch.py::test_images_that_anyone_may_have_are_downloaded_once"
     ),
@@ -71,6 +77,7 @@ NOT_RUN = {
     r"make docs-check|\.venv/bin/python -m tests\.documented .*": "it is this",
     r"make bench": "ten minutes; `python -m benchmarks --only` is run",
     r"python -m benchmarks --device cuda": "needs a graphics card",
+    r"pip install 'mgd3_kedro\[.*\]'": "the dev extra has all of them",
     r"pip install mgd3_kedro-.*": "make wheel-check installs the wheel",
     r"\.venv/bin/python -m pip install .*": "make docs-check installs the same before it begins",
 }
