@@ -48,7 +48,7 @@ def read_commands(pages=PAGES):
     for page in pages:
         name = page.relative_to(ROOT).as_posix() if page.is_relative_to(ROOT) else page.name
         for text in _texts(page.read_text()):
-            program = text.split()[0]
+            program = next(word for word in text.split() if "=" not in word)
             if program not in PROGRAMS:
                 raise ValueError(
                     f"{name}: expected a command that starts with one of "
