@@ -44,6 +44,7 @@ BASE = (
     "shipped",
     "source_code",
     "stages",
+    "syntax",
     "version",
     "words",
 )
@@ -144,7 +145,7 @@ def allowed_imports(module):
     if top in BASE:
         return {
             "balance": ("checks",),
-            "code_identity": ("source_code", "stages"),
+            "code_identity": ("source_code", "stages", "syntax"),
             "environment": ("code_identity",),
             "executors": ("checks", "executors"),
             "exported": ("records", "stages"),
@@ -156,6 +157,7 @@ def allowed_imports(module):
             "priors": ("records",),
             "progress": ("durations",),
             "records": ("checks",),
+            "source_code": ("syntax",),
             "resolution": ("named_settings", "priors"),
             "words": ("given",),
         }.get(top, ())

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from mgd3_kedro.source_code import (
-    ALL,
     Definition,
     Symbol,
     define_value,
@@ -20,6 +19,7 @@ from mgd3_kedro.source_code import (
     source_of,
 )
 from mgd3_kedro.stages import is_neutral
+from mgd3_kedro.syntax import ALL
 
 
 class Code(NamedTuple):

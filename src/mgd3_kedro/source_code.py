@@ -9,17 +9,15 @@ import inspect
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mgd3_kedro.syntax import CodeReader, bindings_of, entries_of, is_docstring
+
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-SKIPPED = ("annotation", "ctx", "kind", "returns", "type_comment", "type_params")
-"""Fields of syntax that change nothing of what code does."""
-ALL = "*"
-"""Stands for every member of a table."""
 STRAY = "*"
 """Name of what a module does when it is imported, beside what it defines."""
 
@@ -80,7 +78,7 @@ class SourceModule:
         self._tables = {
             name: table
             for name, statements in self._statements.items()
-            if name.isupper() and len(statements) == 1 and (table := _entries(statements[0]))
+            if name.isupper() and len(statements) == 1 and (table := entries_of(statements[0]))
         }
 
     def defines(self, name: str) -> bool:
@@ -118,7 +116,7 @@ class SourceModule:
             nodes = [*self._stray]
         else:
             nodes = [*self._statements[symbol.name]]
-        reader = _Reader(self._parent)
+        reader = CodeReader(self._parent)
         for node in nodes:
             reader.visit(node)
         meanings, libraries, uses = [], set(), set()
@@ -146,7 +144,7 @@ class SourceModule:
     def _sort(self, body: Iterable[ast.stmt]) -> None:
         for node in body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                self._imports.update(_bindings(node, self._parent))
+                self._imports.update(bindings_of(node, self._parent))
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 self._statements.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
@@ -158,7 +156,7 @@ class SourceModule:
                 handled = [one.body for one in getattr(node, "handlers", [])]
                 for part in (node.body, *handled, node.orelse, getattr(node, "finalbody", [])):
                     self._sort(part)
-            elif not isinstance(node, ast.Pass) and not _is_docstring(node):
+            elif not isinstance(node, ast.Pass) and not is_docstring(node):
                 self._stray.append(node)
 
     def _resolve(
@@ -182,116 +180,6 @@ class SourceModule:
             return Symbol(module, "")
         source = source_of(module)
         return (source.find(name) if source else None) or Symbol(module, name)
-
-
-class _Reader(ast.NodeVisitor):
-    """Writes code down without what does not count, and collects the names in it.
-
-    Not `ast.dump`, whose text differs between versions of Python.
-    """
-
-    def __init__(self, package: str) -> None:
-        self.parts: list[str] = []
-        self.names: set[tuple[str, ...]] = set()
-        self.hints: set[tuple[str, ...]] = set()
-        self.imports: dict[str, tuple[str, str]] = {}
-        self.asked: set[tuple[tuple[str, ...], str]] = set()
-        self._package = package
-        self._around: list[ast.AST] = []
-
-    def generic_visit(self, node: ast.AST) -> None:
-        self.parts.append(f"{type(node).__name__}(")
-        for field, value in ast.iter_fields(node):
-            if field not in SKIPPED and value is not None and value != []:
-                self.parts.append(f"{field}=")
-                self._write(value)
-        self.parts.append(")")
-
-    def _write(self, value: Any) -> None:
-        if isinstance(value, ast.AST):
-            self.visit(value)
-        elif isinstance(value, list):
-            self.parts.append("[")
-            for one in value:
-                self._write(one)
-                self.parts.append(",")
-            self.parts.append("]")
-        else:
-            self.parts.append(repr(value))
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self.parts.append(f"<{node.id}>")
-        if isinstance(node.ctx, ast.Load):
-            self.names.add((node.id,))
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        name = _dotted(node)
-        if not name:
-            self.generic_visit(node)
-            return
-        self.names.add(name)
-        self.parts.append(f"<{'.'.join(name)}>")
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        self.parts.append(f"<{node.value!r}>")
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        self._ask(node.value, node.slice)
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        tables = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        for table in (*tables, *node.args):
-            for key in node.args:
-                self._ask(table, key)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("items", "values"):
-            self.asked |= {(of, ALL) for table in tables if (of := _dotted(table))}
-        self.generic_visit(node)
-
-    def _ask(self, table: ast.expr, key: ast.expr) -> None:
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and (of := _dotted(table)):
-            self.asked.add((of, key.value))
-
-    def visit_Global(self, node: ast.Global) -> None:
-        self.names |= {(name,) for name in node.names}
-
-    def visit_Expr(self, node: ast.Expr) -> None:
-        if not _is_docstring(node):
-            self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if self._around and isinstance(self._around[-1], ast.ClassDef):
-            self.generic_visit(node)  # a field of a dataclass, which an assignment is not
-        elif node.value is not None:
-            self.visit(ast.Assign(targets=[node.target], value=node.value))
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.imports.update(_bindings(node, self._package))
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self.imports.update(_bindings(node, self._package))
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self._enter(node)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._enter_function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._enter_function(node)
-
-    def _enter_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        if not self._around:
-            # Objects whose methods are called come in here.
-            arguments = (one for one in ast.walk(node.args) if isinstance(one, ast.arg))
-            hints = [one.annotation for one in arguments if one.annotation]
-            self.hints |= {name for hint in hints for name in _names_in(hint)}
-        self._enter(node)
-
-    def _enter(self, node: ast.AST) -> None:
-        self._around.append(node)
-        self.generic_visit(node)
-        self._around.pop()
 
 
 @cache
@@ -348,7 +236,7 @@ def define_value(value: Any) -> Definition:
     except SyntaxError:
         # A lambda's source is the lines it is on, which need not be a whole statement.
         return Definition(digest_text(text))
-    reader = _Reader(module)
+    reader = CodeReader(module)
     reader.visit(tree)
     return Definition(digest_text("".join(reader.parts)))
 
@@ -372,56 +260,3 @@ def _file_of(module: str) -> Path | None:
         return None
     candidates = (folder.parent / last / "__init__.py", folder.parent / f"{last}.py")
     return next((path for path in candidates if path.exists()), None)
-
-
-def _entries(node: ast.stmt) -> dict[str | None, ast.expr]:
-    """Return the entries of a table: a dict of at least two, by texts or None."""
-    value = getattr(node, "value", None)
-    if not isinstance(value, ast.Dict):
-        return {}
-    entries: dict[str | None, ast.expr] = {}
-    for key, entry in zip(value.keys, value.values, strict=True):
-        if not isinstance(key, ast.Constant) or not isinstance(key.value, str | None):
-            return {}
-        entries[key.value] = entry
-    return entries if len(entries) > 1 else {}
-
-
-def _bindings(
-    node: ast.Import | ast.ImportFrom, package: str
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the names that an import binds, each with a module and what is taken from it."""
-    for alias in node.names:
-        if isinstance(node, ast.ImportFrom):
-            relative = "." * node.level + (node.module or "")
-            module = importlib.util.resolve_name(relative, package) if node.level else relative
-            yield alias.asname or alias.name, (module, alias.name)
-        elif alias.asname:
-            yield alias.asname, (alias.name, "")
-        else:
-            top = alias.name.partition(".")[0]
-            yield top, (top, "")
-
-
-def _dotted(node: ast.AST) -> tuple[str, ...]:
-    """Return the parts of a name such as "a.b.c", nothing for other expressions."""
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return (*before, node.attr) if before else ()
-    return (node.id,) if isinstance(node, ast.Name) else ()
-
-
-def _names_in(node: ast.AST) -> Iterator[tuple[str, ...]]:
-    if name := _dotted(node):
-        yield name
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _names_in(child)
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
