@@ -12,8 +12,8 @@ from documented.ways import fill_in
 from mgd3_kedro.cli import cli
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
-from mgd3_kedro.given import nested
 from mgd3_kedro.modes import MODE_FINDERS
+from mgd3_kedro.nesting import nested
 from mgd3_kedro.node_names import with_stages
 from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
 from mgd3_kedro.preflight import check_known_parameters

@@ -7,16 +7,9 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import UnsupportedValueType
 
-from mgd3_kedro.given import (
-    PATHS,
-    TEXTS,
-    Text,
-    flat,
-    nested,
-    read_parameters,
-    read_path,
-    split_parameters,
-)
+from mgd3_kedro.given import PATHS, TEXTS, read_parameters, read_path
+from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.splitting import Text, split_parameters
 
 ROOT = Path(__file__).parents[1]
 CONFIGURED = {

@@ -5,8 +5,8 @@ import yaml
 from tiny_project import REPOSITORY
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
-from mgd3_kedro.given import flat
 from mgd3_kedro.named_settings import NamedSettings
+from mgd3_kedro.nesting import flat
 
 CONF = REPOSITORY / "conf"
 COMMITTED = yaml.safe_load((CONF / "base/parameters_named.yml").read_text())["named_settings"]

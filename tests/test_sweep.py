@@ -9,8 +9,10 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from tiny_project import make_project
 
-from mgd3_kedro.given import Text, flat, read_parameters, split_parameters
+from mgd3_kedro.given import read_parameters
+from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING
+from mgd3_kedro.splitting import Text, split_parameters
 from mgd3_kedro.sweep.loop import Interrupts
 from mgd3_kedro.sweep.parts import Part, as_text, read_axes, read_parts
 from mgd3_kedro.sweep.plan import plan_points

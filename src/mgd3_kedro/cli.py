@@ -10,11 +10,11 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from mgd3_kedro.given import split_parameters
 from mgd3_kedro.known_options import check_parts, check_pipelines, check_place
 from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.plain_errors import plain_errors
 from mgd3_kedro.run_names import DEFAULT, DEFAULT_ENV
+from mgd3_kedro.splitting import split_parameters
 
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
 """Options of `run` that `sweep` has too."""

@@ -12,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.checks import lookup
-from mgd3_kedro.given import flat, nested, over, read_parameters
+from mgd3_kedro.given import read_parameters
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
 from mgd3_kedro.named_settings import NAMED, NamedSettings
+from mgd3_kedro.nesting import flat, nested, over
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
 from mgd3_kedro.resolution import plain_values, resolve_parameters, without_named
 from mgd3_kedro.words import folder_words

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.given import flat
+from mgd3_kedro.nesting import flat
 
 FOLDER = ".mgd3/finished_runs"
 OPTIONS = ("env", "params", "pipelines", "pipeline")

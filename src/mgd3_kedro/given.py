@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.splitting import QUOTES, Text, split_apart
 
 TEXTS = ("class_name", "sweep", "knob", "label")
 """Parameters that are text, although what is configured for them may be null."""
@@ -18,7 +21,6 @@ PATHS = (
 )
 """Parameters that name a file or folder, or weights on the hub, which look like a path too."""
 
-NAME = re.compile(r"[^\s.=]+(\.[^\s.=]+)*")
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LEADING_ZEROS = re.compile(r"^([+-]?)0+(?=[0-9])")
@@ -28,50 +30,6 @@ MEANT_FLAGS = {
     **dict.fromkeys(("true", "yes", "y", "on", "1"), "true"),
     **dict.fromkeys(("false", "no", "n", "off", "0"), "false"),
 }
-BRACKETS = {"[": "]", "(": ")", "{": "}"}
-QUOTES = "'\""
-BEFORE_QUOTES = "=,;[({"
-"""What a quote comes after; elsewhere it is an apostrophe."""
-
-
-class Text(str):
-    """A value as it was written, not read yet; OmegaConf refuses it, so that none goes unread."""
-
-    __slots__ = ()
-
-
-def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
-    """Take what `--params` was given apart, without reading the values.
-
-    Args:
-        texts: Of every time the option was given, "a.b=1,c=[x; y]"; commas in brackets or quotes
-            belong to the value.
-
-    Returns:
-        Nested by the full stops of the names; every leaf is `Text`.
-
-    Raises:
-        ValueError: If a part is no KEY=VALUE, a name comes twice, or as a value and as a group.
-    """
-    values: dict[str, Text] = {}
-    for item in (item for text in texts for item in split_apart(text, ",") if item):
-        name, sign, value = (part.strip() for part in item.partition("="))
-        if not sign or not NAME.fullmatch(name):
-            raise ValueError(
-                f"--params: expected KEY=VALUE, got {item!r}; a list is written KEY=[a; b]"
-            )
-        if name in values:
-            raise ValueError(
-                f"{name}: expected one value in --params, got {values[name]!r} and {value!r}"
-            )
-        for other in values:
-            group, inner = sorted((name, other), key=len)
-            if inner.startswith(f"{group}."):
-                raise ValueError(
-                    f"{group}: expected a value or settings in --params, got {group} and {inner}"
-                )
-        values[name] = Text(value)
-    return nested(values)
 
 
 def read_parameters(
@@ -141,68 +99,6 @@ def read_path(text: str, project: Path) -> str:
         if parent.resolve() == root:
             return str(path.relative_to(parent))
     return str(path)
-
-
-def over(parameters: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested parameters with others over them."""
-    result = dict(parameters)
-    for name, value in others.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
-        result[name] = over(result[name], value) if both else value
-    return result
-
-
-def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"a": {"b": 1}} as {"a.b": 1}; an empty group is a value."""
-    return dict(_leaves(parameters))
-
-
-def nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"a.b": 1} as {"a": {"b": 1}}."""
-    tree: dict[str, Any] = {}
-    for name, value in parameters.items():
-        *groups, last = name.split(".")
-        group = tree
-        for one in groups:
-            group = group.setdefault(one, {})
-        group[last] = value
-    return tree
-
-
-def split_apart(text: str, separators: str, name: str = "") -> list[str]:
-    """Split at separators that are in no brackets and no quotes, without spaces around parts.
-
-    Args:
-        text: As on the command line.
-        separators: Signs, each of which separates.
-        name: Of the parameter, for the error message.
-
-    Raises:
-        ValueError: If a bracket or a quote has no end.
-    """
-    parts, quote, before = [""], "", ""
-    closing: list[str] = []
-    for sign in text:
-        if not quote and not closing and sign in separators:
-            parts.append("")
-            before = sign
-            continue
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in QUOTES and before in BEFORE_QUOTES:
-            quote = sign
-        elif sign in BRACKETS:
-            closing.append(BRACKETS[sign])
-        elif closing and sign == closing[-1]:
-            closing.pop()
-        parts[-1] += sign
-        before = before if sign.isspace() else sign
-    if missing := quote or "".join(closing[-1:]):
-        raise ValueError(
-            f"{name or parts[-1].partition('=')[0].strip()}: expected {missing} at the end of "
-            f"{parts[-1].strip()!r}, got none; put a value with such signs in quotes"
-        )
-    return [part.strip() for part in parts]
 
 
 def _read(name: str, text: str, configured: Any) -> Any:
@@ -302,11 +198,3 @@ def _meant_number(text: str) -> str:
         return str(int(text, 16))
     plain = LEADING_ZEROS.sub(r"\1", text.replace("_", ""))
     return "" if read_number(plain) is None else plain
-
-
-def _leaves(parameters: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in parameters.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{group}{name}.")
-        else:
-            yield f"{group}{name}", value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol, get_args
 
-from mgd3_kedro.given import flat
+from mgd3_kedro.nesting import flat
 from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
 

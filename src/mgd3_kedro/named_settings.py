@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mgd3_kedro.checks import lookup
-from mgd3_kedro.given import flat, nested
+from mgd3_kedro.nesting import flat, nested
 
 CHOOSER, NAMED = "settings", "named_settings"
 """The parameter that chooses, and the one that has what there is to choose."""

@@ -13,9 +13,9 @@ from tiny_project import REPOSITORY, make_project, run
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.evaluation import EvaluationConfig
-from mgd3_kedro.given import flat
 from mgd3_kedro.hooks import resolve_from
 from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.nesting import flat
 from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig
 from mgd3_kedro.sampling import SamplingConfig

@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.checks import check_choice, lookup
-from mgd3_kedro.given import nested, over, read_parameters
+from mgd3_kedro.given import read_parameters
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.named_settings import NAMED, NamedSettings
+from mgd3_kedro.nesting import nested, over
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method

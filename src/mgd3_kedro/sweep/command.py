@@ -18,7 +18,7 @@ from mgd3_kedro.checks import check_count
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.given import flat
+from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.sweep.checks import check_fully, check_points
 from mgd3_kedro.sweep.loop import Loop

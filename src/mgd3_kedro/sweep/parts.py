@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mgd3_kedro.checks import lookup, unknown_name
-from mgd3_kedro.given import FLAGS, NAME, Text, flat, split_apart
+from mgd3_kedro.given import FLAGS
+from mgd3_kedro.nesting import flat
+from mgd3_kedro.splitting import NAME, Text, split_apart
 
 OPTIONS = ("pipelines", "to_nodes", "from_nodes", "node_names", "tags")
 """What is run, by the names of the options of `kedro run`."""

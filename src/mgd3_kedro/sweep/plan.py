@@ -17,10 +17,11 @@ from kedro.pipeline import Pipeline
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.given import Text, flat, nested
+from mgd3_kedro.nesting import flat, nested
 from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.points import REPORTED, short_names
+from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.parts import Part
 from mgd3_kedro.words import as_words
 

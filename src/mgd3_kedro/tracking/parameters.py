@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mgd3_kedro.given import flat
 from mgd3_kedro.lineage import Lineage
+from mgd3_kedro.nesting import flat
 from mgd3_kedro.tracking.runs import PARAMETER_LENGTH
 
 FOLLOWED = re.compile(r"\$\{([\w.]+)\}")

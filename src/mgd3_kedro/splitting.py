@@ -1,0 +1,91 @@
+"""What `--params` is given, taken apart and not read yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mgd3_kedro.nesting import nested
+
+NAME = re.compile(r"[^\s.=]+(\.[^\s.=]+)*")
+BRACKETS = {"[": "]", "(": ")", "{": "}"}
+QUOTES = "'\""
+BEFORE_QUOTES = "=,;[({"
+"""What a quote comes after; elsewhere it is an apostrophe."""
+
+
+class Text(str):
+    """A value as it was written, not read yet; OmegaConf refuses it, so that none goes unread."""
+
+    __slots__ = ()
+
+
+def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
+    """Take what `--params` was given apart, without reading the values.
+
+    Args:
+        texts: Of every time the option was given, "a.b=1,c=[x; y]"; commas in brackets or quotes
+            belong to the value.
+
+    Returns:
+        Nested by the full stops of the names; every leaf is `Text`.
+
+    Raises:
+        ValueError: If a part is no KEY=VALUE, a name comes twice, or as a value and as a group.
+    """
+    values: dict[str, Text] = {}
+    for item in (item for text in texts for item in split_apart(text, ",") if item):
+        name, sign, value = (part.strip() for part in item.partition("="))
+        if not sign or not NAME.fullmatch(name):
+            raise ValueError(
+                f"--params: expected KEY=VALUE, got {item!r}; a list is written KEY=[a; b]"
+            )
+        if name in values:
+            raise ValueError(
+                f"{name}: expected one value in --params, got {values[name]!r} and {value!r}"
+            )
+        for other in values:
+            group, inner = sorted((name, other), key=len)
+            if inner.startswith(f"{group}."):
+                raise ValueError(
+                    f"{group}: expected a value or settings in --params, got {group} and {inner}"
+                )
+        values[name] = Text(value)
+    return nested(values)
+
+
+def split_apart(text: str, separators: str, name: str = "") -> list[str]:
+    """Split at separators that are in no brackets and no quotes, without spaces around parts.
+
+    Args:
+        text: As on the command line.
+        separators: Signs, each of which separates.
+        name: Of the parameter, for the error message.
+
+    Raises:
+        ValueError: If a bracket or a quote has no end.
+    """
+    parts, quote, before = [""], "", ""
+    closing: list[str] = []
+    for sign in text:
+        if not quote and not closing and sign in separators:
+            parts.append("")
+            before = sign
+            continue
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in QUOTES and before in BEFORE_QUOTES:
+            quote = sign
+        elif sign in BRACKETS:
+            closing.append(BRACKETS[sign])
+        elif closing and sign == closing[-1]:
+            closing.pop()
+        parts[-1] += sign
+        before = before if sign.isspace() else sign
+    if missing := quote or "".join(closing[-1:]):
+        raise ValueError(
+            f"{name or parts[-1].partition('=')[0].strip()}: expected {missing} at the end of "
+            f"{parts[-1].strip()!r}, got none; put a value with such signs in quotes"
+        )
+    return [part.strip() for part in parts]
