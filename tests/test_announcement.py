@@ -1,17 +1,19 @@
 import pytest
 from kedro.io import DataCatalog
 
-from mgd3_kedro import measured_speeds
+from mgd3_kedro import measured_speeds, timing
 from mgd3_kedro.announcement import Step, _measure, announce
-from mgd3_kedro.measured_speeds import SAMPLES, time_samples
 from mgd3_kedro.speeds import Speeds, Took
+from mgd3_kedro.timing import LONG_ENOUGH, SAMPLES, WATCHED, time_samples
 
 DONE = Step("encode_images", 10, 10, "10 classes", None)
 LEFT = Step("train_networks", 0, 2, "2 trainings (convnet3; hard-short)", 90.0)
 
+COMPUTED = {"bf16": ["diffusion", "autoencoder"], "fp32": ["evaluation"]}
+
 
 def test_what_is_there_and_what_is_to_be_done_is_told_with_its_seconds():
-    lines = list(announce([DONE, LEFT]))
+    lines = list(announce([DONE, LEFT], {}))
     assert [" ".join(line.split()) for line in lines] == [
         "encode images there: 10 classes",
         "train networks 2 trainings (convnet3; hard-short): 1 min 30 s",
@@ -21,20 +23,26 @@ def test_what_is_there_and_what_is_to_be_done_is_told_with_its_seconds():
 
 def test_stages_that_nobody_timed_are_counted():
     unknown = Step("discover_modes", 3, 10, "10 classes", None)
-    lines = list(announce([unknown, LEFT]))
+    lines = list(announce([unknown, LEFT], {}))
     assert lines[0].endswith("10 classes, 3 there")
     assert lines[-1].endswith("about 1 min 30 s, and a stage that was not timed here yet")
 
 
+def test_what_is_computed_in_is_told_before_the_time():
+    lines = list(announce([LEFT], COMPUTED))
+    assert lines[1] == "  computed in bf16 (diffusion, autoencoder), fp32 (evaluation)"
+    assert lines[2].startswith("  about ")
+
+
 def test_nothing_to_do_takes_no_time():
-    assert len(list(announce([DONE]))) == 1
+    assert len(list(announce([DONE], COMPUTED))) == 1
 
 
 @pytest.mark.parametrize(("seconds", "is_long"), [(3500.0, False), (70 * 3600.0, True)])
 def test_more_than_an_hour_without_a_gpu_is_told_with_what_makes_it_shorter(seconds, is_long):
-    text = " ".join(announce([LEFT._replace(seconds=seconds)]))
+    text = " ".join(announce([LEFT._replace(seconds=seconds)], COMPUTED))
     assert ("without a GPU" in text) is is_long
-    assert all(len(line) <= 80 for line in announce([LEFT._replace(seconds=seconds)]))
+    assert all(len(line) <= 80 for line in announce([LEFT._replace(seconds=seconds)], COMPUTED))
 
 
 def test_speeds_are_found_by_settings_whatever_the_seed(tmp_path):
@@ -48,16 +56,24 @@ def test_speeds_are_found_by_settings_whatever_the_seed(tmp_path):
     assert elsewhere.find(elsewhere.key_of("encode_images", {"encoding": {"flip": "none"}})) is None
 
 
-@pytest.mark.parametrize(("first", "calls"), [(1.0, 2), (3.0, 1)])
-def test_a_batch_is_timed_after_a_first_one_unless_that_takes_long(first, calls, monkeypatch):
-    taken = iter([first, 0.5])
+@pytest.mark.parametrize(
+    ("durations", "told"),
+    [
+        ([LONG_ENOUGH, 9.0], LONG_ENOUGH),
+        ([LONG_ENOUGH / 2, WATCHED, 9.0], WATCHED),
+        ([LONG_ENOUGH / 2, WATCHED / 4, WATCHED / 2, WATCHED / 2, 9.0], WATCHED * 5 / 12),
+    ],
+    ids=["a first one that takes long", "one after the first", "the mean of several short ones"],
+)
+def test_a_batch_is_timed(durations, told, monkeypatch):
+    taken = iter(durations)
     clock = [0.0]
-    monkeypatch.setattr(measured_speeds.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
 
     def compute():
         clock[0] += next(taken)
 
-    assert time_samples(compute) == (0.5 if calls == 2 else first) / SAMPLES
+    assert time_samples(compute) == pytest.approx(told / SAMPLES)
 
 
 def test_what_cannot_be_timed_is_left_to_the_work_itself(monkeypatch):
@@ -66,4 +82,4 @@ def test_what_cannot_be_timed_is_left_to_the_work_itself(monkeypatch):
 
     monkeypatch.setitem(measured_speeds.MEASURES, "encode_images", fail)
     step = Step("encode_images", 0, 10, "10 classes", _measure("encode_images", DataCatalog()))
-    assert list(announce([step]))[-1] == "  not timed on this machine yet"
+    assert list(announce([step], {}))[-1] == "  not timed on this machine yet"

@@ -60,7 +60,9 @@ EDGE = (
     "announcement",
     "finished_runs",
     "listings",
+    "measured_priors",
     "measured_speeds",
+    "timing",
     "quiet_import",
     "runs",
     "speeds",
@@ -95,7 +97,9 @@ FRAMEWORK_EDGE = {
     "new_project",
     "finished_runs",
     "listings",
+    "measured_priors",
     "measured_speeds",
+    "timing",
     "node_names",
     "preflight",
     "quiet_import",
@@ -162,7 +166,7 @@ def allowed_imports(module):
             "records": ("checks",),
             "source_code": ("syntax",),
             "splitting": ("nesting",),
-            "resolution": ("named_settings", "priors"),
+            "resolution": ("devices", "named_settings", "priors"),
             "words": ("given",),
         }.get(top, ())
     if top in FAMILIES or top == "datasets":

@@ -3,10 +3,12 @@
 import shutil
 
 import pytest
+import torch
 import yaml
 from tiny_project import REPOSITORY, merged
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.given import flat, nested
 from mgd3_kedro.settings import CONFIG_LOADER_ARGS
 
 
@@ -22,8 +24,18 @@ def write(path, values):
     path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()) or {}, values)))
 
 
-def load(conf):
-    return ProjectConfigLoader(conf_source=str(conf), **CONFIG_LOADER_ARGS)
+def load(conf, **given):
+    return ProjectConfigLoader(
+        conf_source=str(conf), runtime_params=nested(given), **CONFIG_LOADER_ARGS
+    )
+
+
+@pytest.fixture
+def with_bf16(monkeypatch):
+    """Have this machine compute in bf16 on its processor, and on nothing else."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
 
 
 def test_an_autoencoder_to_take_is_found_from_the_project_whatever_folder_one_is_in(conf):
@@ -47,3 +59,49 @@ def test_files_are_read_once_whatever_the_number_of_runs(conf):
     shutil.rmtree(conf)
     assert [loader["parameters"]["seed"] for loader in seeds] == [1, 2]
     assert len({loader.place("modes") for loader in seeds}) == 2
+
+
+FOLLOWING = (
+    *("precision", "autoencoder.precision", "diffusion.precision", "evaluation.precision"),
+    *("teacher_training.precision", "pretrain.denoiser.precision"),
+)
+
+
+def precisions(loader):
+    values = flat(loader["parameters"])
+    return {name: value for name, value in values.items() if name.endswith("precision")}
+
+
+def test_auto_is_what_the_device_is_fast_in_wherever_no_other_precision_is_set(conf, with_bf16):
+    found = precisions(load(conf, precision="auto", **{"evaluation.precision": "fp32"}))
+    assert {found[name] for name in FOLLOWING} == {"bf16", "fp32"}
+    assert found["evaluation.precision"] == found["methods.minimax.precision"] == "fp32"
+    assert "auto" not in found.values()
+
+
+def test_auto_is_what_the_device_of_its_group_is_fast_in(conf, with_bf16):
+    found = precisions(load(conf, precision="auto", **{"diffusion.device": "mps"}))
+    assert (found["diffusion.precision"], found["autoencoder.precision"]) == ("fp32", "bf16")
+
+
+@pytest.mark.parametrize("name", FOLLOWING[:3])
+def test_results_are_kept_and_told_by_what_auto_stands_for(name, conf, with_bf16):
+    auto, named, usual = (load(conf, **{name: value}) for value in ("auto", "bf16", "fp32"))
+    assert auto.words("distilled_images") == named.words("distilled_images")
+    assert auto.words("distilled_images") == f"{name}=bf16"
+    assert auto["parameters"] == named["parameters"]
+    assert usual.words("distilled_images") == ""
+
+
+def test_auto_is_no_setting_of_its_own_where_the_environment_has_it(conf, with_bf16):
+    write(conf / "mnist/parameters.yml", {"precision": "auto"})
+    for given in ({}, {"precision": "bf16"}, {"diffusion.precision": "bf16"}):
+        assert load(conf, **given).words("distilled_images") == ""
+    assert load(conf, precision="fp32").words("distilled_images") == "precision=fp32"
+
+
+def test_the_published_settings_are_those_of_any_machine(conf, with_bf16):
+    write(conf / "mnist/parameters.yml", {"precision": "auto"})
+    found = precisions(load(conf, settings="published"))
+    assert {found[name] for name in FOLLOWING if name not in FOLLOWING[1:3]} == {"fp32"}
+    assert found["diffusion.precision"] == found["autoencoder.precision"] == "tf32"

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from mgd3_kedro.devices import (
     matmul_precision,
     reproducible,
     resolve_device,
+    settle_precision,
 )
 
 
@@ -86,8 +89,44 @@ def test_tf32_is_allowed_for_one_precision_alone_and_restored_after_an_error(
 
     with pytest.raises(RuntimeError, match="stop"):
         look_and_stop()
-    assert inside == [(name == "tf32",) * 2]
+    assert inside == [(name in ("tf32", "bf16"),) * 2]
     assert tf32_flags() == (before, before)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "settled"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({"avx512_f": True, "avx512_bf16": False}, "fp32"),
+        ({"neon": True}, "fp32"),
+    ],
+)
+def test_auto_is_bf16_where_a_processor_has_instructions_for_it(capabilities, settled, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert settle_precision("auto", "cpu") == settled
+
+
+@pytest.mark.parametrize(("computes", "settled"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_where_a_card_computes_in_it(computes, settled, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext(asked.append(device)))
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: computes ^ including_emulation
+    )
+    assert settle_precision("auto", "cuda:1") == settled
+    assert asked == [torch.device("cuda", 1)]
+
+
+@pytest.mark.parametrize("name", [*PRECISIONS, "fp8"])
+def test_a_precision_that_is_named_stays_what_it_is(name):
+    assert settle_precision(name, "cpu") == name
+
+
+def test_auto_is_float32_on_a_device_that_is_refused_later():
+    assert settle_precision("auto", "gpu") == "fp32"
 
 
 def test_each_of_the_two_flags_is_restored_to_its_own_value(tf32_flags):

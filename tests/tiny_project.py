@@ -29,6 +29,7 @@ SMALL = {
     "preset": "smoke",
     "jobs": 1,
     "device": "cpu",
+    "precision": "fp32",
     "evaluation": {"presets": {"smoke": 0.001}, "validations": 2},
     "trainings": {"networks": ["convnet1"], "repeats": 2},
     "diffusion": {"num_inference_steps": 4, "guidance_scale": 2.0},

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 WIDTH = 80
 WORTH_TELLING = 5.0
 """Seconds from which on a node that makes no classes is told of."""
+INDENTED: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "    "}
 LONG = 3600.0
 """Seconds from which on it is said what would make a run shorter."""
 SHORTER = (
@@ -32,6 +33,8 @@ SHORTER = (
     "fewer images per class; diffusion.num_inference_steps; of a prior, steps of "
     "pretrain.autoencoder and pretrain.denoiser, and its layers and head_dim."
 )
+READ = "params:"
+"""Begins the names of parameters that a node reads."""
 WHERE = ("benchmark", "split", "image_size", "device", "workers", "model")
 """Parameters that the speed of every node may depend on, beside its own."""
 
@@ -88,9 +91,27 @@ def speeds_of(project: Path) -> Speeds:
     return Speeds(project / FILE, device_name())
 
 
+def precisions_of(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what models and networks of a run are computed in.
+
+    Args:
+        pipeline: Of the run.
+        parameters: Of the run, nested.
+
+    Returns:
+        Precision -> groups of parameters that have it.
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(pipeline.inputs()):
+        group = _select(parameters, name[len(READ) :]) if name.startswith(READ) else None
+        if isinstance(group, Mapping) and (precision := group.get("precision")):
+            found.setdefault(precision, []).append(name[len(READ) :])
+    return found
+
+
 def settings_of(node: Node, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that the speed of a node depends on."""
-    own = [name.removeprefix("params:") for name in node.inputs if name.startswith("params:")]
+    own = [name.removeprefix(READ) for name in node.inputs if name.startswith(READ)]
     return {name: _select(parameters, name) for name in (*WHERE, *own)}
 
 
@@ -126,11 +147,12 @@ def plan_steps(
         yield Step(node.name, there, parts, words, seconds)
 
 
-def announce(steps: list[Step]) -> Iterator[str]:
+def announce(steps: list[Step], precisions: Mapping[str, list[str]]) -> Iterator[str]:
     """Yield the lines that tell what will be done, and how long it may take.
 
     Args:
         steps: Nodes that take a while.
+        precisions: What is computed in -> groups of parameters that have it.
     """
     for step in steps:
         yield f"  {title_of(step.node):<20} {_describe(step)}"[:WIDTH]
@@ -138,6 +160,9 @@ def announce(steps: list[Step]) -> Iterator[str]:
     unknown = [step for step in steps if step.seconds is None and step.there < step.parts]
     if not known and not unknown:
         return
+    computed = [f"{name} ({', '.join(groups)})" for name, groups in precisions.items()]
+    if computed:
+        yield from textwrap.wrap(f"computed in {', '.join(computed)}", WIDTH, **INDENTED)
     total = sum(known)
     stages = "a stage that was" if len(unknown) == 1 else f"{len(unknown)} stages that were"
     rest = f", and {stages} not timed here yet" if unknown else ""

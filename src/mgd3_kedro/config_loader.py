@@ -17,7 +17,13 @@ from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
 from mgd3_kedro.named_settings import NAMED, NamedSettings
 from mgd3_kedro.nesting import flat, nested, over
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
-from mgd3_kedro.resolution import plain_values, resolve_parameters, without_named
+from mgd3_kedro.resolution import (
+    plain_values,
+    resolve_parameters,
+    settle_precisions,
+    settled_in,
+    without_named,
+)
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
@@ -102,11 +108,11 @@ class ProjectConfigLoader(OmegaConfigLoader):
         configuration = OmegaConf.create(templates)
         run = self._resolved(configuration)
         followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
-        usual = over(self.of_environment, nested(followed))
+        usual = settle_precisions(over(self.of_environment, nested(followed)))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(project / folder)
-        return Configured(templates, usual, run, flat(given))
+        return Configured(templates, usual, run, settled_in(flat(run), flat(given)))
 
     @cached_property
     def lineage(self) -> Lineage:

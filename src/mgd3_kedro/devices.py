@@ -11,6 +11,10 @@ import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """Names of devices; a number after "cuda:" says which of several."""
+AUTO = "auto"
+"""A precision: what the device is fast in."""
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
+"""Of processors that compute in bf16; others emulate it, several times slower than float32."""
 
 
 def check_device(name: object) -> None:
@@ -76,9 +80,39 @@ class Precision(NamedTuple):
 PRECISIONS = {
     "fp32": Precision(torch.float32),
     "tf32": Precision(torch.float32, tf32=True),
-    "bf16": Precision(torch.bfloat16),
+    # What stays float32 inside, as sums that autocast leaves alone, need not be more exact.
+    "bf16": Precision(torch.bfloat16, tf32=True),
     "fp16": Precision(torch.float16),
 }
+
+
+def computes_in_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for bf16.
+
+    Source: ours.
+    """
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    present = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(present.get(name, False) for name in BF16_INSTRUCTIONS)
+
+
+def settle_precision(name: str, device: str) -> str:
+    """Return the precision that a name stands for: bf16 for "auto" where a device computes in it.
+
+    Args:
+        name: Of `PRECISIONS`, or "auto".
+        device: A name of `DEVICES`; for one that is not here, "auto" is float32.
+
+    Source: ours.
+    """
+    if name != AUTO:
+        return name
+    try:
+        return "bf16" if computes_in_bf16(resolve_device(device)) else "fp32"
+    except ValueError:  # what a device must be is said before the work
+        return "fp32"
 
 
 @contextmanager

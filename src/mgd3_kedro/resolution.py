@@ -1,21 +1,25 @@
-"""Parameters of a configuration, with what refers to others in place."""
+"""Parameters of a configuration, with what refers to others, or to the machine, in place."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mgd3_kedro.devices import settle_precision
 from mgd3_kedro.named_settings import NAMED
 from mgd3_kedro.priors import sampling_default
+
+DEVICE, PRECISION = "device", "precision"
 
 
 def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     """Return parameters as plain values, without the settings that have a name.
 
     `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that it is sampled,
-    VALUE where it does not say, or is no folder.
+    VALUE where it does not say, or is no folder. A precision is what "auto" stands for here.
 
     Args:
         parameters: Nested, of all files and the run.
@@ -27,7 +31,35 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
 
     # Resolvers are global: parameters are resolved right after.
     OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-    return without_named(plain_values(parameters))
+    return settle_precisions(without_named(plain_values(parameters)))
+
+
+def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[str, Any]:
+    """Return parameters with what precisions stand for on the device of their group.
+
+    Args:
+        parameters: Nested.
+        device: Of groups that name none.
+    """
+    device = str(parameters.get(DEVICE, device))
+    settled = dict(parameters)
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            settled[name] = settle_precisions(value, device)
+        elif name == PRECISION and isinstance(value, str):
+            settled[name] = settle_precision(value, device)
+    return settled
+
+
+def settled_in(run: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given, with precisions as a run has them.
+
+    Args:
+        run: Full name -> value of its parameters.
+        given: Full name -> value.
+    """
+    precisions = {name: run[name] for name in given if name.rpartition(".")[2] == PRECISION}
+    return {**given, **precisions}
 
 
 def plain_values(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:

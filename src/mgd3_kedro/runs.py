@@ -97,11 +97,11 @@ def load_parameters(project: Path) -> dict[str, Any]:
 
 def estimate(options: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that a run with these options starts with, and do nothing else."""
-    from mgd3_kedro.announcement import announce, plan_steps, speeds_of
+    from mgd3_kedro.announcement import announce, plan_steps, precisions_of, speeds_of
 
     with KedroSession.create(env=options["env"], runtime_params=options["params"]) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         asked, parameters = _asked(options), context.config_loader["parameters"]
         speeds = speeds_of(context.project_path)
         steps = [*plan_steps(asked, context.catalog, parameters, speeds)]
-    yield from announce(steps)
+    yield from announce(steps, precisions_of(asked, parameters))

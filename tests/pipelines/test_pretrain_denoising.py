@@ -104,6 +104,18 @@ def test_neither_guidance_nor_the_size_of_batches_matters(make_untrained):
         assert again[name].tolist() == pytest.approx(first[name].tolist(), rel=1e-4)
 
 
+def test_half_precision_measures_nearly_the_same(make_untrained):
+    denoiser, config = make_untrained("epsilon")
+    torch.nn.init.normal_(
+        denoiser.model.proj_out_2.weight, generator=torch.Generator().manual_seed(0)
+    )
+    given = BENCHMARK, encoded(5, 0), encoded(4, 1), denoiser, config
+    exact, _ = measure_denoising(*given, DIFFUSION)
+    rounded, _ = measure_denoising(*given, replace(DIFFUSION, precision="bf16"))
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=0.02)
+
+
 def test_many_latents_of_a_class_are_looked_at_no_longer(make_untrained):
     denoiser, config = make_untrained("sample")
     many = encoded(130, 0)

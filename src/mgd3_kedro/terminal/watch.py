@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.announcement import announce, plan_steps, settings_of, speeds_of
+from mgd3_kedro.announcement import (
+    announce,
+    plan_steps,
+    precisions_of,
+    settings_of,
+    speeds_of,
+)
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.speeds import Took
 from mgd3_kedro.summary import describe_end, places_of, saves_of, summarise_run
@@ -48,7 +54,8 @@ class Watch:
         self._unsaved: dict[str, set[str]] = {}
         self._took: dict[str, Took] = {}
         self._begun = time.monotonic()
-        for line in announce([*plan_steps(pipeline, catalog, parameters, self._speeds)]):
+        steps = [*plan_steps(pipeline, catalog, parameters, self._speeds)]
+        for line in announce(steps, precisions_of(pipeline, parameters)):
             print(line, flush=True)
         self._showing = Showing(choose_display())
 

@@ -58,7 +58,7 @@ def measure_denoising(
         timestep_spacing="linspace",
     )
     backbone = assemble_backbone(
-        DiTDenoiser(as_shipped(denoiser.model)),
+        DiTDenoiser(as_shipped(denoiser.model, diffusion.precision)),
         TrainedSchedule(prediction_type=denoiser_config.prediction_type),
         plain,
     )

@@ -40,7 +40,7 @@ def draw_unguided(
         wnid -> scaled latents, (M, C, H, W).
     """
     backbone = assemble_backbone(
-        DiTDenoiser(as_shipped(denoiser.model)),
+        DiTDenoiser(as_shipped(denoiser.model, diffusion.precision)),
         TrainedSchedule(prediction_type=denoiser_config.prediction_type),
         diffusion,
     )
