@@ -45,6 +45,23 @@ def test_more_than_an_hour_without_a_gpu_is_told_with_what_makes_it_shorter(seco
     assert all(len(line) <= 80 for line in announce([LEFT._replace(seconds=seconds)], COMPUTED))
 
 
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ("large", "settings=small or medium."),
+        ("medium", "settings=small."),
+        ("small", "fewer steps of pretrain.autoencoder"),
+        (None, "fewer steps of pretrain.autoencoder"),
+        ("published", "fewer steps of pretrain.autoencoder"),
+    ],
+)
+def test_of_a_prior_the_sizes_that_are_trained_in_less_time_are_told(settings, hint):
+    training = Step("train_denoiser", 0, 1, "", 70 * 3600.0)
+    assert hint in " ".join(announce([training], COMPUTED, settings))
+    done = training._replace(there=1)
+    assert hint not in " ".join(announce([done, LEFT._replace(seconds=1e6)], COMPUTED, settings))
+
+
 def test_speeds_are_found_by_settings_whatever_the_seed(tmp_path):
     speeds = Speeds(tmp_path / "speeds.json", "a processor")
     key = speeds.key_of("encode_images", {"encoding": {"flip": "none", "seed": 0}})

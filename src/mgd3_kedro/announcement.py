@@ -29,9 +29,15 @@ INDENTED: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "    "}
 LONG = 3600.0
 """Seconds from which on it is said what would make a run shorter."""
 SHORTER = (
-    "What makes it shorter: a GPU; preset=quick or smoke; fewer networks or repeats of trainings; "
-    "fewer images per class; diffusion.num_inference_steps; of a prior, steps of "
-    "pretrain.autoencoder and pretrain.denoiser, and its layers and head_dim."
+    "preset=quick or smoke; fewer networks or repeats of trainings; fewer images per class; fewer "
+    "diffusion.num_inference_steps"
+)
+SIZES = ("small", "medium", "large")
+"""Names of settings for priors, the shortest training first."""
+PRIOR_NODES = ("train_autoencoder", "train_denoiser")
+SHORTER_PRIOR = (
+    "fewer steps of pretrain.autoencoder and pretrain.denoiser, or fewer layers of the denoiser; "
+    "smaller images (image_size)"
 )
 READ = "params:"
 """Begins the names of parameters that a node reads."""
@@ -147,12 +153,15 @@ def plan_steps(
         yield Step(node.name, there, parts, words, seconds)
 
 
-def announce(steps: list[Step], precisions: Mapping[str, list[str]]) -> Iterator[str]:
+def announce(
+    steps: list[Step], precisions: Mapping[str, list[str]], settings: str | None = None
+) -> Iterator[str]:
     """Yield the lines that tell what will be done, and how long it may take.
 
     Args:
         steps: Nodes that take a while.
         precisions: What is computed in -> groups of parameters that have it.
+        settings: Name of the settings that were chosen, if there is one.
     """
     for step in steps:
         yield f"  {title_of(step.node):<20} {_describe(step)}"[:WIDTH]
@@ -168,7 +177,10 @@ def announce(steps: list[Step], precisions: Mapping[str, list[str]]) -> Iterator
     rest = f", and {stages} not timed here yet" if unknown else ""
     yield f"  about {in_words(total)}{rest}" if known else "  not timed on this machine yet"
     if total > LONG and not _has_gpu():
-        yield from textwrap.wrap(f"This is long without a GPU. {SHORTER}", WIDTH)
+        trained = any(step.node in PRIOR_NODES and step.there < step.parts for step in steps)
+        shorter = _shorter_prior(settings) if trained else SHORTER
+        told = f"This is long without a GPU. What makes it shorter: a GPU; {shorter}."
+        yield from textwrap.wrap(told, WIDTH)
 
 
 def _measure(node: str, catalog: CatalogProtocol) -> float | None:
@@ -178,6 +190,12 @@ def _measure(node: str, catalog: CatalogProtocol) -> float | None:
     except Exception:  # whatever it is, the work itself says it better, with class and image
         logger.debug("%s could not be timed", node, exc_info=True)
         return None
+
+
+def _shorter_prior(settings: str | None) -> str:
+    """Return what makes the training of a prior shorter: a smaller size, where there is one."""
+    smaller = SIZES[: SIZES.index(settings)] if settings in SIZES else ()
+    return f"settings={' or '.join(smaller)}" if smaller else SHORTER_PRIOR
 
 
 def _describe(step: Step) -> str:

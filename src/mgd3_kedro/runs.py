@@ -13,6 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
 from mgd3_kedro.finished_runs import FinishedRun
+from mgd3_kedro.named_settings import CHOOSER
 from mgd3_kedro.run_names import DEFAULT
 from mgd3_kedro.summary import UP_TO_DATE, summarise_run
 
@@ -104,4 +105,4 @@ def estimate(options: Mapping[str, Any]) -> Iterator[str]:
         asked, parameters = _asked(options), context.config_loader["parameters"]
         speeds = speeds_of(context.project_path)
         steps = [*plan_steps(asked, context.catalog, parameters, speeds)]
-    yield from announce(steps, precisions_of(asked, parameters))
+    yield from announce(steps, precisions_of(asked, parameters), parameters[CHOOSER])

@@ -1,19 +1,22 @@
 """The settings that priors are trained with, as the configuration files have them."""
 
+from itertools import pairwise
+
 import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from tiny_project import REPOSITORY
 
+from mgd3_kedro.announcement import SIZES
 from mgd3_kedro.training.autoencoder import build_autoencoder
 from mgd3_kedro.training.denoiser import build_denoiser
 
 MEGABYTE = 1e6
 
 
-def settings_of(env):
+def settings_of(env, **given):
     bootstrap_project(REPOSITORY)
-    with KedroSession.create(REPOSITORY, env=env) as session:
+    with KedroSession.create(REPOSITORY, env=env, runtime_params=given) as session:
         return session.load_context().params
 
 
@@ -48,3 +51,31 @@ def test_photos_are_mirrored_and_digits_are_not():
         pretrain = settings_of(env)["pretrain"]
         found = {pretrain[name].flip_probability for name in ("autoencoder", "denoiser")}
         assert found == {probability}
+
+
+def test_each_size_of_a_prior_costs_several_times_the_one_before():
+    costs = []
+    for size in SIZES:
+        parameters = settings_of("custom", settings=size)
+        pretrain = parameters["pretrain"]
+        tokens = (16 // pretrain["denoiser"].patch_size) ** 2
+        of_model = sum(each.numel() for each in parts_of(parameters, 64)[1].parameters())
+        loop = pretrain["denoiser"]
+        costs.append(of_model * tokens * loop.batch_size * loop.steps)
+    assert all(larger > 5 * smaller for smaller, larger in pairwise(costs))
+
+
+def test_the_prior_of_ones_own_images_is_small_unless_another_size_is_named():
+    usual, small = (settings_of("custom", **given) for given in ({}, {"settings": SIZES[0]}))
+    assert usual["pretrain"] == small["pretrain"]
+
+
+def test_the_large_prior_has_the_size_and_length_of_other_benchmarks():
+    large, base = settings_of("custom", settings="large"), settings_of("imagenette")
+    for part, fields in {
+        "autoencoder": ("block_channels", "steps", "batch_size", "learning_rate"),
+        "denoiser": ("layers", "heads", "head_dim", "patch_size", "steps", "batch_size"),
+        "tuning": ("guidance_scales", "samples_per_class", "epochs"),
+    }.items():
+        ours, theirs = large["pretrain"][part], base["pretrain"][part]
+        assert all(getattr(ours, name) == getattr(theirs, name) for name in fields), part

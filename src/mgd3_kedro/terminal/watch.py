@@ -15,6 +15,7 @@ from mgd3_kedro.announcement import (
     speeds_of,
 )
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.named_settings import CHOOSER
 from mgd3_kedro.speeds import Took
 from mgd3_kedro.summary import describe_end, places_of, saves_of, summarise_run
 from mgd3_kedro.terminal import Showing, choose_display
@@ -55,7 +56,7 @@ class Watch:
         self._took: dict[str, Took] = {}
         self._begun = time.monotonic()
         steps = [*plan_steps(pipeline, catalog, parameters, self._speeds)]
-        for line in announce(steps, precisions_of(pipeline, parameters)):
+        for line in announce(steps, precisions_of(pipeline, parameters), parameters[CHOOSER]):
             print(line, flush=True)
         self._showing = Showing(choose_display())
 
