@@ -563,12 +563,24 @@ def test_a_prior_of_other_classes_is_refused_where_it_is_to_draw(save_dit, tmp_p
     check_prior(inputs)
 
 
+@pytest.mark.parametrize(("image_size", "is_other"), [(16, False), (24, True)])
+def test_a_prior_of_images_of_another_size_is_warned_of(
+    image_size, is_other, save_dit, tmp_path, caplog
+):
+    folder = save_dit(num_classes=8, folder=tmp_path / "prior")
+    inputs = make_inputs(prior=prior_of(folder))
+    check_prior({**inputs, "benchmark": replace(inputs["benchmark"], image_size=image_size)})
+    found = [text for text in caplog.messages if text.startswith("image_size=24: the prior ")]
+    assert bool(found) is is_other
+    assert all("works on images of 16 px" in text for text in found)
+
+
 def test_a_poor_prior_is_warned_of_where_it_is_to_draw(save_dit, tmp_path, caplog):
     folder = save_dit(num_classes=8, folder=tmp_path / "prior")
     (folder / "quality.json").write_text(write_quality(Quality(12.0, 70.0, 75.0, 2.0, 10)))
     inputs = make_inputs(prior=prior_of(folder))
     check_prior({name: one for name, one in inputs.items() if name != "params:diffusion"})
-    assert "poor" not in caplog.text
+    assert "samples are poor" not in caplog.text
     check_prior(inputs)
     assert "its samples are poor" in caplog.text
 

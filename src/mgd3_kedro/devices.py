@@ -80,16 +80,13 @@ class Precision(NamedTuple):
 PRECISIONS = {
     "fp32": Precision(torch.float32),
     "tf32": Precision(torch.float32, tf32=True),
-    # What stays float32 inside, as sums that autocast leaves alone, need not be more exact.
-    "bf16": Precision(torch.bfloat16, tf32=True),
+    "bf16": Precision(torch.bfloat16),
     "fp16": Precision(torch.float16),
 }
 
 
 def computes_in_bf16(device: torch.device) -> bool:
     """Tell whether a device has instructions for bf16.
-
-    Source: ours.
     """
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -104,8 +101,6 @@ def settle_precision(name: str, device: str) -> str:
     Args:
         name: Of `PRECISIONS`, or "auto".
         device: A name of `DEVICES`; for one that is not here, "auto" is float32.
-
-    Source: ours.
     """
     if name != AUTO:
         return name

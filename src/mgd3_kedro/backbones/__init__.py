@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, side_of_images
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.backbones.conditioning import check_guided_channels
 from mgd3_kedro.backbones.dit import check_dit, load_dit, load_dit_autoencoder, settle_dit
@@ -37,6 +37,7 @@ __all__ = [
     "BackboneConfig",
     "BackboneFamily",
     "check_backbone",
+    "image_size_of",
     "load_autoencoder",
     "load_backbone",
     "settle_settings",
@@ -82,6 +83,17 @@ def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | No
     known = family.check(model.path, classes)
     _check_autoencoder(model, family)
     return known
+
+
+def image_size_of(model: ModelFolder) -> int:
+    """Return the side in pixels of the images that a model works on, without loading it.
+
+    Raises:
+        ValueError: If the family is unknown.
+    """
+    family = lookup(BACKBONES, model.family, "family of backbones")
+    autoencoder = model.autoencoder or family.autoencoder(model.path)
+    return side_of_images(autoencoder, model.path / family.denoiser)
 
 
 def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfig:

@@ -157,6 +157,20 @@ def image_side(vae: Any, denoiser: Path) -> int:
     return int(latent_side * 2 ** (len(vae.config.block_out_channels) - 1))
 
 
+def side_of_images(autoencoder: Path, denoiser: Path) -> int:
+    """Return the side in pixels of the images that a model works on, without loading it.
+
+    Args:
+        autoencoder: Folder of the autoencoder, whose configuration has its levels.
+        denoiser: Folder of the denoiser, whose configuration has the side of its latents.
+    """
+    levels, side = (
+        json.loads((folder / "config.json").read_text())[name]
+        for folder, name in ((autoencoder, "block_out_channels"), (denoiser, "sample_size"))
+    )
+    return int(side * 2 ** (len(levels) - 1))
+
+
 def peak_signal_to_noise(images: torch.Tensor, reconstructed: torch.Tensor) -> float:
     """Return the mean over images of their PSNR in dB, for uint8 pixels (N, 3, H, W).
 

@@ -109,13 +109,19 @@ def check_device(inputs: Inputs, name: str) -> None:
 def check_prior(inputs: Inputs) -> None:
     """Refuse missing weights, weights that do not fit, and classes to draw that are not theirs.
 
-    Warn of a prior whose samples were found to be poor.
+    Warn of a prior of images of another size, or whose samples were found to be poor.
     """
-    from mgd3_kedro.backbones import check_backbone
+    from mgd3_kedro.backbones import check_backbone, image_size_of
 
     drawn = "params:diffusion" in inputs
     model, benchmark = inputs["prior"].load(), inputs["benchmark"]
     known = check_backbone(model, benchmark.classes if drawn else ())
+    if (side := image_size_of(model)) != benchmark.image_size:
+        logger.warning(
+            "image_size=%d: the prior %s works on images of %d px, so all are resized to that "
+            "before it and back after it; image_size=%d resizes none",
+            *(benchmark.image_size, model.path, side, side),
+        )
     if drawn:
         benchmark.check_numbers(str(model.path), known)
         if known is not None:

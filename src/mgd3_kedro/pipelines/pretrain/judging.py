@@ -10,6 +10,7 @@ from PIL.Image import Image
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.figures import draw_contact_sheet
+from mgd3_kedro.figures.labels import note_selection
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
 from mgd3_kedro.pipelines.pretrain.judge import Judge
 from mgd3_kedro.records import Benchmark
@@ -61,5 +62,7 @@ def draw_samples(
     """Draw the first samples of every class, and say how they were drawn."""
     first = {wnid: images[:SHEET_COLUMNS] for wnid, images in samples.items()}
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
-    title = f"guidance scale {sampling_defaults['guidance_scale']:g}"
-    return draw_contact_sheet(first, names, title=title)
+    title = f"prior of {benchmark.name}, guidance scale {sampling_defaults['guidance_scale']:g}"
+    most = max(len(images) for images in samples.values())
+    selection = note_selection(SHEET_COLUMNS, most, "samples of a class")
+    return draw_contact_sheet(first, names, title=f"{title}: {selection}" if selection else title)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
-from mgd3_kedro.figures.labels import title_images
+from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.figures.sweep_lines import REPEATED
 from mgd3_kedro.metrics import score_names
 from mgd3_kedro.points import POINT, axes_of, columns_of
@@ -107,7 +107,9 @@ def draw_images_over_knob(
         [images[point][spec.wnid].load()[0].numpy() for point in shown[POINT]] for spec in classes
     ]
     names = [f"{value:g}" if isinstance(value, float) else str(value) for value in shown[axis]]
-    return draw_image_grid(rows, [spec.class_name for spec in classes], names, title=axis)
+    selection = note_selection(SHOWN_CLASSES, len(benchmark.classes), "classes")
+    title = f"{axis}: {selection}" if selection else axis
+    return draw_image_grid(rows, [spec.class_name for spec in classes], names, title=title)
 
 
 def find_knob(points: pd.DataFrame, knob: str | None) -> str:
