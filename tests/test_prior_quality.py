@@ -67,8 +67,8 @@ def test_what_is_no_measurement_is_refused(content, tmp_path):
         read_quality(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["imagenette64", "imagenette64-large"])
-def test_what_is_said_of_the_priors_of_the_photos_is_on_their_cards(name):
+@pytest.mark.parametrize("name", ["mnist", "imagenette64", "imagenette64-large"])
+def test_what_is_said_of_the_priors_is_on_their_cards(name):
     folder = REPOSITORY / "data/06_models" / name
     card, quality = (folder / "README.md").read_text(), read_quality(folder)
     assert f"- {quality.samples} % of 100 samples per class" in card
