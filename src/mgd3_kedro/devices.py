@@ -86,8 +86,7 @@ PRECISIONS = {
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Tell whether a device has instructions for bf16.
-    """
+    """Tell whether a device has instructions for bf16."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             return torch.cuda.is_bf16_supported(including_emulation=False)
