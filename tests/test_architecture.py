@@ -21,9 +21,11 @@ ROOT = Path(mgd3_kedro.__file__).parent
 BASE = (
     "balance",
     "cards",
+    "checkpoint",
     "checks",
     "code_identity",
     "devices",
+    "durable",
     "durations",
     "environment",
     "executors",
@@ -151,6 +153,7 @@ def allowed_imports(module):
     if top in BASE:
         return {
             "balance": ("checks",),
+            "checkpoint": ("durable",),
             "code_identity": ("source_code", "stages", "syntax"),
             "environment": ("code_identity",),
             "executors": ("checks", "executors"),

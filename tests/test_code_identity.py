@@ -9,7 +9,7 @@ import pytest
 
 from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.code_identity import find_code
-from mgd3_kedro.source_code import source_of
+from mgd3_kedro.source_code import Definition, Symbol, definition_of, source_of
 from mgd3_kedro.stages import neutral
 
 SOURCES = {
@@ -192,6 +192,19 @@ def test_what_changes_nothing_of_what_runs_is_the_same_code(file, old, new, pack
     before = identify()
     package(file, old, new)
     assert identify() == before
+
+
+def test_a_module_that_says_that_it_changes_no_result_does_not_count(package):
+    package("shapes.py", "def area", "CHANGES_NO_RESULT = True\n\n\ndef area")
+    before = identify("measure")
+    package("shapes.py", "return side * side", "print(side)")
+    assert identify("measure") == before
+
+
+def test_how_trainings_are_kept_is_no_part_of_what_they_give():
+    assert definition_of(Symbol("mgd3_kedro.checkpoint", "Checkpoint")) == Definition("")
+    assert definition_of(Symbol("mgd3_kedro.durable", "replacing_file")) == Definition("")
+    assert definition_of(Symbol("mgd3_kedro.training.loop", "train")).uses
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from mgd3_kedro.syntax import CodeReader, bindings_of, entries_of, is_docstring
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
+NEUTRAL = "CHANGES_NO_RESULT"
+"""A module that defines this only keeps or shows what is computed: its code does not count."""
 STRAY = "*"
 """Name of what a module does when it is imported, beside what it defines."""
 
@@ -101,12 +103,14 @@ class SourceModule:
         return Symbol(submodule, "") if source_of(submodule) else None
 
     def define(self, symbol: Symbol) -> Definition:
-        """Return what a symbol of this module stands for."""
+        """Return what a symbol of this module stands for; all of a neutral one alike."""
         if symbol not in self._known:
             self._known[symbol] = self._define(symbol)
         return self._known[symbol]
 
     def _define(self, symbol: Symbol) -> Definition:
+        if self.defines(NEUTRAL):
+            return Definition("")
         if not symbol.name:
             return Definition("", frozenset(Symbol(self.name, name) for name in self._names()))
         if symbol.entry:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import (
     NETWORKS,
-    Checkpoint,
     DivergenceError,
     LabelledSet,
     build_network,
@@ -300,6 +300,24 @@ def test_a_training_killed_before_its_first_checkpoint_starts_again(train, tmp_p
         train(checkpoint=Checkpoint(path, "same"), progress=progress)
     assert not path.exists()
     assert same(train(checkpoint=Checkpoint(path, "same")), train())
+
+
+@pytest.mark.parametrize("length", [0, 1000])
+def test_one_whose_last_state_was_cut_goes_on_from_the_one_before(length, train, tmp_path):
+    settings = {"network": "tiny", "epochs": 5, "batch_size": 5}
+    whole = train(**settings)
+    path = tmp_path / "0.ckpt"
+    with pytest.raises(Killed):
+        train(**settings, checkpoint=Checkpoint(path, "same", 0), progress=end_at(3))
+    path.write_bytes(path.read_bytes()[:length])
+    heard = []
+    resumed = train(
+        **settings,
+        checkpoint=Checkpoint(path, "same", 0),
+        progress=lambda at, *others: heard.append(at),
+    )
+    assert heard == [3, 4, 5]
+    assert same(resumed, whole)
 
 
 def test_the_seconds_of_all_attempts_are_added_up(train, tmp_path):

@@ -258,7 +258,7 @@ def test_data_sets_of_one_fine_tuned_model_count_its_time_each(
     )
     checkpoints = list((made / "data/06_models/checkpoints").rglob(f"{method}-*.ckpt"))
     assert len(checkpoints) == 3
-    training = sum(torch.load(path)["seconds"] for path in checkpoints)
+    training = sum(torch.load(path, weights_only=True)["seconds"] for path in checkpoints)
     assert counted == pytest.approx(report.computing_seconds + training)
 
 

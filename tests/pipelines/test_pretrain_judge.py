@@ -5,7 +5,7 @@ import pytest
 import torch
 from judged import BENCHMARK, EVALUATION, JUDGE, split
 
-from mgd3_kedro.evaluation import Checkpoint
+from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.evaluation.state import State
 from mgd3_kedro.pipelines.pretrain import judge

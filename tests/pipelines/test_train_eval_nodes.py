@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from mgd3_kedro.evaluation import NETWORKS, Checkpoint, EvaluationConfig
+from mgd3_kedro.checkpoint import Checkpoint
+from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, training_set
 from mgd3_kedro.pipelines.train_eval.nodes import (
     TrainingsConfig,

@@ -220,7 +220,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny_project import run
-from mgd3_kedro.evaluation import Checkpoint
+from mgd3_kedro.checkpoint import Checkpoint
 Checkpoint.due = True
 run(Path(sys.argv[2]), "train_eval", evaluation={"epochs": 30, "validations": 30})
 """

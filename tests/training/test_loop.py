@@ -135,13 +135,20 @@ def test_a_checkpoint_of_another_identity_is_trained_anew(run, make_loop, whole,
     assert_same(anew, whole[0])
 
 
-def test_a_broken_write_leaves_the_last_checkpoint(run, make_loop, tmp_path):
+def test_a_damaged_checkpoint_costs_the_updates_since_the_one_before(
+    run, make_loop, whole, tmp_path, caplog
+):
     with pytest.raises(StoppedError):
         run(make_loop(), stop_at=10)
-    (tmp_path / "deep" / "run.partial").write_bytes(b"half a checkpoint")
-    _, calls = run(make_loop())
-    assert len(calls) == 101 - 10
-    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["run.ckpt"]
+    path = tmp_path / "deep" / "run.ckpt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with caplog.at_level("WARNING"):
+        resumed, calls = run(make_loop())
+    assert "run.ckpt is damaged" in caplog.text
+    assert len(calls) == 101 - 8
+    assert_same(resumed, whole[0])
 
 
 def test_checkpoints_are_no_closer_than_asked_and_the_end_is_always_kept(

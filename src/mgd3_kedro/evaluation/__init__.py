@@ -1,6 +1,5 @@
 """Evaluation of distilled images: train a network on them, test it on real ones."""
 
-from mgd3_kedro.evaluation.checkpoint import Checkpoint
 from mgd3_kedro.evaluation.data import LabelledSet
 from mgd3_kedro.evaluation.networks import NETWORKS, build_network
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
@@ -11,7 +10,6 @@ from mgd3_kedro.evaluation.train import DivergenceError, TrainingResult, train_n
 __all__ = [
     "NETWORKS",
     "PROTOCOLS",
-    "Checkpoint",
     "DivergenceError",
     "EvaluationConfig",
     "LabelledSet",

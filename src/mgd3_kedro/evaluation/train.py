@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.checks import check_range
 from mgd3_kedro.devices import reproducible, resolve_device
-from mgd3_kedro.evaluation.checkpoint import Checkpoint
 from mgd3_kedro.evaluation.data import LabelledSet
 from mgd3_kedro.evaluation.labels import Labels, epoch_generator, given_labels
 from mgd3_kedro.evaluation.networks import build_network

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.training.acceleration import (
     build_optimizer,
     choose_attention,
@@ -21,7 +22,6 @@ from mgd3_kedro.training.acceleration import (
     move_average,
 )
 from mgd3_kedro.training.batches import CPU, Batch, batch_at
-from mgd3_kedro.training.checkpoint import Checkpoint
 from mgd3_kedro.training.settings import LoopConfig
 
 logger = logging.getLogger(__name__)

@@ -9,16 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import reproducible, resolve_device
 from mgd3_kedro.evaluation import (
     NETWORKS,
-    Checkpoint,
     EvaluationConfig,
     LabelledSet,
     train_network,
 )
-from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.scores import score
@@ -26,7 +25,6 @@ from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
-from mgd3_kedro.training.checkpoint import name_checkpoint
 
 VALIDATIONS = 5
 """Of a judge's training: they say how far it is, and decide nothing."""

@@ -14,6 +14,7 @@ import torch
 from mgd3_kedro.backbones import AutoencoderConfig as Placed
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.weights import load_component
+from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import Part, write_card
 from mgd3_kedro.pipelines.pretrain.findings import describe_findings
@@ -30,7 +31,6 @@ from mgd3_kedro.training.autoencoder import (
     autoencoder_loss,
     build_autoencoder,
 )
-from mgd3_kedro.training.checkpoint import name_checkpoint
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import Trained, train
 

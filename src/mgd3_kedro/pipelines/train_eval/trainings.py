@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.checkpoint import Checkpoint, digest_of
 from mgd3_kedro.evaluation import (
-    Checkpoint,
     DivergenceError,
     EvaluationConfig,
     LabelledSet,
     TrainingResult,
     train_network,
 )
-from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set

@@ -9,16 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from mgd3_kedro.checkpoint import Checkpoint, digest_of
 from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import (
     NETWORKS,
     PROTOCOLS,
-    Checkpoint,
     EvaluationConfig,
     LabelledSet,
     train_network,
 )
-from mgd3_kedro.evaluation.checkpoint import digest_of
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import seen_images
 from mgd3_kedro.evaluation.teacher import describe_teacher

@@ -1,0 +1,127 @@
+"""Files that are there as a whole or not at all, also after a kill or a loss of power."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+CHANGES_NO_RESULT = True
+"""See `source_code`."""
+
+ABANDONED = 600.0
+"""Seconds after which an unfinished file that nobody has written to is what a kill has left."""
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write into, which takes the place of another at once when it is on the disk.
+
+    Several processes may do so with one path: the last one's content stays.
+
+    Args:
+        path: What is written; its folder is made. What was there stays until then.
+
+    Raises:
+        OSError: If it cannot be written; nothing is left of it.
+
+    Source: ours.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        with fresh.open("wb") as file:
+            yield file
+            sync(file)
+        fresh.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            # What a full disk says names no file.
+            error.filename = str(path)
+        raise
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, see `replacing_file`.
+
+    Source: ours.
+    """
+    with replacing_file(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, content: Any, indent: int | None = None) -> None:
+    """Write plain values as JSON, see `replacing_file`.
+
+    Source: ours.
+    """
+    write_text(path, json.dumps(content, indent=indent))
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """Return the plain values of a JSON file.
+
+    Args:
+        path: The file.
+        kind: What they are as a whole: `dict` or `list`.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: In one line that names the file, if it is no JSON, or not of that kind.
+
+    Source: ours.
+    """
+    told = "an object" if kind is dict else "a list"
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        text = "an empty file" if not path.stat().st_size else f"a damaged one ({error})"
+        raise ValueError(f"{path}: expected {told} in JSON, got {text}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path}: expected {told} in JSON, got {json.dumps(content)[:40]}")
+    return content
+
+
+def sync(file: IO[bytes]) -> None:
+    """Have what was written to a file on the disk.
+
+    Source: fsync(2).
+    """
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk.
+
+    Source: fsync(2): a file's name is not synced with its content.
+    """
+    # Some file systems sync no folders, and need not.
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left of this file."""
+    for left in path.parent.glob(f"{_escaped(path.name)}.*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
