@@ -92,7 +92,8 @@ command."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
 FRAMEWORK_EDGE = {
     *{"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", "terminal.watch"},
-    *{"tracking.hooks", "tracking.inputs", "tracking.runs"},
+    *{"tracking.events", "tracking.hooks", "tracking.inputs", "tracking.opening"},
+    *{"tracking.pending", "tracking.processes", "tracking.runs", "tracking.store"},
     *EDGE,
 } - {
     "api",

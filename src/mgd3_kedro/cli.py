@@ -203,6 +203,23 @@ cli.add_command(
 )
 
 
+@cli.command("track")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def track_command(files: tuple[Path, ...]) -> None:
+    """Log runs whose MLflow server did not answer.
+
+    FILES: what they have left in .mgd3/untracked; all there are if none is named. The next run
+    logs them, too.
+    """
+    from kedro.framework.session import KedroSession
+
+    from mgd3_kedro.tracking.opening import log_waiting
+
+    with plain_errors(), KedroSession.create() as session:
+        logged = log_waiting(session.load_context(), files)  # type: ignore[attr-defined]
+        click.echo(f"logged: {', '.join(logged) or 'nothing, no run waits'}")
+
+
 @cli.command("convert-model")
 @click.argument("source")
 @click.argument("target", type=click.Path(path_type=Path))

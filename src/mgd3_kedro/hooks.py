@@ -25,7 +25,7 @@ from mgd3_kedro.preflight import (
     place_of,
 )
 from mgd3_kedro.terminal.watch import Watch
-from mgd3_kedro.tracking.runs import active_experiment
+from mgd3_kedro.tracking.hooks import TrackingHooks
 
 OF_ALL_METHODS = (
     *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
@@ -50,7 +50,7 @@ class ProjectPathHooks:
     Likewise `${environment:...}` a variable of the environment, null where it is not set.
     """
 
-    # kedro-mlflow reads its configuration in the same hook, and has to come later.
+    # The store is found by its path in the same hook, which has to come later.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Resolve from the project that runs, wherever it was started."""
@@ -117,9 +117,14 @@ class PreflightHooks:
 
 
 class TerminalHooks:
-    """Says what a run will do, shows how far it is, and tells its result and where things are."""
+    """Says what a run will do, shows how far it is, and tells its result and where things are.
 
-    def __init__(self) -> None:
+    Args:
+        tracking: Knows the experiment that the run is in.
+    """
+
+    def __init__(self, tracking: TrackingHooks) -> None:
+        self._tracking = tracking
         self._context: Any = None
         self._watch: Watch | None = None
 
@@ -135,7 +140,7 @@ class TerminalHooks:
         """Print what is to be made and what is there, and show progress from now on."""
         parameters = self._context.config_loader["parameters"]
         project = self._context.project_path
-        self._watch = Watch(pipeline, catalog, parameters, project, active_experiment())
+        self._watch = Watch(pipeline, catalog, parameters, project, self._tracking.experiment)
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node) -> None:

@@ -16,7 +16,7 @@ from mgd3_kedro.hooks import (
 from mgd3_kedro.memory import keep_freed_memory
 from mgd3_kedro.quiet_import import QuietImport
 from mgd3_kedro.run_names import DEFAULT_ENV
-from mgd3_kedro.tracking.hooks import RunHooks, TrackingHooks
+from mgd3_kedro.tracking.hooks import TrackingHooks
 
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
 for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
@@ -30,10 +30,11 @@ keep_freed_memory()
 # Kedro-Viz reads the configuration without the hooks.
 resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
 
+TRACKING = TrackingHooks()
 # Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
 HOOKS = (
-    *(TrackingHooks(), PreflightHooks(), RunPlacesHooks()),
-    *(TerminalHooks(), ProjectPathHooks(), RunHooks()),
+    *(TRACKING, PreflightHooks(), RunPlacesHooks()),
+    *(TerminalHooks(TRACKING), ProjectPathHooks()),
 )
 # Its run is opened by a hook of this project's.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")

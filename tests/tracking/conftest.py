@@ -24,8 +24,7 @@ def active(store):
     """Start a run and give its tracker."""
     mlflow.set_experiment("mgd3_kedro")
     handler = signal.getsignal(signal.SIGTERM)
-    mlflow.start_run()
-    tracker = RunTracker.of_active_run()
+    tracker = RunTracker.open("a run", {"env": "mnist"}, store, online=True)
     yield tracker
     tracker.end()
     mlflow.end_run()

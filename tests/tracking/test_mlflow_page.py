@@ -10,7 +10,6 @@ from contextlib import closing
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import mlflow
 import pandas as pd
 import pytest
 import yaml
@@ -45,12 +44,10 @@ def pages(store):
         first = of_run.iloc[0]
         used = {**first[list(USED)], "trainings.networks": list(of_run["network"].unique())}
         name = name_run(["distill"], ["distill"], first["method"], used, [])
-        with mlflow.start_run(run_name=name):
-            tracker = RunTracker.of_active_run()
-            tracker.keep_views(views)
-            tracker.start({key: str(value) for key, value in used.items()}, tags_of(used, []))
-            log_output(tracker, "headline", "result_rows", of_run, None)
-            tracker.end()
+        tracker = RunTracker.open(name, {}, store, online=True)
+        tracker.start({key: str(value) for key, value in used.items()}, tags_of(used, []), views)
+        log_output(tracker, "headline", "result_rows", of_run, None)
+        tracker.end()
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,5 +1,3 @@
-import os
-import platform
 import signal
 import subprocess
 import sys
@@ -21,23 +19,20 @@ from tiny_project import REPOSITORY, make_project, run, runs_of
 
 from mgd3_kedro.environment import command
 from mgd3_kedro.tracking.hooks import TrackingHooks
-from mgd3_kedro.tracking.runs import HOST_TAG, PROCESS_TAG, RunTracker
+from mgd3_kedro.tracking.processes import process_tags
+from mgd3_kedro.tracking.runs import RunTracker
 from mgd3_kedro.version import code_version
 
 
-def test_there_is_nothing_to_track_without_a_run():
-    assert mlflow.active_run() is None
-    assert RunTracker.of_active_run() is None
-
-
 def test_a_run_starts_with_its_parameters_and_what_made_it(active, logged):
-    active.start({"ipc": "10", "sampling.mode_guidance_scale": "0.1"}, {"method": "mgd3"})
+    assert logged().data.tags.items() >= {"env": "mnist", **process_tags()}.items()
+    active.start({"ipc": "10", "sampling.mode_guidance_scale": "0.1"}, {"method": "mgd3"}, {})
     data = logged().data
     assert data.params == {"ipc": "10", "sampling.mode_guidance_scale": "0.1"}
     assert data.tags["method"] == "mgd3"
     assert data.tags["command"] == data.tags["kedro_command"] == command()
     assert data.tags["code_version"] == code_version()
-    assert data.tags[PROCESS_TAG] == str(os.getpid())
+    assert data.tags.items() >= {"env": "mnist", **process_tags()}.items()
 
 
 def test_histories_longer_than_a_batch_of_mlflow_are_kept_whole(active, logged):
@@ -54,9 +49,17 @@ def test_metrics_of_classes_with_odd_names_are_kept(active, logged):
     assert found == {"crane _bird_/diversity": 1.0, "Müll _ co./diversity": 2.0}
 
 
+def ended(run_id):
+    """Return a run that is no longer active."""
+    assert mlflow.active_run() is None
+    return MlflowClient().get_run(run_id)
+
+
 def test_a_failed_run_says_why(active, logged):
+    run_id = logged().info.run_id
     active.fail(ValueError("ipc: expected 1"))
-    assert logged().data.tags["error"] == "ValueError: ipc: expected 1"
+    assert ended(run_id).info.status == "FAILED"
+    assert ended(run_id).data.tags["error"] == "ValueError: ipc: expected 1"
 
 
 def test_a_store_that_cannot_be_written_does_not_hide_the_error(active, caplog):
@@ -69,40 +72,10 @@ def test_a_store_that_cannot_be_written_does_not_hide_the_error(active, caplog):
 
 
 def test_a_run_that_ended_is_not_killed_later(active, logged):
+    run_id = logged().info.run_id
     active.end()
     active.kill()
-    assert logged().info.status == "RUNNING"
-
-
-def finished_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-@pytest.mark.parametrize(
-    ("host", "process", "age", "status"),
-    [
-        (platform.node(), finished_process, 0, "KILLED"),
-        (platform.node(), os.getpid, 10**9, "KILLED"),
-        (platform.node(), os.getpid, 0, "RUNNING"),
-        (platform.node(), os.getppid, 10**9, "RUNNING"),
-        ("another machine", finished_process, 0, "RUNNING"),
-    ],
-    ids=["gone", "number taken again", "this process", "alive", "elsewhere"],
-)
-def test_runs_whose_process_has_gone_are_marked_at_the_next_start(
-    host, process, age, status, active, logged
-):
-    client = MlflowClient()
-    other = client.create_run(
-        logged().info.experiment_id,
-        start_time=int(time.time() * 1000) - age,
-        tags={HOST_TAG: host, PROCESS_TAG: str(process())},
-    )
-    active.start({}, {})
-    assert client.get_run(other.info.run_id).info.status == status
-    assert logged().info.status == "RUNNING"
+    assert ended(run_id).info.status == "FINISHED"
 
 
 class SlowDataset(AbstractDataset):
@@ -156,13 +129,13 @@ def test_runners_of_nodes_side_by_side_are_refused_before_any_work(project):
 
 TRACKED_SLEEP = """
 import signal, sys, time, mlflow
+from pathlib import Path
 # A shell has its background jobs ignore Ctrl-C, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from mgd3_kedro.tracking.runs import RunTracker
 mlflow.set_tracking_uri(sys.argv[1])
 mlflow.set_experiment("mgd3_kedro")
-mlflow.start_run(run_name=sys.argv[2])
-RunTracker.of_active_run().start({}, {})
+RunTracker.open(sys.argv[2], {}, Path(), online=True)
 print("ready", flush=True)
 time.sleep(100)
 """
@@ -196,13 +169,20 @@ def test_an_interrupted_and_a_terminated_run_are_marked_killed(store):
     assert found == dict.fromkeys(numbers, "KILLED")
 
 
-def test_signals_are_left_alone_outside_the_main_thread(active, logged):
+def test_signals_are_left_alone_outside_the_main_thread(store):
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=active.start, args=({}, {}))
+    runs = []
+
+    def open_and_end():
+        tracker = RunTracker.open("in a thread", {}, store, online=True)
+        runs.append(mlflow.active_run().info.run_id)
+        tracker.end()
+
+    thread = threading.Thread(target=open_and_end)
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
-    assert logged().data.tags["code_version"] == code_version()
+    assert MlflowClient().get_run(runs[0]).info.status == "FINISHED"
 
 
 class InterruptedDataset(AbstractDataset):

@@ -26,6 +26,7 @@ from mgd3_kedro.sweep.parts import Part, read_axes, read_parts
 from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.states import States
+from mgd3_kedro.tracking.opening import address_of
 
 REPORTS = "data/08_reporting"
 DEFAULT = "distill"
@@ -97,7 +98,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
             check_fully(pending[0])
             states.write()
             experiment = loader["mlflow"]["tracking"]["experiment"]["name"]
-            runs = SweepRuns(experiment, _grids(parts))
+            runs = SweepRuns(address_of(context), experiment, _grids(parts))
             _run(Loop(context.project_path, states, runs, jobs, report), runs, states, pending)
         for point in states.with_status(FAILED):
             log = states.log(point).relative_to(context.project_path)

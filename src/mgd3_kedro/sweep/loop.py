@@ -83,7 +83,7 @@ class Loop:
     def _start(self, point: Point, at_once: int) -> None:
         run_id = self._runs.open_child(point.part.sweep, point.name)
         self._states.record(point, run_id=run_id, error="", seconds="", code_version=code_version())
-        variables = {RUN_NAME: point.name, RUN_ID: run_id}
+        variables = {RUN_NAME: point.name, **({RUN_ID: run_id} if run_id else {})}
         if at_once > 1 and THREADS not in os.environ:
             variables[THREADS] = str(max(1, (os.cpu_count() or 1) // at_once))
         session = Session(self._project, self._states.log(point), point.options, variables)

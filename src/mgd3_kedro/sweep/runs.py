@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import TypeVar
 
 from mlflow.entities import Param
 from mlflow.tracking import MlflowClient
 
-from mgd3_kedro.tracking.runs import HOST_TAG, PARAMETER_LENGTH, PROCESS_TAG
+from mgd3_kedro.tracking.processes import process_tags, settle_dead_runs
+from mgd3_kedro.tracking.runs import PARAMETER_LENGTH
+from mgd3_kedro.tracking.store import is_unreachable
 from mgd3_kedro.version import code_version
+
+logger = logging.getLogger(__name__)
 
 SWEEP_TAG = "sweep"
 PARENT_TAG = "mlflow.parentRunId"
+Answer = TypeVar("Answer")
 
 
 class SweepRuns:
     """Opens and closes runs; a sweep that is repeated goes on under the same parent.
 
+    Where the server does not answer there is no parent, and sessions open runs of their own.
+
     Args:
+        uri: Of the store.
         experiment: Name of the experiment.
         grids: Sweep -> what is varied -> its values.
     """
 
-    def __init__(self, experiment: str, grids: Mapping[str, Mapping[str, str]]) -> None:
-        self._client = MlflowClient()
-        found = self._client.get_experiment_by_name(experiment)
-        if found is None:
-            raise ValueError(f"expected the MLflow experiment {experiment}, found none")
-        self._experiment = found.experiment_id
+    def __init__(self, uri: str, experiment: str, grids: Mapping[str, Mapping[str, str]]) -> None:
+        self._client: MlflowClient | None = MlflowClient(uri)
         self._grids = grids
         self._parents: dict[str, str] = {}
+        self._experiment = self._ask(lambda client: _find_experiment(client, experiment), "")
+        self._ask(lambda client: settle_dead_runs(client, self._experiment), None)
 
     def open_child(self, sweep: str, point: str) -> str:
-        """Open the run of a point's session, which goes on with it; returns its id."""
-        if sweep not in self._parents:
-            self._parents[sweep] = self._open_parent(sweep)
-        tags = {PARENT_TAG: self._parents[sweep]}
-        run = self._client.create_run(self._experiment, tags=tags, run_name=point)
-        return str(run.info.run_id)
+        """Open the run of a point's session, which goes on with it; returns its id, or nothing."""
+        return self._ask(lambda client: self._open_child(client, sweep, point), "")
 
     def settle_child(self, run_id: str, status: str, error: str = "") -> None:
         """Close a run that its session left open, and note why if the session did not."""
-        run = self._client.get_run(run_id)
-        if error and "error" not in run.data.tags:
-            self._client.set_tag(run_id, "error", error[:5000])
-        if run.info.status == "RUNNING":
-            self._client.set_terminated(run_id, status)
+        if run_id:
+            self._ask(lambda client: _settle(client, run_id, status, error), None)
 
     def close(self, failed: Collection[str], *, killed: bool) -> None:
         """Close the parents.
@@ -58,27 +58,66 @@ class SweepRuns:
         """
         for sweep, parent in self._parents.items():
             ended = "FAILED" if sweep in failed else "FINISHED"
-            self._client.set_terminated(parent, "KILLED" if killed else ended)
+            status = "KILLED" if killed else ended
+            self._ask(partial(_end, run_id=parent, status=status), None)
 
-    def _open_parent(self, sweep: str) -> str:
-        found = self._client.search_runs(
+    def _ask(self, ask: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
+        """Ask the store; where it does not answer, once and never again."""
+        if self._client is None:
+            return otherwise
+        try:
+            return ask(self._client)
+        except Exception as error:
+            if not is_unreachable(error):
+                raise
+            self._client = None
+            logger.warning("the MLflow server does not answer: the sweep has no run of its own")
+            return otherwise
+
+    def _open_child(self, client: MlflowClient, sweep: str, point: str) -> str:
+        if sweep not in self._parents:
+            self._parents[sweep] = self._open_parent(client, sweep)
+        # Whoever starts next marks the run if this process is killed before the session has it.
+        tags = {PARENT_TAG: self._parents[sweep], **process_tags()}
+        run = client.create_run(self._experiment, tags=tags, run_name=point)
+        return str(run.info.run_id)
+
+    def _open_parent(self, client: MlflowClient, sweep: str) -> str:
+        tags = {"code_version": code_version(), **process_tags()}
+        found = client.search_runs(
             [self._experiment], filter_string=f"tags.`{SWEEP_TAG}` = '{sweep}'", max_results=1
         )
-        parent = str(found[0].info.run_id) if found else self._make_parent(sweep)
-        self._client.update_run(parent, status="RUNNING")
-        # Whoever starts next marks the run if this process is killed.
-        tags = {
-            "code_version": code_version(),
-            HOST_TAG: platform.node(),
-            PROCESS_TAG: str(os.getpid()),
-        }
+        if not found:
+            return self._make_parent(client, sweep, tags)
+        parent = str(found[0].info.run_id)
+        # In this order: a run that says it is running always says whose it is.
         for key, value in tags.items():
-            self._client.set_tag(parent, key, value)
+            client.set_tag(parent, key, value)
+        client.update_run(parent, status="RUNNING")
         return parent
 
-    def _make_parent(self, sweep: str) -> str:
-        run = self._client.create_run(self._experiment, tags={SWEEP_TAG: sweep}, run_name=sweep)
+    def _make_parent(self, client: MlflowClient, sweep: str, tags: Mapping[str, str]) -> str:
+        run = client.create_run(self._experiment, tags={SWEEP_TAG: sweep, **tags}, run_name=sweep)
         grid = self._grids[sweep].items()
         params = [Param(key, values[:PARAMETER_LENGTH]) for key, values in grid]
-        self._client.log_batch(run.info.run_id, params=params)
+        client.log_batch(run.info.run_id, params=params)
         return str(run.info.run_id)
+
+
+def _find_experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        raise ValueError(f"expected the MLflow experiment {name}, found none")
+    return str(found.experiment_id)
+
+
+def _end(client: MlflowClient, run_id: str, status: str) -> None:
+    client.set_terminated(run_id, status)
+
+
+def _settle(client: MlflowClient, run_id: str, status: str, error: str) -> None:
+    run = client.get_run(run_id)
+    if error and "error" not in run.data.tags:
+        client.set_tag(run_id, "error", error[:5000])
+    if run.info.status == "RUNNING":
+        client.set_terminated(run_id, status)

@@ -17,88 +17,66 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.run_names import DEFAULT, name_run
 from mgd3_kedro.tracking.inputs import INPUTS, describe_input
 from mgd3_kedro.tracking.meter import NodeMeter
+from mgd3_kedro.tracking.opening import log_waiting, open_store
 from mgd3_kedro.tracking.outputs import log_output
 from mgd3_kedro.tracking.parameters import as_texts, method_of, tags_of, used_parameters
 from mgd3_kedro.tracking.runs import RunTracker
 
 
-class RunHooks:
-    """Have kedro-mlflow open and close the run, and log no parameters.
+class TrackingHooks:
+    """Opens and closes the MLflow run, and logs what it was made with and what came out.
 
-    It would log every dataclass as one text, beside the fields that `TrackingHooks` logs.
+    kedro-mlflow configures the store, and no more: it would log every dataclass as one text, and
+    open a run that a kill in its first seconds leaves running for ever.
     """
 
-    @cached_property
-    def _of_plugin(self) -> Any:
-        # Takes a second, and listing pipelines needs none of it.
-        from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-
-        return MlflowHook()
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Configure the store, and name the experiment."""
-        self._of_plugin.after_context_created(context)
-
-    @hook_impl
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Open the run."""
-        self._of_plugin.before_pipeline_run(run_params, pipeline, catalog)
-
-    @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Close the run as finished."""
-        self._of_plugin.after_pipeline_run(run_params, pipeline, catalog)
-
-    @hook_impl
-    def on_pipeline_error(
-        self,
-        error: Exception,
-        run_params: dict[str, Any],
-        pipeline: Pipeline,
-        catalog: CatalogProtocol,
-    ) -> None:
-        """Close the run as failed."""
-        self._of_plugin.on_pipeline_error(error, run_params, pipeline, catalog)
-
-
-class TrackingHooks:
-    """Logs parameters, code version, inputs, and time, memory and metrics of every node."""
-
     def __init__(self) -> None:
-        self._loader: Any = None
+        self._context: Any = None
+        self._online = True
         self._catalog: CatalogProtocol | None = None
         self._tracker: RunTracker | None = None
         self._meter = NodeMeter()
         self._unsaved: dict[str, set[str]] = {}
         self._read: set[str] = set()
 
+    @cached_property
+    def _of_plugin(self) -> Any:
+        # Takes a second, and what is refused before needs none of it.
+        from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+
+        return MlflowHook()
+
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the parameters as they are configured."""
-        # kedro-mlflow raises its own level when imported, over the logging configuration.
-        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
-        self._loader = context.config_loader
+        """Configure the store, once paths are known and checks are over."""
+        self._context = context
         if self._tracker:
             # Interrupted in a notebook, a run would still be active and take over this one's.
             self._tracker.kill()
+        self._online = open_store(context, self._configure)
 
-    # kedro-mlflow opens the run in the same hook, and has to come first.
-    @hook_impl(trylast=True)
+    @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Name the run where nobody did, and log what it is made with."""
+        """Open the run, named where nobody did, and log what it is made with."""
         self._catalog = catalog
         # What an interrupted run of this process has left is none of this one's.
         self._meter, self._unsaved, self._read = NodeMeter(), {}, set()
-        self._tracker = RunTracker.of_active_run()
-        if self._tracker:
-            self._describe(run_params, pipeline, self._tracker)
+        self._tracker = None
+        asked = run_params.get("pipeline_names") or [DEFAULT]
+        tracking = self._loader["mlflow"]["tracking"]
+        if not {*asked} <= {*(tracking.get("disable_tracking") or {}).get("pipelines", ())}:
+            self._tracker = self._open(run_params, pipeline, asked)
+
+    @property
+    def experiment(self) -> str | None:
+        """Id of the experiment that the run is in; None where it is in none."""
+        return self._tracker.experiment if self._tracker else None
+
+    @property
+    def _loader(self) -> Any:
+        return self._context.config_loader
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -152,31 +130,39 @@ class TrackingHooks:
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        """Mark the run as ended by itself."""
+        """Close the run as finished."""
         if self._tracker:
             self._tracker.end()
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self, error: Exception) -> None:
-        """Record why the run failed."""
+        """Close the run as failed, and record why."""
         if self._tracker:
             self._tracker.fail(error)
 
-    def _describe(
-        self, run_params: dict[str, Any], pipeline: Pipeline, tracker: RunTracker
-    ) -> None:
-        """Name the run, and log what it uses."""
+    def _configure(self, context: KedroContext) -> None:
+        """Have kedro-mlflow name the store and the experiment to MLflow."""
+        # It raises its own level when imported, over the logging configuration.
+        plugin, logger = self._of_plugin, logging.getLogger("kedro_mlflow")
+        logger.setLevel(logging.WARNING)
+        plugin.after_context_created(context)
+
+    def _open(self, run_params: dict[str, Any], pipeline: Pipeline, asked: list[str]) -> RunTracker:
+        """Open the run, and log what it uses."""
         lineage, made = self._loader.lineage, sorted(pipeline.all_outputs())
         used = used_parameters(pipeline.datasets(), lineage)
         words = list(dict.fromkeys(word for name in made for word in lineage.words(name)))
-        asked = run_params.get("pipeline_names") or [DEFAULT]
+        tracking = self._loader["mlflow"]["tracking"]
         # A stage that was asked for as a namespace has the name of its pipeline.
         told = run_params.get("namespaces") or asked
-        name = name_run(told, registered, method_of(used), used, words)
-        tracker.rename("+".join(asked), name)
-        experiment = self._loader["mlflow"]["tracking"]["experiment"]
-        tracker.keep_views(experiment["create_experiment_kwargs"]["tags"])
-        tracker.start(as_texts(used), tags_of(used, words))
+        name = tracking["run"]["name"] or name_run(told, registered, method_of(used), used, words)
+        tags = as_texts({key: value for key, value in run_params.items() if value})
+        tracker = RunTracker.open(name, tags, self._context.project_path, online=self._online)
+        views = tracking["experiment"]["create_experiment_kwargs"]["tags"]
+        tracker.start(as_texts(used), tags_of(used, words), views)
+        if tracker.experiment:
+            log_waiting(self._context)
+        return tracker
 
     def _finish(self, node: Node) -> None:
         measured = self._meter.finish(node.name)

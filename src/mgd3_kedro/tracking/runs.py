@@ -6,16 +6,19 @@ import atexit
 import contextlib
 import logging
 import os
-import platform
 import re
 import signal
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.environment import command, environment
+from mgd3_kedro.tracking.events import END, write_event
+from mgd3_kedro.tracking.pending import Head, Pending
+from mgd3_kedro.tracking.processes import process_tags, settle_dead_runs
+from mgd3_kedro.tracking.store import impatient, is_unreachable
 from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:
@@ -26,81 +29,88 @@ logger = logging.getLogger(__name__)
 PARAMETER_LENGTH = 6000
 UNNAMEABLE = re.compile(r"[^\w/.\- :]")
 """Signs that MLflow has in no name of a metric."""
-HOST_TAG, PROCESS_TAG = "process.host", "process.id"
-BEGUN = time.time() * 1000
-"""When this process began, at the latest, in MLflow's milliseconds."""
+RUN_ID = "MLFLOW_RUN_ID"
+"""Variable that says which run, opened by a sweep, goes on here."""
 
 
 class RunTracker:
     """Writes to one MLflow run, and sees to it that its end is recorded however it ends.
 
+    What cannot be written because the server does not answer is kept in a file of the project.
+
     Args:
-        run_id: The run.
+        run_id: The run; None where the server has not made it.
+        head: What the run begins with.
+        project: Folder of the project.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str | None, head: Head, project: Path) -> None:
         from mlflow.tracking import MlflowClient
 
-        self._client = MlflowClient()
-        self._run_id = run_id
+        self._run_id, self._head, self._project = run_id, head, project
+        self._client = MlflowClient() if run_id else None
+        self._pending: Pending | None = None
         self._over = False
-        self._experiment = self._client.get_run(run_id).info.experiment_id
 
     @classmethod
-    def of_active_run(cls) -> RunTracker | None:
-        """Return a tracker of the active run, or none if nothing is tracked."""
-        import mlflow
-
-        run = mlflow.active_run()
-        return cls(run.info.run_id) if run else None
-
-    def rename(self, before: str, name: str) -> None:
-        """Give the run another name, if its name is what it was."""
-        if self._client.get_run(self._run_id).info.run_name == before:
-            self._client.update_run(self._run_id, name=name)
-
-    def keep_views(self, views: Mapping[str, str]) -> None:
-        """Give the experiment the views that its page can be opened with.
-
-        kedro-mlflow gives them to an experiment that it makes; one that is older lacks them.
+    def open(cls, name: str, tags: Mapping[str, str], project: Path, *, online: bool) -> RunTracker:
+        """Open a run, the active one of MLflow; whoever kills this process leaves it well marked.
 
         Args:
-            views: Tag of the experiment -> value.
+            name: Of the run.
+            tags: What it has from its first moment on, beside those of this process.
+            project: Folder of the project.
+            online: Whether there is a store that answers.
         """
-        tags = self._client.get_experiment(self._experiment).tags
-        for name, value in views.items():
-            if tags.get(name) != value:
-                self._client.set_experiment_tag(self._experiment, name, value)
+        import mlflow
+        from mlflow.exceptions import MlflowException
 
-    def start(self, parameters: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        # MLflow's own handler, registered before, would mark whatever is left as finished.
+        atexit.register(_end_active_run)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _exit_on_signal)
+        known = os.environ.get(RUN_ID)
+        head = Head(known, name, _now(), {**tags, **process_tags()})
+        if online:
+            try:
+                run = mlflow.start_run(run_name=name, tags=dict(head.tags))
+                return cls(run.info.run_id, head, project)
+            except MlflowException as error:
+                if not is_unreachable(error):
+                    raise
+        # For a process that this one starts, it would be its own.
+        os.environ.pop(RUN_ID, None)
+        tracker = cls(None, head, project)
+        tracker._keep_here()
+        return tracker
+
+    @property
+    def experiment(self) -> str | None:
+        """Id of the experiment; None where the server does not answer."""
+        if self._client is None or self._run_id is None or self._pending is not None:
+            return None
+        return str(self._client.get_run(self._run_id).info.experiment_id)
+
+    def start(
+        self, parameters: Mapping[str, str], tags: Mapping[str, str], views: Mapping[str, str]
+    ) -> None:
         """Log parameters, tags, code version and command, and settle runs whose process has gone.
 
         Args:
             parameters: Full name -> value.
             tags: What runs are looked for by.
+            views: Those that the page of the experiment can be opened with, tag -> value:
+                kedro-mlflow gives them to an experiment that it makes; one that is older lacks
+                them.
         """
-        from mlflow.entities import Param, RunTag
-
-        self._settle_dead_runs()
-        all_tags = {
-            **tags,
-            "code_version": code_version(),
-            "environment": environment(),
-            "command": command(),
-            # kedro-mlflow's own lacks the parameters.
-            "kedro_command": command(),
-            HOST_TAG: platform.node(),
-            PROCESS_TAG: str(os.getpid()),
-        }
-        self._client.log_batch(
-            self._run_id,
-            params=[Param(name, value) for name, value in parameters.items()],
-            tags=[RunTag(name, value) for name, value in all_tags.items()],
-        )
-        # MLflow's own handler, registered before, would mark whatever is left as finished.
-        atexit.register(self.kill)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _exit_on_signal)
+        if (experiment := self.experiment) and self._client:
+            settle_dead_runs(self._client, experiment)
+        self._write("views", dict(views))
+        self._write("parameters", dict(parameters))
+        # kedro-mlflow's own command lacks the parameters.
+        about = {"code_version": code_version(), "environment": environment()}
+        commands = {"command": command(), "kedro_command": command()}
+        self._write("tags", {**tags, **about, **commands})
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log values at once, which is much faster than one by one."""
@@ -108,85 +118,98 @@ class RunTracker:
 
     def log_history(self, points: Iterable[tuple[str, float, int]]) -> None:
         """Log (name, value, step) points at once."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(UNNAMEABLE.sub("_", name), float(value), now, step)
-            for name, value, step in points
-        ]
-        for start in range(0, len(metrics), 1000):
-            self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
+        now = _now()
+        named = ((UNNAMEABLE.sub("_", name), value, step) for name, value, step in points)
+        self._write("metrics", [(name, float(value), now, step) for name, value, step in named])
 
     def log_inputs(self, inputs: Sequence[DatasetInput]) -> None:
         """Say which data the run read."""
-        self._client.log_inputs(self._run_id, datasets=inputs)
+        told = [(dict(one.dataset), {tag.key: tag.value for tag in one.tags}) for one in inputs]
+        self._write("inputs", told)
 
     def log_file(self, path: Path) -> None:
         """Keep a file with the run."""
-        self._client.log_artifact(self._run_id, str(path))
+        self._write("file", str(path))
 
     def log_text(self, text: str, name: str) -> None:
         """Keep a text with the run, as a file of that name."""
-        self._client.log_text(self._run_id, text, name)
+        self._write("text", (name, text))
 
     def end(self) -> None:
         """Note that the run ended by itself."""
-        self._over = True
+        self._end("FINISHED")
 
     def fail(self, error: Exception) -> None:
         """Note that the run failed, and why."""
-        self._over = True
         try:
-            self._client.set_tag(self._run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+            self._write("tags", {"error": f"{type(error).__name__}: {error}"[:5000]})
+            self._end("FAILED")
         except Exception as failure:  # a full disk fails both; the first error is the one to show
             reason = str(failure).partition("\n")[0]
             logger.warning("the error is not in the MLflow store: %s", reason)
 
     def kill(self) -> None:
         """Mark the run as killed, unless it has ended."""
+        # Where the store cannot be written, the next start marks the run.
+        with contextlib.suppress(Exception):
+            self._end("KILLED")
+
+    def _end(self, status: str) -> None:
         import mlflow
+        from mlflow.exceptions import MlflowException
 
-        if not self._over:
-            self._over = True
-            # Where the store cannot be written, the next start marks the run.
-            with contextlib.suppress(Exception):
-                self._client.set_terminated(self._run_id, "KILLED")
-            with contextlib.suppress(Exception):
-                mlflow.end_run("KILLED")
+        if self._over:
+            return
+        self._over = True
+        if self._pending is None:
+            try:
+                mlflow.end_run(status)
+                return
+            except MlflowException as error:
+                self._go_offline(error)
+        self._write(END, (status, _now()))
+        with impatient(), contextlib.suppress(MlflowException):
+            mlflow.end_run(status)
 
-    def _settle_dead_runs(self) -> None:
-        """Mark runs of this machine that say they are running, but whose process has gone."""
-        host = platform.node()
-        running = self._client.search_runs(
-            [self._experiment],
-            filter_string=f"attributes.status = 'RUNNING' and tags.`{HOST_TAG}` = '{host}'",
+    def _write(self, kind: str, values: Any) -> None:
+        """Write to the run; from when on the server does not answer, to a file."""
+        from mlflow.exceptions import MlflowException
+
+        if self._pending is None and self._client and self._run_id:
+            try:
+                write_event(self._client, self._run_id, kind, values)
+                return
+            except MlflowException as error:
+                self._go_offline(error)
+        if self._pending is not None:
+            self._pending.append(kind, values)
+
+    def _go_offline(self, error: Exception) -> None:
+        if not is_unreachable(error):
+            raise error
+        self._keep_here()
+
+    def _keep_here(self) -> None:
+        head = Head(self._run_id or self._head.run_id, *self._head[1:])
+        self._pending = Pending.begin(self._project, head)
+        logger.warning(
+            "the MLflow server does not answer: what this run logs is kept in %s; the next run, "
+            "or kedro track, logs it when there is an answer",
+            self._pending.path.relative_to(self._project),
         )
-        for run in running:
-            process = int(run.data.tags[PROCESS_TAG])
-            # In containers the process that has gone often had the number that this one has.
-            is_older = process == os.getpid() and run.info.start_time < BEGUN
-            if run.info.run_id != self._run_id and (is_older or not _is_alive(process)):
-                self._client.set_terminated(run.info.run_id, "KILLED")
 
 
-def active_experiment() -> str | None:
-    """Return the experiment of the active run, None if nothing is tracked."""
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _end_active_run() -> None:
     import mlflow
 
-    run = mlflow.active_run()
-    return str(run.info.experiment_id) if run else None
+    with impatient(), contextlib.suppress(Exception):
+        while mlflow.active_run():
+            mlflow.end_run("KILLED")
 
 
 def _exit_on_signal(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,0 +1,127 @@
+"""Runs whose server did not answer, kept in files until one does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mgd3_kedro.durable import sync, write_text
+from mgd3_kedro.tracking.events import END, write_event
+from mgd3_kedro.tracking.processes import is_gone
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+logger = logging.getLogger(__name__)
+
+FOLDER = ".mgd3/untracked"
+"""Where they are, within the project."""
+SUFFIX = ".jsonl"
+
+
+class Head(NamedTuple):
+    """What a run begins with.
+
+    Args:
+        run_id: Of the run, if the server made it before it was gone.
+        name: Of the run.
+        start_time: In milliseconds.
+        tags: Those of the process among them.
+    """
+
+    run_id: str | None
+    name: str
+    start_time: int
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run in a file: a line with its beginning, then one for everything written to it.
+
+    Args:
+        path: The file.
+    """
+
+    path: Path
+
+    @classmethod
+    def begin(cls, project: Path, head: Head) -> Pending:
+        """Begin a file.
+
+        Args:
+            project: Its folder.
+            head: What the run begins with.
+        """
+        when = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(head.start_time / 1000))
+        pending = cls(project / FOLDER / f"{when}-{os.getpid()}{SUFFIX}")
+        write_text(pending.path, f"{json.dumps(head._asdict())}\n")
+        return pending
+
+    def append(self, kind: str, values: Any) -> None:
+        """Write an event down, see `tracking.events`."""
+        with self.path.open("ab") as file:
+            file.write(f"{json.dumps([kind, values])}\n".encode())
+            sync(file)
+
+    def read(self) -> tuple[Head, list[tuple[str, Any]]]:
+        """Return the beginning, and the events; a last one that was cut by a kill is left out.
+
+        Raises:
+            ValueError: Naming the file, if it is none of these.
+        """
+        try:
+            first, *lines = self.path.read_bytes().splitlines(keepends=True)
+            head = Head(**json.loads(first))
+            return head, [tuple(json.loads(line)) for line in lines if line.endswith(b"\n")]
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{self.path}: expected a run that was kept while its server did not answer, as in "
+                f"{FOLDER}, got a file that is none or was damaged"
+            ) from error
+
+    def deliver(self, client: MlflowClient, experiment: str) -> str:
+        """Log the run, and remove the file; one that was interrupted may be delivered again.
+
+        Args:
+            client: Of the store.
+            experiment: Its id.
+
+        Returns:
+            The name of the run.
+        """
+        head, events = self.read()
+        run_id = head.run_id
+        if run_id is None:
+            made = client.create_run(experiment, head.start_time, dict(head.tags), head.name)
+            run_id = made.info.run_id
+            known = {**head._asdict(), "run_id": run_id}
+            lines = [known, *map(list, events)]
+            write_text(self.path, "".join(f"{json.dumps(line)}\n" for line in lines))
+        for kind, values in events:
+            write_event(client, run_id, kind, values)
+        if not events or events[-1][0] != END:
+            client.set_terminated(run_id, "KILLED")
+        self.path.unlink()
+        return head.name
+
+
+def find_pending(project: Path) -> list[Pending]:
+    """Return the runs that wait, oldest first, without those that are at work."""
+    found = [Pending(path) for path in sorted((project / FOLDER).glob(f"*{SUFFIX}"))]
+    return [one for one in found if _has_ended(one)]
+
+
+def _has_ended(pending: Pending) -> bool:
+    try:
+        head, events = pending.read()
+    except ValueError as error:
+        logger.warning("%s", error)
+        return False
+    return bool(events and events[-1][0] == END) or is_gone(head.tags)
