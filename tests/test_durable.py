@@ -83,9 +83,9 @@ def test_processes_that_write_the_same_file_leave_one_of_their_contents(tmp_path
 @pytest.mark.parametrize(
     ("content", "kind", "told"),
     [
-        (b"", dict, "expected an object in JSON, got an empty file"),
-        (b'{"a": 1', dict, "expected an object in JSON, got a damaged one (Expecting "),
-        (b"\xff\xfe\x00", list, "expected a list in JSON, got a damaged one ("),
+        (b"", dict, "expected an object in JSON, got nothing"),
+        (b'{"a": 1', dict, "expected an object in JSON, got one that is damaged at character 7"),
+        (b'["\xff"]', list, "expected a list in JSON, got one that is damaged at character 2"),
         (b"null", dict, "expected an object in JSON, got null"),
         (b"[]", dict, "expected an object in JSON, got []"),
         (b"{}", list, "expected a list in JSON, got {}"),

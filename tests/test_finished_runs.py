@@ -54,6 +54,14 @@ def test_one_whose_files_have_changed_is_not(project, change):
     assert run.find() is None
 
 
+@pytest.mark.parametrize("content", ["", "null", "[]", "{}", '{"stamps": []}', '{"stamps": {"a'])
+def test_what_is_damaged_is_nothing(content, project):
+    run = kept(project)
+    run.path.write_text(content)
+    assert run.find() is None
+    assert kept(project).find()
+
+
 @pytest.mark.parametrize(
     ("source", "changed"),
     [

@@ -73,7 +73,7 @@ def read_json(path: Path, kind: type) -> Any:
 
     Args:
         path: The file.
-        kind: What they are as a whole: `dict` or `list`.
+        kind: What they are as a whole: `dict`, `list`, or `object` for anything.
 
     Raises:
         OSError: If it cannot be read.
@@ -81,11 +81,12 @@ def read_json(path: Path, kind: type) -> Any:
 
     Source: ours.
     """
-    told = "an object" if kind is dict else "a list"
+    told = "an object" if kind is dict else "a list" if kind is list else "a value"
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        text = "an empty file" if not path.stat().st_size else f"a damaged one ({error})"
+        place = getattr(error, "pos", getattr(error, "start", 0))
+        text = f"one that is damaged at character {place}" if path.stat().st_size else "nothing"
         raise ValueError(f"{path}: expected {told} in JSON, got {text}") from error
     if not isinstance(content, kind):
         raise ValueError(f"{path}: expected {told} in JSON, got {json.dumps(content)[:40]}")

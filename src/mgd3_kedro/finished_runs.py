@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.nesting import flat
 
 FOLDER = ".mgd3/finished_runs"
@@ -70,10 +71,10 @@ class FinishedRun:
     def find(self) -> dict[str, Any] | None:
         """Return what was written down, if all that was read and made is still as it was."""
         try:
-            kept: dict[str, Any] = json.loads(self.path.read_text())
-        except (OSError, ValueError):
+            kept: dict[str, Any] = read_json(self.path, dict)
+            stamps, _ = kept["stamps"].items(), kept["places"].items()
+        except (OSError, ValueError, KeyError, AttributeError):
             return None
-        stamps = kept["stamps"].items()
         is_valid = all(stamp_of(self.project / name) == stamp for name, stamp in stamps)
         return kept if is_valid else None
 
@@ -96,8 +97,7 @@ class FinishedRun:
                     stamps[path] = stamp
         # Not worth an error: without it the run is looked through again.
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"stamps": stamps, **about}))
+            write_json(self.path, {"stamps": stamps, **about})
 
 
 def stamp_of(path: Path) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.records import RUN_KEYS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def columns_of(axes: Iterable[str]) -> dict[str, str]:
 
 def write_places(folder: Path, point: str, places: Mapping[str, str]) -> None:
     """Note where a point keeps what it made."""
-    (folder / f"{point}{PLACES}").write_text(json.dumps(places, indent=1))
+    write_json(folder / f"{point}{PLACES}", dict(places), indent=1)
 
 
 def read_points(folder: Path) -> list[FinishedPoint]:
@@ -103,7 +103,7 @@ def read_points(folder: Path) -> list[FinishedPoint]:
             row[POINT],
             # Parts of a sweep may have axes that others lack.
             {axis: row[axis] for axis in axes if not pd.isna(row[axis])},
-            json.loads((folder / f"{row[POINT]}{PLACES}").read_text()),
+            read_json(folder / f"{row[POINT]}{PLACES}", dict),
         )
         for row in done.to_dict("records")
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest, plain_text, without_seeds
 
 FILE = ".mgd3/speeds.json"
@@ -49,23 +50,23 @@ class Speeds:
 
     def find(self, key: str) -> Took | None:
         """Return what the same work took last, None if it was never done here."""
-        found = self._read().get(key)
-        return Took(int(found[0]), found[1]) if found else None
+        try:
+            parts, seconds = self._read()[key]
+            return Took(int(parts), float(seconds))
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def keep(self, took: Mapping[str, Took]) -> None:
         """Write down what some nodes took."""
         if not took:
             return
-        fresh = self.path.with_suffix(".partial")
         # Not worth an error: a disk that is full has one of its own.
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({**self._read(), **took}, indent=1))
-            fresh.replace(self.path)
+            write_json(self.path, {**self._read(), **took}, indent=1)
 
     def _read(self) -> dict[str, list[float]]:
         try:
-            known: dict[str, list[float]] = json.loads(self.path.read_text())
+            known: dict[str, list[float]] = read_json(self.path, dict)
         except (OSError, ValueError):
             return {}
         return known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
+from mgd3_kedro.durable import read_json
 from mgd3_kedro.durations import in_words
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def describe_findings(places: Mapping[str, Path]) -> list[str]:
     """Return what was measured of a prior, a line each."""
     found = []
     for name, told in FINDINGS.items():
-        metrics = json.loads(places[name].read_text()) if name in places else {}
+        metrics = read_json(places[name], dict) if name in places else {}
         found += [words.format(metrics[key]) for key, words in told.items() if key in metrics]
     return found
 

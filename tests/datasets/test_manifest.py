@@ -1,6 +1,7 @@
 """What is written down is replaced as a whole, so that nobody ever reads half of it."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,13 @@ def full_disk(monkeypatch):
             if word in text:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
+        def sync_half(file):
+            file.flush()
+            if word in Path(file.name).read_text():
+                raise OSError(errno.ENOSPC, "No space left on device")
+
         monkeypatch.setattr(Path, "write_text", write_half)
+        monkeypatch.setattr("mgd3_kedro.durable.sync", sync_half)
 
     return fill
 
@@ -77,3 +84,49 @@ def test_who_has_opened_what_is_replaced_goes_on_reading_it(manifest, tmp_path):
     assert opened.read() == '["n1", "n2"]'
     assert manifest.read_index() == ["n2"]
     opened.close()
+
+
+DAMAGED = {
+    "empty": "",
+    "null": "null",
+    "no list": "{}",
+    "no names": "[]",
+    "not names": "[1]",
+    "cut": '["n1", "n',
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_index_is_no_complete_artefact_and_named(content, manifest):
+    manifest.index.write_text(content)
+    assert not manifest.is_complete
+    with pytest.raises(ValueError, match=f"^{re.escape(str(manifest.index))}: expected ") as error:
+        manifest.check_index()
+    assert "\n" not in str(error.value)
+    manifest.index.unlink()
+    manifest.check_index()
+    assert not manifest.is_complete
+
+
+RECORDS = {
+    "empty": "",
+    "null": "null",
+    "list": "[]",
+    "nothing": "{}",
+    "no content": '{"fingerprint": "made from this"}',
+    "cut": '{"fingerprint": "made from this", "conte',
+}
+
+
+@pytest.mark.parametrize("content", RECORDS.values(), ids=RECORDS)
+def test_a_damaged_record_is_none_and_named_in_one_line(content, manifest, caplog):
+    path = manifest.folder / "n1.json"
+    path.write_text(content)
+    assert manifest.find_valid("n1", "made from this") is None
+    (message,) = caplog.messages
+    assert message.startswith(f"{path}: expected ")
+    assert message.endswith("; made anew")
+    assert "\n" not in message
+    path.unlink()
+    assert manifest.find_valid("n1", "made from this") is None
+    assert len(caplog.messages) == 1

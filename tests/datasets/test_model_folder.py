@@ -150,3 +150,24 @@ def test_a_model_of_the_hub_without_safe_weights_is_refused_with_the_conversion(
     )
     with pytest.raises(DatasetError, match=r"kedro convert-model facebook/some-model TARGET$"):
         dataset.load()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model_index.json", "vae/config.json", "scheduler/scheduler_config.json", "merges/a.json"],
+)
+@pytest.mark.parametrize("content", ["", '{"cut": [', "null", "[]"])
+def test_a_damaged_configuration_is_refused_in_one_line_with_its_name(name, content, prior):
+    path = prior / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    if name == "merges/a.json" and content in ("null", "[]"):
+        assert load(prior).fingerprint
+        return
+    with pytest.raises(DatasetError) as error:
+        load(prior)
+    message = str(error.value.__cause__ or error.value)
+    assert str(path) in str(error.value)
+    assert "--params model=FOLDER" in str(error.value)
+    assert "\n" not in message
+    assert "Expecting" not in message

@@ -103,6 +103,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         """
         fingerprints = task_fingerprints(data.function, data.settings, data.tasks)
         libraries = libraries_of(data.function, data.settings)
+        try:
+            self._manifest.check_index()
+        except ValueError as error:
+            logger.warning("%s; written anew", error)
         manifest = self._manifest
         work = Work(data, manifest, self.write, fingerprints, libraries, self._reuse)
         checked = work.check(work.wnids)
@@ -147,15 +151,20 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         """Return wnid -> partition, nothing read yet.
 
         Raises:
-            DatasetError: If the artefact is missing or incomplete.
+            DatasetError: If the artefact is missing, incomplete, or what is written down of it is
+                damaged.
         """
-        if not self._exists():
-            raise DatasetError(
-                f"expected a complete {self._manifest.artefact}, found "
-                f"{self._manifest.finished or 'no'} finished partitions; "
-                "run the stage that makes it (finished partitions are not computed again)"
-            )
-        return {wnid: self._partition(wnid) for wnid in self._manifest.read_index()}
+        advice = "run the stage that makes it (finished partitions are not computed again)"
+        try:
+            if self._exists():
+                return {wnid: self._partition(wnid) for wnid in self._manifest.read_index()}
+            self._manifest.check_index()
+        except ValueError as error:
+            raise DatasetError(f"{error}; {advice}") from error
+        raise DatasetError(
+            f"expected a complete {self._manifest.artefact}, found "
+            f"{self._manifest.finished or 'no'} finished partitions; {advice}"
+        )
 
     def peak_memory_mb(self) -> float | None:
         """Return what the processes that made it held at most, in MB; None if that is not known."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from mgd3_kedro.datasets.image_descriptions import Described, Record, describe_i
 from mgd3_kedro.datasets.image_reader import ImageReader
 from mgd3_kedro.datasets.own_split import numbers_of_side
 from mgd3_kedro.datasets.sources.base import Entry, Source
+from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
 
@@ -61,26 +61,24 @@ class ClassIndex:
     def read(self) -> Kept | None:
         """Return what is kept; None if it is missing or stale."""
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            kept = read_json(self.path, dict)
             fresh = kept["version"] == VERSION and kept["listing"] == self.listing
             looks = base64.b64decode(kept["looks"]) if "looks" in kept else None
-            return Kept(list(kept["images"]), looks) if fresh else None
+            known = all({"digest", "error"} & {*record} for record in kept["images"])
+            return Kept(list(kept["images"]), looks) if fresh and known else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, images: Described) -> None:
         """Keep records and looks."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         # Two runs may index the same images side by side.
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
         content = {
             "version": VERSION,
             "listing": self.listing,
             "looks": base64.b64encode(images.looks).decode(),
             "images": images.records,
         }
-        fresh.write_text(json.dumps(content), encoding="utf-8")
-        fresh.replace(self.path)
+        write_json(self.path, content)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.durable import read_json, write_json
 
 
 class JSONPartitionsDataset(ClassPartitionsDataset):
@@ -17,7 +17,7 @@ class JSONPartitionsDataset(ClassPartitionsDataset):
     @staticmethod
     def write(path: Path, value: Any) -> None:
         """Write a plain value."""
-        path.write_text(json.dumps(value))
+        write_json(path, value)
 
     @staticmethod
     def read(path: Path) -> Any:
@@ -26,7 +26,4 @@ class JSONPartitionsDataset(ClassPartitionsDataset):
         Raises:
             ValueError: Naming the file, if it cannot be read.
         """
-        try:
-            return json.loads(path.read_text())
-        except ValueError as error:
-            raise ValueError(f"{path}: not a readable JSON file ({error})") from error
+        return read_json(path, object)

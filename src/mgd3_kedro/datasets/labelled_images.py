@@ -26,6 +26,7 @@ from mgd3_kedro.datasets.looks import LEAKS
 from mgd3_kedro.datasets.own_split import SEED, open_split
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source
+from mgd3_kedro.durable import write_text
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
@@ -206,8 +207,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         listed = self._index.with_name(f"{self._path.name}.tsv")
         text = "".join(lines)
         if not listed.is_file() or listed.read_text(encoding="utf-8") != text:
-            listed.parent.mkdir(parents=True, exist_ok=True)
-            listed.write_text(text, encoding="utf-8")
+            write_text(listed, text)
         logger.info(
             "%s has no %s: %d images of it are taken for %s images, drawn in every class by seed "
             "%d, copies of an image on the same side; listed in %s",

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import logging
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
+from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
 
+logger = logging.getLogger(__name__)
+
 INDEX = "complete"
+FACTS = {"fingerprint": str, "content": str, "count": int, "metrics": dict, "rows": list}
+"""What a record has at least."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +97,38 @@ class Manifest:
         return self.artefact / f"{wnid}{self.suffix}"
 
     def read_index(self) -> list[str]:
-        """Return the classes of a complete artefact, in order."""
-        names: list[str] = json.loads(self.index.read_text())
+        """Return the classes of a complete artefact, in order.
+
+        Raises:
+            OSError: If it is not complete.
+            ValueError: Naming the file, if it is damaged.
+        """
+        names: list[str] = read_json(self.index, list)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{self.index}: expected names of partitions, got {str(names)[:40]}")
         return names
 
+    def check_index(self) -> None:
+        """Refuse an index that is damaged, while none is no error.
+
+        Raises:
+            ValueError: Naming the file.
+        """
+        with contextlib.suppress(OSError):
+            self.read_index()
+
     def read_record(self, wnid: str) -> dict[str, Any]:
-        """Return what is written down about a partition."""
-        record: dict[str, Any] = json.loads(self._record(wnid).read_text())
+        """Return what is written down about a partition.
+
+        Raises:
+            OSError: If there is none.
+            ValueError: Naming the file, if it is damaged.
+        """
+        path = self._record(wnid)
+        record: dict[str, Any] = read_json(path, dict)
+        for name, kind in FACTS.items():
+            if not isinstance(record.get(name), kind):
+                raise ValueError(f"{path}: expected a record with {name}, got one without")
         return record
 
     def find_valid(self, wnid: str, fingerprint: str) -> dict[str, Any] | None:
@@ -107,7 +138,10 @@ class Manifest:
             is_valid = record["fingerprint"] == fingerprint and record["content"] == file_digest(
                 _files(self.path_of(wnid))
             )
-        except (OSError, ValueError, KeyError):
+        except OSError:
+            return None
+        except ValueError as error:
+            _tell_once(f"{error}; made anew")
             return None
         return record if is_valid else None
 
@@ -143,7 +177,7 @@ class Manifest:
             DatasetError: If the index cannot be written.
         """
         with explained(self.index):
-            _write_json(self.index, list(wnids))
+            write_json(self.index, list(wnids))
 
     def forget_others(self, wnids: Collection[str]) -> None:
         """Remove partitions of classes not among these, unless another selection may want them."""
@@ -194,10 +228,16 @@ class Manifest:
                 "metrics": dict(made.metrics),
                 "rows": [dict(row) for row in made.rows],
             }
-            _write_json(self._record(wnid), record)
+            write_json(self._record(wnid), record)
 
     def _record(self, wnid: str) -> Path:
         return self.folder / f"{wnid}.json"
+
+
+@cache
+def _tell_once(message: str) -> None:
+    # What is there is looked at several times in a run.
+    logger.warning("%s", message)
 
 
 @contextlib.contextmanager
@@ -223,12 +263,6 @@ def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
             f"{'free some space' if full else 'see to it'} and run again "
             "(finished partitions are kept)"
         ) from error
-
-
-def _write_json(path: Path, content: Any) -> None:
-    fresh = path.with_suffix(f".{secrets.token_hex(4)}.partial")
-    fresh.write_text(json.dumps(content))
-    fresh.replace(path)
 
 
 def _files(path: Path) -> list[Path]:

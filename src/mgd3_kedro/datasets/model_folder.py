@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,10 +11,14 @@ from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.hub import AUTOENCODER_FILES, FILES, UNUSED, find_model
 from mgd3_kedro.datasets.replacing import replacing
+from mgd3_kedro.durable import read_json
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.priors import NOTES
 from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
+
+CONFIGURATIONS = ("config.json", "model_index.json")
+"""What the names of files end with that have settings by name."""
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
@@ -73,6 +76,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
 
     def _find(self) -> Partition:
         folder = find_model(self._model, self._root, self._files)
+        self._check_texts(folder, self._parameter)
         missing = _parts_without_weights(folder)
         weights = _weights(folder)
         if missing or not weights:
@@ -91,6 +95,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
     def _find_autoencoder(self) -> Path:
         name, parameter = str(self._autoencoder), "autoencoder.given"
         folder = find_model(name, self._root, AUTOENCODER_FILES, parameter)
+        self._check_texts(folder, parameter)
         if not _weights(folder):
             raise DatasetError(
                 f"{parameter}: expected the weights of an AutoencoderKL in {folder}, found none; "
@@ -122,6 +127,18 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                         content.save_pretrained(fresh, safe_serialization=True)
         except (OSError, SafetensorError) as error:
             raise DatasetError(f"{folder} could not be written: {error}") from error
+
+    def _check_texts(self, folder: Path, parameter: str) -> None:
+        """Refuse a configuration that is damaged, before a library says so without its name."""
+        for path in _texts(folder):
+            try:
+                if path.suffix == ".json":
+                    read_json(path, dict if path.name.endswith(CONFIGURATIONS) else object)
+            except ValueError as error:
+                raise DatasetError(
+                    f"{error}; put the whole file there, or name another model with "
+                    f"--params {parameter}=FOLDER"
+                ) from error
 
     def _advice(self, folder: Path) -> str:
         from_hub = folder.name != Path(self._model).name
@@ -158,7 +175,7 @@ def _texts(folder: Path) -> list[Path]:
 def _parts_without_weights(folder: Path) -> list[str]:
     """Name the parts of a pipeline that are missing, or are a model without its weights."""
     index = folder / "model_index.json"
-    parts = json.loads(index.read_text()) if index.is_file() else {}
+    parts = read_json(index, dict) if index.is_file() else {}
     # A part is [library, class]; both are null where a pipeline does without it.
     named = [name for name, made in parts.items() if isinstance(made, list) and made[0]]
     return [

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mgd3_kedro.durable import sync, sync_folder
+
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
@@ -21,10 +23,20 @@ def replacing(folder: Path) -> Iterator[Path]:
     try:
         fresh.mkdir(parents=True)
         yield fresh
+        _sync(fresh)
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
             folder.replace(old)
         fresh.replace(folder)
+        sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                sync(file)
+    sync_folder(folder)

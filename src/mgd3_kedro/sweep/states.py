@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.durable import write_text
 from mgd3_kedro.points import DONE, FACTS, PENDING, POINT, STATES, STEPS
 from mgd3_kedro.sweep.plan import Point
 
@@ -81,16 +82,12 @@ class States:
         """Write some files, or all, each as a whole or not at all."""
         for path in paths or self._files:
             rows = self._files[path].values()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".partial")
             axes = dict.fromkeys(key for row in rows for key in row if key not in (POINT, *FACTS))
-            with fresh.open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, [POINT, *axes, *FACTS])
-                table.writeheader()
-                table.writerows(rows)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
+            text = io.StringIO(newline="")
+            table = csv.DictWriter(text, [POINT, *axes, *FACTS])
+            table.writeheader()
+            table.writerows(rows)
+            write_text(path, text.getvalue())
 
     def _path(self, point: Point) -> Path:
         return self.folder(point) / (STATES if point.part.over else STEPS)
