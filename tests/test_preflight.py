@@ -27,7 +27,7 @@ from mgd3_kedro.preflight.sizes import tell_images_of_classes
 from mgd3_kedro.prior_quality import Quality, write_quality
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
 KNOWN = {"ipc": 10, "sampling": {"scale": 0.1, "inner": {"step": 1}}, "images": None}
@@ -197,6 +197,7 @@ def make_inputs(**changes):
         "test_images": partitions({"n1": 1, "n2": 1}),
         "evaluated_images": partitions({"n2": 4, "n1": 3}),
         "params:device": "cpu",
+        "params:images": None,
         "params:ipc": 4,
         "params:autoencoder": AutoencoderConfig("fp32", False, "cpu"),
         "params:method": "mgd3",
@@ -334,6 +335,15 @@ def test_a_large_class_fits_a_batch_where_its_images_depend_on_each_other():
 def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         check_inputs(make_inputs(**changes))
+
+
+def test_images_in_the_folder_of_a_method_that_it_did_not_make_are_refused_unless_named():
+    images = partitions({"n1": 4, "n2": 4})
+    images["n2"] = replace(images["n2"], configuration=GIVEN)
+    message = r"^evaluated_images: expected the images that mgd3 made, got others of class n2 \(owl"
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(evaluated_images=images))
+    check_inputs(make_inputs(evaluated_images=images, **{"params:images": "theirs"}))
 
 
 DRAWING = ("modes", "diffusion", "autoencoder", "sampling", "evaluation.image_size", "methods")

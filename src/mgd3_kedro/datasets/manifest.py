@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import secrets
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kedro.io import DatasetError
-
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
+from mgd3_kedro.datasets.partition_files import explained, files_of, remove
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
@@ -136,7 +133,7 @@ class Manifest:
         try:
             record = self.read_record(wnid)
             is_valid = record["fingerprint"] == fingerprint and record["content"] == file_digest(
-                _files(self.path_of(wnid))
+                files_of(self.path_of(wnid))
             )
         except OSError:
             return None
@@ -186,7 +183,7 @@ class Manifest:
         for record in self.folder.glob("*.json"):
             if record.stem not in wnids:
                 record.unlink()
-                _remove(self.path_of(record.stem))
+                remove(self.path_of(record.stem))
 
     def keep(
         self,
@@ -217,11 +214,11 @@ class Manifest:
             fresh.parent.mkdir(parents=True, exist_ok=True)
             write(fresh, made.value)
             self._record(wnid).unlink(missing_ok=True)
-            _remove(path)
+            remove(path)
             fresh.replace(path)
             record = {
                 **asdict(origin),
-                "content": file_digest(_files(path)),
+                "content": file_digest(files_of(path)),
                 "count": made.count,
                 "seconds": seconds + made.seconds_before,
                 "peak_memory_mb": peak_memory_mb,
@@ -238,42 +235,3 @@ class Manifest:
 def _tell_once(message: str) -> None:
     # What is there is looked at several times in a run.
     logger.warning("%s", message)
-
-
-@contextlib.contextmanager
-def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
-    """Say which file could not be written, and what to do.
-
-    Args:
-        path: The file.
-        unfinished: What is written before it is put there; removed.
-
-    Raises:
-        DatasetError: If it could not be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if unfinished is not None:
-            with contextlib.suppress(OSError):
-                _remove(unfinished)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DatasetError(
-            f"{path} could not be written: {error.strerror or error}; "
-            f"{'free some space' if full else 'see to it'} and run again "
-            "(finished partitions are kept)"
-        ) from error
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    # File managers leave hidden files of their own.
-    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

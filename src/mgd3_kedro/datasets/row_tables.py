@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
+from mgd3_kedro.datasets.result_tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NAMES = ("method", "settings", "data_set", "configuration", "wnid", "class_name")
-"""Columns of words, whatever they look like."""
 
 Tables = dict[str, Callable[[], "pd.DataFrame"]]
 
@@ -90,10 +88,7 @@ class RunTablesDataset(ReadOnlyDataset[Tables]):
 
 
 def _read(file: Path) -> pd.DataFrame:
-    import pandas as pd
-
     try:
-        # A method or a class may look like a number.
-        return pd.read_csv(file, dtype=dict.fromkeys(NAMES, str))
+        return read_table(file)
     except ValueError as error:
-        raise DatasetError(f"{file}: expected a table of results ({error})") from error
+        raise DatasetError(str(error)) from error

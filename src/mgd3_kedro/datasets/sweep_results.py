@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.datasets.row_tables import NAMES
+from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.points import POINT, FinishedPoint, columns_of, read_points
 from mgd3_kedro.stages import Partition
 
@@ -53,7 +53,10 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
             for point in points
             if self._entry in point.places
         ]
-        return self.combine([(point, place) for point, place in found if place.exists()])
+        try:
+            return self.combine([(point, place) for point, place in found if place.exists()])
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
 
     @staticmethod
     @abstractmethod
@@ -84,7 +87,7 @@ class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
 
         tables = []
         for point, place in found:
-            table = pd.read_csv(place, dtype=dict.fromkeys(NAMES, str))
+            table = read_table(place)
             columns = columns_of(point.values)
             values = {columns[key]: value for key, value in point.values.items()}
             further = {name: value for name, value in values.items() if name not in table}

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.listings import WIDTH
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def read_results(path: Path) -> Iterator[Result]:
     Args:
         path: The table; its time is when the trainings were finished.
     """
-    import pandas as pd
-
-    rows = pd.read_csv(path, dtype={"settings": str}).fillna({"settings": ""})
+    rows = read_table(path).fillna({"settings": ""})
     when = datetime.fromtimestamp(path.stat().st_mtime)
     for network, of_network in rows.groupby("network", sort=False):
         yield Result(when, _what(of_network.iloc[0]), str(network), _score(of_network))

@@ -10,6 +10,7 @@ from mgd3_kedro.preflight.images import (
     check_classes,
     check_disjoint,
     check_ipc_of_images,
+    check_made_here,
     check_readable,
     warn_of_other_split,
 )
@@ -79,6 +80,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
             "analysis",
         )
     ),
+    (frozenset({"evaluated_images", "benchmark"}), check_made_here),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"evaluated_images", "benchmark"}), check_ipc_of_images),
     (frozenset({"train_images", "test_images"}), check_disjoint),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition, images_per_class
+from mgd3_kedro.stages import GIVEN, Partition, images_per_class
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,29 @@ def check_ipc_of_images(inputs: Inputs) -> None:
             f"ipc: expected {found}, the images per class in the folder to be evaluated, got "
             f"{asked}; add ipc={found}, which results are kept by"
         )
+
+
+def check_made_here(inputs: Inputs) -> None:
+    """Refuse images in the folder of a method that are not those that it made.
+
+    Raises:
+        ValueError: Naming the first class of which images were changed, added or removed.
+
+    Source: ours.
+    """
+    benchmark: Benchmark = inputs["benchmark"]
+    if inputs["params:images"] is not None:
+        return
+    partitions: Mapping[str, Partition] = inputs["evaluated_images"]
+    for spec in benchmark.classes:
+        if partitions[spec.wnid].configuration == GIVEN:
+            method = inputs["params:method"]
+            raise ValueError(
+                f"evaluated_images: expected the images that {method} made, got others of class "
+                f"{spec.wnid} ({spec.class_name}): some were changed, added or removed; make them "
+                "anew with kedro run --pipelines=generate, or copy them elsewhere and name that "
+                "with --params images=FOLDER,method=NAME"
+            )
 
 
 def check_readable(inputs: Inputs) -> None:

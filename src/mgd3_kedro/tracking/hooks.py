@@ -17,7 +17,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.run_names import DEFAULT, name_run
 from mgd3_kedro.tracking.inputs import INPUTS, describe_input
 from mgd3_kedro.tracking.meter import NodeMeter
-from mgd3_kedro.tracking.opening import log_waiting, open_store
+from mgd3_kedro.tracking.opening import log_in_passing, open_store
 from mgd3_kedro.tracking.outputs import log_output
 from mgd3_kedro.tracking.parameters import as_texts, method_of, tags_of, used_parameters
 from mgd3_kedro.tracking.runs import RunTracker
@@ -161,7 +161,7 @@ class TrackingHooks:
         views = tracking["experiment"]["create_experiment_kwargs"]["tags"]
         tracker.start(as_texts(used), tags_of(used, words), views)
         if tracker.experiment:
-            log_waiting(self._context)
+            log_in_passing(self._context)
         return tracker
 
     def _finish(self, node: Node) -> None:

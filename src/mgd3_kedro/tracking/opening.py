@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mgd3_kedro.tracking.pending import Pending, find_pending
+from mgd3_kedro.tracking.pending import FOLDER, Pending, find_pending
 from mgd3_kedro.tracking.store import (
     answers,
     check_store,
@@ -80,6 +80,15 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
             logged.append(pending.deliver(mlflow.MlflowClient(), experiment))
             logger.info("%s is logged now, from %s", logged[-1], pending.path.name)
     return logged
+
+
+def log_in_passing(context: KedroContext) -> None:
+    """Log runs that wait, as `log_waiting` does; what keeps them from it keeps no run from work."""
+    try:
+        log_waiting(context)
+    except Exception as error:  # whatever it is: kedro track tells it
+        reason = str(error).partition("\n")[0]
+        logger.warning("runs in %s are not logged yet: %s", FOLDER, reason)
 
 
 def address_of(context: KedroContext) -> str:

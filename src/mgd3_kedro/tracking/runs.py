@@ -10,7 +10,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
+    from mlflow.tracking import MlflowClient
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +43,17 @@ class RunTracker:
         run_id: The run; None where the server has not made it.
         head: What the run begins with.
         project: Folder of the project.
+        experiment: Id of the experiment that the run is in; None where there is no run yet.
     """
 
-    def __init__(self, run_id: str | None, head: Head, project: Path) -> None:
+    def __init__(
+        self, run_id: str | None, head: Head, project: Path, experiment: str | None = None
+    ) -> None:
         from mlflow.tracking import MlflowClient
 
         self._run_id, self._head, self._project = run_id, head, project
         self._client = MlflowClient() if run_id else None
+        self._experiment = experiment
         self._pending: Pending | None = None
         self._over = False
 
@@ -74,7 +79,7 @@ class RunTracker:
         if online:
             try:
                 run = mlflow.start_run(run_name=name, tags=dict(head.tags))
-                return cls(run.info.run_id, head, project)
+                return cls(run.info.run_id, head, project, run.info.experiment_id)
             except MlflowException as error:
                 if not is_unreachable(error):
                     raise
@@ -87,9 +92,7 @@ class RunTracker:
     @property
     def experiment(self) -> str | None:
         """Id of the experiment; None where the server does not answer."""
-        if self._client is None or self._run_id is None or self._pending is not None:
-            return None
-        return str(self._client.get_run(self._run_id).info.experiment_id)
+        return None if self._pending else self._experiment
 
     def start(
         self, parameters: Mapping[str, str], tags: Mapping[str, str], views: Mapping[str, str]
@@ -103,14 +106,13 @@ class RunTracker:
                 kedro-mlflow gives them to an experiment that it makes; one that is older lacks
                 them.
         """
-        if (experiment := self.experiment) and self._client:
-            settle_dead_runs(self._client, experiment)
         self._write("views", dict(views))
         self._write("parameters", dict(parameters))
         # kedro-mlflow's own command lacks the parameters.
         about = {"code_version": code_version(), "environment": environment()}
         commands = {"command": command(), "kedro_command": command()}
         self._write("tags", {**tags, **about, **commands})
+        self._reach(lambda client, _: settle_dead_runs(client, str(self._experiment)))
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log values at once, which is much faster than one by one."""
@@ -173,16 +175,22 @@ class RunTracker:
 
     def _write(self, kind: str, values: Any) -> None:
         """Write to the run; from when on the server does not answer, to a file."""
+        is_written = self._reach(lambda client, run_id: write_event(client, run_id, kind, values))
+        if not is_written and self._pending is not None:
+            self._pending.append(kind, values)
+
+    def _reach(self, ask: Callable[[MlflowClient, str], None]) -> bool:
+        """Ask something of the store; tells whether there was an answer."""
         from mlflow.exceptions import MlflowException
 
-        if self._pending is None and self._client and self._run_id:
-            try:
-                write_event(self._client, self._run_id, kind, values)
-                return
-            except MlflowException as error:
-                self._go_offline(error)
-        if self._pending is not None:
-            self._pending.append(kind, values)
+        if self._pending is not None or self._client is None or self._run_id is None:
+            return False
+        try:
+            ask(self._client, self._run_id)
+        except MlflowException as error:
+            self._go_offline(error)
+            return False
+        return True
 
     def _go_offline(self, error: Exception) -> None:
         if not is_unreachable(error):

@@ -1,0 +1,52 @@
+"""The files of one partition, and what is said where they cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kedro.io import DatasetError
+
+
+@contextlib.contextmanager
+def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
+    """Say where nothing could be written, and what to do.
+
+    Args:
+        path: What is written.
+        unfinished: What is removed then.
+
+    Raises:
+        DatasetError: If the block raises an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if unfinished is not None:
+            with contextlib.suppress(OSError):
+                remove(unfinished)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DatasetError(
+            f"{path} could not be written: {error.strerror or error}; "
+            f"{'free some space' if full else 'see to it'} and run again "
+            "(finished partitions are kept)"
+        ) from error
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a partition consists of, sorted: itself, or those of its folder."""
+    if not path.is_dir():
+        return [path]
+    # File managers leave hidden files of their own.
+    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

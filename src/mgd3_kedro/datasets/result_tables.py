@@ -1,0 +1,91 @@
+"""Tables of results, checked when they are read: a row that was cut is no result."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgd3_kedro.records import FINISHED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("method", "settings", "data_set", "configuration", "wnid", "class_name")
+"""Columns of words, whatever they look like."""
+KEYS = ("benchmark", "method", "network", "ipc", "seed", "training_seed")
+"""Columns that every row of a training has a value in."""
+NUMBERS = ("ipc", "seed", "training_seed")
+ACCURACIES = ("top1_last", "top1_best")
+OF_ROWS = {"method", "network", "training_seed", "top1_last"}
+"""Columns by which a table is one of trainings, a row each."""
+OURS = "code_version"
+"""Column of tables that this project wrote, which end with the end of a line."""
+ADVICE = "make it anew (the run that made it says so again from what is kept), or remove it"
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of results.
+
+    Args:
+        path: CSV file.
+
+    Raises:
+        ValueError: In one line that names the file and the line: if it is no table, was cut, or has
+            a row of a training without a key, or without accuracies although it finished.
+
+    Source: ours.
+    """
+    import pandas as pd
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        for problem in _cuts(text):
+            raise ValueError(f"{problem}; {ADVICE}")
+        # A method or a class may look like a number.
+        table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(NAMES, str))
+        for problem in _bad_rows(table) if {*table} >= OF_ROWS else ():
+            raise ValueError(f"{problem}; {ADVICE}")
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a table of results, {error}") from error
+    return table
+
+
+def _cuts(text: str) -> Iterator[str]:
+    """Yield what shows that a table was cut, or lines of it were."""
+    header: list[str] = []
+    lines = csv.reader(io.StringIO(text))
+    for values in lines:
+        header = header or values
+        if values and len(values) != len(header):
+            yield f"got {len(values)} of {len(header)} values in line {lines.line_num}"
+    if (OURS in header or "\n" not in text) and not text.endswith("\n"):
+        yield f"got one that ends within line {lines.line_num}"
+
+
+def _bad_rows(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what is wrong with rows of trainings."""
+    import pandas as pd
+
+    if table.empty:
+        yield "got no row"
+    for name in (*KEYS, *ACCURACIES):
+        if name not in table:
+            yield f"got none with a column {name}"
+    for name in KEYS:
+        numbers = pd.to_numeric(table[name], errors="coerce") if name in NUMBERS else table[name]
+        bad = numbers.isna() | (numbers % 1 != 0 if name in NUMBERS else False)
+        yield from _tell(table, bad, name, "a whole number" if name in NUMBERS else "a name")
+    outcome = table["outcome"] if "outcome" in table else pd.Series(FINISHED, index=table.index)
+    finished = outcome.fillna(FINISHED) == FINISHED
+    for name in ACCURACIES:
+        is_percent = pd.to_numeric(table[name], errors="coerce").between(0, 100)
+        wanted = "percent, or an outcome that says why there is none"
+        yield from _tell(table, finished & ~is_percent, name, wanted)
+
+
+def _tell(table: pd.DataFrame, bad: pd.Series[bool], name: str, wanted: str) -> Iterator[str]:
+    for number, value in zip(bad.to_numpy().nonzero()[0], table[name][bad], strict=True):
+        yield f"got {name} {value!r} in row {number + 1}, where {wanted} is expected"
