@@ -162,18 +162,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def name_checkpoint(folder: Path, name: str, identity: str) -> Path:
-    """Return where a training of this identity is kept: others of the same name are left alone.
-
-    Source: ours.
-    """
+    """Return where a training of this identity is kept: others of the same name are left alone."""
     return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.ckpt"
 
 
 def digest_of(*parts: object) -> str:
-    """Return the SHA-256 of tensors and of the text of anything else.
-
-    Source: ours.
-    """
+    """Return the SHA-256 of tensors and of the text of anything else."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, torch.Tensor):

@@ -30,8 +30,6 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         OSError: If it cannot be written; nothing is left of it.
-
-    Source: ours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -52,19 +50,13 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, see `replacing_file`.
-
-    Source: ours.
-    """
+    """Write a text as UTF-8, see `replacing_file`."""
     with replacing_file(path) as file:
         file.write(text.encode())
 
 
 def write_json(path: Path, content: Any, indent: int | None = None) -> None:
-    """Write plain values as JSON, see `replacing_file`.
-
-    Source: ours.
-    """
+    """Write plain values as JSON, see `replacing_file`."""
     write_text(path, json.dumps(content, indent=indent))
 
 
@@ -78,8 +70,6 @@ def read_json(path: Path, kind: type) -> Any:
     Raises:
         OSError: If it cannot be read.
         ValueError: In one line that names the file, if it is no JSON, or not of that kind.
-
-    Source: ours.
     """
     told = "an object" if kind is dict else "a list" if kind is list else "a value"
     try:

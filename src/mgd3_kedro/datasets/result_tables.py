@@ -35,8 +35,6 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: In one line that names the file and the line: if it is no table, was cut, or has
             a row of a training without a key, or without accuracies although it finished.
-
-    Source: ours.
     """
     import pandas as pd
 

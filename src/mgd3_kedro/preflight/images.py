@@ -77,8 +77,6 @@ def check_made_here(inputs: Inputs) -> None:
 
     Raises:
         ValueError: Naming the first class of which images were changed, added or removed.
-
-    Source: ours.
     """
     benchmark: Benchmark = inputs["benchmark"]
     if inputs["params:images"] is not None:
