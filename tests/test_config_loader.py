@@ -8,7 +8,7 @@ import yaml
 from tiny_project import REPOSITORY, merged
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
-from mgd3_kedro.given import flat, nested
+from mgd3_kedro.nesting import flat, nested
 from mgd3_kedro.settings import CONFIG_LOADER_ARGS
 
 
