@@ -11,6 +11,8 @@ from mgd3_kedro.evaluation import NETWORKS, build_network, train_network
 from mgd3_kedro.evaluation.labels import StoredLabels, TeacherLabels, given_labels, record_labels
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
+from mgd3_kedro.evaluation.rand_augment import OPERATIONS as RANDOM
+from mgd3_kedro.evaluation.rand_augment import Drawn, rand_augment
 from mgd3_kedro.evaluation.siamese import Siamese, apply_siamese
 from mgd3_kedro.evaluation.siamese_operations import OPERATIONS
 
@@ -62,6 +64,15 @@ def test_the_host_waits_for_no_pass_through_any_network(network, card):
     _, waits = card.watch(passes.backward, inputs, lambda logits, rows: logits.mean())
     assert waits == Counter()
     assert all(weights.grad.device == DEVICE for weights in passes.model.parameters())
+
+
+def test_the_host_waits_for_no_operation_of_rand_augment(card):
+    images = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8, device=DEVICE)
+    for number, name in enumerate(RANDOM):
+        drawn = Drawn(torch.full((1, 2), number), torch.ones(1, 2))
+        changed, waits = card.watch(rand_augment, images, drawn, 6)
+        assert waits == Counter(), name
+        assert changed.device == DEVICE
 
 
 def test_the_host_waits_for_no_siamese_augmentation(card):

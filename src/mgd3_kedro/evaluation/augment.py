@@ -169,12 +169,17 @@ def normalize(images: torch.Tensor) -> torch.Tensor:
 
 
 def _constant(values: tuple[float, ...], images: torch.Tensor) -> torch.Tensor:
-    return _constant_on(values, images.dtype, images.device)
+    return constant_on(values, images.dtype, images.device)
 
 
 @cache
-def _constant_on(
+def constant_on(
     values: tuple[float, ...], dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
-    # Kept, because what is copied from the host waits for all that a device has still to do.
+    """Return numbers as a tensor on a device, (n,).
+
+    Kept, because what is copied from the host waits for all that a device has still to do.
+
+    Source: ours.
+    """
     return torch.tensor(values, dtype=dtype, device=device)

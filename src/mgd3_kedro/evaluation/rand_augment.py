@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from mgd3_kedro.evaluation.augment import LUMA
+from mgd3_kedro.evaluation.augment import LUMA, constant_on
 from mgd3_kedro.evaluation.transfer import send
 
 STEPS = 30
@@ -159,7 +159,7 @@ def _equalize(images: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
 
 
 def _grey(images: torch.Tensor) -> torch.Tensor:
-    weights = torch.tensor(LUMA, device=images.device)[:, None, None]
+    weights = constant_on(LUMA, torch.float32, images.device)[:, None, None]
     return (images * weights).sum(1, keepdim=True).floor()
 
 
