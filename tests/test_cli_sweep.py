@@ -361,7 +361,10 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         (("--over", "seed=1,2,1"), "expected every point once, got seed=1 2 times"),
         ((*SEEDS_ONLY, *SEEDS_ONLY), "seed: expected one --over, got two"),
         ((*SEEDS_ONLY, "--params", "seed=2"), "seed: expected it once in "),
-        (("--over", "seed=0,-1"), "seed: expected a number in [0, "),
+        (
+            ("--over", "seed=0,-1"),
+            "distillation: seed, analysis: random_state: expected a number in [0, ",
+        ),
         (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of d4m"),
         (
             ("--over", "method=random,rded"),

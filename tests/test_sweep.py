@@ -244,6 +244,18 @@ def test_points_are_known_by_what_they_make(plan):
     assert [point.words() for point in points[2:]] == [[], ["mode_guidance_scale=0.3"]]
 
 
+def test_a_point_that_is_there_twice_is_refused(plan):
+    with pytest.raises(ValueError, match=r"expected every point once, got seed=1 2 times"):
+        plan(grid("seed=1,2,1"))
+
+
+def test_a_point_is_another_with_other_code(plan, monkeypatch):
+    (point,) = plan(grid("seed=1"))
+    before = point.stamp
+    monkeypatch.setattr("mgd3_kedro.sweep.plan.sources", lambda: "others")
+    assert point.stamp != before
+
+
 def test_code_and_parameters_are_in_the_stamp_of_a_point(plan):
     first, again = plan(grid("seed=0,1")), plan(grid("seed=1,2"))
     assert first[1].stamp == again[0].stamp
