@@ -56,6 +56,10 @@ def scale_and_negate(batch, settings):
     }
 
 
+def pass_on(batch, settings):
+    return {wnid: Made(task.inputs["source"], 1) for wnid, task in batch.items()}
+
+
 def cluster(batch, settings):
     import sklearn
 
@@ -512,6 +516,38 @@ def test_an_unreadable_partition_is_named(kind, tmp_path):
     path.write_bytes(b'{"cut o')
     with pytest.raises(ValueError, match=rf"^{path}: (not a readable|expected a value in JSON)"):
         kind.read(path)
+
+
+def test_what_is_read_is_what_was_written(dataset, again, tmp_path):
+    dataset.save(make_stage())
+    path = tmp_path / "values/n2.json"
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b"9", b"8"))
+    assert text != path.read_bytes()
+    changed = again().load()["n2"]
+    with pytest.raises(DatasetError, match=r"values/n2\.json: expected what was made, found that"):
+        changed.load()
+    # Nothing is made from it; what makes it makes it again.
+    further = JSONPartitionsDataset(filepath=str(tmp_path / "further"))
+    stage = Stage(pass_on, {"n2": Task({"source": changed})}, None)
+    with pytest.raises(DatasetError, match="expected what was made"):
+        further.save(stage)
+    assert not list(tmp_path.glob("further/*"))
+    again().save(make_stage())
+    assert path.read_bytes() == text
+    further.save(stage)
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"expected what was made, No such file"):
+        changed.load()
+
+
+def test_who_reads_is_never_given_what_another_run_has_made_since(dataset, again):
+    dataset.save(make_stage())
+    before = again().load()
+    assert before["n2"].load() == {"scaled": 2 * 2 + 5}
+    again().save(make_stage(factor=9))
+    with pytest.raises(DatasetError, match="expected what was made, found that it has changed"):
+        before["n2"].load()
 
 
 def test_workers_in_other_processes_make_the_same_files(dataset, tmp_path):

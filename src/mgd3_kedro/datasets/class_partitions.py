@@ -17,6 +17,7 @@ from mgd3_kedro.checks import check_choice
 from mgd3_kedro.datasets.claims import Claims
 from mgd3_kedro.datasets.filling import Work, fill
 from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.datasets.partition_files import read_verified
 from mgd3_kedro.datasets.reuse import REUSE, describe_differences
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import libraries_of
@@ -180,7 +181,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     def _partition(self, wnid: str) -> Partition:
         record = self._manifest.read_record(wnid)
         return Partition(
-            load=partial(self.read, self._manifest.path_of(wnid)),
+            load=partial(read_verified, self.read, self._manifest.path_of(wnid), record["content"]),
             fingerprint=record["content"],
             count=record["count"],
             seconds=record["seconds"],

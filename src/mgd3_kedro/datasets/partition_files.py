@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from kedro.io import DatasetError
+
+from mgd3_kedro.fingerprint import file_digest
+
+AGAIN = "give a command that makes it again, as --pipelines=distill: what is whole is kept"
+"""What to do about a partition that has changed."""
 
 
 @contextlib.contextmanager
@@ -50,3 +56,23 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def read_verified(read: Callable[[Path], Any], path: Path, content: str) -> Any:
+    """Read a partition, if it is what was written.
+
+    Args:
+        read: Reads it.
+        path: Its place.
+        content: Digest of its files, as it was written down.
+
+    Raises:
+        DatasetError: If it is gone, or was changed since, by whatever.
+    """
+    try:
+        found = file_digest(files_of(path))
+    except OSError as error:
+        raise DatasetError(f"{path}: expected what was made, {error.strerror}; {AGAIN}") from error
+    if found != content:
+        raise DatasetError(f"{path}: expected what was made, found that it has changed; {AGAIN}")
+    return read(path)
