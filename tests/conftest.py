@@ -33,6 +33,17 @@ def unsynced_stores():
     event.remove(Engine, "connect", relax)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def stores_of_their_own():
+    """Have MLflow not name the store of one project to processes of another."""
+    from mlflow.environment_variables import MLFLOW_TRACKING_URI
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(MLFLOW_TRACKING_URI.name, raising=False)
+        patch.setattr(MLFLOW_TRACKING_URI, "set", lambda value: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Give every test the same random weights and data in every run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from omegaconf import OmegaConf
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
+from mgd3_kedro.known_options import describe_unread
 from mgd3_kedro.preflight import (
     check_inputs,
     check_order,
@@ -27,11 +29,17 @@ from mgd3_kedro.preflight import (
 from mgd3_kedro.terminal.watch import Watch
 from mgd3_kedro.tracking.hooks import TrackingHooks
 
+logger = logging.getLogger(__name__)
+
 OF_ALL_METHODS = (
     *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
     "method_images",
 )
 """What reads the runs of all methods."""
+
+
+_ENVIRONMENT = {**os.environ}
+"""As it was at the start: MLflow writes the store of a run into it."""
 
 
 def resolve_from(project: Path) -> None:
@@ -41,13 +49,14 @@ def resolve_from(project: Path) -> None:
         project: Its folder.
     """
     OmegaConf.register_new_resolver("project", lambda path: str(project / path), replace=True)
-    OmegaConf.register_new_resolver("environment", os.environ.get, replace=True)
+    OmegaConf.register_new_resolver("environment", _ENVIRONMENT.get, replace=True)
 
 
 class ProjectPathHooks:
     """Makes `${project:...}` in the configuration an absolute path within the project that runs.
 
-    Likewise `${environment:...}` a variable of the environment, null where it is not set.
+    Likewise `${environment:NAME,DEFAULT}` a variable that the process was started with; null where
+    it is not set and there is no default.
     """
 
     # The store is found by its path in the same hook, which has to come later.
@@ -99,6 +108,8 @@ class PreflightHooks:
         loader.check()
         for line in loader.chosen_settings():
             print(line)
+        if told := describe_unread(context.project_path / "conf/local", loader.env_name):
+            logger.warning(told)
         pipeline_registry.choose(loader["parameters"])
         self._computes_here = loader["parameters"]["workers"]["classes"] == 1
         registered.configure(pipeline_registry.__name__)

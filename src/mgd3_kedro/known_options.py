@@ -68,3 +68,19 @@ def check_parts(options: Mapping[str, Any], nodes: Iterable[Node]) -> None:
         for name in options.get(option) or ():
             if name not in names:
                 raise ValueError(f"{option}: {unknown_name(name, names, option[:-1])}")
+
+
+def describe_unread(local: Path, env: str) -> str:
+    """Return what is said of files in conf/local that no run of another environment reads.
+
+    Args:
+        local: The folder.
+        env: Environment of the run.
+    """
+    names = sorted(path.name for path in local.glob("*.yml")) if env != local.name else []
+    if not names:
+        return ""
+    return (
+        f"conf/local: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not read, as the "
+        f"environment of the run is {env}; put it into conf/{env}, or give --env local"
+    )
