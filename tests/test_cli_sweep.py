@@ -152,10 +152,10 @@ def test_the_command_of_a_point_says_all_that_it_is(swept):
     )
 
 
-def test_what_points_share_is_made_by_one_and_waited_for(swept):
+def test_what_points_have_in_common_is_made_once_by_those_that_are_at_work(swept):
     latents = Manifest(swept[0] / "data/02_intermediate/mnist/test/dit/latents")
     makers = {latents.read_record(str(digit))["command"] for digit in range(10)}
-    assert len(makers) == 1
+    assert len(makers) <= 2
     assert len(list((swept[0] / "data/02_intermediate/mnist/test/dit").glob("latents*"))) == 2
 
 

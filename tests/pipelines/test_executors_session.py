@@ -42,14 +42,8 @@ def alone(tmp_path_factory):
     return made_in(project)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(name, marks=[pytest.mark.cluster] * one.is_remote)
-        for name, one in EXECUTORS.items()
-        if name != "serial"
-    ],
-)
+@pytest.mark.cluster
+@pytest.mark.parametrize("kind", [name for name in EXECUTORS if name != "serial"])
 def test_a_run_makes_the_same_with_two_workers(kind, alone, tmp_path):
     project = make_project(tmp_path)
     run(project, "distill", executor={"kind": kind}, workers={"classes": 2, "trainings": 2})
