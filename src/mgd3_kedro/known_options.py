@@ -82,5 +82,5 @@ def describe_unread(local: Path, env: str) -> str:
         return ""
     return (
         f"conf/local: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not read, as the "
-        f"environment of the run is {env}; put it into conf/{env}, or give --env local"
+        f"environment of the run is {env}; put it into a file of conf/{env}"
     )

@@ -525,19 +525,19 @@ def test_what_is_read_is_what_was_written(dataset, again, tmp_path):
     path.write_bytes(text.replace(b"9", b"8"))
     assert text != path.read_bytes()
     changed = again().load()["n2"]
-    with pytest.raises(DatasetError, match=r"values/n2\.json: expected what was made, found that"):
+    with pytest.raises(DatasetError, match=r"values/n2\.json: expected the file as it was made"):
         changed.load()
     # Nothing is made from it; what makes it makes it again.
     further = JSONPartitionsDataset(filepath=str(tmp_path / "further"))
     stage = Stage(pass_on, {"n2": Task({"source": changed})}, None)
-    with pytest.raises(DatasetError, match="expected what was made"):
+    with pytest.raises(DatasetError, match="expected the file as it was made"):
         further.save(stage)
     assert not list(tmp_path.glob("further/*"))
     again().save(make_stage())
     assert path.read_bytes() == text
     further.save(stage)
     path.unlink()
-    with pytest.raises(DatasetError, match=r"expected what was made, No such file"):
+    with pytest.raises(DatasetError, match=r"expected the file as it was made, No such file"):
         changed.load()
 
 
@@ -546,7 +546,7 @@ def test_who_reads_is_never_given_what_another_run_has_made_since(dataset, again
     before = again().load()
     assert before["n2"].load() == {"scaled": 2 * 2 + 5}
     again().save(make_stage(factor=9))
-    with pytest.raises(DatasetError, match="expected what was made, found that it has changed"):
+    with pytest.raises(DatasetError, match="as it was made, it has changed"):
         before["n2"].load()
 
 

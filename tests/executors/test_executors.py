@@ -110,14 +110,30 @@ def test_one_worker_of_this_machine_is_this_process():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "slurm"}, "unknown executor 'slurm': expected one of dask, loky, ray, serial"),
-        ({"kind": "loky", "address": "tcp://a:1"}, "address: expected null, as loky works on this"),
-        ({"kind": "ray", "gpus_per_worker": -1}, r"gpus_per_worker: expected a number in \[0"),
+        (
+            {"kind": "slurm"},
+            "unknown executor.kind 'slurm': expected one of dask, loky",
+        ),
+        (
+            {"kind": "loky", "address": "tcp://a:1"},
+            "executor.address: expected null, as loky",
+        ),
+        (
+            {"kind": "ray", "gpus_per_worker": -1},
+            r"gpus_per_worker: expected a number in \[0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         ExecutorConfig(**settings)
+
+
+@pytest.mark.cluster
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(on_dask, "ANSWER", 1)
+    with pytest.raises(ValueError, match=r"address: expected a scheduler of Dask at tcp:"):
+        list(ExecutorConfig("dask", "tcp://127.0.0.1:9").run(iter([]), 2))
 
 
 @pytest.mark.parametrize(("kind", "library"), [("dask", "distributed"), ("ray", "ray")])

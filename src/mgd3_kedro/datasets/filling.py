@@ -104,7 +104,7 @@ def fill(
     Raises:
         ValueError: If a worker has another version of the project, or writes to another place.
     """
-    is_remote, written_by = executor.is_remote(workers), command()
+    is_remote, written_by, told = executor.is_remote(workers), command(), False
     while pending:
         mine: set[str] = set()
         to_workers = executor.in_processes(workers)
@@ -124,6 +124,10 @@ def fill(
                 yield made, len(pending) - len(mine)
         pending = work.check([wnid for wnid in pending if wnid not in mine]).pending
         if pending and not mine:
+            if not told:
+                name = work.manifest.artefact.name
+                logger.info("%s: another process makes the other %d, waiting", name, len(pending))
+            told = True
             time.sleep(WAIT)
 
 

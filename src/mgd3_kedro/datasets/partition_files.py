@@ -13,7 +13,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.fingerprint import file_digest
 
-AGAIN = "give a command that makes it again, as --pipelines=distill: what is whole is kept"
+AGAIN = "give the command that made it once more: it makes anew what has changed"
 """What to do about a partition that has changed."""
 
 
@@ -72,7 +72,11 @@ def read_verified(read: Callable[[Path], Any], path: Path, content: str) -> Any:
     try:
         found = file_digest(files_of(path))
     except OSError as error:
-        raise DatasetError(f"{path}: expected what was made, {error.strerror}; {AGAIN}") from error
+        raise DatasetError(
+            f"{path}: expected the file as it was made, {error.strerror}; {AGAIN}"
+        ) from error
     if found != content:
-        raise DatasetError(f"{path}: expected what was made, found that it has changed; {AGAIN}")
+        raise DatasetError(
+            f"{path}: expected the file as it was made, it has changed since; {AGAIN}"
+        )
     return read(path)

@@ -49,11 +49,11 @@ class ExecutorConfig:
     gpus_per_worker: float = 0.0
 
     def __post_init__(self) -> None:
-        chosen = lookup(EXECUTORS, self.kind, "executor")
-        check_range("gpus_per_worker", self.gpus_per_worker, 0)
+        chosen = lookup(EXECUTORS, self.kind, "executor.kind")
+        check_range("executor.gpus_per_worker", self.gpus_per_worker, 0)
         if self.address is not None and not chosen.is_remote:
             raise ValueError(
-                f"address: expected null, as {self.kind} works on this machine alone, got "
+                f"executor.address: expected null, as {self.kind} works on this machine alone, got "
                 f"{self.address!r}; clusters are of kind "
                 f"{' or '.join(name for name, one in EXECUTORS.items() if one.is_remote)}"
             )

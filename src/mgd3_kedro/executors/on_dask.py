@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
@@ -12,6 +13,10 @@ from mgd3_kedro.executors.extras import importing
 
 if TYPE_CHECKING:
     from mgd3_kedro.executors import ExecutorConfig
+
+
+ANSWER = 10
+"""Seconds that a scheduler may take to answer."""
 
 
 def run_on_dask(
@@ -44,9 +49,16 @@ def connect(address: str | None, workers: int) -> Any:
     """
     from distributed import Client, LocalCluster
 
-    # It says much that nobody has asked for, at the end of the process, too.
+    # It says much that nobody has asked for, in workers and at the end of the process, too.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
     if address is not None:
-        return Client(address)
+        try:
+            return Client(address, timeout=ANSWER)
+        except OSError as error:
+            raise ValueError(
+                f"executor.address: expected a scheduler of Dask at {address}, none has answered "
+                f"for {ANSWER} s; start one (dask scheduler), or set null for one on this machine"
+            ) from error
     here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": "CRITICAL"}
     return Client(LocalCluster(n_workers=workers, threads_per_worker=1, **here))

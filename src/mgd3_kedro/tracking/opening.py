@@ -78,7 +78,9 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
         for pending in (one for one in waiting if one.path.exists()):
             experiment = mlflow.set_experiment(name).experiment_id
             logged.append(pending.deliver(mlflow.MlflowClient(), experiment))
-            logger.info("%s is logged now, from %s", logged[-1], pending.path.name)
+            logger.info(
+                "%s is logged now at %s, from %s", logged[-1], told_address(uri), pending.path.name
+            )
     return logged
 
 
