@@ -13,6 +13,8 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.fingerprint import file_digest
 
+OF_FILE_MANAGERS = ("Thumbs.db", "desktop.ini")
+"""Files that they leave in folders of images, beside hidden ones."""
 AGAIN = "give the command that made it once more: it makes anew what has changed"
 """What to do about a partition that has changed."""
 
@@ -46,8 +48,8 @@ def files_of(path: Path) -> list[Path]:
     """Return the files that a partition consists of, sorted: itself, or those of its folder."""
     if not path.is_dir():
         return [path]
-    # File managers leave hidden files of their own.
-    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
+    names = (file for file in path.iterdir() if not file.name.startswith("."))
+    return sorted(file for file in names if file.name not in OF_FILE_MANAGERS)
 
 
 def remove(path: Path) -> None:
