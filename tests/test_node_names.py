@@ -1,18 +1,10 @@
 """Nodes are named after their stage, which may be left out."""
 
 import pytest
+from tiny_project import STAGES
 
 from mgd3_kedro.node_names import with_stages
 from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
-
-STAGES = (
-    "encode",
-    "discover_modes",
-    "guided_generate",
-    "train_eval",
-    "analyze_diversity",
-    "report",
-)
 
 
 @pytest.mark.parametrize("stage", STAGES)

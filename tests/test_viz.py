@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from live_page import keep_picture, open_page, served
-from tiny_project import make_project
+from tiny_project import STAGES, make_project
 
 from mgd3_kedro.pipeline_registry import register_pipelines
 
@@ -42,14 +42,6 @@ def test_layers_are_in_the_order_of_the_folders_of_data(site):
     assert layers == ["raw", "intermediate", "primary", "feature", "model_output", "reporting"]
 
 
-STAGES = (
-    "encode",
-    "discover_modes",
-    "guided_generate",
-    "train_eval",
-    "analyze_diversity",
-    "report",
-)
 BETWEEN = ("latents", "modes", "distilled_images")
 INSIDE = ("encode_images", "measure_modes", "fitted_test_images", "headline_section")
 

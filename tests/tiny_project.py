@@ -24,6 +24,11 @@ PRIOR = Path("data/06_models/mnist")
 IPC = 2
 TRAIN, TEST, HELD_OUT = [0, 16], [400, 405], [12, 16]
 
+STAGES = (
+    *("encode", "discover_modes", "guided_generate"),
+    *("train_eval", "analyze_diversity", "report"),
+)
+"""Namespaces of `distill`."""
 SMALL = {
     "ipc": IPC,
     "preset": "smoke",

@@ -45,7 +45,7 @@ def find_free_card(count: int) -> int:
         lock = FileLock(folder / f"{name.strip()}.lock")
         try:
             lock.acquire(timeout=0)
-        except (Timeout, OSError, NotImplementedError):
+        except (Timeout, OSError):
             continue
         _taken.append(lock)  # the system takes it back when the process ends
         return number

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
+from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.known_options import describe_unread
 from mgd3_kedro.preflight import (
     check_inputs,
@@ -111,7 +112,8 @@ class PreflightHooks:
         if told := describe_unread(context.project_path / "conf/local", loader.env_name):
             logger.warning(told)
         pipeline_registry.choose(loader["parameters"])
-        self._computes_here = loader["parameters"]["workers"]["classes"] == 1
+        executor = ExecutorConfig(**loader["parameters"]["executor"])
+        self._computes_here = not executor.in_processes(loader["parameters"]["workers"]["classes"])
         registered.configure(pipeline_registry.__name__)
 
     @hook_impl(tryfirst=True)

@@ -70,6 +70,7 @@ class Claims:
         self._folder = folder / WORK
         self._open = opener or find_opener(folder)
         self._lock = self._open(folder / LOCK)
+        self._of_others: dict[Path, BaseFileLock] = {}
         self._name = f"{purpose[:16]}-{secrets.token_hex(8)}"
 
     @contextlib.contextmanager
@@ -142,8 +143,10 @@ class Claims:
         for path in self._folder.glob("*.lock"):
             if path.stem == self._name:
                 continue
+            # The same one each time: a lease remembers since when it has seen no renewal.
+            lock = self._of_others.setdefault(path, self._open(path))
             try:
-                with self._open(path).acquire(timeout=0):
+                with lock.acquire(timeout=0):
                     path.unlink(missing_ok=True)
             except Timeout:
                 alive.append(path.stem)

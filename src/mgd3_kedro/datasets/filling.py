@@ -6,9 +6,10 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from mgd3_kedro.cards import use_free_card
@@ -104,31 +105,43 @@ def fill(
     Raises:
         ValueError: If a worker has another version of the project, or writes to another place.
     """
-    is_remote, written_by, told = executor.is_remote(workers), command(), False
+    told = False
     while pending:
-        mine: set[str] = set()
-        to_workers = executor.in_processes(workers)
-        with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
-            calls = (
-                partial(make_classes, work.of(group), written_by, speaker, is_checked=is_remote)
-                for group in take_groups(work, pending, claims)
-            )
-            for made in executor.run(calls, workers):
-                if is_remote and (lost := work.check(list(made)).pending):
-                    raise ValueError(
-                        f"{work.manifest.artefact}: expected {lost[0]}, which a worker has "
-                        "written, found none; give workers and this process the same folder"
-                    )
+        groups = take_groups(work, pending, claims)
+        if first := next(groups, None):
+            mine: set[str] = set()
+            for made in _compute(work, chain([first], groups), executor, workers):
                 claims.give_back(list(made))
                 mine.update(made)
                 yield made, len(pending) - len(mine)
-        pending = work.check([wnid for wnid in pending if wnid not in mine]).pending
-        if pending and not mine:
+            pending = [wnid for wnid in pending if wnid not in mine]
+        else:
             if not told:
                 name = work.manifest.artefact.name
                 logger.info("%s: another process makes the other %d, waiting", name, len(pending))
             told = True
             time.sleep(WAIT)
+        pending = work.check(pending).pending
+
+
+def _compute(
+    work: Work, groups: Iterable[list[str]], executor: ExecutorConfig, workers: int
+) -> Iterator[dict[str, float]]:
+    """Have workers make groups of classes; yields the seconds of each, when it is there."""
+    is_remote, written_by = executor.is_remote(workers), command()
+    to_workers = executor.in_processes(workers)
+    with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
+        calls = (
+            partial(make_classes, work.of(group), written_by, speaker, is_checked=is_remote)
+            for group in groups
+        )
+        for made in executor.run(calls, workers):
+            if is_remote and (lost := work.check(list(made)).pending):
+                raise ValueError(
+                    f"{work.manifest.artefact}: expected {lost[0]}, which a worker has written, "
+                    "found none; give workers and this process the same folder"
+                )
+            yield made
 
 
 def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[list[str]]:
