@@ -191,6 +191,11 @@ def install(monkeypatch):
     version_of.cache_clear()
 
 
+CHANGED_FILES = (
+    "values: files of 1 of 4 classes, n1 first, have changed since they were made; made anew"
+)
+
+
 def warnings_in(caplog):
     return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
 
@@ -314,17 +319,17 @@ def test_what_changed_is_computed_again_and_nothing_else(stage, redone, dataset,
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "told"),
     [
-        lambda root: (root / "values/n1.json").unlink(),
-        lambda root: (root / "values/n1.json").write_text('{"scaled": 999}'),
-        lambda root: (root / "values.manifest/n1.json").unlink(),
-        lambda root: (root / "values.manifest/n1.json").write_text('{"fingerpr'),
-        lambda root: (root / "values.manifest/n1.json").write_text("{}"),
+        (lambda root: (root / "values/n1.json").unlink(), CHANGED_FILES),
+        (lambda root: (root / "values/n1.json").write_text('{"scaled": 999}'), CHANGED_FILES),
+        (lambda root: (root / "values.manifest/n1.json").unlink(), None),
+        (lambda root: (root / "values.manifest/n1.json").write_text('{"fingerpr'), "expected "),
+        (lambda root: (root / "values.manifest/n1.json").write_text("{}"), "expected a record"),
     ],
     ids=["deleted", "tampered", "record deleted", "record cut off", "record empty"],
 )
-def test_a_damaged_class_is_computed_again(damage, dataset, again, tmp_path):
+def test_a_damaged_class_is_computed_again(damage, told, dataset, again, tmp_path, caplog):
     dataset.save(make_stage())
     undamaged = contents(tmp_path / "values")
     damage(tmp_path)
@@ -333,6 +338,7 @@ def test_a_damaged_class_is_computed_again(damage, dataset, again, tmp_path):
     assert next_run.last_save.computed == 1
     assert next_run.last_save.skipped == 3
     assert contents(tmp_path / "values") == undamaged
+    assert [told in message for message in warnings_in(caplog)] == [True] * (told is not None)
 
 
 @pytest.mark.parametrize("content", ["", "null", "[]", '["n3", "n'])

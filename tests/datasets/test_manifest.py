@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.manifest import Manifest, Origin
+from mgd3_kedro.datasets.manifest import Found, Manifest, Origin
 from mgd3_kedro.stages import Made
 
 ORIGIN = Origin("made from this", "made so", {}, "here", "kedro run")
@@ -74,7 +74,7 @@ def test_a_partition_that_cannot_be_written_leaves_the_one_before(manifest, full
     with pytest.raises(DatasetError, match="free some space"):
         manifest.keep("n1", Made("too large", 1), ORIGIN, 0.0, 1.0, write)
     assert manifest.path_of("n1").read_text() == "whole"
-    assert manifest.find_valid("n1", "made from this")
+    assert manifest.find("n1", "made from this").record
     assert not list(manifest.folder.glob("*.partial*"))
 
 
@@ -122,11 +122,26 @@ RECORDS = {
 def test_a_damaged_record_is_none_and_named_in_one_line(content, manifest, caplog):
     path = manifest.folder / "n1.json"
     path.write_text(content)
-    assert manifest.find_valid("n1", "made from this") is None
+    assert manifest.find("n1", "made from this") == Found()
     (message,) = caplog.messages
     assert message.startswith(f"{path}: expected ")
     assert message.endswith("; made anew")
     assert "\n" not in message
     path.unlink()
-    assert manifest.find_valid("n1", "made from this") is None
+    assert manifest.find("n1", "made from this") == Found()
     assert len(caplog.messages) == 1
+
+
+CHANGED = {
+    "other": lambda path: path.write_text("others"),
+    "cut": lambda path: path.write_text(""),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+def test_a_partition_that_was_changed_is_told_from_one_that_is_out_of_date(change, manifest):
+    assert manifest.find("n1", "made from that") == Found(has_changed=False)
+    change(manifest.path_of("n1"))
+    assert manifest.find("n1", "made from this") == Found(has_changed=True)
+    assert manifest.find("n1", "made from that") == Found(has_changed=False)

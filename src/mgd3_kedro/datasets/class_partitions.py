@@ -18,7 +18,7 @@ from mgd3_kedro.datasets.claims import Claims
 from mgd3_kedro.datasets.filling import Work, fill
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.partition_files import read_verified
-from mgd3_kedro.datasets.reuse import REUSE, describe_differences
+from mgd3_kedro.datasets.reuse import REUSE, describe_changes, describe_differences
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import libraries_of
 from mgd3_kedro.executors import ExecutorConfig
@@ -108,13 +108,15 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             self._manifest.check_index()
         except ValueError as error:
             logger.warning("%s; written anew", error)
-        manifest = self._manifest
+        manifest, name = self._manifest, self._manifest.artefact.name
         work = Work(data, manifest, self.write, fingerprints, libraries, self._reuse)
         checked = work.check(work.wnids)
         self.last_save = SaveReport(skipped=len(work.wnids) - len(checked.pending))
+        if checked.changed:
+            logger.warning("%s: %s", name, describe_changes(checked.changed, len(work.wnids)))
         if checked.differences:
             told = describe_differences(checked.differences, len(work.wnids))
-            logger.warning("%s: %s", manifest.artefact.name, told)
+            logger.warning("%s: %s", name, told)
         if work.is_done(checked.pending):
             return
         with manifest.shared(digest(*map(str, fingerprints.items()))) as claims:

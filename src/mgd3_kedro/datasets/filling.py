@@ -31,10 +31,12 @@ class Checked(NamedTuple):
 
     Args:
         pending: Classes that are missing or out of date.
+        changed: Those of them whose files are gone, or others than were written.
         differences: How library versions of others differ from those here -> how many do.
     """
 
     pending: list[str]
+    changed: list[str]
     differences: Counter[str]
 
 
@@ -65,9 +67,11 @@ class Work:
 
     def check(self, wnids: Sequence[str]) -> Checked:
         """Find out which of some classes are missing or out of date."""
-        checked = Checked([], Counter())
+        checked = Checked([], [], Counter())
         for wnid in wnids:
-            record = self.manifest.find_valid(wnid, self.fingerprints[wnid])
+            record, has_changed = self.manifest.find(wnid, self.fingerprints[wnid])
+            if has_changed:
+                checked.changed.append(wnid)
             difference = tell_difference(record.get("libraries"), self.libraries) if record else ""
             if record is None or (difference and self.reuse == "same"):
                 checked.pending.append(wnid)

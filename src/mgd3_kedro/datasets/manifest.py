@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
 from mgd3_kedro.datasets.partition_files import explained, files_of, remove
@@ -41,6 +41,18 @@ class Origin:
     libraries: Mapping[str, str]
     environment: str
     command: str
+
+
+class Found(NamedTuple):
+    """What there is of a partition.
+
+    Args:
+        record: What is written down about it; None if it is missing or out of date.
+        has_changed: Whether its files are gone, or others than were written.
+    """
+
+    record: dict[str, Any] | None = None
+    has_changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,19 +140,27 @@ class Manifest:
                 raise ValueError(f"{path}: expected a record with {name}, got one without")
         return record
 
-    def find_valid(self, wnid: str, fingerprint: str) -> dict[str, Any] | None:
-        """Return the record of a partition that is unchanged and made from what it would be now."""
+    def find(self, wnid: str, fingerprint: str) -> Found:
+        """Return the record of a partition that is unchanged and made from what it would be now.
+
+        Args:
+            wnid: The class.
+            fingerprint: Of what it would be made from.
+        """
         try:
             record = self.read_record(wnid)
-            is_valid = record["fingerprint"] == fingerprint and record["content"] == file_digest(
-                files_of(self.path_of(wnid))
-            )
         except OSError:
-            return None
+            return Found()
         except ValueError as error:
             _tell_once(f"{error}; made anew")
-            return None
-        return record if is_valid else None
+            return Found()
+        if record["fingerprint"] != fingerprint:
+            return Found()
+        try:
+            content = file_digest(files_of(self.path_of(wnid)))
+        except OSError:
+            return Found(has_changed=True)
+        return Found(record) if record["content"] == content else Found(has_changed=True)
 
     @contextlib.contextmanager
     def shared(self, purpose: str) -> Iterator[Claims]:

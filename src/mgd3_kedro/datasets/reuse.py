@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 REUSE = ("any", "same")
 """Any are kept, with a warning; or those alone that were made with the same versions."""
@@ -21,6 +21,17 @@ def tell_difference(made_with: Mapping[str, str] | None, here: Mapping[str, str]
     if not names:
         return ""
     return f"{_words(made_with, names)}, here is {_words(here, names, is_told=len(names) > 1)}"
+
+
+def describe_changes(changed: Sequence[str], classes: int) -> str:
+    """Word the warning that partitions are no longer what was written.
+
+    Args:
+        changed: Names of them.
+        classes: How many partitions there are.
+    """
+    told = f"files of {len(changed)} of {classes} classes, {changed[0]} first"
+    return f"{told}, have changed since they were made; made anew"
 
 
 def describe_differences(differences: Mapping[str, int], classes: int) -> str:
