@@ -110,7 +110,7 @@ def test_a_row_says_whether_its_goal_is_met():
 def test_a_row_is_dated_and_names_the_machine_and_the_versions():
     row = describe("a", Spread(1.23456, 1.0, 1234.5678), "", "cpu")
     assert (row.ratio_median, row.ratio_low, row.ratio_high) == ("1.235", "1", "1235")
-    assert f"torch {torch.__version__}" in row.versions
+    assert f"torch {torch.__version__.partition('+')[0]}" in row.versions
     assert row.date.count("-") == 2
     assert "1 thread" in machine("cpu")
 

@@ -95,6 +95,7 @@ def test_the_folder_of_an_archive_is_put_in_place(tmp_path):
         (["x"], "expected one folder in it, got x"),
         (["a/x", "../outside"], "could not be unpacked .*outside"),
         (["a/x", "a/../../outside"], "could not be unpacked .*outside"),
+        (["a/x", "/outside"], "could not be unpacked .*outside"),
     ],
 )
 def test_an_archive_that_would_be_written_elsewhere_is_refused(names, message, tmp_path):
@@ -102,6 +103,17 @@ def test_an_archive_that_would_be_written_elsewhere_is_refused(names, message, t
     with pytest.raises(DatasetError, match=message):
         unpack(archive, tmp_path / "raw/images")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tgz", "raw"]
+    assert not list((tmp_path / "raw").iterdir())
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_an_archive_of_other_things_than_files_is_refused(kind, tmp_path):
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("a/link")
+        member.type, member.linkname = kind, "../../outside"
+        archive.addfile(member)
+    with pytest.raises(DatasetError, match=r"expected files and folders, got a/link, which is nei"):
+        unpack(tmp_path / "a.tgz", tmp_path / "raw/images")
     assert not list((tmp_path / "raw").iterdir())
 
 

@@ -90,7 +90,8 @@ def unpack(archive: Path, folder: Path) -> None:
     logger.info("unpacking %s", archive)
     try:
         with tarfile.open(archive) as members:
-            members.extractall(fresh, filter="data")
+            for member in members:
+                _extract(members, member, fresh)
     except (tarfile.TarError, EOFError, OSError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise DatasetError(f"{archive}: could not be unpacked ({error})") from error
@@ -102,6 +103,22 @@ def unpack(archive: Path, folder: Path) -> None:
         )
     inside[0].replace(folder)
     fresh.rmdir()
+
+
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    # `extract(filter="data")` does this, but not in every Python 3.11.
+    path = folder / member.name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.TarError(f"{member.name} would be written outside of the folder")
+    content = None if member.issym() or member.islnk() else members.extractfile(member)
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+    elif content is None:
+        raise tarfile.TarError(f"expected files and folders, got {member.name}, which is neither")
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with content, path.open("wb") as file:
+            shutil.copyfileobj(content, file)
 
 
 def _fetch(url: str, path: Path) -> None:
