@@ -155,7 +155,7 @@ def environment(project, env, **settings):
         path.write_text(text)
 
 
-def run(project, *pipelines, env=None, **changes):
+def run(project, *pipelines, env=None, to_nodes=(), **changes):
     """Run pipelines of a project in a session of this process, with changed parameters."""
     bootstrap_project(project)
     # Kedro-Viz writes into the project of the working directory.
@@ -163,7 +163,7 @@ def run(project, *pipelines, env=None, **changes):
         chdir(project),
         KedroSession.create(project, env=env, runtime_params=changes) as session,
     ):
-        session.run(pipeline_names=list(pipelines))
+        session.run(pipeline_names=list(pipelines), to_nodes=list(to_nodes) or None)
 
 
 def start_command(folder, *arguments, **changes):
