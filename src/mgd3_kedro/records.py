@@ -226,12 +226,16 @@ class DenoisingStep:
         pred_original_sample: The clean sample this step predicts, (B, C, H, W).
         pull: Weight with which guidance of the clean sample enters the mean, broadcastable to
             (B, C, H, W).
+        clean_weight: What the mean moves by where the clean sample moves by 1.
+        alpha_bar: Share of the clean sample in the variance of the noisy one, 0..1.
     """
 
     prev_mean: torch.Tensor
     std: torch.Tensor
     pred_original_sample: torch.Tensor
     pull: torch.Tensor
+    clean_weight: float
+    alpha_bar: float
 
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")

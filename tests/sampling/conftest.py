@@ -22,7 +22,7 @@ class StandingStill:
     def step(self, index, latents, conditions):
         self.visited.append(index)
         zeros = torch.zeros_like(latents)
-        return DenoisingStep(latents, zeros, zeros, torch.ones_like(latents))
+        return DenoisingStep(latents, zeros, zeros, torch.ones_like(latents), 1.0, 0.5)
 
     def add_noise(self, latents, noise, index):
         return 1000.0 * (index + 1) + latents + noise

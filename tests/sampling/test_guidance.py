@@ -10,14 +10,14 @@ from mgd3_kedro.sampling.guidance import pull_towards_modes
 def test_the_pull_is_lambda_times_the_deviation_times_the_way_to_the_mode():
     clean, modes, mean = torch.randn(3, 2, 4, 8, 8)
     pull = torch.rand(2, 4, 8, 8)
-    step = DenoisingStep(mean, torch.zeros(()), clean, pull)
+    step = DenoisingStep(mean, torch.zeros(()), clean, pull, 1.0, 0.5)
     expected = 0.3 * pull.double() * (modes.double() - clean.double())
     assert torch.allclose(pull_towards_modes(step, modes, 0.3).double(), expected, atol=1e-6)
 
 
 def test_a_sample_at_its_mode_is_not_pulled():
     clean = torch.randn(2, 4, 8, 8)
-    step = DenoisingStep(clean, torch.ones(()), clean, torch.ones(()))
+    step = DenoisingStep(clean, torch.ones(()), clean, torch.ones(()), 1.0, 0.5)
     assert (pull_towards_modes(step, clean, 0.5) == 0).all()
 
 

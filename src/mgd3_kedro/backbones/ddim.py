@@ -35,5 +35,7 @@ def ddim_step(
     clean = (latents - math.sqrt(1 - alpha_bar) * noise_pred) / math.sqrt(alpha_bar)
     mean = math.sqrt(alpha_bar_prev) * clean + math.sqrt(1 - alpha_bar_prev) * noise_pred
     noise_per_clean = math.sqrt((1 - alpha_bar_prev) * alpha_bar / (1 - alpha_bar))
-    pull = latents.new_full((1, 1, 1, 1), math.sqrt(alpha_bar_prev) - noise_per_clean)
-    return DenoisingStep(mean, latents.new_zeros((1, 1, 1, 1)), clean, pull=pull)
+    clean_weight = math.sqrt(alpha_bar_prev) - noise_per_clean
+    pull = latents.new_full((1, 1, 1, 1), clean_weight)
+    std = latents.new_zeros((1, 1, 1, 1))
+    return DenoisingStep(mean, std, clean, pull, clean_weight, alpha_bar)

@@ -84,7 +84,8 @@ def denoise(
     conditions = backbone.conditions(classes)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
-    context = GuidanceContext(modes, group_mates(classes, backbone.device), measured)
+    mates = group_mates(classes, backbone.device)
+    context = GuidanceContext(modes, mates, measured, config.options)
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]

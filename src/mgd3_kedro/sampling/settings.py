@@ -11,7 +11,10 @@ from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
+from mgd3_kedro.sampling.guidance.options import Option
+from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
+from mgd3_kedro.stages import off_at
 
 MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda share: 1.0,
@@ -22,16 +25,37 @@ MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
 
 INDEPENDENT = "independent"
 """Noise coupling with which images of a class do not depend on each other."""
+FURTHER = ("further_scales", "further_options")
+"""Fields for what drifts have."""
+WINDOWED = "_window"
+"""How the option ends that says at which steps a drift acts."""
 STEERED_WITHOUT = {"initial_latents": "noise"}
 """What is no drift and has no default -> its value where nothing steers."""
 
 
+def drift_options() -> dict[str, Option]:
+    """Return the options of all drifts by name."""
+    # Not by `DRIFTS.values()`, with which all of their code would be that of any result.
+    return {name: one for drift in DRIFTS for name, one in DRIFTS[drift].options.items()}
+
+
 class ScaledByDrifts(type):
-    """Lets settings be built with the scale of any of `DRIFTS`, whether or not it is a field."""
+    """Lets settings be built with the scales and options of any of `DRIFTS`, fields or not."""
 
     def __call__(cls, *args: Any, **given: Any) -> Any:
-        """Build settings; scales that are no fields are kept in `further_scales`, but for 0."""
+        """Build settings; scales that are no fields are kept in `further_scales`, but for 0.
+
+        Options are kept in `further_options`, but for defaults.
+        """
         names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        known = drift_options()
+        options = {name: given.pop(name) for name in known if name in given}
+        options = {**given.get("further_options", {}), **options}
+        given["further_options"] = {
+            name: value
+            for name, value in options.items()
+            if name not in known or value != known[name].default
+        }
         further = {name: given.pop(name) for name in DRIFTS if name in given and name not in names}
         scales = {**given.get("further_scales", {}), **further}
         # A drift that is off is no other setting than one that is not there.
@@ -62,6 +86,8 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         candidates: Draws per mode, of which one is kept.
         candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
         further_scales: Name of a drift without a field here -> its scale; given by that name.
+        further_options: Name of an option of a drift -> its value, if that is not its default;
+            given by that name.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -80,6 +106,7 @@ class SamplingConfig(metaclass=ScaledByDrifts):
     candidates: int = 1
     candidate_score: str = "coverage"
     further_scales: Mapping[str, float] = field(default_factory=dict)
+    further_options: Mapping[str, Any] = off_at({}, default_factory=dict)
 
     def __post_init__(self) -> None:
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
@@ -88,6 +115,9 @@ class SamplingConfig(metaclass=ScaledByDrifts):
             lookup(DRIFTS, name, "drift")
         for name in DRIFTS:
             check_range(name, self._scale(name), 0)
+        known = drift_options()
+        for name, value in self.further_options.items():
+            lookup(known, name, "option of a drift").check(name, value)
         lookup(MODE_GUIDANCE_SCHEDULES, self.mode_guidance_schedule, "mode guidance schedule")
         stops = {
             name: getattr(self, name) for name in ("stop_guidance_step", "stop_guidance_timestep")
@@ -133,13 +163,14 @@ class SamplingConfig(metaclass=ScaledByDrifts):
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, those of drifts without a field included."""
-        own = [one.name for one in fields(cls) if one.name != "further_scales"]
-        return (*own, *(name for name in DRIFTS if name not in own))
+        own = [one.name for one in fields(cls) if one.name not in FURTHER]
+        return (*own, *(name for name in DRIFTS if name not in own), *drift_options())
 
     def as_columns(self) -> dict[str, Any]:
         """Return every setting by its name, the scales of all drifts included."""
+        options = self.options
         return {
-            name: self._scale(name) if name in DRIFTS else getattr(self, name)
+            name: self._scale(name) if name in DRIFTS else options.get(name, getattr(self, name, None))
             for name in self.names()
         }
 
@@ -152,7 +183,8 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         """Return the value of every setting with which it neither steers nor chooses."""
         scales = dict.fromkeys(DRIFTS, 0.0)
         defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
-        return {**defaults, **scales, **STEERED_WITHOUT}
+        options = {name: option.default for name, option in drift_options().items()}
+        return {**defaults, **scales, **options, **STEERED_WITHOUT}
 
     def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
         """Return the settings for another number of steps: guidance stops at the same noise.
@@ -161,17 +193,27 @@ class SamplingConfig(metaclass=ScaledByDrifts):
             steps: T.
             reference: T that the stop step was chosen for; None if it was chosen for this one.
         """
-        if reference is None or self.stop_guidance_step is None:
+        if reference is None:
             return self
-        return replace(self, stop_guidance_step=round(self.stop_guidance_step * steps / reference))
+        windows = {
+            name: with_steps(value, steps, reference)
+            for name, value in self.further_options.items()
+            if name.endswith(WINDOWED)
+        }
+        stop = self.stop_guidance_step
+        if stop is not None:
+            stop = round(stop * steps / reference)
+        return replace(self, stop_guidance_step=stop, **windows)
 
     def is_never_guided(self, steps: int) -> bool:
         """Tell whether guidance is asked for that stops before the first of T steps."""
-        stop = self.stop_guidance_step
-        return bool(self._scales()) and stop is not None and stop >= steps - 1
+        stop, scales = self.stop_guidance_step, self._scales()
+        if not scales or any(self._window(name) for name in scales):
+            return False
+        return stop is not None and stop >= steps - 1
 
     def scales_at(self, index: int, timesteps: Sequence[int]) -> dict[str, float]:
-        """Return the scale of each of `DRIFTS` that acts at a step index, none after the stop.
+        """Return the scale of each of `DRIFTS` that acts at a step index, none outside its window.
 
         Args:
             index: Step index i.
@@ -179,16 +221,22 @@ class SamplingConfig(metaclass=ScaledByDrifts):
 
         Source: MGD3 (arXiv 2505.18963), stop guidance; strict, as in the released code.
         """
-        guided = self._guided(timesteps)
-        if index not in guided:
-            return {}
-        share = (index - guided.start + 1) / len(guided)
-        factor = MODE_GUIDANCE_SCHEDULES[self.mode_guidance_schedule](share)
-        return {name: scale * factor for name, scale in self._scales().items()}
+        schedule, found = MODE_GUIDANCE_SCHEDULES[self.mode_guidance_schedule], {}
+        for name, scale in self._scales().items():
+            guided = self._guided(name, timesteps)
+            if index in guided:
+                found[name] = scale * schedule((index - guided.start + 1) / len(guided))
+        return found
 
     def guided_steps(self, timesteps: Sequence[int]) -> int:
         """Count the guided steps of a run from pure noise."""
-        return len(self._guided(timesteps))
+        return len({index for name in self._scales() for index in self._guided(name, timesteps)})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Name -> value of every option of `DRIFTS`."""
+        defaults = {name: option.default for name, option in drift_options().items()}
+        return {**defaults, **self.further_options}
 
     def _scales(self) -> dict[str, float]:
         return {name: scale for name in DRIFTS if (scale := self._scale(name))}
@@ -197,9 +245,13 @@ class SamplingConfig(metaclass=ScaledByDrifts):
         scale: float = getattr(self, name, self.further_scales.get(name, 0.0))
         return scale
 
-    def _guided(self, timesteps: Sequence[int]) -> range:
-        if not self._scales():
-            return range(0)
+    def _window(self, name: str) -> Window | None:
+        own: Window | None = self.options.get(name.removesuffix("_scale") + WINDOWED)
+        return DRIFTS[name].window if own is None else own
+
+    def _guided(self, name: str, timesteps: Sequence[int]) -> range:
+        if (window := self._window(name)) is not None:
+            return steps_within(window, len(timesteps))
         if self.stop_guidance_step is not None:
             return range(self.stop_guidance_step + 1, len(timesteps))
         stop = self.stop_guidance_timestep or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -18,11 +19,13 @@ class GuidanceContext:
         modes: The mode of each sample, (B, C, H, W).
         mates: For each class of the batch the rows of its samples, (n,), int64.
         traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
+        options: Name -> value of every option of `DRIFTS`.
     """
 
     modes: torch.Tensor
     mates: tuple[torch.Tensor, ...]
     traits: Mapping[str, torch.Tensor]
+    options: Mapping[str, Any]
 
 
 def group_mates(classes: Sequence[ClassSpec], device: torch.device) -> tuple[torch.Tensor, ...]:

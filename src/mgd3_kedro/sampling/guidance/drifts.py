@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
+from mgd3_kedro.sampling.guidance.options import Option, check_grid
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.repulsion import repel_mates
 from mgd3_kedro.sampling.guidance.spread import measure_sharpness, scale_pull
 from mgd3_kedro.sampling.guidance.tangent import measure_tangents, project_pull
+from mgd3_kedro.sampling.guidance.windows import WINDOW, Window
+
+NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 
 
 class Trait(NamedTuple):
@@ -37,9 +42,11 @@ TRAITS: dict[str, Trait] = {
 def pull_shaped(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
     """Return the pull towards the modes as the traits of classes shape it, (B, C, H, W).
 
+    `pull_pool`, if it is not None, is the grid that the pull is averaged over.
+
     Source: MGD3 (arXiv 2505.18963), section 3.2; the traits are ours.
     """
-    pull = pull_towards_modes(step, context.modes, scale)
+    pull = pull_towards_modes(step, context.modes, scale, context.options["pull_pool"])
     for name, measured in context.traits.items():
         pull = TRAITS[name].shape(pull, measured)
     return pull
@@ -51,14 +58,22 @@ class Drift(NamedTuple):
     Args:
         push: (step, scale, context) -> what is added to the mean of the step, (B, C, H, W).
         joint: Whether it makes images of a class depend on each other.
+        options: Name of a setting -> option; the one called as the scale, with `_window` in the
+            place of `_scale`, says at which steps it acts.
+        window: First and last step where that option is None or there is none; None: from the
+            noisiest to where guidance stops.
     """
 
     push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
     joint: bool = False
+    options: Mapping[str, Option] = NO_OPTIONS
+    window: Window | None = None
 
 
 DRIFTS: dict[str, Drift] = {
-    "mode_guidance_scale": Drift(pull_shaped),
-    "repulsion_scale": Drift(repel_mates, joint=True),
+    "mode_guidance_scale": Drift(
+        pull_shaped, options={"pull_pool": Option(check_grid), "mode_guidance_window": WINDOW}
+    ),
+    "repulsion_scale": Drift(repel_mates, joint=True, options={"repulsion_window": WINDOW}),
 }
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch.nn.functional import adaptive_avg_pool2d
 
 from mgd3_kedro.records import DenoisingStep
 
 
 def pull_towards_modes(
-    step: DenoisingStep, modes: torch.Tensor, mode_guidance_scale: float
+    step: DenoisingStep, modes: torch.Tensor, mode_guidance_scale: float, grid: int | None = None
 ) -> torch.Tensor:
     """Return what mode guidance adds to the mean of a step, (B, C, H, W).
 
@@ -19,7 +20,38 @@ def pull_towards_modes(
         step: The step of the backbone.
         modes: The mode of each sample, (B, C, H, W).
         mode_guidance_scale: Lambda.
+        grid: Cells per side; the pull is then the same within each, so that it moves layout and
+            leaves detail to the model. None: it differs from place to place.
+
+    Raises:
+        ValueError: If the grid does not divide the sides of latents.
 
     Source: MGD3 (arXiv 2505.18963), section 3.2, in the form of the released code.
     """
-    return mode_guidance_scale * step.pull * (modes - step.pred_original_sample)
+    difference = modes - step.pred_original_sample
+    if grid is not None:
+        difference = average_cells(difference, grid)
+    return mode_guidance_scale * step.pull * difference
+
+
+def average_cells(latents: torch.Tensor, grid: int) -> torch.Tensor:
+    """Return latents (B, C, H, W) with the mean of each cell of a square grid in all its places.
+
+    Args:
+        latents: What is averaged.
+        grid: Cells per side; a side that has no more places than that keeps them.
+
+    Raises:
+        ValueError: If cells are not of one size.
+
+    Source: an orthogonal projection: done twice it is what it is done once.
+    """
+    height, width = latents.shape[2:]
+    rows, columns = min(grid, height), min(grid, width)
+    if height % rows or width % columns:
+        raise ValueError(
+            f"pull_pool: expected a divisor of the sides of latents, {height} and {width}, "
+            f"got {grid}"
+        )
+    means = adaptive_avg_pool2d(latents, (rows, columns))
+    return means.repeat_interleave(height // rows, 2).repeat_interleave(width // columns, 3)
