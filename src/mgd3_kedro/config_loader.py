@@ -14,7 +14,7 @@ from mgd3_kedro import pipeline_registry
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
-from mgd3_kedro.named_settings import NAMED, NamedSettings
+from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
 from mgd3_kedro.nesting import flat, nested, over
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
 from mgd3_kedro.resolution import (
@@ -105,6 +105,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         templates = over(self.parameter_templates, given)
         # First: what else is configured is looked up under this name.
         lookup(templates["backbones"], templates["backbone"], "backbone")
+        of_method = parameters_of_method(templates)
+        templates = over(over(self.parameter_templates, of_method), given)
         configuration = OmegaConf.create(templates)
         run = self._resolved(configuration)
         followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
@@ -112,7 +114,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(project / folder)
-        return Configured(templates, usual, run, settled_in(flat(run), flat(given)))
+        settled = settled_in(flat(run), flat(given))
+        return Configured(templates, usual, run, settled, flat(of_method))
 
     @cached_property
     def lineage(self) -> Lineage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol, get_args
 
@@ -13,6 +13,8 @@ from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
 
 PARAMETERS = "params:"
+METHOD = "method"
+"""The parameter that names a method; what it has of its own need not be told beside that."""
 NEUTRAL = {
     *("device", "executor", "jobs", "workers", "reuse", "leaks"),
     *("results", "figures", "earlier", "trained_prior"),
@@ -58,18 +60,25 @@ class Configured:
             follows those of the run.
         run: Nested.
         given: Full name -> value.
+        of_method: Full name -> value that the method of the run has in the place of the
+            environment's, where none is given.
     """
 
     templates: Mapping[str, Any]
     environment: Mapping[str, Any]
     run: Mapping[str, Any]
     given: Mapping[str, Any]
+    of_method: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def differing(self) -> dict[str, Any]:
-        """Full name -> value of what was given and is not what the environment has."""
-        usual = flat(self.environment)
-        return {key: value for key, value in sorted(self.given.items()) if usual.get(key) != value}
+        """Full name -> value of what the run has and is not what the environment has."""
+        return _differing({**self.of_method, **self.given}, flat(self.environment))
+
+    @cached_property
+    def differing_from_method(self) -> dict[str, Any]:
+        """Full name -> value of what was given and is not what the method has without it."""
+        return _differing(self.given, {**flat(self.environment), **self.of_method})
 
     @cached_property
     def short_names(self) -> dict[str, str]:
@@ -94,7 +103,7 @@ class Configured:
             name: set(references(template, values))
             for name, template in flat(self.templates).items()
         }
-        found = {name: {name} for name in self.differing}
+        found = {name: {name} for name in {**self.differing, **self.differing_from_method}}
         grown = True
         while grown:
             grown = False
@@ -104,6 +113,10 @@ class Configured:
                         theirs.add(name)
                         grown = True
         return found
+
+
+def _differing(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in sorted(values.items()) if usual.get(key) != value}
 
 
 def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
@@ -194,11 +207,13 @@ class Lineage:
     def _words(self, entry: str) -> list[str]:
         read, named = self.parameters(entry), self._named(entry)
         configured = self.configured
+        is_of_method = METHOD in named
+        differing = configured.differing_from_method if is_of_method else configured.differing
         return [
             *self._everywhere,
             *(
                 as_words(configured.short_names.get(key, key), value)
-                for key, value in configured.differing.items()
+                for key, value in differing.items()
                 if key not in named and any(_within(one, read) for one in configured.followers[key])
             ),
         ]

@@ -6,13 +6,41 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mgd3_kedro.checks import lookup
+from mgd3_kedro.checks import lookup, unknown_name
 from mgd3_kedro.nesting import flat, nested
 
 CHOOSER, NAMED = "settings", "named_settings"
 """The parameter that chooses, and the one that has what there is to choose."""
 EVERYWHERE = "all"
 """What settings of all backbones are under."""
+OF_METHODS = ("modes",)
+"""Groups of parameters that a method may have values of its own for."""
+
+
+def parameters_of_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the method of a run has values of its own for, nested.
+
+    Args:
+        parameters: Of the run, nested: `method` and `methods` count.
+
+    Raises:
+        ValueError: If there is no parameter of that name.
+    """
+    entry = parameters["methods"].get(parameters["method"])
+    if not isinstance(entry, Mapping):
+        return {}
+    own = {group: dict(entry[group]) for group in OF_METHODS if group in entry}
+    for group, settings in own.items():
+        for name in settings:
+            if name not in parameters[group]:
+                told = unknown_name(name, parameters[group], f"parameter of {group}")
+                raise ValueError(f"methods.{parameters['method']}.{group}: {told}")
+    return own
+
+
+def without_parameters(method: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a method without the parameters that it has values of its own for."""
+    return {name: value for name, value in method.items() if name not in OF_METHODS}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ import torch
 
 from mgd3_kedro.backbones.ancestral import ancestral_step
 from mgd3_kedro.backbones.dit import load_dit, load_dit_autoencoder
+from mgd3_kedro.backbones.samplers import SAMPLERS
+from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 
 LABELS = torch.arange(8) % 7
@@ -141,3 +143,28 @@ def test_a_compiled_autoencoder_makes_the_same_images(save_dit, make_autoencodin
     assert torch.allclose(compiled.encode(images), latents, atol=1e-4)
     apart = compiled.decode(latents).int() - plain.decode(latents).int()
     assert apart.abs().max() <= 1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+@pytest.mark.parametrize("index", [0, 10, 26, 49])
+def test_a_clean_sample_that_moves_moves_the_mean_by_its_weight(sampler, index):
+    schedule = respaced_schedule(50)
+    alpha_bar = schedule.alpha_cumprod(index)
+    latents, noise_pred, move = torch.randn(3, 2, 4, 8, 8, dtype=torch.float64)
+    step = sampler(schedule, index, latents, noise_pred)
+    # The noise that the moved clean sample leaves of the same noisy one.
+    other = noise_pred - (alpha_bar / (1 - alpha_bar)) ** 0.5 * move
+    moved = sampler(schedule, index, latents, other)
+    assert torch.allclose(moved.pred_original_sample, step.pred_original_sample + move)
+    assert torch.allclose(moved.prev_mean - step.prev_mean, step.clean_weight * move)
+    assert step.alpha_bar == alpha_bar
+
+
+@pytest.mark.parametrize(
+    ("index", "weight", "std"),
+    [(49, 0.00256, 0.57428), (26, 0.05334, 0.43257), (10, 0.18916, 0.25952)],
+)
+def test_the_weight_of_the_clean_sample_is_that_of_the_published_schedule(index, weight, std):
+    step = SAMPLERS["ddpm"](respaced_schedule(50), index, *torch.zeros(2, 1, 1, 1, 1))
+    assert step.clean_weight == pytest.approx(weight, abs=5e-6)
+    assert float(step.std) == pytest.approx(std, abs=1e-5)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
-from mgd3_kedro.modes.kmeans import halve
+from mgd3_kedro.modes.lloyd import halve
 
 
 def flat(latents):

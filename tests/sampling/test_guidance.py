@@ -5,6 +5,7 @@ from mgd3_kedro.backbones.ancestral import ancestral_step
 from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance import pull_towards_modes
+from mgd3_kedro.sampling.guidance.pull import average_cells
 
 
 def test_the_pull_is_lambda_times_the_deviation_times_the_way_to_the_mode():
@@ -45,3 +46,42 @@ def test_guidance_brings_the_step_nearer_to_the_mode_not_further_away():
     towards = modes - step.pred_original_sample
     moved = pull_towards_modes(step, modes, 0.1)
     assert ((moved * towards).flatten(1).sum(1) > 0).all()
+
+
+def pull_of(clean, modes, grid):
+    step = DenoisingStep(clean, torch.ones(()), clean, torch.full((), 0.5), 1.0, 0.5)
+    return pull_towards_modes(step, modes, 0.2, grid)
+
+
+def test_a_difference_that_is_constant_in_every_cell_is_pulled_as_without_a_grid():
+    clean, cells = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 4, 4)
+    modes = clean + cells.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert torch.allclose(pull_of(clean, modes, 4), pull_of(clean, modes, None), atol=1e-6)
+
+
+def test_a_difference_of_mean_0_in_every_cell_is_not_pulled():
+    clean, cells = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 4, 4, 2, 2)
+    detail = (
+        (cells - cells.mean((4, 5), keepdim=True)).permute(0, 1, 2, 4, 3, 5).reshape(2, 3, 8, 8)
+    )
+    assert pull_of(clean, clean + detail, 4).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("grid", [1, 2, 4, 8])
+def test_the_pull_of_a_grid_has_the_layout_of_the_whole_pull_and_no_detail(grid):
+    clean, modes = torch.randn(2, 2, 3, 8, 8)
+    pooled, whole = pull_of(clean, modes, grid), pull_of(clean, modes, None)
+    assert torch.allclose(average_cells(pooled, grid), average_cells(whole, grid), atol=1e-6)
+    assert torch.allclose(average_cells(pooled, grid), pooled, atol=1e-6)
+
+
+@pytest.mark.parametrize("grid", [8, 9, 100])
+def test_a_grid_as_fine_as_latents_is_none(grid):
+    clean, modes = torch.randn(2, 2, 3, 8, 8)
+    assert torch.equal(pull_of(clean, modes, grid), pull_of(clean, modes, None))
+
+
+def test_a_grid_that_does_not_divide_latents_is_refused():
+    message = "^pull_pool: expected a divisor of the sides of latents, 8 and 8, got 3$"
+    with pytest.raises(ValueError, match=message):
+        pull_of(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), 3)

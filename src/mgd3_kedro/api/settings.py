@@ -13,7 +13,7 @@ from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.checks import check_choice, lookup
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.named_settings import NAMED, NamedSettings
+from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
 from mgd3_kedro.nesting import nested, over
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan
@@ -67,7 +67,8 @@ class Settings:
         asked = read_parameters(asked, usual, Path.cwd())
         templates = plain_values(merged, resolve=False)
         named = NamedSettings(templates[NAMED]).chosen(over(usual, asked))
-        templates = over(without_named(templates), over(named, asked))
+        plain, asked = without_named(templates), over(named, asked)
+        templates = over(over(plain, parameters_of_method(over(plain, asked))), asked)
         lookup(templates["backbones"], templates["backbone"], "backbone")
         self.parameters = resolve_parameters(OmegaConf.create(templates), self.project)
         """All of them, nested."""

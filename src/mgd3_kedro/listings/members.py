@@ -11,11 +11,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mgd3_kedro.listings import WIDTH
+from mgd3_kedro.nesting import flat
 
 NAMES = 24
 """Columns of names."""
-FEW = 2
-"""Settings of a method that are told."""
 
 
 def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -28,9 +27,11 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
     from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
     from mgd3_kedro.modes import MODE_FINDERS
 
+    procedures = [settings.get("procedure") for settings in methods.values()]
     about: dict[str, dict[str, str]] = {
         "methods (--params method=NAME)": {
-            name: describe_method(settings) for name, settings in methods.items()
+            name: describe_method(settings, procedures.count(settings.get("procedure")) > 1)
+            for name, settings in methods.items()
         },
         "mode finders (--params modes.mode_finder=NAME)": _first_lines(MODE_FINDERS),
         "networks (--params 'trainings.networks=[NAME; NAME]')": _first_lines(NETWORKS),
@@ -51,7 +52,7 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
         yield ""
 
 
-def describe_method(settings: Mapping[str, Any]) -> str:
+def describe_method(settings: Mapping[str, Any], is_one_of_several: bool) -> str:
     """Return what a method does, and by which settings it differs from others that do the same."""
     from mgd3_kedro.coresets import CORESETS
     from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES
@@ -59,10 +60,10 @@ def describe_method(settings: Mapping[str, Any]) -> str:
     if "coreset" in settings:
         return _first_line(CORESETS[settings["coreset"]].pick)
     told = _first_line(inspect.getmodule(PROCEDURES[settings["procedure"]].plan))
-    further = {name: value for name, value in settings.items() if name != "procedure"}
-    # What has more is told apart by what it does.
+    further = {name: value for name, value in flat(settings).items() if name != "procedure"}
+    # What does something of its own is told apart by that.
     own = ", ".join(f"{name}={value}" for name, value in further.items())
-    return f"{told} ({own})" if 0 < len(further) <= FEW else told
+    return f"{told} ({own})" if further and is_one_of_several else told
 
 
 def describe_benchmark(project: Path, path: Path) -> str:

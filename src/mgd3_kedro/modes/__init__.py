@@ -11,7 +11,12 @@ from mgd3_kedro.checks import lookup
 from mgd3_kedro.modes.clusters import Clusters, make_mode_set
 from mgd3_kedro.modes.density import find_dbscan
 from mgd3_kedro.modes.hierarchy import cut_modes, find_agglomerative, find_bisecting_kmeans
-from mgd3_kedro.modes.kmeans import find_kmeans, find_kmeans_pca, find_kmeans_pooled
+from mgd3_kedro.modes.kmeans import (
+    find_kmeans,
+    find_kmeans_pca,
+    find_kmeans_pooled,
+    find_kmeans_pooled_closest,
+)
 from mgd3_kedro.modes.mixture import find_gmm
 from mgd3_kedro.modes.quality import measure_class
 from mgd3_kedro.modes.real import find_kmeans_closest, find_random
@@ -64,6 +69,7 @@ MODE_FINDERS: dict[str, ModeFinder] = {
     "kmeans_closest": find_kmeans_closest,
     "kmeans_pca": find_kmeans_pca,
     "kmeans_pooled": find_kmeans_pooled,
+    "kmeans_pooled_closest": find_kmeans_pooled_closest,
     "random": find_random,
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters
-from mgd3_kedro.modes.kmeans import halve
+from mgd3_kedro.modes.lloyd import halve
 from mgd3_kedro.modes.reduction import span_coordinates
 
 if TYPE_CHECKING:

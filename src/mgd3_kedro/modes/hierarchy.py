@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters, make_mode_set
-from mgd3_kedro.modes.kmeans import halve
+from mgd3_kedro.modes.lloyd import halve
 from mgd3_kedro.modes.reduction import span_coordinates
 from mgd3_kedro.records import ModeSet
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters
+from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters, squared_distances
+from mgd3_kedro.modes.lloyd import run_kmeans
 from mgd3_kedro.modes.reduction import (
     pooled_coordinates,
     principal_coordinates,
     span_coordinates,
 )
+from mgd3_kedro.modes.sizes import least_members, repair_sizes
 
 if TYPE_CHECKING:
     from mgd3_kedro.modes.settings import ModesConfig
@@ -26,15 +27,14 @@ def find_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `n_init`, `random_state`.
+        config: `ipc`, `n_init`, `random_state`, `min_members`.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
     points = flatten(latents)
     coordinates = span_coordinates(points)
-    fitted = run_kmeans(coordinates, config.ipc, config.n_init, config.random_state)
-    centres = fitted.cluster_centers_ if coordinates is points else None
-    return gather_clusters(points, fitted.labels_, config.ipc, centres)
+    labels, centres = _cluster(coordinates, config)
+    return gather_clusters(points, labels, config.ipc, centres if coordinates is points else None)
 
 
 def find_kmeans_pooled(latents: torch.Tensor, config: ModesConfig) -> Clusters:
@@ -44,9 +44,31 @@ def find_kmeans_pooled(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `n_init`, `random_state`, `pool`.
+        config: `ipc`, `n_init`, `random_state`, `pool`,
+            `min_members`.
     """
     return _find_in(pooled_coordinates(latents, config.pool), latents, config)
+
+
+def find_kmeans_pooled_closest(latents: torch.Tensor, config: ModesConfig) -> Clusters:
+    """Take the real latents nearest to the centroids of k-means in average-pooled latents.
+
+    They have the detail that means lack. Near is what is near in layout, and a latent is taken of
+    the members of its cluster.
+
+    Args:
+        latents: (N, C, H, W), scaled.
+        config: `ipc`, `n_init`, `random_state`, `pool`, `min_members`.
+    """
+    coordinates = pooled_coordinates(latents, config.pool)
+    found = _find_in(coordinates, latents, config)
+    nearest = []
+    for cluster in range(config.ipc):
+        members = np.flatnonzero(found.labels == cluster)
+        of_cluster = coordinates[members]
+        to_mean = squared_distances(of_cluster, of_cluster.mean(0, keepdims=True))[:, 0]
+        nearest.append(members[to_mean.argmin()])
+    return Clusters(found.labels, flatten(latents)[nearest], found.was_empty)
 
 
 def find_kmeans_pca(latents: torch.Tensor, config: ModesConfig) -> Clusters:
@@ -54,52 +76,24 @@ def find_kmeans_pca(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `n_init`, `random_state`, `components`.
+        config: `ipc`, `n_init`, `random_state`, `components`,
+            `min_members`.
 
     Source: Ding and He, K-means clustering via principal component analysis, ICML 2004.
     """
     return _find_in(principal_coordinates(flatten(latents), config.components), latents, config)
 
 
-def run_kmeans(points: np.ndarray, count: int, n_init: int, random_state: int) -> Any:
-    """Fit scikit-learn's k-means; with fewer distinct points than clusters, some stay empty.
-
-    Args:
-        points: (N, D).
-        count: Number of clusters K.
-        n_init: Starts, of which the best is kept.
-        random_state: Seed of the initial centroids.
-
-    Source: Lloyd, Least squares quantization in PCM, 1982; Arthur and Vassilvitskii, k-means++,
-    SODA 2007.
-    """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        # It says that clusters are empty, not of which class; the stage counts them and does.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return KMeans(count, n_init=n_init, random_state=random_state).fit(points)
-
-
-def halve(points: np.ndarray, n_init: int, random_state: int) -> np.ndarray:
-    """Tell which points belong to the second of two clusters; both have members.
-
-    Args:
-        points: (N, D), N > 1.
-        n_init: Starts, of which the best is kept.
-        random_state: Seed of the initial centroids.
-
-    Returns:
-        (N,), bool.
-    """
-    second: np.ndarray = run_kmeans(points, 2, n_init, random_state).labels_ == 1
-    if not second.any():  # duplicates cannot be told apart by distance
-        second[: len(second) // 2] = True
-    return second
-
-
 def _find_in(coordinates: np.ndarray, latents: torch.Tensor, config: ModesConfig) -> Clusters:
-    coordinates = span_coordinates(coordinates)
+    labels, _ = _cluster(span_coordinates(coordinates), config)
+    return gather_clusters(flatten(latents), labels, config.ipc)
+
+
+def _cluster(coordinates: np.ndarray, config: ModesConfig) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the cluster of each point, (N,), and the centres, None where they are others now."""
     fitted = run_kmeans(coordinates, config.ipc, config.n_init, config.random_state)
-    return gather_clusters(flatten(latents), fitted.labels_, config.ipc)
+    labels: np.ndarray = fitted.labels_
+    least = least_members(config, len(coordinates))
+    if least <= np.bincount(labels, minlength=config.ipc).min():
+        return labels, fitted.cluster_centers_
+    return repair_sizes(coordinates, labels, least, config), None

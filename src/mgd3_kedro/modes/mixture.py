@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters
-from mgd3_kedro.modes.kmeans import run_kmeans
+from mgd3_kedro.modes.lloyd import run_kmeans
 from mgd3_kedro.modes.reduction import principal_coordinates
 
 if TYPE_CHECKING:

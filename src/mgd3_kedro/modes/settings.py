@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mgd3_kedro.balance import BALANCES
 from mgd3_kedro.checks import check_count, lookup
+from mgd3_kedro.modes.sizes import AUTO
 from mgd3_kedro.stages import off_at
 
 
@@ -22,6 +23,9 @@ class ModesConfig:
         components: Principal components that `kmeans_pca` keeps.
         balance: A name of `BALANCES`: whether all classes have as many, or those with more images
             more.
+        min_members: Members that every cluster of `kmeans`, `kmeans_pooled`, `kmeans_pca` and of
+            what is found from them has at least, but no more than half of what equal clusters would
+            have; "auto": 5, or a fifth of what equal clusters have; 0: any number.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -34,6 +38,7 @@ class ModesConfig:
     pool: int
     components: int
     balance: str = off_at("equal")
+    min_members: int | str = off_at(0, default=0)
 
     def __post_init__(self) -> None:
         # The table is of members that need these settings.
@@ -44,3 +49,5 @@ class ModesConfig:
         check_count("random_state", self.random_state, 0, 2**32 - 1)
         for name in ("ipc", "n_init", "pool", "components"):
             check_count(name, getattr(self, name))
+        if self.min_members != AUTO:
+            check_count("min_members", self.min_members, 0)

@@ -10,8 +10,8 @@ from typing import Any
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
+from mgd3_kedro.sampling.drift_settings import SetByDrifts, drift_options
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
-from mgd3_kedro.sampling.guidance.options import Option
 from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.stages import off_at
@@ -33,38 +33,8 @@ STEERED_WITHOUT = {"initial_latents": "noise"}
 """What is no drift and has no default -> its value where nothing steers."""
 
 
-def drift_options() -> dict[str, Option]:
-    """Return the options of all drifts by name."""
-    # Not by `DRIFTS.values()`, with which all of their code would be that of any result.
-    return {name: one for drift in DRIFTS for name, one in DRIFTS[drift].options.items()}
-
-
-class ScaledByDrifts(type):
-    """Lets settings be built with the scales and options of any of `DRIFTS`, fields or not."""
-
-    def __call__(cls, *args: Any, **given: Any) -> Any:
-        """Build settings; scales that are no fields are kept in `further_scales`, but for 0.
-
-        Options are kept in `further_options`, but for defaults.
-        """
-        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        known = drift_options()
-        options = {name: given.pop(name) for name in known if name in given}
-        options = {**given.get("further_options", {}), **options}
-        given["further_options"] = {
-            name: value
-            for name, value in options.items()
-            if name not in known or value != known[name].default
-        }
-        further = {name: given.pop(name) for name in DRIFTS if name in given and name not in names}
-        scales = {**given.get("further_scales", {}), **further}
-        # A drift that is off is no other setting than one that is not there.
-        given["further_scales"] = {name: scale for name, scale in scales.items() if scale != 0}
-        return super().__call__(*args, **given)
-
-
 @dataclass(frozen=True)
-class SamplingConfig(metaclass=ScaledByDrifts):
+class SamplingConfig(metaclass=SetByDrifts):
     """What distinguishes one generative method from another.
 
     The settings that have a default are off with it, and the paper knows none of them.
@@ -168,11 +138,8 @@ class SamplingConfig(metaclass=ScaledByDrifts):
 
     def as_columns(self) -> dict[str, Any]:
         """Return every setting by its name, the scales of all drifts included."""
-        options = self.options
-        return {
-            name: self._scale(name) if name in DRIFTS else options.get(name, getattr(self, name, None))
-            for name in self.names()
-        }
+        given = {**vars(self), **self.options}
+        return {name: self._scale(name) if name in DRIFTS else given[name] for name in self.names()}
 
     def plain(self) -> SamplingConfig:
         """Return the same settings with everything that steers or chooses off."""

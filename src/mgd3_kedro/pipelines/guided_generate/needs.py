@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mgd3_kedro.checks import lookup
+from mgd3_kedro.named_settings import without_parameters
 from mgd3_kedro.pipelines.guided_generate.plan import Needs
 from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import NEEDS_OF_DRAWS
@@ -31,7 +32,7 @@ def needs_of(method: str, parameters: Mapping[str, Any]) -> Needs:
 
 def _needs_of(configured: Any, parameters: Mapping[str, Any]) -> Needs:
     try:
-        settings = dict(configured or {})
+        settings = without_parameters(configured or {})
         procedure = lookup(PROCEDURES, settings.pop("procedure", ""), "procedure")
         return procedure.needs(settings, parameters)
     except (TypeError, ValueError):

@@ -55,9 +55,7 @@ def with_steps(window: Window, steps: int, reference: int) -> Window:
         steps: T.
         reference: T that step indices are of.
     """
-    return [
-        step if isinstance(step, float) else round(step * steps / reference) for step in window
-    ]
+    return [step if isinstance(step, float) else round(step * steps / reference) for step in window]
 
 
 WINDOW = Option(check_window)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mgd3_kedro.checks import lookup
+from mgd3_kedro.named_settings import without_parameters
 from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, Procedure
 from mgd3_kedro.pipelines.guided_generate.procedures.crops import needs_of_crops, plan_crops
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
@@ -48,7 +49,7 @@ def plan_method(method: str, methods: Mapping[str, Mapping[str, Any]], common: C
 
     Source: MGD3 (arXiv 2505.18963), Table 1: its rows as points on two axes.
     """
-    settings = dict(lookup(methods, method, "method") or {})
+    settings = without_parameters(lookup(methods, method, "method") or {})
     name = settings.pop("procedure", "")
     procedure = lookup(PROCEDURES, name, f"procedure of method {method}")
     try:

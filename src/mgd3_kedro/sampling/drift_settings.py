@@ -1,0 +1,39 @@
+"""Settings of drifts: their scales and options, whether or not they are fields."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from mgd3_kedro.sampling.guidance import DRIFTS
+from mgd3_kedro.sampling.guidance.options import Option
+
+
+def drift_options() -> dict[str, Option]:
+    """Return the options of all drifts by name."""
+    # Not by `DRIFTS.values()`, with which all of their code would be that of any result.
+    return {name: one for drift in DRIFTS for name, one in DRIFTS[drift].options.items()}
+
+
+class SetByDrifts(type):
+    """Lets settings be built with the scales and options of any of `DRIFTS`, fields or not."""
+
+    def __call__(cls, *args: Any, **given: Any) -> Any:
+        """Build settings; scales that are no fields are kept in `further_scales`, but for 0.
+
+        Options are kept in `further_options`, but for defaults.
+        """
+        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        known = drift_options()
+        options = {name: given.pop(name) for name in known if name in given}
+        options = {**given.get("further_options", {}), **options}
+        given["further_options"] = {
+            name: value
+            for name, value in options.items()
+            if name not in known or value != known[name].default
+        }
+        further = {name: given.pop(name) for name in DRIFTS if name in given and name not in names}
+        scales = {**given.get("further_scales", {}), **further}
+        # A drift that is off is no other setting than one that is not there.
+        given["further_scales"] = {name: scale for name, scale in scales.items() if scale != 0}
+        return super().__call__(*args, **given)
