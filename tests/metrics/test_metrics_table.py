@@ -26,6 +26,8 @@ def test_the_table_holds_the_metrics_of_a_class():
         "coverage",
         "density",
         "diversity",
+        "norm_ratio",
+        "pairwise_ratio",
         "precision",
         "recall",
         "representativeness",
@@ -56,7 +58,7 @@ def test_a_metric_follows_the_scale_of_features_only_if_it_is_a_distance(name, r
     assert value == pytest.approx(factor * measure(name, real, synthetic), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", sorted(METRICS.keys() - {"norm_ratio"}))
 def test_a_metric_prefers_the_real_data_to_one_far_image_repeated(name, real):
     best = measure(name, real, real.copy())
     worst = measure(name, real, np.full((20, 6), 50.0))

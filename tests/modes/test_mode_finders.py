@@ -11,7 +11,7 @@ pytestmark = [
     pytest.mark.parametrize("name", MODE_FINDERS),
 ]
 
-REAL = ["kmeans_closest", "random"]
+REAL = ["kmeans_closest", "kmeans_pooled_closest", "random"]
 """Mode finders whose modes are latents of the class."""
 
 

@@ -3,8 +3,18 @@ import math
 import pytest
 import torch
 
-from mgd3_kedro.modes import measure_class
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.modes import measure_class as measure_with
+from mgd3_kedro.modes.stability import agreement_of_seeds, explained_variance
 from mgd3_kedro.records import ModeSet
+
+
+def config_of(finder="kmeans", ipc=2, pool=8):
+    return ModesConfig(finder, ipc, 0, 1, pool, 5, "equal")
+
+
+def measure_class(latents, found):
+    return measure_with(latents, found, config_of())
 
 
 def column(*values):
@@ -64,3 +74,33 @@ def test_a_single_mode_has_no_silhouette():
     measured = measure_class(latents, mode_set(column(2.0), [0, 0, 0], latents))
     assert measured["silhouette"] == 0
     assert measured["distinct_latents"] == 2
+
+
+def test_the_variance_that_is_explained_is_that_between_clusters(measured):
+    # Of five latents with mean 7.6 the squares are 155.2, of which 10 are within clusters.
+    assert measured["explained_variance"] == pytest.approx(1 - 10 / 155.2)
+    assert measured["explained_variance_in_finder"] == measured["explained_variance"]
+    assert explained_variance(torch.ones(3, 2).numpy(), torch.tensor([0, 0, 1]).numpy()) == 0
+
+
+def test_a_finder_that_looks_at_layout_explains_more_of_that(planted):
+    latents = torch.randn(80, 2, 4, 4) + 3 * torch.randn(4, 2, 1, 1)[torch.arange(80) % 4]
+    found = mode_set(torch.zeros(4, 2, 4, 4), (torch.arange(80) % 4).tolist(), latents)
+    measured = measure_with(latents, found, config_of("kmeans_pooled", 4, pool=1))
+    assert measured["explained_variance_in_finder"] > measured["explained_variance"] + 0.02
+
+
+def test_clusters_that_are_there_are_found_from_every_start(planted):
+    latents, _ = planted
+    assert agreement_of_seeds(latents.flatten(1).double().numpy(), config_of(ipc=2)) <= 1
+    apart = torch.cat([torch.randn(30, 4), torch.randn(30, 4) + 50]).double().numpy()
+    assert agreement_of_seeds(apart, config_of(ipc=2)) == 1
+    noise = torch.randn(600, 30).double().numpy()
+    assert agreement_of_seeds(noise, config_of(ipc=8)) < 0.5
+
+
+def test_the_norm_of_modes_is_told_beside_that_of_latents():
+    latents = column(2.0, 4)
+    assert measure_class(latents, mode_set(column(1.0, 2), [0, 1], latents))[
+        "norm_ratio"
+    ] == pytest.approx(0.5)

@@ -76,6 +76,10 @@ def test_what_is_measured_is_summed_up_over_classes():
         "within_spread": 1.0,
         "between_spread": 4.0,
         "silhouette": 0.5,
+        "explained_variance": 0.25,
+        "explained_variance_in_finder": 0.5,
+        "agreement_of_seeds": -0.5,
+        "norm_ratio": 0.75,
         "degenerate_clusters": 0.0,
         "distinct_latents": 10.0,
     }
@@ -93,6 +97,10 @@ def test_what_is_measured_is_summed_up_over_classes():
         "within_spread": 1.5,
         "between_spread": 4.5,
         "silhouette": 1,
+        "explained_variance": 0.75,
+        "explained_variance_in_finder": 1,
+        "agreement_of_seeds": 0,
+        "norm_ratio": 1.25,
         "degenerate_clusters": 1,
         "distinct_latents": 21,
     }

@@ -24,6 +24,7 @@ DRAWN = (
 TAUGHT = {"evaluation.image_size", "device"}
 NEEDS = {
     "mgd3": DRAWN,
+    "mgd3_pooled": DRAWN,
     "unguided": DRAWN,
     "d4m": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),

@@ -94,7 +94,8 @@ def test_a_configured_method_is_planned_from_sources_that_there_are(method, make
 @pytest.mark.parametrize("method", OF["denoise"])
 def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, make_common):
     common = make_common()
-    own = {name: value for name, value in METHODS[method].items() if name != "procedure"}
+    taken = ("procedure", "modes")
+    own = {name: value for name, value in METHODS[method].items() if name not in taken}
     plan = plan_method(method, METHODS, common)
     sampling = common.sampling.plain() if own.pop("plain", False) else common.sampling
     assert plan.settings.sampling == replace(sampling, **own)

@@ -9,7 +9,7 @@ TIMESTEPS = tuple(range(0, 1000, 20))
 
 @pytest.mark.parametrize(
     ("window", "first", "last"),
-    [((45, 30), 45, 30), ((99, 0), 49, 0), ((1.0, 0.0), 49, 0), ((0.9, 0.6), 44, 30)],
+    [((45, 30), 45, 30), ((99, 0), 49, 0), ((1, 0), 49, 0), ((0.9, 0.6), 44, 30)],
 )
 def test_a_window_is_given_as_step_indices_or_as_shares(window, first, last):
     assert steps_within(window, 50) == range(last, first + 1)

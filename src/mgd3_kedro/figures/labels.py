@@ -41,6 +41,8 @@ MEASURE_LABELS = {
     "top5_last": "top-5, %",
     "coverage": "coverage: real images\nwith a made one as near\nas their neighbours",
     "recall": "recall (not to be\ntrusted where\nprecision is low)",
+    "norm_ratio": "norm over that of\nreal ones",
+    "pairwise_ratio": "distance of two over\nthat of two real ones",
     "symmetric_recall": "the lesser of\nrecall and coverage",
     "diversity": "diversity:\ndistance to nearest\nother, latent",
     "representativeness": "distance to 50\nnearest real, latent\n(small is good)",

@@ -1,7 +1,8 @@
 """How good the synthetic features of one class are, given the real ones.
 
 A metric maps the `Neighbourhoods` of real and synthetic features to a number. Of the members of
-`METRICS`, representativeness is a distance and small is good; of all others large is good.
+`METRICS`, representativeness is a distance and small is good, and the ratios are best near 1; of
+all others large is good.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mgd3_kedro.metrics.diversity import (
 )
 from mgd3_kedro.metrics.memorisation import compare_nearest, measure_nearest, prefer_training
 from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
+from mgd3_kedro.metrics.size import measure_norm_ratio, measure_pairwise_ratio
 
 __all__ = [
     "METRICS",
@@ -47,6 +49,8 @@ METRICS: dict[str, Callable[[Neighbourhoods], float]] = {
     "coverage": attrgetter("coverage"),
     "density": attrgetter("density"),
     "diversity": measure_diversity,
+    "norm_ratio": measure_norm_ratio,
+    "pairwise_ratio": measure_pairwise_ratio,
     "precision": attrgetter("precision"),
     "recall": attrgetter("recall"),
     "representativeness": measure_representativeness,

@@ -34,6 +34,10 @@ COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
     "within_spread": fmean,
     "between_spread": fmean,
     "silhouette": fmean,
+    "explained_variance": fmean,
+    "explained_variance_in_finder": fmean,
+    "agreement_of_seeds": fmean,
+    "norm_ratio": fmean,
     "degenerate_clusters": sum,
     "distinct_latents": sum,
 }
@@ -84,7 +88,7 @@ def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) ->
         }
         if found.parents is not None:
             tensors["parents"] = found.parents
-        metrics = measure_class(stored["latents"], found)
+        metrics = measure_class(stored["latents"], found, config)
         if found.degenerate_clusters:
             logger.warning(
                 "class %s: %d of %d modes repeat another or had no members; of %d latents, %d are "

@@ -32,7 +32,7 @@ def needs_of(method: str, parameters: Mapping[str, Any]) -> Needs:
 
 def _needs_of(configured: Any, parameters: Mapping[str, Any]) -> Needs:
     try:
-        settings = without_parameters(configured or {})
+        settings = without_parameters(dict(configured or {}))
         procedure = lookup(PROCEDURES, settings.pop("procedure", ""), "procedure")
         return procedure.needs(settings, parameters)
     except (TypeError, ValueError):

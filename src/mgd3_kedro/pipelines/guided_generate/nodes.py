@@ -12,6 +12,7 @@ from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.guided_generate.landing import sum_up_landing
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.records import Benchmark
@@ -200,8 +201,8 @@ def measure_generation(
     """Sum up what was measured while images were made.
 
     Returns:
-        Name -> value; losses, before the first and the last update, and distances in latent space
-        are means, and missing where images are not found by updates, or have no latents.
+        Name -> value; how many images ended at their own mode, where there are modes; losses,
+        before the first and the last update, and distances in latent space are means, and missing where images are not found by updates, or have no latents.
     """
     images = sum(partition.count for partition in distilled_images.values())
     seconds = sum(partition.seconds for partition in distilled_images.values())
@@ -213,5 +214,6 @@ def measure_generation(
         "images_per_second": images / seconds,
         **({"guided_steps": max(guided)} if guided else {}),
         **{f"mean_{name}": float(provenance[name].mean()) for name in PLACES if name in provenance},
+        **sum_up_landing(provenance),
         **{name: fmean(values) for name, values in losses.items() if values},
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.pipelines.guided_generate.landing import find_nearest_modes
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.records import ClassSpec
 
@@ -72,6 +73,7 @@ def place_images(
         latents.flatten(1), real.flatten(1), compute_mode="donot_use_mm_for_euclid_dist"
     ).min(1)
     facts = []
+    landed = find_nearest_modes(latents, found["modes"])
     for mode in range(len(latents)):
         members = torch.nonzero(found["assignment"] == mode).flatten().tolist()
         facts.append(
@@ -80,6 +82,7 @@ def place_images(
                 "mode_member_count": len(members),
                 "mode_members": " ".join(map(str, members)),
                 "distance_to_mode": float(to_mode[mode]),
+                **landed[mode],
                 "nearest_real": int(nearest[mode]),
                 "distance_to_nearest_real": float(to_real[mode]),
             }

@@ -181,5 +181,20 @@ def _map_modes(
     lead = (
         f"How {total} are shared out among the modes of their classes{found}: a part per mode, as "
         "wide as it has images. Each mode becomes one image; point at a part to see it."
+        f"{_tell_landing([row for one in images.values() for row in one.rows])}"
     )
     return Section(MODES_KEY, MODES_TITLE, lead, {"classes": classes})
+
+
+def _tell_landing(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many images ended nearer to their own mode than to any other."""
+    if not all("nearest_mode" in row for row in rows):
+        return ""
+    shares = [
+        sum(row[fact] == row["mode"] for row in rows) / len(rows)
+        for fact in ("nearest_mode", "nearest_mode_in_layout")
+    ]
+    return (
+        f" {shares[0]:.0%} of the images are nearer to their own mode than to any other, "
+        f"{shares[1]:.0%} where layout alone is looked at."
+    )

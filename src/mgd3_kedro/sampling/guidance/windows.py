@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.checks import check_range
 from mgd3_kedro.sampling.guidance.options import Option
 
 Window = Sequence[float]
-"""First and last step, both included: step indices, or shares of the highest index."""
+"""First and last step, both included: step indices, or, if none is above 1, shares of the highest
+index: (1, 0) is all steps."""
 
 
 def check_window(name: str, value: Any) -> None:
@@ -21,14 +22,11 @@ def check_window(name: str, value: Any) -> None:
     """
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(
-            f"{name}: expected the first and the last step, as [45, 30], or null, got {value!r}"
+            f"{name}: expected the first and the last step, as [45; 30], or null, got {value!r}"
         )
     for step in value:
-        if isinstance(step, float):
-            check_range(name, step, 0, 1)
-        else:
-            check_count(name, step, 0)
-    if type(value[0]) is not type(value[1]) or value[0] < value[1]:
+        check_range(name, step, 0)
+    if value[0] < value[1] or (_has_indices(value) and any(step != int(step) for step in value)):
         raise ValueError(
             f"{name}: expected two step indices or two shares, the higher first, got {value!r}"
         )
@@ -38,10 +36,11 @@ def steps_within(window: Window, steps: int) -> range:
     """Return the step indices of a window.
 
     Args:
-        window: First and last step, as indices, or as shares of the highest index if not integers.
+        window: First and last step.
         steps: T.
     """
-    first, last = (step * (steps - 1) if isinstance(step, float) else step for step in window)
+    unit = 1 if _has_indices(window) else steps - 1
+    first, last = (step * unit for step in window)
     # A share that is meant to be a step may be off by rounding.
     slack = 1e-9 * steps
     return range(math.ceil(last - slack), min(math.floor(first + slack), steps - 1) + 1)
@@ -55,7 +54,13 @@ def with_steps(window: Window, steps: int, reference: int) -> Window:
         steps: T.
         reference: T that step indices are of.
     """
-    return [step if isinstance(step, float) else round(step * steps / reference) for step in window]
+    if not _has_indices(window):
+        return window
+    return [round(step * steps / reference) for step in window]
+
+
+def _has_indices(window: Window) -> bool:
+    return max(window) > 1
 
 
 WINDOW = Option(check_window)

@@ -1,0 +1,82 @@
+"""Whether the clusters of a class are there, or are what k-means happened to find."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mgd3_kedro.modes.clusters import flatten
+from mgd3_kedro.modes.lloyd import run_kmeans
+from mgd3_kedro.modes.reduction import (
+    pooled_coordinates,
+    principal_coordinates,
+    span_coordinates,
+)
+
+if TYPE_CHECKING:
+    from mgd3_kedro.modes.settings import ModesConfig
+
+SEEDS = 3
+MOST_POINTS, POINTS_PER_MODE = 256, 8
+"""Latents that are clustered again: so many, or so many for each mode where that is more."""
+
+
+def finder_coordinates(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
+    """Return latents (N, C, H, W) as the points (N, D) that their mode finder clusters."""
+    name = config.mode_finder
+    if "pooled" in name:
+        return pooled_coordinates(latents, config.pool)
+    if name in IN_COMPONENTS:
+        return principal_coordinates(flatten(latents), config.components)
+    return flatten(latents)
+
+
+def explained_variance(points: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of the variance of points (N, D) that is between clusters, 0..1.
+
+    Args:
+        points: Those of no cluster do not count.
+        labels: (N,), the cluster of each, -1 for none.
+    """
+    points, labels = points[labels >= 0], labels[labels >= 0]
+    _, labels = np.unique(labels, return_inverse=True)
+    sums = np.zeros((labels.max() + 1, points.shape[1]))
+    np.add.at(sums, labels, points)
+    means = sums / np.bincount(labels)[:, None]
+    total = np.square(points - points.mean(0)).sum()
+    return 1 - float(np.square(points - means[labels]).sum() / total) if total > 0 else 0.0
+
+
+def agreement_of_seeds(points: np.ndarray, config: ModesConfig) -> float:
+    """Return how alike the clusters are that k-means finds from different starts.
+
+    Of some of the latents, evenly spaced, and one start each, so that it takes little time.
+
+    Args:
+        points: (N, D).
+        config: `ipc`, `random_state`.
+
+    Returns:
+        Mean adjusted Rand index of all pairs of three seeds: 1 for the same clusters, 0 for chance.
+
+    Source: Hubert and Arabie, Comparing partitions, 1985.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    most = max(MOST_POINTS, POINTS_PER_MODE * config.ipc)
+    if len(points) > most:
+        points = points[np.linspace(0, len(points) - 1, most).astype(int)]
+    points = span_coordinates(points)
+    found = [
+        run_kmeans(points, config.ipc, 1, (config.random_state + seed) % 2**32).labels_
+        for seed in range(SEEDS)
+    ]
+    return fmean(float(adjusted_rand_score(*pair)) for pair in combinations(found, 2))
+
+
+IN_COMPONENTS = frozenset({"kmeans_pca", "gmm"})
+"""Mode finders that look at principal components."""
