@@ -5,7 +5,7 @@ import yaml
 from tiny_project import REPOSITORY
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
-from mgd3_kedro.named_settings import NamedSettings
+from mgd3_kedro.named_settings import NamedSettings, parameters_of_method, without_parameters
 from mgd3_kedro.nesting import flat
 
 CONF = REPOSITORY / "conf"
@@ -102,3 +102,41 @@ def test_a_page_says_what_each_of_the_published_settings_is_and_where_it_is_from
             about = [row for row in rows if any(f"`{name}" in cell for cell in row)]
             assert about, name
             assert all(len(row) == 5 and row[2] for row in about), name
+
+
+OWN = {"procedure": "denoise", "modes": {"mode_finder": "gmm", "pool": 4}}
+PARAMETERS = {
+    "method": "mine",
+    "methods": {"mine": OWN, "plain": {"procedure": "denoise"}},
+    "modes": {"mode_finder": "kmeans", "pool": 8},
+}
+
+
+def test_a_method_may_have_parameters_of_its_own():
+    assert parameters_of_method(PARAMETERS) == {"modes": {"mode_finder": "gmm", "pool": 4}}
+    assert parameters_of_method({**PARAMETERS, "method": "plain"}) == {}
+    assert parameters_of_method({**PARAMETERS, "method": "theirs"}) == {}
+    assert without_parameters(OWN) == {"procedure": "denoise"}
+
+
+def test_a_parameter_that_there_is_not_is_refused_with_the_method():
+    wrong = {"mine": {**OWN, "modes": {"pol": 4}}}
+    message = r"^methods.mine.modes: unknown parameter of modes 'pol'.*did you mean 'pool'"
+    with pytest.raises(ValueError, match=message):
+        parameters_of_method({**PARAMETERS, "methods": wrong})
+
+
+def test_modes_of_a_method_are_told_where_its_name_is_not():
+    own = loader("mnist", method="mgd3_pooled")
+    assert own.configured.run["modes"]["mode_finder"] == "kmeans_pooled"
+    assert own.words("modes") == "min_members=auto mode_finder=kmeans_pooled"
+    assert own.words("distilled_images") == own.words("trainings") == ""
+    others = own.places_of_methods("modes")
+    assert others["mgd3"] == loader("mnist").place("modes") != own.place("modes")
+
+
+def test_what_is_given_counts_more_than_what_a_method_has_and_is_told():
+    given = loader("mnist", method="mgd3_pooled", modes={"mode_finder": "kmeans"})
+    assert given.configured.run["modes"]["mode_finder"] == "kmeans"
+    assert given.words("modes") == "min_members=auto"
+    assert given.words("distilled_images") == "mode_finder=kmeans"

@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 METHODS = {
     "mgd3": {"procedure": "denoise"},
     "unguided": {"procedure": "denoise", "plain": True},
+    "pooled": {"procedure": "denoise", "modes": {"pool": 4}, "pull_pool": 4},
     "herding": {"procedure": "select", "coreset": "herding", "features": "latents"},
 }
 
@@ -30,4 +31,5 @@ def test_each_has_a_line_of_80_columns_on_what_it_is(lines):
     text = " ".join(" ".join(lines).split())
     assert "kmeans Take the centroids of k-means." in text
     assert "(plain=True)" in text
+    assert "(modes.pool=4, pull_pool=4)" in text
     assert "mnist 10 classes, 32 px" in text

@@ -26,3 +26,9 @@ def test_settings_of_transformers_are_refused_for_other_models(dit_folder, make_
     other = ModelFolder(dit_folder, "any", "stable_diffusion")
     with pytest.raises(ValueError, match="time_frequencies: expected auto"):
         try_sampling(other, make_diffusion(time_frequencies="official"), True)
+
+
+def test_a_grid_that_does_not_divide_latents_is_refused(model, make_diffusion):
+    try_sampling(model, make_diffusion(), True, 4)
+    with pytest.raises(ValueError, match=r"^pull_pool: expected a divisor of \d+, .*, got 3$"):
+        try_sampling(model, make_diffusion(), True, 3)

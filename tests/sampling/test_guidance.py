@@ -82,6 +82,6 @@ def test_a_grid_as_fine_as_latents_is_none(grid):
 
 
 def test_a_grid_that_does_not_divide_latents_is_refused():
-    message = "^pull_pool: expected a divisor of the sides of latents, 8 and 8, got 3$"
+    message = "^pull_pool: expected a divisor of 8, the side of latents, got 3$"
     with pytest.raises(ValueError, match=message):
         pull_of(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), 3)

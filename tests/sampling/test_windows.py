@@ -1,5 +1,6 @@
 import pytest
 
+from mgd3_kedro.fingerprint import plain_text
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.sampling.guidance import DRIFTS, Drift
 from mgd3_kedro.sampling.guidance.windows import steps_within
@@ -55,7 +56,9 @@ def test_a_window_that_is_none_is_named(window, make_sampling):
 
 def test_options_at_their_defaults_are_no_other_setting(make_sampling):
     assert make_sampling(pull_pool=None, mode_guidance_window=None) == make_sampling()
+    assert "further_options" not in plain_text(make_sampling())
     pooled = make_sampling(pull_pool=4)
+    assert '"pull_pool": 4' in plain_text(pooled)
     assert pooled.as_columns()["pull_pool"] == 4
     assert pooled.plain().as_columns()["pull_pool"] is None
     with pytest.raises(ValueError, match=r"^pull_pool: expected .* got 0"):

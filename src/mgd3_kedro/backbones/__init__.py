@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = [
     "BackboneFamily",
     "check_backbone",
     "image_size_of",
+    "latent_side_of",
     "load_autoencoder",
     "load_backbone",
     "settle_settings",
@@ -94,6 +96,16 @@ def image_size_of(model: ModelFolder) -> int:
     family = lookup(BACKBONES, model.family, "family of backbones")
     autoencoder = model.autoencoder or family.autoencoder(model.path)
     return side_of_images(autoencoder, model.path / family.denoiser)
+
+
+def latent_side_of(model: ModelFolder) -> int:
+    """Return the side of a model's latents, without loading it.
+
+    Raises:
+        ValueError: If the family is unknown.
+    """
+    denoiser = lookup(BACKBONES, model.family, "family of backbones").denoiser
+    return int(json.loads((model.path / denoiser / "config.json").read_text())["sample_size"])
 
 
 def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mgd3_kedro.balance import BALANCES
 from mgd3_kedro.checks import check_count, lookup
@@ -49,5 +50,6 @@ class ModesConfig:
         check_count("random_state", self.random_state, 0, 2**32 - 1)
         for name in ("ipc", "n_init", "pool", "components"):
             check_count(name, getattr(self, name))
-        if self.min_members != AUTO:
-            check_count("min_members", self.min_members, 0)
+        least: Any = self.min_members
+        if least != AUTO:
+            check_count("min_members", least, 0)

@@ -162,7 +162,7 @@ class SamplingConfig(metaclass=SetByDrifts):
         """
         if reference is None:
             return self
-        windows = {
+        windows: dict[str, Any] = {
             name: with_steps(value, steps, reference)
             for name, value in self.further_options.items()
             if name.endswith(WINDOWED)

@@ -202,7 +202,8 @@ def measure_generation(
 
     Returns:
         Name -> value; how many images ended at their own mode, where there are modes; losses,
-        before the first and the last update, and distances in latent space are means, and missing where images are not found by updates, or have no latents.
+        before the first and the last update, and distances in latent space are means, and missing
+        where images are not found by updates, or have no latents.
     """
     images = sum(partition.count for partition in distilled_images.values())
     seconds = sum(partition.seconds for partition in distilled_images.values())

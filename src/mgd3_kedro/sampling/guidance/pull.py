@@ -47,11 +47,20 @@ def average_cells(latents: torch.Tensor, grid: int) -> torch.Tensor:
     Source: an orthogonal projection: done twice it is what it is done once.
     """
     height, width = latents.shape[2:]
-    rows, columns = min(grid, height), min(grid, width)
-    if height % rows or width % columns:
-        raise ValueError(
-            f"pull_pool: expected a divisor of the sides of latents, {height} and {width}, "
-            f"got {grid}"
-        )
+    rows, columns = (cells_along(grid, side) for side in (height, width))
     means = adaptive_avg_pool2d(latents, (rows, columns))
     return means.repeat_interleave(height // rows, 2).repeat_interleave(width // columns, 3)
+
+
+def cells_along(grid: int, side: int) -> int:
+    """Return the cells of a grid along a side of latents, one for each place where it is finer.
+
+    Raises:
+        ValueError: If they are not of one size.
+    """
+    cells = min(grid, side)
+    if side % cells:
+        raise ValueError(
+            f"pull_pool: expected a divisor of {side}, the side of latents, got {grid}"
+        )
+    return cells

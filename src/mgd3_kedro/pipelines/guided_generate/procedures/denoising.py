@@ -94,7 +94,12 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
             common.distillation.ipc, diffusion.max_batch, parted=not sampling.joint_settings
         ),
         partial(teacher_at, schooling=schooling) if schooling else None,
-        partial(try_sampling, diffusion=diffusion, from_noise=sampling.starts_from_noise),
+        partial(
+            try_sampling,
+            diffusion=diffusion,
+            from_noise=sampling.starts_from_noise,
+            grid=sampling.options["pull_pool"],
+        ),
         real_each=1,
         most_images=diffusion.max_batch if sampling.joint_settings else None,
         remark=describe_unguided(sampling, steps),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import logging
 
-from mgd3_kedro.backbones import BackboneConfig, settle_settings
+from mgd3_kedro.backbones import BackboneConfig, latent_side_of, settle_settings
 from mgd3_kedro.backbones.early_start import describe_early_start
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.sampling.guidance.pull import cells_along
 
 logger = logging.getLogger(__name__)
 
 
-def try_sampling(model: ModelFolder, diffusion: BackboneConfig, from_noise: bool) -> None:
+def try_sampling(
+    model: ModelFolder, diffusion: BackboneConfig, from_noise: bool, grid: int | None = None
+) -> None:
     """Refuse settings that are not for a model, and warn of a start that is not noise to it.
 
     Args:
         model: Where it is.
         diffusion: How it is sampled.
         from_noise: Whether samples start from noise alone.
+        grid: Cells per side that the pull is averaged over; None for none.
 
     Raises:
         ValueError: Naming the setting.
@@ -28,6 +32,8 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, from_noise: bool
     settle_settings(model, diffusion)
     trained = read_trained_schedule(model.path / "scheduler")
     steps, spacing = diffusion.num_inference_steps, diffusion.timestep_spacing
+    if grid is not None:
+        cells_along(grid, latent_side_of(model))
     if from_noise and (remark := describe_early_start(steps, trained, spacing)):
         logger.warning(remark)
 
