@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mgd3_kedro.checks import check_range, lookup
-from mgd3_kedro.executors.on_dask import run_on_dask
-from mgd3_kedro.executors.on_ray import run_on_ray
+from mgd3_kedro.executors.on_dask import open_dask, run_on_dask
+from mgd3_kedro.executors.on_ray import open_ray, run_on_ray
 from mgd3_kedro.executors.processes import count_cores, run_in_processes, run_serially
 
-__all__ = ["EXECUTORS", "ONE_PER_CORE", "ExecutorConfig", "count_cores"]
+__all__ = ["EXECUTORS", "ONE_PER_CORE", "ExecutorConfig", "count_cores", "count_workers"]
 
 Call = Callable[[], Any]
 ONE_PER_CORE = -1
@@ -24,11 +25,17 @@ class Executor(NamedTuple):
     Args:
         run: Runs calls that can be pickled, so many at once, with these settings; yields what they
             return, in any order. It takes a call when a worker is free for it, not before.
-        is_remote: Whether workers may be on other machines.
+        open_cluster: Starts a cluster of so many workers on this machine, and gives its address;
+            None where workers are processes of this machine.
     """
 
     run: Callable[[Iterator[Call], int, ExecutorConfig], Iterator[Any]]
-    is_remote: bool = False
+    open_cluster: Callable[[int], AbstractContextManager[str]] | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether workers may be on other machines."""
+        return self.open_cluster is not None
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,7 @@ class ExecutorConfig:
             calls: Can be pickled.
             workers: At once; -1 for one per core.
         """
-        run = self._executor(workers).run
-        yield from run(calls, count_cores() if workers == ONE_PER_CORE else workers, self)
+        yield from self._executor(workers).run(calls, count_workers(workers), self)
 
     def _executor(self, workers: int) -> Executor:
         chosen = EXECUTORS[self.kind]
@@ -82,10 +88,15 @@ class ExecutorConfig:
         return EXECUTORS["serial"] if workers == 1 and not chosen.is_remote else chosen
 
 
+def count_workers(workers: int) -> int:
+    """Return how many workers are asked for, -1 being one per core."""
+    return count_cores() if workers == ONE_PER_CORE else workers
+
+
 EXECUTORS: dict[str, Executor] = {
     "serial": Executor(run_serially),
     "loky": Executor(run_in_processes),
-    "dask": Executor(run_on_dask, is_remote=True),
-    "ray": Executor(run_on_ray, is_remote=True),
+    "dask": Executor(run_on_dask, open_dask),
+    "ray": Executor(run_on_ray, open_ray),
 }
 """Name -> way to run calls."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,9 @@ def connect(address: str | None, workers: int) -> Any:
         address: Of the scheduler; None to start a cluster.
         workers: Of a cluster that is started.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
-    # It says much that nobody has asked for, in workers and at the end of the process, too.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
+    _silence()
     if address is not None:
         try:
             return Client(address, timeout=ANSWER)
@@ -60,5 +59,32 @@ def connect(address: str | None, workers: int) -> Any:
                 f"executor.address: expected a scheduler of Dask at {address}, none has answered "
                 f"for {ANSWER} s; start one (dask scheduler), or set null for one on this machine"
             ) from error
+    return Client(_start(workers))
+
+
+@contextmanager
+def open_dask(workers: int) -> Iterator[str]:
+    """Start a cluster on this machine, which ends with the block.
+
+    Yields:
+        Its address.
+
+    Raises:
+        ModuleNotFoundError: If Dask is not installed.
+    """
+    _silence()
+    with importing("dask"), _start(workers) as cluster:
+        yield cluster.scheduler_address
+
+
+def _start(workers: int) -> Any:
+    from distributed import LocalCluster
+
     here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": "CRITICAL"}
-    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, **here))
+    return LocalCluster(n_workers=workers, threads_per_worker=1, **here)
+
+
+def _silence() -> None:
+    """Have it say nothing that nobody has asked for, in workers and at the end, too."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")

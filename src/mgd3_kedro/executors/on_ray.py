@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,10 @@ def run_on_ray(
     Raises:
         ModuleNotFoundError: If Ray is not installed.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    with importing("ray"):
-        import ray
-        from ray.util import ActorPool
+    connect(config.address, workers)
+    import ray
+    from ray.util import ActorPool
 
-    if not ray.is_initialized():  # it stays until the process ends
-        here = {} if config.address else {"num_cpus": workers, "include_dashboard": False}
-        ray.init(address=config.address, logging_level="ERROR", log_to_driver=False, **here)
     needs = {"num_cpus": 1, "num_gpus": config.gpus_per_worker}
     actor = ray.remote(max_restarts=LOST, max_task_retries=LOST, **needs)(Worker)
     actors = [actor.remote() for _ in range(workers)]
@@ -51,6 +48,44 @@ def run_on_ray(
     finally:
         for one in actors:
             ray.kill(one)
+
+
+def connect(address: str | None, workers: int) -> None:
+    """Join a cluster, until the process ends.
+
+    Args:
+        address: Of the cluster; None to start one on this machine.
+        workers: Of a cluster that is started.
+
+    Raises:
+        ModuleNotFoundError: If Ray is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with importing("ray"):
+        import ray
+
+    if not ray.is_initialized():
+        here = {} if address else {"num_cpus": workers, "include_dashboard": False}
+        ray.init(address=address or "local", logging_level="ERROR", log_to_driver=False, **here)
+
+
+@contextmanager
+def open_ray(workers: int) -> Iterator[str]:
+    """Start a cluster on this machine, which ends with the block.
+
+    Yields:
+        Its address.
+
+    Raises:
+        ModuleNotFoundError: If Ray is not installed.
+    """
+    connect(None, workers)
+    import ray
+
+    try:
+        yield ray.get_runtime_context().gcs_address
+    finally:
+        ray.shutdown()
 
 
 class Worker:

@@ -21,6 +21,7 @@ from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.sweep.checks import check_fully, check_points
+from mgd3_kedro.sweep.clusters import shared_clusters
 from mgd3_kedro.sweep.loop import Loop
 from mgd3_kedro.sweep.parts import Part, read_axes, read_parts
 from mgd3_kedro.sweep.plan import Point, plan_points
@@ -99,7 +100,9 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
             states.write()
             experiment = loader["mlflow"]["tracking"]["experiment"]["name"]
             runs = SweepRuns(address_of(context), experiment, _grids(parts))
-            _run(Loop(context.project_path, states, runs, jobs, report), runs, states, pending)
+            with shared_clusters(pending, jobs) as addresses:
+                loop = Loop(context.project_path, states, runs, jobs, addresses, report)
+                _run(loop, runs, states, pending)
         for point in states.with_status(FAILED):
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")

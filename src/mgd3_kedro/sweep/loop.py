@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.points import DONE, FAILED, write_places
+from mgd3_kedro.sweep.clusters import joining
 from mgd3_kedro.sweep.plan import Point
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
@@ -42,6 +43,7 @@ class Loop:
         states: Where states are noted.
         runs: The MLflow runs.
         jobs: Points at a time.
+        addresses: Kind of executor -> address of the cluster that points of that kind share.
         report: Prints a line.
     """
 
@@ -51,12 +53,14 @@ class Loop:
         states: States,
         runs: SweepRuns,
         jobs: int,
+        addresses: Mapping[str, str],
         report: Callable[[str], None],
     ) -> None:
         self._project = project
         self._states = states
         self._runs = runs
         self._jobs = jobs
+        self._addresses = addresses
         self._report = report
         self._running: list[_Running] = []
         self._left = self._total = 0
@@ -86,7 +90,8 @@ class Loop:
         variables = {RUN_NAME: point.name, **({RUN_ID: run_id} if run_id else {})}
         if at_once > 1 and THREADS not in os.environ:
             variables[THREADS] = str(max(1, (os.cpu_count() or 1) // at_once))
-        session = Session(self._project, self._states.log(point), point.options, variables)
+        options = [*point.options, *joining(point, self._addresses)]
+        session = Session(self._project, self._states.log(point), options, variables)
         self._running.append(_Running(point, session, run_id))
 
     def _finish(self) -> None:
