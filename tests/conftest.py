@@ -44,6 +44,32 @@ def stores_of_their_own():
         yield
 
 
+@pytest.fixture(scope="session")
+def object_store():
+    """Start a server of S3 on this machine, named by the environment.
+
+    Returns what makes a bucket of a name, and gives its address.
+    """
+    import fsspec
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+        def make(name):
+            fsspec.filesystem("s3").mkdir(name)
+            return f"s3://{name}"
+
+        yield make
+    server.stop()
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Give every test the same random weights and data in every run."""

@@ -50,7 +50,7 @@ def imported(folder):
         ("src", ["dask", "ray", "text"]),
         ("benchmarks", ["text"]),
         ("notebooks", ["notebooks"]),
-        ("tests", ["dask", "ray", "text", "dev"]),
+        ("tests", ["dask", "ray", "s3", "text", "dev"]),
     ],
 )
 def test_every_import_is_a_declared_dependency(folder, extras):

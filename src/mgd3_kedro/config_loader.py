@@ -36,7 +36,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     an environment or the command line sets. In the catalog, `${parameters:a.b}` is a parameter,
     `${settings:ENTRY}` what of the entry's lineage differs from the environment, as the end of a
     folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
-    as a text, and `${first:A,B}` the first value that is not null.
+    as a text, `${first:A,B}` the first value that is not null, and `${store:}` what keeps it beside
+    the folder.
 
     In parameters, `${sampling_default:NAME,VALUE}` is what the model says (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
@@ -244,10 +245,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
             "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
             "words": self.words,
             "differing": self.differing_settings,
+            "store": self._store,
             "first": lambda *among: next((value for value in among if value is not None), None),
         }
         for name, resolver in resolvers.items():
             OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+    def _store(self) -> dict[str, str] | None:
+        """Return the fields of the store of a run; None if it has none."""
+        url = self.configured.run["store"]
+        return None if url is None else {"url": url, "root": str(Path(self.conf_source).parent)}
 
     def _merged_files(self, key: str, *, deep: bool) -> Any:
         base, environment, *_ = self._read_raw_config(key)

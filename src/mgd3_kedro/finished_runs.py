@@ -28,6 +28,8 @@ SOURCE = "source"
 """What entries of images call the place of a split."""
 OF_OTHER_RUNS = "entry"
 """What entries have that are read from other runs, wherever these are."""
+STORE = "store"
+"""What entries have that are kept in another place, too."""
 MISSING = "missing"
 LARGE, MOST_FILES = 1 << 22, 100_000
 """Bytes from which on a file is told by size and time; files that are looked at in a folder."""
@@ -87,7 +89,7 @@ class FinishedRun:
         """
         stamps = {}
         for entry in entries:
-            if OF_OTHER_RUNS in entry or _is_elsewhere(self.project, entry):
+            if OF_OTHER_RUNS in entry or entry.get(STORE) or _is_elsewhere(self.project, entry):
                 return
             for name in _paths_of(self.project, entry):
                 for path in (name, f"{name}.manifest"):

@@ -16,7 +16,7 @@ PARAMETERS = "params:"
 METHOD = "method"
 """The parameter that names a method; what it has of its own need not be told beside that."""
 NEUTRAL = {
-    *("device", "executor", "jobs", "workers", "reuse", "leaks"),
+    *("device", "executor", "jobs", "workers", "reuse", "leaks", "store"),
     *("results", "figures", "earlier", "trained_prior"),
 }
 """Parameters that change no result, but where and how fast it is made or shown."""

@@ -16,6 +16,7 @@ from mgd3_kedro.hooks import (
 from mgd3_kedro.memory import keep_freed_memory
 from mgd3_kedro.quiet_import import QuietImport
 from mgd3_kedro.run_names import DEFAULT_ENV
+from mgd3_kedro.store_hooks import StoreHooks
 from mgd3_kedro.tracking.hooks import TrackingHooks
 
 # Nothing leaves this machine: Kedro, Kedro-Viz, MLflow and diffusers all honour one of these.
@@ -31,9 +32,10 @@ keep_freed_memory()
 resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
 
 TRACKING = TrackingHooks()
-# Hooks that are to come first do so from the last to the first: paths, checks, then tracking.
+# Hooks that are to come first do so from the last to the first: paths, store, checks,
+# then tracking.
 HOOKS = (
-    *(TRACKING, PreflightHooks(), RunPlacesHooks()),
+    *(TRACKING, PreflightHooks(), StoreHooks(), RunPlacesHooks()),
     *(TerminalHooks(TRACKING), ProjectPathHooks()),
 )
 # Its run is opened by a hook of this project's.

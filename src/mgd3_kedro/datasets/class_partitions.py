@@ -16,9 +16,8 @@ from kedro.io import AbstractDataset, DatasetError
 from mgd3_kedro.checks import check_choice
 from mgd3_kedro.datasets.claims import Claims
 from mgd3_kedro.datasets.filling import Work, fill
-from mgd3_kedro.datasets.manifest import Manifest
-from mgd3_kedro.datasets.partition_files import read_verified
 from mgd3_kedro.datasets.reuse import REUSE, describe_changes, describe_differences
+from mgd3_kedro.datasets.stored import open_manifest, open_store
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import libraries_of
 from mgd3_kedro.executors import ExecutorConfig
@@ -60,6 +59,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             others asked for stay, and loading gives those of this one alone. None: others go.
         reuse: What is done with partitions made with other versions of libraries, one of `REUSE`:
             "any" keeps them and says so, "same" makes them anew.
+        store: Fields of `Store`, that keeps the partitions too; None for the folder alone.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
@@ -76,10 +76,11 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         workers: int = 1,
         selection: str | None = None,
         reuse: str = "any",
+        store: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         check_choice("reuse", reuse, REUSE)
-        self._manifest = Manifest(Path(filepath), self.suffix, selection)
+        self._manifest = open_manifest(Path(filepath), open_store(store), self.suffix, selection)
         self._executor = ExecutorConfig(**(executor or {}))
         self._workers = workers
         self._reuse = reuse
@@ -160,7 +161,8 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         advice = "run the stage that makes it (finished partitions are not computed again)"
         try:
             if self._exists():
-                return {wnid: self._partition(wnid) for wnid in self._manifest.read_index()}
+                records = self._manifest.read_records(self._manifest.read_index())
+                return {wnid: self._partition(wnid, record) for wnid, record in records.items()}
             self._manifest.check_index()
         except ValueError as error:
             raise DatasetError(f"{error}; {advice}") from error
@@ -171,7 +173,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
 
     def peak_memory_mb(self) -> float | None:
         """Return what the processes that made it held at most, in MB; None if that is not known."""
-        records = [self._manifest.read_record(wnid) for wnid in self._manifest.read_index()]
+        records = self._manifest.read_records(self._manifest.read_index()).values()
         return max((of["peak_memory_mb"] for of in records if "peak_memory_mb" in of), default=None)
 
     def _exists(self) -> bool:
@@ -180,10 +182,9 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._manifest.artefact), "workers": self._workers}
 
-    def _partition(self, wnid: str) -> Partition:
-        record = self._manifest.read_record(wnid)
+    def _partition(self, wnid: str, record: Mapping[str, Any]) -> Partition:
         return Partition(
-            load=partial(read_verified, self.read, self._manifest.path_of(wnid), record["content"]),
+            load=partial(self._manifest.read, self.read, wnid, record["content"]),
             fingerprint=record["content"],
             count=record["count"],
             seconds=record["seconds"],

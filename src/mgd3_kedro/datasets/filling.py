@@ -68,8 +68,8 @@ class Work:
     def check(self, wnids: Sequence[str]) -> Checked:
         """Find out which of some classes are missing or out of date."""
         checked = Checked([], [], Counter())
-        for wnid in wnids:
-            record, has_changed = self.manifest.find(wnid, self.fingerprints[wnid])
+        found = self.manifest.find_all({wnid: self.fingerprints[wnid] for wnid in wnids})
+        for wnid, (record, has_changed) in found.items():
             if has_changed:
                 checked.changed.append(wnid)
             difference = tell_difference(record.get("libraries"), self.libraries) if record else ""

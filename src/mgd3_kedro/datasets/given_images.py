@@ -17,6 +17,7 @@ from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source, open_source
 from mgd3_kedro.datasets.sources.tensors import find_tensors
+from mgd3_kedro.datasets.stored import bring, open_store
 from mgd3_kedro.datasets.whole_images import WholeImages, content_digest, in_order
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
@@ -38,6 +39,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             they go by folder name alone.
         bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
         root: What a relative class table starts from.
+        store: Fields of `Store`, where images of this project are got from; None for none.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
@@ -51,10 +53,12 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         classes: str | None = None,
         bad_images: str = "stop",
         root: str = ".",
+        store: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         check_bad_images(bad_images)
         self._path = Path(filepath)
+        self._store = open_store(store)
         self._table = Path(root, classes) if classes else None
         self._bad_images = bad_images
         self.metadata = metadata
@@ -99,6 +103,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return {"filepath": str(self._path)}
 
     def _source(self) -> Source:
+        bring(self._path, self._store)
         return find_tensors(self._path) or open_source(self._path)
 
     def _named(self, found: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
-from mgd3_kedro.datasets.partition_files import explained, files_of, remove
+from mgd3_kedro.datasets.partition_files import explained, files_of, read_verified, remove
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
@@ -139,6 +139,22 @@ class Manifest:
             if not isinstance(record.get(name), kind):
                 raise ValueError(f"{path}: expected a record with {name}, got one without")
         return record
+
+    def read_records(self, wnids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what is written down about some partitions, see `read_record`."""
+        return {wnid: self.read_record(wnid) for wnid in wnids}
+
+    def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
+        """Read a partition, see `read_verified`."""
+        return read_verified(read, self.path_of(wnid), content)
+
+    def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
+        """Return what is there of some partitions, see `find`.
+
+        Args:
+            fingerprints: wnid -> identity of what it would be made from.
+        """
+        return {wnid: self.find(wnid, identity) for wnid, identity in fingerprints.items()}
 
     def find(self, wnid: str, fingerprint: str) -> Found:
         """Return the record of a partition that is unchanged and made from what it would be now.

@@ -19,25 +19,35 @@ class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
     Args:
         entry: Catalog entry that a run of one method keeps its images in.
         root: Folder of the project.
+        store: Fields of `Store`, where they are got from; None for none.
         metadata: Ignored by Kedro; read by plugins.
     """
 
     seed: str | None = None
 
-    def __init__(self, *, entry: str, root: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        entry: str,
+        root: str,
+        store: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self.entry = entry
         self.places: Callable[[], Mapping[str, str]] = dict
         """Returns method -> folder of its images from the project's; set where runs are known."""
         self._root = Path(root)
+        self._store = store
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Images]]:
         """Return every method that has images -> reads them."""
-        return {
-            name: GivenImagesDataset(filepath=str(self._root / folder)).load
-            for name, folder in self.places().items()
-            if (self._root / folder).is_dir()
+        folders = {name: str(self._root / folder) for name, folder in self.places().items()}
+        found = {
+            name: GivenImagesDataset(filepath=folder, store=self._store)
+            for name, folder in folders.items()
         }
+        return {name: images.load for name, images in found.items() if images.exists()}
 
     def _exists(self) -> bool:
         return bool(self.load())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -11,6 +12,7 @@ from kedro.io import DatasetError
 from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.result_tables import read_table
+from mgd3_kedro.datasets.stored import bring, open_store
 from mgd3_kedro.points import POINT, FinishedPoint, columns_of, read_points
 from mgd3_kedro.stages import Partition
 
@@ -27,15 +29,23 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
         path: Folder of the sweep.
         entry: Name of the catalog entry.
         root: Folder of the project.
+        store: Fields of `Store`, where they are got from; None for none.
         metadata: Ignored by Kedro; read by plugins.
     """
 
     def __init__(
-        self, *, path: str, entry: str, root: str = ".", metadata: dict[str, Any] | None = None
+        self,
+        *,
+        path: str,
+        entry: str,
+        root: str = ".",
+        store: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(path)
         self._entry = entry
         self._root = Path(root)
+        self._store = open_store(store)
         self.metadata = metadata
 
     def load(self) -> Found:
@@ -53,6 +63,8 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
             for point in points
             if self._entry in point.places
         ]
+        for _, place in found:
+            bring(place, self._store)
         try:
             return self.combine([(point, place) for point, place in found if place.exists()])
         except ValueError as error:

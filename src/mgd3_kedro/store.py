@@ -1,0 +1,192 @@
+"""A bucket, or another place of fsspec, that keeps what is made beside the folder of this machine.
+
+Keys are the paths from the project's folder. Every object is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fsspec
+
+URL = re.compile(r"([a-z][a-z0-9+]+)://[^/]+.*")
+HERE = ("file", "local", "memory")
+"""Protocols of what is no store."""
+PART = ".partial"
+EXTRAS = {"s3": "s3"}
+"""Protocol -> extra of this project that has its library."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Keeps files under the paths that they have in a project.
+
+    Args:
+        url: Where, as `s3://bucket/prefix`. Credentials come from the environment.
+        root: Folder of the project.
+
+    Raises:
+        ValueError: If the address is no such one.
+    """
+
+    url: str
+    root: Path
+
+    def __post_init__(self) -> None:
+        match = URL.fullmatch(self.url)
+        if match is None or match[1] in HERE:
+            raise ValueError(
+                f"store: expected the address of a bucket, as s3://BUCKET/PREFIX, got "
+                f"{self.url!r}; a folder that all machines see needs no store: start them in it"
+            )
+
+    @property
+    def protocol(self) -> str:
+        """What the address begins with."""
+        return self.url.partition("://")[0]
+
+    def check(self) -> None:
+        """Write an object and remove it.
+
+        Raises:
+            ModuleNotFoundError: If a library for such addresses is not installed.
+            ValueError: If that is not possible.
+        """
+        try:
+            files = self._files()
+            probe = self._key(self.root / f".mgd3-{secrets.token_hex(4)}")
+            files.pipe_file(probe, b"")
+            files.rm_file(probe)
+        except ImportError as error:
+            extra = EXTRAS.get(self.protocol)
+            advice = f"pip install 'mgd3_kedro[{extra}]'" if extra else str(error)
+            raise ModuleNotFoundError(
+                f"store {self.url}: expected the library for {self.protocol}://, which is not "
+                f"installed; {advice}"
+            ) from error
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"store {self.url}: expected a bucket that is there, found none of this name; "
+                "make it first, or name another"
+            ) from error
+        except Exception as error:
+            raise ValueError(
+                f"store {self.url}: expected a place to write to, got: {_first_line(error)}; see "
+                "to its address, network and credentials (docs/scaling.md)"
+            ) from error
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a path is one of the project, so that it is kept."""
+        return path.is_relative_to(self.root)
+
+    def read(self, path: Path) -> bytes | None:
+        """Return an object; None if there is none."""
+        return self.read_all([path]).get(path)
+
+    def read_all(self, paths: Iterable[Path]) -> dict[Path, bytes]:
+        """Return those of some objects that there are, read side by side."""
+        asked = list(paths)
+        with self._told():
+            # Other than `cat` it takes keys as they are, with brackets in them, too.
+            found = self._files().cat_ranges(
+                [*map(self._key, asked)], None, None, on_error="return"
+            )
+            for one in found:
+                if isinstance(one, Exception) and not isinstance(one, FileNotFoundError):
+                    raise one
+        pairs = zip(asked, found, strict=True)
+        return {path: one for path, one in pairs if isinstance(one, bytes)}
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Put an object in the place of another."""
+        with self._told():
+            self._files().pipe_file(self._key(path), content)
+
+    def upload(self, paths: Collection[Path]) -> None:
+        """Put files of this machine in the place of others, side by side."""
+        if paths:
+            with self._told():
+                self._files().put([*map(str, paths)], [*map(self._key, paths)])
+
+    def download(self, path: Path, put: Callable[[Path], None]) -> bool:
+        """Get a file, or all of a folder.
+
+        Args:
+            path: Its place in the project; the folder that it is in is made.
+            put: Puts what has arrived in its place; it is a file or a folder near it.
+
+        Returns:
+            Whether there is any.
+        """
+        names = self.names(path)
+        if not names:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".", suffix=PART) as folder:
+            arrived = Path(folder, path.name)
+            local = [arrived / name.relative_to(path) for name in names]
+            for parent in {file.parent for file in local}:
+                parent.mkdir(parents=True, exist_ok=True)
+            with self._told():
+                self._files().get([*map(self._key, names)], [*map(str, local)])
+            put(arrived)
+        return True
+
+    def fetch(self, paths: Iterable[Path]) -> None:
+        """Get those of some files that there are, in the place of what is here."""
+        for path, content in self.read_all(paths).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+            fresh.write_bytes(content)
+            fresh.replace(path)
+
+    def names(self, path: Path) -> list[Path]:
+        """Return the objects in a folder and below, or the one of this name, sorted."""
+        base = self._key(self.root)
+        with self._told():
+            keys = self._files().find(self._key(path))
+        return sorted(self.root / key.removeprefix(f"{base}/") for key in keys)
+
+    def remove(self, paths: Collection[Path]) -> None:
+        """Remove objects, if they are there."""
+        with self._told():
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    self._files().rm_file(self._key(path))
+
+    def _key(self, path: Path) -> str:
+        base: str = fsspec.core.strip_protocol(self.url).rstrip("/")
+        inner = path.relative_to(self.root).as_posix()
+        return base if inner == "." else f"{base}/{inner}"
+
+    def _files(self) -> Any:
+        # Listings are those of now: others write, too.
+        return fsspec.filesystem(self.protocol, use_listings_cache=False)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say whose error it is, whatever library it comes from.
+
+        Raises:
+            OSError: Instead.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise OSError(
+                f"store {self.url}: {_first_line(error)}; see to it and run again (finished "
+                "partitions are kept)"
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0]

@@ -1,0 +1,92 @@
+"""Files of a run that a store keeps too: got before they are read, put there once written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from mgd3_kedro.datasets.stored import bring
+from mgd3_kedro.store import Store
+
+Resolve = Callable[[str], Mapping[str, Any]]
+"""Returns how an entry of the catalog is configured."""
+
+
+class StoreHooks:
+    """Checks the store of a run before work starts; has it keep what entries do not by themselves.
+
+    Those that are configured with the store see to it themselves.
+    """
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._resolve: Resolve = dict[str, Any]().__getitem__
+        self._current: set[Path] = set()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Open the store, if the run has one."""
+        loader: Any = context.config_loader
+        url = loader["parameters"]["store"]
+        self._store = None if url is None else Store(url, context.project_path)
+        self._current = set()
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Keep what knows where things are."""
+        self._resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Refuse a store that cannot be written to, and get what the checks of a run read."""
+        if self._store:
+            self._store.check()
+            self._get(pipeline.inputs())
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        """Get what a node is about to read."""
+        self._get([dataset_name])
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Put there what a node has written."""
+        if self._store and (place := file_of(dataset_name, self._resolve)):
+            self._current.add(place)
+            if self._store.holds(place):
+                files = [place] if place.is_file() else place.rglob("*")
+                self._store.upload(sorted(path for path in files if path.is_file()))
+
+    def _get(self, names: Iterable[str]) -> None:
+        for name in names if self._store else ():
+            place = file_of(name, self._resolve)
+            # What this run has made, or got before, is as it is there.
+            if place and place not in self._current:
+                self._current.add(place)
+                bring(place, self._store)
+
+
+def file_of(name: str, resolve: Resolve) -> Path | None:
+    """Return the file of a catalog entry that does not see to its store itself.
+
+    Args:
+        name: Of the entry.
+        resolve: Knows how entries are configured.
+
+    Returns:
+        Its path; None of other entries, and of what is no file.
+    """
+    entry = resolve(name)
+    if STORE not in entry and OF_ANOTHER in entry:
+        entry = resolve(str(entry[OF_ANOTHER]))
+    return None if STORE in entry or PLACE not in entry else Path(str(entry[PLACE]))
+
+
+STORE, OF_ANOTHER, PLACE = "store", "entry", "filepath"
+"""What entries are configured with: the store; an entry that they stand for; their place."""
