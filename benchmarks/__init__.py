@@ -8,6 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from benchmarks.augmentation import Pictures, compare_with_pil
+from benchmarks.dividing import (
+    Classes,
+    compare_two_processes,
+    compare_with_calls,
+    compare_with_serial,
+)
 from benchmarks.encoding import (
     ImageSet,
     compare_with_bare_autoencoder,
@@ -56,6 +62,9 @@ LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
+SHARED_MODES = Classes(count=24, images=400, ipc=10)
+SHARED_IMAGES = Classes(count=24, images=20, ipc=10, steps=10)
+FULL_CLASSES = Classes(count=4, images=60, ipc=50, steps=10)
 LARGER_COURSE = Course("convnet4", image_size=64, ipc=32, epochs=1)
 
 
@@ -103,6 +112,18 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "encode_peak_rss_40000_per_5000": Measurement(
         partial(compare_peaks, images=FEW_IMAGES, more=8), "<= 1.05", only_on="cpu"
+    ),
+    "two_processes_per_one_modes": Measurement(
+        partial(compare_two_processes, plan="modes", classes=SHARED_MODES), "<= 0.6", "cpu"
+    ),
+    "two_processes_per_one_images": Measurement(
+        partial(compare_two_processes, plan="images", classes=SHARED_IMAGES), "<= 0.6", "cpu"
+    ),
+    "divided_per_calls_ipc50": Measurement(
+        partial(compare_with_calls, classes=FULL_CLASSES), "<= 1.02", "cpu"
+    ),
+    "dask_per_serial_ipc50": Measurement(
+        partial(compare_with_serial, kind="dask", classes=FULL_CLASSES), "<= 1.02", "cpu"
     ),
     "augmentation_per_pil_32": Measurement(
         partial(compare_with_pil, work=Pictures(64, 32)), "<= 0.3"

@@ -1,5 +1,6 @@
 """The measuring code: what it does with times, not what they are."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from benchmarks import MEASUREMENTS
 from benchmarks.__main__ import chosen_names, main
+from benchmarks.dividing import Classes, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
     ImageSet,
     compare_with_bare_autoencoder,
@@ -26,6 +28,7 @@ from benchmarks.timing import LEAST_ROUNDS, Spread, spread_of, time_ratios
 from benchmarks.training import compare_with_fused_attention
 
 TINY = DiTSize("tiny", 1, 1, 16, 8, classes=3, predicts_variance=True)
+TINY_PRIOR = DiTSize("tiny_prior", 1, 1, 16, 8, classes=3, predicts_variance=False)
 TINY_WORK = Work(TINY, images=8, steps=3)
 TINY_IMAGES = ImageSet(classes=10, images=2, side=32, channels=(16, 16))
 
@@ -133,6 +136,10 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
 def test_a_pattern_chooses_among_the_measurements_of_a_device():
     assert set(MEASUREMENTS) - set(chosen_names([], "cuda")) == {
         "encode_peak_rss_40000_per_5000",
+        "two_processes_per_one_modes",
+        "two_processes_per_one_images",
+        "divided_per_calls_ipc50",
+        "dask_per_serial_ipc50",
         "short_attention_small_bf16",
         "short_attention_s2_bf16",
     }
@@ -211,3 +218,24 @@ def test_memory_is_weighed_while_the_stage_runs(bench):
     growth = measure_memory_growth(bench, TINY_IMAGES)
     assert growth.low <= growth.median <= growth.high
     assert len(list(bench.folder.glob("weighed*[0-9]/*.safetensors"))) == 3 * TINY_IMAGES.classes
+
+
+def test_a_helper_makes_the_modes_that_it_is_told_to(tmp_path, monkeypatch, capsys):
+    classes = Classes(count=3, images=8, ipc=2)
+    kind, stage = plan_modes(tmp_path, classes)
+    kind(filepath=str(tmp_path / "alone")).save(stage)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path / 'helped'}\n"))
+    help_out(str(tmp_path), "modes", "3", "8", "2", "5")
+    assert capsys.readouterr().out.split() == ["ready", "done"]
+    made = [
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("alone", "helped")
+    ]
+    assert made[0] == made[1]
+    assert len(made[0]) == 3
+
+
+def test_what_is_divided_is_compared_with_its_calls(bench):
+    spread = compare_with_calls(bench, Classes(count=2, images=4, ipc=2, steps=2, size=TINY_PRIOR))
+    assert 0 < spread.low <= spread.median <= spread.high
+    assert (bench.folder / "divided3.manifest/complete").is_file()

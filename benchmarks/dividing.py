@@ -1,0 +1,218 @@
+"""What is won when two processes share a stage, and what it costs to have work divided at all."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.encoding import ImageSet, save_autoencoder
+from benchmarks.models import SMALL, Bench, DiTSize, Work, save_dit, settings_of
+from benchmarks.timing import Spread, spread_of, time_ratios
+from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
+from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
+from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes
+from mgd3_kedro.pipelines.guided_generate.nodes import distill_images
+from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
+from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.sampling import SamplingConfig
+from mgd3_kedro.stages import Partition, Stage
+
+DECODER = ImageSet(classes=1, images=1, side=32, channels=(16, 16, 16))
+"""Whose autoencoder decodes latents of 8 x 8 to images of 32 px."""
+START = "import sys; from benchmarks.dividing import help_out; help_out(*sys.argv[1:])"
+SHARES = {"OMP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Classes of random latents, whose images are drawn by a model with random weights.
+
+    Args:
+        count: Number of classes.
+        images: Latents of a class.
+        ipc: Modes, and images to draw, of a class; as many are drawn at once.
+        steps: T.
+        size: Of the model.
+    """
+
+    count: int
+    images: int
+    ipc: int
+    steps: int = 5
+    size: DiTSize = SMALL
+
+    @property
+    def specs(self) -> tuple[ClassSpec, ...]:
+        """The classes."""
+        known = self.size.classes
+        return tuple(ClassSpec(i % known, f"n{i}", i, f"n{i}") for i in range(self.count))
+
+    def latents(self, label: int) -> dict[str, torch.Tensor]:
+        """Return the latents of a class, (N, C, H, W)."""
+        generator = torch.Generator().manual_seed(label)
+        shape = (self.images, 4, self.size.latent_side, self.size.latent_side)
+        return {"latents": torch.randn(shape, generator=generator)}
+
+    def partitions(self, kind: str, load: Callable[[int], object]) -> dict[str, Partition]:
+        """Return wnid -> partition that is loaded by the number of its class."""
+        return {
+            spec.wnid: Partition(partial(load, spec.label), f"{kind} {spec.wnid}", self.images)
+            for spec in self.specs
+        }
+
+
+def plan_modes(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDataset], Stage]:
+    """Return the search for modes, and what keeps them."""
+    del folder
+    latents = classes.partitions("latents", classes.latents)
+    return TensorPartitionsDataset, discover_modes(latents, latents, _search(classes))
+
+
+def plan_images(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDataset], Stage]:
+    """Return the drawing of images, and what keeps them."""
+    work = Work(classes.size, images=classes.ipc, steps=classes.steps)
+    model = save_prior(folder, classes.size)
+    found = TensorPartitionsDataset(filepath=str(folder / f"modes{classes.count}x{classes.ipc}"))
+    found.save(plan_modes(folder, classes)[1])
+    latents = classes.partitions("latents", classes.latents)
+    stage = distill_images(
+        Benchmark("random", DECODER.side, classes.specs),
+        "mgd3",
+        DistillationConfig(classes.ipc, 0, "equal"),
+        settings={"procedure": "denoise"},
+        train_images=latents,
+        latents=latents,
+        modes=found.load(),
+        prior=Partition(partial(_give, model), model.fingerprint),
+        diffusion=settings_of(work, "cpu"),
+        autoencoder=AutoencoderConfig(precision="fp32", compile=False, device="cpu"),
+        sampling=SamplingConfig("noise", 1.0, 0.1, "constant", 0, None),
+        found_by=_search(classes),
+    )
+    return ImagePartitionsDataset, stage
+
+
+PLANS = {"modes": plan_modes, "images": plan_images}
+
+
+def compare_two_processes(bench: Bench, plan: str, classes: Classes) -> Spread:
+    """Return the time in which two processes share a stage, in that of one alone."""
+    names = (bench.folder / f"{plan}{number}" for number in itertools.count())
+    kind, stage = PLANS[plan](bench.folder, classes)
+
+    def alone() -> None:
+        kind(filepath=str(next(names))).save(stage)
+
+    with helper(bench.folder, plan, classes) as start:
+
+        def together() -> None:
+            folder = next(names)
+            wait = start(folder)
+            kind(filepath=str(folder)).save(stage)
+            wait()
+
+        return spread_of(time_ratios(together, alone, bench.seconds))
+
+
+def compare_with_calls(bench: Bench, classes: Classes) -> Spread:
+    """Return the time of a stage that is divided, kept and written down, in that of its calls."""
+    kind, stage = plan_images(bench.folder, classes)
+    names = (bench.folder / f"divided{number}" for number in itertools.count())
+
+    def calls() -> None:
+        for wnid, task in stage.tasks.items():
+            stage.function({wnid: task.loaded()}, stage.settings)
+
+    def divided() -> None:
+        kind(filepath=str(next(names))).save(replace(stage, group_size=1))
+
+    return spread_of(time_ratios(divided, calls, bench.seconds))
+
+
+def compare_with_serial(bench: Bench, kind: str, classes: Classes) -> Spread:
+    """Return the time of a stage on a cluster of one worker, in that of this process.
+
+    Args:
+        bench: Where to work.
+        kind: Of the executor.
+        classes: What is drawn.
+    """
+    keeps, stage = plan_images(bench.folder, classes)
+    names = (bench.folder / f"{kind}{number}" for number in itertools.count())
+
+    def run(executor: str) -> None:
+        keeps(filepath=str(next(names)), executor={"kind": executor}).save(stage)
+
+    return spread_of(time_ratios(partial(run, kind), partial(run, "serial"), bench.seconds))
+
+
+@contextmanager
+def helper(
+    folder: Path, plan: str, classes: Classes
+) -> Iterator[Callable[[Path], Callable[[], str]]]:
+    """Start a process that makes what it is told to, with everything loaded.
+
+    Yields:
+        Tells it a folder, and returns what waits until it is done.
+    """
+    numbers = [classes.count, classes.images, classes.ipc, classes.steps]
+    line = [sys.executable, "-c", START, str(folder), plan, *map(str, numbers)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(line, env={**os.environ, **SHARES}, **pipes)  # type: ignore[call-overload]
+    process.stdout.readline()
+
+    def start(place: Path) -> Callable[[], str]:
+        process.stdin.write(f"{place}\n")
+        process.stdin.flush()
+        return lambda: str(process.stdout.readline())
+
+    try:
+        yield start
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def help_out(folder: str, plan: str, *numbers: str) -> None:
+    """Make what is asked for, a folder a line, until there are no more lines.
+
+    Args:
+        folder: Where models are.
+        plan: A name of `PLANS`.
+        numbers: Of `Classes`, in order.
+    """
+    torch.set_num_threads(1)
+    kind, stage = PLANS[plan](Path(folder), Classes(*map(int, numbers)))
+    print("ready", flush=True)
+    for line in sys.stdin:
+        kind(filepath=line.strip()).save(stage)
+        print("done", flush=True)
+
+
+def save_prior(folder: Path, size: DiTSize) -> ModelFolder:
+    """Save a transformer and an autoencoder with random weights, unless they are there already."""
+    model = save_dit(folder, size)
+    if not (model.path / "vae").exists():
+        shutil.copytree(save_autoencoder(folder, DECODER).path / "vae", model.path / "vae")
+    return model
+
+
+def _search(classes: Classes) -> ModesConfig:
+    return ModesConfig("kmeans", classes.ipc, 0, 10, 8, 50, "equal")
+
+
+def _give(model: ModelFolder) -> ModelFolder:
+    return model
