@@ -27,7 +27,6 @@ SUBSTITUTES = {
     r"data=\.\.\.": f"data={MADE}/photos",
     r"stop_guidance_step=50,25,0": "stop_guidance_step=3,1,0",
     r"ablate-NAME": "ablate-stop",
-    r"--jobs N$": "--jobs 2",
     r"HOST:8786": "localhost:8786",
     r" &$": " & wait $!",
     r"^make distill": "make --old-file=.venv/installed distill",
@@ -56,6 +55,10 @@ TESTED = {
     r"kedro sweep [a-z][\w-]*( .*)?": "tests/test_makefile.py::test_every_sweep_can_be_planned",
     r"kedro run .*executor\.kind=.*": (
         "tests/pipelines/test_executors_session.py::test_a_run_makes_the_same_with_two_workers"
+    ),
+    r"kedro run .*store=.*": (
+        "tests/pipelines/test_store_session.py::"
+        "test_a_run_that_a_bucket_keeps_has_all_that_one_here_has_and_goes_on_elsewhere"
     ),
     r"kedro fetch-data .*": (
         "tests/test_cli_fetch.py::test_images_that_anyone_may_have_are_downloaded_once"
