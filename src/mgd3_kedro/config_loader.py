@@ -254,7 +254,9 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def _store(self) -> dict[str, str] | None:
         """Return the fields of the store of a run; None if it has none."""
         url = self.configured.run["store"]
-        return None if url is None else {"url": url, "root": str(Path(self.conf_source).parent)}
+        return (
+            None if url is None else {"url": str(url), "root": str(Path(self.conf_source).parent)}
+        )
 
     def _merged_files(self, key: str, *, deep: bool) -> Any:
         base, environment, *_ = self._read_raw_config(key)

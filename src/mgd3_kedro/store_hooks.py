@@ -34,7 +34,7 @@ class StoreHooks:
         """Open the store, if the run has one."""
         loader: Any = context.config_loader
         url = loader["parameters"]["store"]
-        self._store = None if url is None else Store(url, context.project_path)
+        self._store = None if url is None else Store(str(url), context.project_path)
         self._current = set()
 
     @hook_impl

@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,6 @@ def paint(batch, settings):
     made = number(batch, settings)
     size = (settings.images, 3, 4, 4)
     return {w: Made(torch.full(size, one.value, dtype=torch.uint8), 1) for w, one in made.items()}
-
-
-def break_at_the_last(batch, settings):
-    if WNIDS[-1] in batch:
-        raise ArithmeticError("power is out")
-    return number(batch, settings)
 
 
 def stage_of(function=number, *, images=3, wnids=WNIDS):
@@ -149,19 +143,54 @@ def test_another_machine_makes_nothing_that_is_there_and_all_that_has_changed(ma
     assert [len(part.load()) for part in same.load().values()] == [1, 1, 1]
 
 
+def test_what_another_machine_has_made_meanwhile_is_not_made_and_stays(machine, bucket):
+    root, other = machine()
+
+    def number_last(batch, settings):
+        if batch and not met:
+            met.append("the other machine")
+            other.save(stage)
+            kept.update(Store(f"{bucket}/some/where", root).read_all(records))
+        return number(batch, settings)
+
+    met, kept, stage = [], {}, replace(stage_of(), function=number_last)
+    records = [root / f"{PLACE}.manifest/{wnid}.json" for wnid in WNIDS]
+    _, dataset = machine()
+    dataset.save(stage)
+    assert (other.last_save.computed, dataset.last_save.computed) == (3, 1)
+    assert len(kept) == 3
+    assert Store(f"{bucket}/some/where", root).read_all(records) == kept
+
+
+def test_machines_take_classes_in_an_order_of_their_own(machine):
+    wnids = [f"n{number}" for number in range(30)]
+    orders = [machine()[1]._manifest.order(wnids) for _ in range(2)]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(wnids)
+
+
 def test_what_was_finished_outlives_the_machine(machine, bucket):
+    made = []
+
+    def number_two(batch, settings):
+        if len(made) == 2:
+            raise ArithmeticError("power is out")
+        made.extend(batch)
+        return number(batch, settings)
+
     root, dataset = machine()
     with pytest.raises(DatasetError, match="power is out"):
-        dataset.save(stage_of(break_at_the_last))
+        dataset.save(stage_of(number_two))
     shutil.rmtree(root)
     other_root, other = machine()
     assert not other.exists()
     assert other.finished == 2
     with pytest.raises(DatasetError, match="found 2 finished partitions"):
         other.load()
-    other.save(stage_of(break_at_the_last, wnids=WNIDS[:2]))
+    asked = [wnid for wnid in WNIDS if wnid in made]
+    other.save(stage_of(number_two, wnids=asked))
     assert other.last_save == SaveReport(skipped=2)
-    assert set(objects(bucket, other_root)) == {f"{PLACE}/n1.json", f"{PLACE}/n2.json"}
+    assert set(objects(bucket, other_root)) == {f"{PLACE}/{wnid}.json" for wnid in asked}
 
 
 def test_a_class_that_was_not_put_there_to_its_end_is_made_anew(machine, bucket):
@@ -254,20 +283,31 @@ def test_an_object_is_removed_written_and_read_by_its_path(bucket, tmp_path):
     assert not store.download(path, Path.unlink)
 
 
-def without(monkeypatch, *names):
+@pytest.fixture
+def lose_credentials():
+    """Return what removes the credentials from the environment, for this test."""
     from s3fs import S3FileSystem
 
-    for name in names:
-        monkeypatch.delenv(name)
+    # Clients are kept with the credentials that they have found.
+    with pytest.MonkeyPatch.context() as patch:
+
+        def lose():
+            patch.delenv("AWS_ACCESS_KEY_ID")
+            patch.delenv("AWS_SECRET_ACCESS_KEY")
+            S3FileSystem.clear_instance_cache()
+
+        yield lose
     S3FileSystem.clear_instance_cache()
 
 
-def test_a_store_that_cannot_be_written_to_is_refused_in_one_line(bucket, tmp_path, monkeypatch):
+def test_a_store_that_cannot_be_written_to_is_refused_in_one_line(
+    bucket, tmp_path, lose_credentials
+):
     Store(bucket, tmp_path).check()
     assert Store(bucket, tmp_path).names(tmp_path) == []
     with pytest.raises(ValueError, match=r"^store s3://no-such/x: expected a bucket that is"):
         Store("s3://no-such/x", tmp_path).check()
-    without(monkeypatch, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    lose_credentials()
     with pytest.raises(ValueError, match=r"got: Unable to locate credentials; see to its [^\n]+$"):
         Store(bucket, tmp_path).check()
 

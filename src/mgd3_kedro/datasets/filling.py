@@ -150,7 +150,7 @@ def _compute(
 
 def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[list[str]]:
     """Take as many classes as one call gets, again and again, while there are free ones."""
-    size, left = work.stage.group_size, list(pending)
+    size, left = work.stage.group_size, work.manifest.order(pending)
     whole = size >= len(work.wnids)
     while taken := claims.take(left, size, whole=whole):
         left = [wnid for wnid in left if wnid not in taken]

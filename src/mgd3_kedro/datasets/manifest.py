@@ -156,6 +156,10 @@ class Manifest:
         """
         return {wnid: self.find(wnid, identity) for wnid, identity in fingerprints.items()}
 
+    def order(self, wnids: Sequence[str]) -> list[str]:
+        """Return some classes in the order in which they are to be made."""
+        return list(wnids)
+
     def find(self, wnid: str, fingerprint: str) -> Found:
         """Return the record of a partition that is unchanged and made from what it would be now.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from mgd3_kedro.datasets.partition_files import files_of, remove
 from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import Made
 from mgd3_kedro.store import Store
+
+SAME = ("fingerprint", "libraries")
+"""Facts of two records that were made from the same with the same."""
 
 
 def open_store(fields: Mapping[str, Any] | None) -> Store | None:
@@ -151,6 +155,10 @@ class StoredManifest(Manifest):
                 if not self.is_here(wnid, record["content"]):
                     self.get(wnid, record["content"])
 
+    def order(self, wnids: Sequence[str]) -> list[str]:
+        """Return some classes in any order: machines that make the same have others first."""
+        return random.SystemRandom().sample(wnids, len(wnids))
+
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
         """Return what is there of some partitions; what is here alone is put into the store.
 
@@ -174,9 +182,14 @@ class StoredManifest(Manifest):
         peak_memory_mb: float,
         write: Callable[[Path, Any], None],
     ) -> None:
-        """Write a partition and its record, here and into the store; see `Manifest`."""
+        """Write a partition and its record, here and into the store; see `Manifest`.
+
+        Where another machine has put the same there meanwhile, that one stays.
+        """
         super().keep(wnid, made, origin, seconds, peak_memory_mb, write)
-        self._put(wnid)
+        known = self._kept([wnid]).get(wnid, {})
+        if any(known.get(fact) != asdict(origin)[fact] for fact in SAME):
+            self._put(wnid)
 
     def reopen(self) -> None:
         """Say that the artefact is not complete, nor any selection that will not stay."""
