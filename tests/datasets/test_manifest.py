@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.manifest import Found, Manifest, Origin
+from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.datasets.partition_records import Found, Origin
 from mgd3_kedro.stages import Made
 
 ORIGIN = Origin("made from this", "made so", {}, "here", "kedro run")

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.claims import WAIT, Claims
-from mgd3_kedro.datasets.manifest import Manifest, Origin
+from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.datasets.partition_records import Origin
 from mgd3_kedro.datasets.reuse import tell_difference
 from mgd3_kedro.datasets.speaking import Speaker, listening
 from mgd3_kedro.environment import command, environment, versions_of

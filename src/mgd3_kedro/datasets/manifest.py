@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
 from mgd3_kedro.datasets.partition_files import explained, files_of, read_verified, remove
+from mgd3_kedro.datasets.partition_records import FACTS, Found, Origin
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.stages import Made
@@ -20,39 +21,6 @@ from mgd3_kedro.stages import Made
 logger = logging.getLogger(__name__)
 
 INDEX = "complete"
-FACTS = {"fingerprint": str, "content": str, "count": int, "metrics": dict, "rows": list}
-"""What a record has at least."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a partition was made from, and with.
-
-    Args:
-        fingerprint: Of what it was made from.
-        configuration: How it was made.
-        libraries: Distribution -> version of what computed it.
-        environment: Libraries and device, as `name=value` words.
-        command: Of the run.
-    """
-
-    fingerprint: str
-    configuration: str
-    libraries: Mapping[str, str]
-    environment: str
-    command: str
-
-
-class Found(NamedTuple):
-    """What there is of a partition.
-
-    Args:
-        record: What is written down about it; None if it is missing or out of date.
-        has_changed: Whether its files are gone, or others than were written.
-    """
-
-    record: dict[str, Any] | None = None
-    has_changed: bool = False
 
 
 @dataclass(frozen=True)

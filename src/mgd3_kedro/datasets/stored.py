@@ -12,8 +12,9 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.manifest import FACTS, INDEX, Found, Manifest, Origin
+from mgd3_kedro.datasets.manifest import INDEX, Manifest
 from mgd3_kedro.datasets.partition_files import files_of, remove
+from mgd3_kedro.datasets.partition_records import FACTS, Found, Origin
 from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import Made
 from mgd3_kedro.store import Store
