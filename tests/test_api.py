@@ -45,7 +45,7 @@ def test_settings_that_are_given_are_those_of_a_run():
 @pytest.mark.parametrize(
     ("env", "params", "message"),
     [
-        ("mnits", {}, "env: expected one of custom, image"),
+        ("mnits", {}, "env: expected one of cifar10, custom, image"),
         ("mnist", {"modes.finder": "gmm"}, "unknown parameter of modes 'finder': expected one"),
         ("mnist", {"ipcs": 1}, "did you mean 'ipc'?"),
         ("mnist", {"backbone": "dut"}, "unknown backbone 'dut': expected one of dit"),
