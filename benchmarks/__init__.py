@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from benchmarks.analysis import ScoredClass, compare_with_differences, measure_class_seconds
 from benchmarks.augmentation import Pictures, compare_with_pil
 from benchmarks.dividing import (
     Classes,
@@ -61,6 +62,8 @@ LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64
 # Latents of 4 x 8 x 8, as those of the shipped prior.
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
+# As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
+SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
 SHARED_MODES = Classes(count=24, images=400, ipc=10)
 SHARED_IMAGES = Classes(count=24, images=20, ipc=10, steps=10)
@@ -124,6 +127,12 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "dask_per_serial_ipc50": Measurement(
         partial(compare_with_serial, kind="dask", classes=FULL_CLASSES), "<= 1.02", "cpu"
+    ),
+    "analysis_per_differences": Measurement(
+        partial(compare_with_differences, of=SCORED_CLASS), "<= 0.5", only_on="cpu"
+    ),
+    "analysis_cpu_seconds_per_class": Measurement(
+        partial(measure_class_seconds, of=SCORED_CLASS), "<= 0.8", only_on="cpu"
     ),
     "augmentation_per_pil_32": Measurement(
         partial(compare_with_pil, work=Pictures(64, 32)), "<= 0.3"

@@ -440,7 +440,7 @@ def test_all_of_a_table_counts_where_the_code_takes_all_members(monkeypatch):
 
     # A setting is called like a metric, precision.
     seeing = Seeing("latents", 8, AutoencoderConfig("fp32", False, "cpu"))
-    settings = Analysis(seeing, AnalysisConfig(30.0, 0, None))
+    settings = Analysis(seeing, AnalysisConfig(30.0, 0, 50, None, "drawn"))
     before = find_code(analyze_classes, settings).digest
     monkeypatch.setitem(METRICS, "mine", add_one)
     assert find_code(analyze_classes, settings).digest != before

@@ -8,6 +8,7 @@ import torch
 
 from benchmarks import MEASUREMENTS
 from benchmarks.__main__ import chosen_names, main
+from benchmarks.analysis import ScoredClass, compare_with_differences, measure_class_seconds
 from benchmarks.dividing import Classes, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
     ImageSet,
@@ -30,6 +31,7 @@ from benchmarks.training import compare_with_fused_attention
 TINY = DiTSize("tiny", 1, 1, 16, 8, classes=3, predicts_variance=True)
 TINY_PRIOR = DiTSize("tiny_prior", 1, 1, 16, 8, classes=3, predicts_variance=False)
 TINY_WORK = Work(TINY, images=8, steps=3)
+TINY_CLASS = ScoredClass(real=60, synthetic=6, side=4)
 TINY_IMAGES = ImageSet(classes=10, images=2, side=32, channels=(16, 16))
 
 
@@ -239,3 +241,8 @@ def test_what_is_divided_is_compared_with_its_calls(bench):
     spread = compare_with_calls(bench, Classes(count=2, images=4, ipc=2, steps=2, size=TINY_PRIOR))
     assert 0 < spread.low <= spread.median <= spread.high
     assert (bench.folder / "divided3.manifest/complete").is_file()
+
+
+def test_scoring_a_class_is_measured_as_a_ratio_and_in_cpu_seconds(bench):
+    assert compare_with_differences(bench, TINY_CLASS).median > 0
+    assert 0 < measure_class_seconds(bench, TINY_CLASS).median < 5

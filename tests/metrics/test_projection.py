@@ -5,7 +5,7 @@ import pytest
 
 from mgd3_kedro.metrics import ProjectionConfig, project_jointly
 
-FIXED = ProjectionConfig(perplexity=30.0, random_state=0)
+FIXED = ProjectionConfig(perplexity=30.0, random_state=0, plane_components=50)
 
 
 def test_synthetic_samples_land_beside_the_real_cluster_they_come_from():
@@ -27,8 +27,8 @@ def test_synthetic_samples_land_beside_the_real_cluster_they_come_from():
 
 def test_the_same_random_state_gives_the_same_plane():
     features = np.random.default_rng(0).normal(size=(15, 4))
-    first = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3))
-    again = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3))
+    first = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3, None))
+    again = project_jointly(features, {"a": features[:3] + 0.1}, ProjectionConfig(30.0, 3, None))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1]["a"], again[1]["a"])
 
@@ -36,8 +36,32 @@ def test_the_same_random_state_gives_the_same_plane():
 def test_another_random_state_gives_another_plane_where_the_start_is_drawn():
     # Features of one number each have no plane to start from.
     features = np.random.default_rng(0).normal(size=(15, 1))
-    first, other = (project_jointly(features, {}, ProjectionConfig(5.0, n))[0] for n in (3, 4))
+    first, other = (
+        project_jointly(features, {}, ProjectionConfig(5.0, n, None))[0] for n in (3, 4)
+    )
     assert not np.allclose(first, other)
+
+
+def test_a_plane_of_principal_components_is_that_of_features_that_have_no_more():
+    generator = np.random.default_rng(0)
+    flat = generator.normal(size=(40, 3)) @ generator.normal(size=(3, 30))
+    whole, few = (
+        project_jointly(flat, {}, ProjectionConfig(5.0, 0, count))[0] for count in (None, 3)
+    )
+    distances = [np.linalg.norm(plane[:, None] - plane[None], axis=2) for plane in (whole, few)]
+    nearest = [np.argsort(of, axis=1)[:, 1:4] for of in distances]
+    shared = [len({*a} & {*b}) for a, b in zip(*nearest, strict=True)]
+    assert np.mean(shared) > 2.5
+
+
+def test_what_lies_along_no_principal_component_does_not_move_the_plane():
+    generator = np.random.default_rng(0)
+    wide, thin = generator.normal(size=(40, 2)) * [30, 20], generator.normal(size=(40, 6))
+    (plane, _), (other, _) = (
+        project_jointly(np.hstack([wide, scale * thin]), {}, ProjectionConfig(5.0, 0, 2))
+        for scale in (1e-9, 2e-9)
+    )
+    np.testing.assert_allclose(plane, other, atol=1e-2)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 3, 5])
@@ -73,6 +97,6 @@ def test_a_method_may_be_called_real():
 
 def test_what_cannot_be_projected_is_refused():
     with pytest.raises(ValueError, match="perplexity"):
-        ProjectionConfig(perplexity=0, random_state=0)
+        ProjectionConfig(0, 0, None)
     with pytest.raises(ValueError, match=r"one width D.*'synthetic a': 3"):
         project_jointly(np.zeros((4, 2)), {"a": np.zeros((4, 3))}, FIXED)

@@ -1,5 +1,7 @@
 """Distilled images are compared with real ones by latents, or by pixels without any model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,22 +10,30 @@ import torch
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.images import LazyImages
-from mgd3_kedro.metrics import METRICS, AnalysisConfig, score_diversity
+from mgd3_kedro.metrics import METRICS, AnalysisConfig, Neighbourhoods, score_diversity
+from mgd3_kedro.metrics.analysis import DRAWN_CLASSES
 from mgd3_kedro.metrics.analysis import FEATURES as CHOICES
 from mgd3_kedro.pipelines.analyze_diversity import create_pipeline
-from mgd3_kedro.pipelines.analyze_diversity.features import FEATURES, Seeing, flatten_pair
+from mgd3_kedro.pipelines.analyze_diversity.features import (
+    REAL_FEATURES,
+    SYNTHETIC_FEATURES,
+    Seeing,
+    flatten_real,
+    flatten_synthetic,
+)
 from mgd3_kedro.pipelines.analyze_diversity.nodes import (
-    ANALYSES,
+    WAYS,
     analyze_latents,
     analyze_pixels,
     collect_scores,
     measure_diversity,
 )
+from mgd3_kedro.pipelines.analyze_diversity.radii import measure_latents, measure_pixels
 from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition, Task
 
 BIRDS = Benchmark("birds", 16, tuple(ClassSpec(i, f"n{i}", i, f"bird {i}") for i in range(2)))
-CONFIG = AnalysisConfig(perplexity=5.0, random_state=0, features=None)
+CONFIG = AnalysisConfig(5.0, 0, plane_components=50, features=None, planes="drawn")
 
 
 def images(count, size, seed):
@@ -47,26 +57,30 @@ def compute(stage):
 
 
 def by_pixels(real=REAL):
-    return compute(analyze_pixels(BIRDS, partitions(MADE), partitions(real), CONFIG))
+    given = partitions(real)
+    radii = compute(measure_pixels(BIRDS, given))
+    return compute(analyze_pixels(BIRDS, partitions(MADE), radii, given, CONFIG))
 
 
 @pytest.fixture
 def by_latents(model_folder, make_autoencoding):
     """Analyse by latents."""
     autoencoder = load_autoencoder(model_folder, make_autoencoding())
-    real = {wnid: {"latents": autoencoder.encode(of_class)} for wnid, of_class in REAL.items()}
-    prior = Partition(lambda: model_folder, "0")
-    return compute(
-        analyze_latents(
-            BIRDS, partitions(MADE), partitions(real), prior, CONFIG, make_autoencoding()
-        )
+    real = partitions(
+        {wnid: {"latents": autoencoder.encode(of_class)} for wnid, of_class in REAL.items()}
     )
+    prior, radii = Partition(lambda: model_folder, "0"), compute(measure_latents(BIRDS, real))
+    stage = analyze_latents(
+        BIRDS, partitions(MADE), radii, real, prior, CONFIG, make_autoencoding()
+    )
+    return compute(stage)
 
 
 def test_pixels_are_flattened_from_0_to_1_at_the_size_of_the_benchmark():
     ramp = torch.tensor([0, 255], dtype=torch.uint8)
     task = Task({"images": ramp.expand(1, 3, 2, 2), "real": images(2, 4, 0)})
-    real, synthetic = flatten_pair(task, Seeing("pixels", 4, None))
+    seeing = Seeing("pixels", 4, None)
+    real, synthetic = flatten_real(task, seeing), flatten_synthetic(task, seeing)
     np.testing.assert_allclose(real * 255, task.inputs["real"].flatten(1), rtol=1e-6)
     assert synthetic.shape == (1, 48)
     assert (synthetic.min(), synthetic.max()) == (0, 1)
@@ -153,19 +167,23 @@ def test_latents_are_compared_unless_asked_otherwise():
 
 
 def test_the_same_features_can_be_asked_for_planned_and_computed():
-    assert set(CHOICES) == set(FEATURES) == set(ANALYSES)
+    assert set(CHOICES) == set(REAL_FEATURES) == set(SYNTHETIC_FEATURES) == set(WAYS)
 
 
 @pytest.mark.parametrize("features", [None, *CHOICES])
 def test_features_are_chosen_by_name_or_follow_the_method(features):
-    assert AnalysisConfig(30.0, 0, features).features == features
+    assert AnalysisConfig(30.0, 0, 50, features, "drawn").features == features
 
 
 def test_unknown_features_are_refused():
     with pytest.raises(ValueError, match="features: expected one of latents, pixels, got 'hog'"):
-        AnalysisConfig(30.0, 0, "hog")
+        AnalysisConfig(30.0, 0, 50, "hog", "drawn")
+    with pytest.raises(ValueError, match="planes: expected one of drawn, all, got 'none'"):
+        AnalysisConfig(30.0, 0, 50, None, "none")
+    with pytest.raises(ValueError, match="plane_components: expected"):
+        AnalysisConfig(30.0, 0, 1, None, "drawn")
     with pytest.raises(ValueError, match="perplexity: expected a number"):
-        AnalysisConfig(0.0, 0, None)
+        AnalysisConfig(0.0, 0, 50, None, "drawn")
 
 
 def test_features_that_are_not_finite_are_refused_by_class_and_image(
@@ -174,13 +192,63 @@ def test_features_that_are_not_finite_are_refused_by_class_and_image(
     autoencoder = load_autoencoder(model_folder, make_autoencoding())
     real = {wnid: {"latents": autoencoder.encode(of_class)} for wnid, of_class in REAL.items()}
     real["n1"]["latents"][3] = torch.nan
+    measured = measure_latents(BIRDS, partitions(real))
+    with pytest.raises(FloatingPointError, match=r"class n1: real: .* 1 of 12 .*image 3"):
+        compute(measured)
+    radii = partitions({wnid: {"radii": torch.ones(12)} for wnid in BIRDS.wnids})
+    prior = Partition(lambda: model_folder, "0")
     stage = analyze_latents(
-        BIRDS,
-        partitions(MADE),
-        partitions(real),
-        Partition(lambda: model_folder, "0"),
-        CONFIG,
-        make_autoencoding(),
+        BIRDS, partitions(MADE), radii, partitions(real), prior, CONFIG, make_autoencoding()
     )
     with pytest.raises(FloatingPointError, match=r"class n1: real: .* 1 of 12 .*image 3"):
         compute(stage)
+
+
+def test_scores_with_radii_that_were_kept_are_those_without():
+    seeing = Seeing("pixels", 16, None)
+    for wnid, partition in by_pixels().items():
+        task = Task({"images": MADE[wnid], "real": REAL[wnid]})
+        samples = Neighbourhoods(flatten_real(task, seeing), flatten_synthetic(task, seeing))
+        scores = partition.load()["scores"]
+        assert {name: scores[name] for name in METRICS} == {
+            name: measure(samples) for name, measure in METRICS.items()
+        }
+
+
+def test_radii_depend_on_the_real_images_alone():
+    stage = measure_pixels(BIRDS, partitions(REAL))
+    for wnid, task in stage.tasks.items():
+        assert [name for name, _ in task.partitions] == ["real"]
+        assert compute(stage)[wnid].load()["radii"].shape == (12,)
+
+
+def test_only_classes_that_are_drawn_have_a_plane_unless_all_are_asked_for():
+    last = replace(BIRDS.classes[1], label=DRAWN_CLASSES)
+    between = (replace(last, label=n, wnid=f"b{n}") for n in range(1, DRAWN_CLASSES))
+    birds = replace(BIRDS, classes=(BIRDS.classes[0], *between, last))
+    images = {wnid: MADE.get(wnid, MADE["n0"]) for wnid in birds.wnids}
+    real = partitions({wnid: REAL.get(wnid, REAL["n0"]) for wnid in birds.wnids})
+    for planes, expected in (("drawn", [True] * 10 + [False]), ("all", [True] * 11)):
+        config = replace(CONFIG, planes=planes)
+        stage = analyze_pixels(birds, partitions(images), real, real, config)
+        assert [task.about["has_plane"] for task in stage.tasks.values()] == expected
+
+
+def test_a_class_without_a_plane_has_all_other_scores_and_no_mean_of_those_in_the_plane():
+    stage = analyze_pixels(
+        BIRDS,
+        partitions(MADE),
+        compute(measure_pixels(BIRDS, partitions(REAL))),
+        partitions(REAL),
+        CONFIG,
+    )
+    stage.tasks["n1"].about["has_plane"] = False
+    found = compute(stage)
+    assert {"real", "synthetic"}.isdisjoint(found["n1"].load())
+    classes, of_images = collect_scores(found, "", "mgd3", 0)
+    assert classes[list(METRICS)].notna().all(axis=None)
+    assert classes["diversity_in_plane"].notna().tolist() == [True, False]
+    assert of_images["diversity_in_plane"].notna().tolist() == [True] * 4 + [False] * 4
+    measured = measure_diversity(classes)
+    assert "mean/diversity" in measured
+    assert not [name for name in measured if name.endswith("_in_plane")]

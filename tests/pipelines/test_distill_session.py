@@ -286,7 +286,7 @@ def test_the_run_tells_which_data_it_read(tracked, finished):
 
 def test_every_node_has_its_seconds_and_its_peak_memory(tracked):
     nodes = register_pipelines()["distill"].nodes
-    assert len(nodes) == 34
+    assert len(nodes) == 35
     for node in nodes:
         place = node.name.replace(".", "/")
         for phase in ("load", "run", "save"):

@@ -14,10 +14,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mgd3_kedro.metrics.analysis import AnalysisConfig
-from mgd3_kedro.metrics.coverage import (
-    Neighbourhoods,
-)
-from mgd3_kedro.metrics.distances import Features
+from mgd3_kedro.metrics.coverage import BALL_NEIGHBOURS, Neighbourhoods
+from mgd3_kedro.metrics.distances import Features, check_features, measure_radii
 from mgd3_kedro.metrics.diversity import (
     measure_diversity,
     measure_representativeness,
@@ -30,13 +28,16 @@ from mgd3_kedro.metrics.projection import ProjectionConfig, project_jointly
 from mgd3_kedro.metrics.size import measure_norm_ratio, measure_pairwise_ratio
 
 __all__ = [
+    "BALL_NEIGHBOURS",
     "METRICS",
     "SAMPLE_SCORES",
     "AnalysisConfig",
     "Neighbourhoods",
     "ProjectionConfig",
+    "check_features",
     "compare_nearest",
     "measure_nearest",
+    "measure_radii",
     "normalise_jointly",
     "prefer_training",
     "project_jointly",

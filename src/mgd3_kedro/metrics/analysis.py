@@ -9,6 +9,10 @@ from mgd3_kedro.metrics.projection import ProjectionConfig
 
 FEATURES = ("latents", "pixels")
 """What images can be compared by."""
+PLANES = ("drawn", "all")
+"""Which classes can have planes."""
+DRAWN_CLASSES = 10
+"""The first so many have their planes drawn."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +21,22 @@ class AnalysisConfig(ProjectionConfig):
 
     Args:
         features: One of `FEATURES`; None: latents where the method has latents, else pixels.
+        planes: "drawn": t-SNE of the classes that are drawn, which takes most of the time; "all":
+            of every class, so that scores in the plane have a mean over all.
 
     Raises:
         ValueError: Naming the setting that does not fit.
     """
 
     features: str | None
+    planes: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.features is not None:
             check_choice("features", self.features, FEATURES)
+        check_choice("planes", self.planes, PLANES)
+
+    def places(self, label: int) -> bool:
+        """Tell whether a class, by its place among all, has a plane."""
+        return self.planes == "all" or label < DRAWN_CLASSES

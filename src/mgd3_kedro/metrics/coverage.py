@@ -14,7 +14,7 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.metrics.distances import (
     Features,
     check_features,
-    iterate_distances,
+    find_inside,
     measure_radii,
 )
 
@@ -24,37 +24,51 @@ BALL_NEIGHBOURS = 5
 class Neighbourhoods:
     """The balls around the samples of one class, each reaching its k-th nearest own neighbour.
 
-    What is measured shares the distances, which are computed once and only when asked for. Balls
-    are open, as in the released code of density and coverage: a copy of the real data then has
+    What is measured shares the balls, which are computed once and only when asked for. Balls are
+    open, as in the released code of density and coverage: a copy of the real data then has
     density 1. The price is that a ball of k + 1 identical samples holds nothing.
 
     Args:
         real: (N, D), the real features of the class.
         synthetic: (M, D), the synthetic ones.
         neighbours: k; N - 1 or M - 1 where a set is smaller.
+        real_radii: (N,), of the real balls, as `measure_radii` gives them for these samples; None:
+            they are measured when asked for.
 
     Raises:
-        ValueError: If features are not finite (N, D) and (M, D), or `neighbours` is below 1.
+        ValueError: If features are not finite (N, D) and (M, D), there are more or fewer radii than
+            real samples, or `neighbours` is below 1.
 
     Source: arXiv 1904.06991, section 2 (precision, recall); arXiv 2002.09797, section 4.2.
     """
 
     def __init__(
-        self, real: Features, synthetic: Features, neighbours: int = BALL_NEIGHBOURS
+        self,
+        real: Features,
+        synthetic: Features,
+        neighbours: int = BALL_NEIGHBOURS,
+        real_radii: NDArray[np.float64] | None = None,
     ) -> None:
         check_range("neighbours", neighbours, 1)
         self.real, self.synthetic = check_features({"real": real, "synthetic": synthetic})
         self.neighbours = neighbours
-
-    @cached_property
-    def distances(self) -> NDArray[np.float64]:
-        """From each synthetic to each real sample, (M, N)."""
-        return np.concatenate(list(iterate_distances(self.synthetic, self.real)))
+        if real_radii is not None and real_radii.shape != (len(self.real),):
+            raise ValueError(f"real_radii: expected ({len(self.real)},), got {real_radii.shape}")
+        self._real_radii = real_radii
 
     @cached_property
     def inside_real(self) -> NDArray[np.bool_]:
         """Whether a synthetic sample lies in a real sample's ball, (M, N)."""
-        return self.distances < measure_radii(self.real, self.neighbours)[None, :]
+        radii = self._real_radii
+        if radii is None:
+            radii = measure_radii(self.real, self.neighbours)
+        return find_inside(self.synthetic, self.real, radii)
+
+    @cached_property
+    def inside_synthetic(self) -> NDArray[np.bool_]:
+        """Whether a real sample lies in a synthetic sample's ball, (N, M)."""
+        radii = measure_radii(self.synthetic, self.neighbours)
+        return find_inside(self.real, self.synthetic, radii)
 
     @property
     def precision(self) -> float:
@@ -72,8 +86,7 @@ class Neighbourhoods:
         hold everything however far off the data they are. Few samples have wide balls, too: compare
         only sets of equal size.
         """
-        radii = measure_radii(self.synthetic, self.neighbours)
-        return _share((self.distances < radii[:, None]).any(axis=0), len(self.synthetic))
+        return _share(self.inside_synthetic.any(axis=1), len(self.synthetic))
 
     @property
     def density(self) -> float:

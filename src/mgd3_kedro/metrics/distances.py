@@ -1,9 +1,14 @@
-"""Exact pairwise distances between feature vectors, in float64."""
+"""Exact distances between feature vectors, in float64: searched by BLAS, measured by differences.
+
+Expanding the square of a difference is many times faster than summing differences, but leaves
+duplicates slightly apart and makes ties depend on the block. So the expanded squares only tell
+which pairs can matter; the distances of these are sums of differences.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +18,9 @@ from mgd3_kedro.checks import NotFiniteError
 Features = NDArray[Any]
 """(N, D) or (M, D), any real dtype; computed with in float64."""
 
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE, COLUMNS_AT_ONCE = 1024, 4096
+NUMBERS_AT_ONCE = 2**23
+"""Of differences that are in memory at once: 64 MB."""
 
 
 def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]]:
@@ -44,22 +51,44 @@ def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]
     return checked
 
 
-def iterate_distances(
-    queries: NDArray[np.float64], references: NDArray[np.float64]
-) -> Iterator[NDArray[np.float64]]:
-    """Yield blocks of rows of the (M, N) Euclidean distances, so that memory grows with N alone.
+def measure_to_nearest(
+    queries: NDArray[np.float64], references: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """Return the distances from each query to the references that are nearest to it.
 
     Args:
         queries: (M, D).
         references: (N, D).
-    """
-    from sklearn.metrics import pairwise_distances
+        count: How many; at most N.
 
-    for start in range(0, len(queries), ROWS_AT_ONCE):
-        block = queries[start : start + ROWS_AT_ONCE]
-        # "sqeuclidean" sums differences; the faster "euclidean" expands the square, which leaves
-        # duplicates slightly apart and makes ties depend on the block.
-        yield np.sqrt(pairwise_distances(block, references, metric="sqeuclidean"))
+    Returns:
+        (M, count), ascending; exactly 0 for a duplicate.
+    """
+    return _measure_ranks(queries, references, 0, count - 1)
+
+
+def find_inside(
+    samples: NDArray[np.float64], centres: NDArray[np.float64], radii: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell which samples lie in which open balls.
+
+    Args:
+        samples: (M, D).
+        centres: (N, D).
+        radii: (N,); nothing lies in a ball whose radius is NaN.
+
+    Returns:
+        (M, N). A sample at exactly the radius, as measured here, lies outside.
+    """
+    squared = radii**2
+    inside = []
+    for block in _expand_squares(samples, centres):
+        found = block.squares < squared
+        doubtful = np.abs(block.squares - squared) <= block.errors
+        rows, columns = np.nonzero(doubtful)
+        found[rows, columns] = _measure(block.queries, centres, rows, columns) < radii[columns]
+        inside.append(found)
+    return np.concatenate(inside)
 
 
 def measure_radii(samples: NDArray[np.float64], neighbours: int) -> NDArray[np.float64]:
@@ -76,5 +105,71 @@ def measure_radii(samples: NDArray[np.float64], neighbours: int) -> NDArray[np.f
         return np.full(len(samples), np.nan)
     rank = min(neighbours, len(samples) - 1)
     # Rank 0 is the sample itself, or a duplicate of it at the same distance 0.
-    blocks = iterate_distances(samples, samples)
-    return np.concatenate([np.partition(block, rank, axis=1)[:, rank] for block in blocks])
+    return _measure_ranks(samples, samples, rank, rank)[:, 0]
+
+
+class _Block(NamedTuple):
+    """Squared distances of some queries, nearly.
+
+    Args:
+        queries: (B, D).
+        squares: (B, N).
+        errors: How far each may be off, (B, N).
+    """
+
+    queries: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+def _expand_squares(
+    queries: NDArray[np.float64], references: NDArray[np.float64]
+) -> Iterator[_Block]:
+    """Yield blocks of rows of the squared distances, so that no more than these grows with N."""
+    # Sums of D products have a relative error below D times the precision; 8 leaves some room.
+    bound = 8 * (references.shape[1] + 8) * np.finfo(np.float64).eps
+    # Far from the origin, squares are large and their differences small; the mean takes that away.
+    mean = references.mean(axis=0)
+    for start in range(0, len(queries), ROWS_AT_ONCE):
+        block = queries[start : start + ROWS_AT_ONCE]
+        squares, products = (np.zeros((len(block), len(references))) for _ in range(2))
+        for first in range(0, references.shape[1], COLUMNS_AT_ONCE):
+            columns = slice(first, first + COLUMNS_AT_ONCE)
+            moved, centred = (of[:, columns] - mean[columns] for of in (block, references))
+            squares += np.square(moved).sum(axis=1)[:, None] + np.square(centred).sum(axis=1)
+            products += moved @ centred.T
+        yield _Block(block, squares - 2 * products, bound * squares)
+
+
+def _measure_ranks(
+    queries: NDArray[np.float64], references: NDArray[np.float64], first: int, last: int
+) -> NDArray[np.float64]:
+    """Return distances to the references, of the first-nearest (from 0) to the last, ascending."""
+    found = []
+    for block in _expand_squares(queries, references):
+        low, high = block.squares - block.errors, block.squares + block.errors
+        # A rank lies between the same rank of all lower bounds and of all upper bounds.
+        nearest = np.partition(low, first, axis=1)[:, first, None]
+        farthest = np.partition(high, last, axis=1)[:, last, None]
+        distances = np.where(high < nearest, -1.0, np.inf)
+        rows, columns = np.nonzero((low <= farthest) & (high >= nearest))
+        distances[rows, columns] = _measure(block.queries, references, rows, columns)
+        ranks = np.partition(distances, (first, last), axis=1)[:, first : last + 1]
+        found.append(np.sort(ranks, axis=1))
+    return np.concatenate(found)
+
+
+def _measure(
+    queries: NDArray[np.float64],
+    references: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Return the distances of pairs, (P,), each the same whatever the other pairs are."""
+    at_once = max(1, NUMBERS_AT_ONCE // queries.shape[1])
+    distances = np.empty(len(rows))
+    for start in range(0, len(rows), at_once):
+        part = slice(start, start + at_once)
+        differences = queries[rows[part]] - references[columns[part]]
+        distances[part] = np.sqrt(np.square(differences).sum(axis=1))
+    return distances

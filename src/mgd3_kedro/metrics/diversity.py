@@ -13,8 +13,8 @@ from mgd3_kedro.metrics.coverage import Neighbourhoods
 from mgd3_kedro.metrics.distances import (
     Features,
     check_features,
-    iterate_distances,
     measure_radii,
+    measure_to_nearest,
 )
 
 REPRESENTATIVENESS_NEIGHBOURS = 50
@@ -63,11 +63,7 @@ def score_representativeness(
     check_range("neighbours", neighbours, 1)
     real, synthetic = check_features({"real": real, "synthetic": synthetic})
     count = min(neighbours, len(real))
-    means = [
-        np.partition(block, count - 1, axis=1)[:, :count].mean(axis=1)
-        for block in iterate_distances(synthetic, real)
-    ]
-    return np.concatenate(means)
+    return measure_to_nearest(synthetic, real, count).mean(axis=1)
 
 
 def normalise_jointly(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mgd3_kedro.metrics.distances import Features, check_features, iterate_distances
+from mgd3_kedro.metrics.distances import Features, check_features, measure_to_nearest
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NEAREST_PERCENT = 1.0
@@ -31,7 +31,7 @@ def measure_nearest(queries: Features, training: Features) -> NDArray[np.float64
     Source: arXiv 2004.05675, section 3.
     """
     queries, training = check_features({"queries": queries, "training": training})
-    return np.concatenate([block.min(axis=1) for block in iterate_distances(queries, training)])
+    return measure_to_nearest(queries, training, 1)[:, 0]
 
 
 def compare_nearest(samples: ArrayLike, unseen: ArrayLike) -> dict[str, float]:

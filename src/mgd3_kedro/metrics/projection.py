@@ -19,6 +19,7 @@ class ProjectionConfig:
     Args:
         perplexity: Effective number of neighbours; at most a third of the other samples is used.
         random_state: Seed of the embedding.
+        plane_components: Principal components that t-SNE sees; None: the features themselves.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -26,16 +27,19 @@ class ProjectionConfig:
 
     perplexity: float
     random_state: int
+    plane_components: int | None
 
     def __post_init__(self) -> None:
         check_range("perplexity", self.perplexity, 1)
         check_count("random_state", self.random_state, 0, 2**32 - 1)
+        if self.plane_components is not None:
+            check_count("plane_components", self.plane_components, 2)
 
 
 def project_jointly(
     real: Features, synthetic: Mapping[str, Features], config: ProjectionConfig
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Project one class to a plane by t-SNE, all sets together.
+    """Project one class to a plane by t-SNE of its principal components, all sets together.
 
     Only then do positions compare between methods. Distances in the plane are no metric: report
     them beside those in feature space.
@@ -57,10 +61,20 @@ def project_jointly(
     named = {f"synthetic {method}": features for method, features in synthetic.items()}
     sets = check_features({"real": real, **named})
     pooled = np.concatenate(sets)
-    plane = _embed(pooled, config)
+    plane = _embed(_reduce(pooled, config), config)
     ends = np.cumsum([len(features) for features in sets])
     parts = np.split(plane, ends[:-1])
     return parts[0], dict(zip(synthetic, parts[1:], strict=True))
+
+
+def _reduce(features: NDArray[np.float64], config: ProjectionConfig) -> NDArray[np.float64]:
+    """Return the first principal components of features, (N, D) to (N, C)."""
+    components = config.plane_components
+    if components is None or components >= min(features.shape):
+        return features
+    from sklearn.decomposition import PCA
+
+    return np.asarray(PCA(components, random_state=config.random_state).fit_transform(features))
 
 
 def _embed(features: NDArray[np.float64], config: ProjectionConfig) -> NDArray[np.float64]:

@@ -77,6 +77,8 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
             "distilled_images",
             "fitted_test_images",
             "trainings",
+            "radii_of_latents",
+            "radii_of_pixels",
             "analysis",
         )
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ class Seeing:
     """How images become features.
 
     Args:
-        features: A name of `FEATURES`.
+        features: A name of `REAL_FEATURES` and `SYNTHETIC_FEATURES`.
         image_size: Side that images are brought to, in pixels.
-        autoencoder: How images are encoded, where they are.
+        autoencoder: How synthetic images are encoded, where they are.
     """
 
     features: str
@@ -32,20 +32,8 @@ class Seeing:
     autoencoder: AutoencoderConfig | None
 
 
-class Pair(NamedTuple):
-    """Features of a class.
-
-    Args:
-        real: (N, D).
-        synthetic: (M, D).
-    """
-
-    real: NDArray[Any]
-    synthetic: NDArray[Any]
-
-
-def encode_pair(task: Task, seeing: Seeing) -> Pair:
-    """Return scaled latents, those of synthetic images by the autoencoder of the prior.
+def encode_synthetic(task: Task, seeing: Seeing) -> NDArray[Any]:
+    """Return scaled latents, by the autoencoder of the prior.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
@@ -53,22 +41,36 @@ def encode_pair(task: Task, seeing: Seeing) -> Pair:
         raise ValueError("autoencoder: expected how images are encoded, got none")
     autoencoder = load_autoencoder(task.inputs["prior"], seeing.autoencoder)
     fitted = fit_images(task.inputs["images"], seeing.image_size, seeing.image_size)
-    real = task.inputs["latents"]["latents"].flatten(1).numpy()
-    return Pair(real, autoencoder.encode(fitted).flatten(1).numpy())
+    return autoencoder.encode(fitted).flatten(1).numpy()
 
 
-def flatten_pair(task: Task, seeing: Seeing) -> Pair:
+def take_latents(task: Task, seeing: Seeing) -> NDArray[Any]:
+    """Return the scaled latents that images were encoded to."""
+    return task.inputs["real"]["latents"].flatten(1).numpy()
+
+
+def flatten_synthetic(task: Task, seeing: Seeing) -> NDArray[Any]:
     """Return pixels in [0, 1]."""
-
-    def flatten(images: torch.Tensor) -> NDArray[Any]:
-        fitted = fit_images(images, seeing.image_size, seeing.image_size)
-        return (fitted.flatten(1).numpy() / LEVELS).astype(np.float32)
-
-    return Pair(flatten(task.inputs["real"][:]), flatten(task.inputs["images"]))
+    return _flatten(task.inputs["images"], seeing)
 
 
-FEATURES: dict[str, Callable[[Task, Seeing], Pair]] = {
-    "latents": encode_pair,
-    "pixels": flatten_pair,
+def flatten_real(task: Task, seeing: Seeing) -> NDArray[Any]:
+    """Return pixels in [0, 1]."""
+    return _flatten(task.inputs["real"][:], seeing)
+
+
+def _flatten(images: torch.Tensor, seeing: Seeing) -> NDArray[Any]:
+    fitted = fit_images(images, seeing.image_size, seeing.image_size)
+    return (fitted.flatten(1).numpy() / LEVELS).astype(np.float32)
+
+
+Features = Callable[[Task, Seeing], NDArray[Any]]
+
+REAL_FEATURES: dict[str, Features] = {"latents": take_latents, "pixels": flatten_real}
+"""Name -> (what images of a class are compared with, how they are seen) -> features, (N, D)."""
+
+SYNTHETIC_FEATURES: dict[str, Features] = {
+    "latents": encode_synthetic,
+    "pixels": flatten_synthetic,
 }
-"""Name -> (images of a class and what they are compared with, how they are seen) -> features."""
+"""Name -> (images of a class, how they are seen) -> features, (M, D)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,13 @@ from mgd3_kedro.metrics import (
     project_jointly,
     score_names,
 )
-from mgd3_kedro.pipelines.analyze_diversity.features import FEATURES, Seeing
+from mgd3_kedro.metrics.analysis import DRAWN_CLASSES
+from mgd3_kedro.pipelines.analyze_diversity.features import (
+    REAL_FEATURES,
+    SYNTHETIC_FEATURES,
+    Seeing,
+)
+from mgd3_kedro.pipelines.analyze_diversity.radii import measure_latents, measure_pixels
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
@@ -29,7 +35,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
 
-SHOWN_CLASSES = 10
 SYNTHETIC = "synthetic"
 
 
@@ -44,6 +49,7 @@ class Analysis:
 def analyze_latents(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
+    radii: Mapping[str, Partition],
     latents: Mapping[str, Partition],
     prior: Partition,
     config: AnalysisConfig,
@@ -54,24 +60,27 @@ def analyze_latents(
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
+        radii: wnid -> how far the real images are apart (N,).
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
         prior: The weights, whose autoencoder gives the features.
-        config: Settings of t-SNE.
+        config: Which classes have a plane, and settings of t-SNE.
         autoencoder: How the images are encoded.
 
     Returns:
-        wnid -> scores and the positions of real and synthetic samples in the plane.
+        wnid -> scores and, where the class has one, the positions of real and synthetic samples in
+        the plane.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
-    further = {wnid: {"latents": latents[wnid], "prior": prior} for wnid in benchmark.wnids}
+    further = {wnid: {"real": latents[wnid], "prior": prior} for wnid in benchmark.wnids}
     seeing = Seeing("latents", benchmark.image_size, autoencoder)
-    return _plan(benchmark, evaluated_images, further, Analysis(seeing, config))
+    return _plan(benchmark, evaluated_images, radii, further, Analysis(seeing, config))
 
 
 def analyze_pixels(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
+    radii: Mapping[str, Partition],
     train_images: Mapping[str, Partition],
     config: AnalysisConfig,
 ) -> Stage:
@@ -80,60 +89,69 @@ def analyze_pixels(
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
+        radii: wnid -> how far the real images are apart (N,).
         train_images: wnid -> images (N, 3, S, S), uint8.
-        config: Settings of t-SNE.
+        config: Which classes have a plane, and settings of t-SNE.
 
     Returns:
-        wnid -> scores and the positions of real and synthetic samples in the plane.
+        wnid -> scores and, where the class has one, the positions of real and synthetic samples in
+        the plane.
     """
     further = {wnid: {"real": train_images[wnid]} for wnid in benchmark.wnids}
     seeing = Seeing("pixels", benchmark.image_size, None)
-    return _plan(benchmark, evaluated_images, further, Analysis(seeing, config))
+    return _plan(benchmark, evaluated_images, radii, further, Analysis(seeing, config))
 
 
 def _plan(
     benchmark: Benchmark,
     images: Mapping[str, Partition],
+    radii: Mapping[str, Partition],
     further: Mapping[str, Mapping[str, Partition]],
     settings: Analysis,
 ) -> Stage:
     tasks = {
-        spec.wnid: Task({"images": images[spec.wnid], **further[spec.wnid]}, asdict(spec))
+        spec.wnid: Task(
+            {"images": images[spec.wnid], "radii": radii[spec.wnid], **further[spec.wnid]},
+            {**asdict(spec), "has_plane": settings.config.places(spec.label)},
+        )
         for spec in benchmark.classes
     }
     return Stage(analyze_classes, tasks, settings)
 
 
 def analyze_classes(batch: Mapping[str, Task], settings: Analysis) -> dict[str, Made]:
-    """Score some classes in the space of their features and in the plane of t-SNE.
+    """Score some classes in the space of their features, and in the plane of t-SNE if they have it.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
     made = {}
+    seeing = settings.seeing
     for wnid, task in batch.items():
         with naming(f"class {wnid}"):
-            real, synthetic = FEATURES[settings.seeing.features](task, settings.seeing)
-            real_plane, planes = project_jointly(real, {SYNTHETIC: synthetic}, settings.config)
-        plane = planes[SYNTHETIC]
-        samples = Neighbourhoods(real, synthetic)
-        in_plane = Neighbourhoods(real_plane, plane)
+            real = REAL_FEATURES[seeing.features](task, seeing)
+            synthetic = SYNTHETIC_FEATURES[seeing.features](task, seeing)
+            samples = Neighbourhoods(
+                real, synthetic, real_radii=task.inputs["radii"]["radii"].numpy()
+            )
         scores = {name: measure(samples) for name, measure in METRICS.items()}
         of_images: dict[str, list[Any]] = {"image": list(range(len(synthetic)))}
         for name, score in SAMPLE_SCORES.items():
-            scores[f"{name}_in_plane"] = METRICS[name](in_plane)
             of_images[name] = score(real, synthetic).tolist()
-            of_images[f"{name}_in_plane"] = score(real_plane, plane).tolist()
+        places = {}
+        if task.about["has_plane"]:
+            real_plane, planes = project_jointly(real, {SYNTHETIC: synthetic}, settings.config)
+            plane = planes[SYNTHETIC]
+            in_plane = Neighbourhoods(real_plane, plane)
+            for name, score in SAMPLE_SCORES.items():
+                scores[f"{name}_in_plane"] = METRICS[name](in_plane)
+                of_images[f"{name}_in_plane"] = score(real_plane, plane).tolist()
+            places = {"real": real_plane.tolist(), "synthetic": plane.tolist()}
         about = {
             "wnid": wnid,
             "class_name": task.about["class_name"],
-            "features": settings.seeing.features,
+            "features": seeing.features,
         }
-        value = {
-            "scores": {**about, **scores},
-            "samples": {**about, **of_images},
-            "real": real_plane.tolist(),
-            "synthetic": plane.tolist(),
-        }
+        value = {"scores": {**about, **scores}, "samples": {**about, **of_images}, **places}
         made[wnid] = Made(value, len(synthetic))
     return made
 
@@ -187,12 +205,12 @@ def draw_planes(
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """
     planes: dict[str, Any] = {}
-    for partition in list(analysis.values())[:SHOWN_CLASSES]:
+    for partition in list(analysis.values())[:DRAWN_CLASSES]:
         value = partition.load()
         shown = (np.asarray(value["real"]), {method: np.asarray(value["synthetic"])})
         planes[value["scores"]["class_name"]] = shown
     title = title_images(benchmark, ipc, method, [seed])
-    if selection := note_selection(SHOWN_CLASSES, len(analysis), "classes"):
+    if selection := note_selection(DRAWN_CLASSES, len(analysis), "classes"):
         title = f"{title}: {selection}"
     return (
         draw_latent_plane(planes, title=title),
@@ -205,8 +223,27 @@ def _known(numbers: pd.DataFrame) -> list[str]:
     return [str(name) for name in numbers if numbers[name].notna().all()]
 
 
-ANALYSES: dict[str, tuple[Callable[..., Stage], tuple[str, ...], tuple[str, ...]]] = {
-    "latents": (analyze_latents, ("latents", "prior"), ("params:autoencoder",)),
-    "pixels": (analyze_pixels, ("train_images",), ()),
+class Way(NamedTuple):
+    """How images are compared.
+
+    Args:
+        measure: Node that measures the real images.
+        analyze: Node that compares others with them.
+        real: Entry of the real images.
+        further: What the second node reads beside them, and parameters.
+    """
+
+    measure: Callable[..., Stage]
+    analyze: Callable[..., Stage]
+    real: str
+    further: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+
+WAYS: dict[str, Way] = {
+    "latents": Way(
+        measure_latents, analyze_latents, "latents", ("prior",), ("params:autoencoder",)
+    ),
+    "pixels": Way(measure_pixels, analyze_pixels, "train_images"),
 }
-"""What images are compared by -> node, what it reads beside them, and which further parameters."""
+"""What images are compared by -> how."""

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.analyze_diversity.nodes import (
-    ANALYSES,
+    WAYS,
     collect_scores,
     draw_planes,
     measure_diversity,
@@ -16,12 +16,16 @@ def create_pipeline(features: str = "latents") -> Pipeline:
     Args:
         features: What images are compared by: latents or pixels.
     """
-    analyze, further, parameters = ANALYSES[features]
+    way, radii = WAYS[features], f"radii_of_{features}"
     return pipeline(
         [
+            node(way.measure, ["benchmark", way.real], radii, name="measure_real_images"),
             node(
-                analyze,
-                ["benchmark", "evaluated_images", *further, "params:analysis", *parameters],
+                way.analyze,
+                [
+                    *("benchmark", "evaluated_images", radii, way.real, *way.further),
+                    *("params:analysis", *way.parameters),
+                ],
                 "analysis",
                 name="analyze_images",
             ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mgd3_kedro.metrics.analysis import DRAWN_CLASSES
 from mgd3_kedro.pipelines.report.gallery import card_id
 from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.records import Benchmark
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 DIVERSITY_KEY, DIVERSITY_TITLE = "diversity", "Diversity and representativeness"
 PLANE_KEY, PLANE_TITLE = "plane", "t-SNE"
 NOT_THERE = "The images of this run are not analysed. kedro run --pipelines=distill does that"
-SHOWN_CLASSES, SHOWN_REAL = 10, 1500
+SHOWN_REAL = 1500
 LABELLED = 20
 """Classes whose names fit beside their points."""
 
@@ -87,7 +88,7 @@ def show_planes(
     """
     if analysis is None:
         return missing(PLANE_KEY, PLANE_TITLE, NOT_THERE)
-    specs = benchmark.classes[: min(SHOWN_CLASSES, report.classes)]
+    specs = benchmark.classes[: min(DRAWN_CLASSES, report.classes)]
     planes, names = {}, []
     for spec in specs:
         value = analysis[spec.wnid].load()
