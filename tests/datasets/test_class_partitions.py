@@ -18,12 +18,14 @@ import pytest
 import torch
 from kedro.io import DatasetError
 
+from mgd3_kedro.datasets import partition_files
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.environment import environment, version_of
+from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.progress import read_progress
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
@@ -545,6 +547,45 @@ def test_what_is_read_is_what_was_written(dataset, again, tmp_path):
     path.unlink()
     with pytest.raises(DatasetError, match=r"expected the file as it was made, No such file"):
         changed.load()
+
+
+def test_what_looks_as_it_was_made_is_not_read_again_to_be_sure(dataset, again, monkeypatch):
+    dataset.save(make_stage())
+    read = []
+    monkeypatch.setattr(
+        partition_files, "file_digest", lambda paths: read.append(paths) or file_digest(paths)
+    )
+    run = again()
+    run.save(make_stage())
+    assert [partition.load() for partition in run.load().values()]
+    assert run.last_save.skipped == len(WNIDS)
+    assert not read
+
+
+@pytest.mark.parametrize("change", ["time", "no stamp"])
+def test_what_looks_otherwise_but_is_the_same_is_read_and_stays(change, dataset, again, tmp_path):
+    dataset.save(make_stage())
+    if change == "time":
+        os.utime(tmp_path / "values/n2.json", (1, 1))
+    else:
+        record = tmp_path / "values.manifest/n2.json"
+        written = json.loads(record.read_text())
+        del written["stamp"]
+        record.write_text(json.dumps(written))
+    run = again()
+    run.save(make_stage())
+    assert run.last_save.skipped == len(WNIDS)
+    assert run.load()["n2"].load() == {"scaled": 2 * 2 + 5}
+
+
+def test_a_file_of_the_same_size_and_another_time_is_known_as_another(dataset, again, tmp_path):
+    dataset.save(make_stage())
+    path = tmp_path / "values/n2.json"
+    path.write_bytes(path.read_bytes().replace(b"9", b"8"))
+    os.utime(path, (1, 1))
+    run = again()
+    run.save(make_stage())
+    assert (run.last_save.computed, run.last_save.skipped) == (1, len(WNIDS) - 1)
 
 
 def test_who_reads_is_never_given_what_another_run_has_made_since(dataset, again):

@@ -183,8 +183,9 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         return {"filepath": str(self._manifest.artefact), "workers": self._workers}
 
     def _partition(self, wnid: str, record: Mapping[str, Any]) -> Partition:
+        made = record["content"], record.get("stamp", "")
         return Partition(
-            load=partial(self._manifest.read, self.read, wnid, record["content"]),
+            load=partial(self._manifest.read, self.read, wnid, *made),
             fingerprint=record["content"],
             count=record["count"],
             seconds=record["seconds"],

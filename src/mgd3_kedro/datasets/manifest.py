@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
-from mgd3_kedro.datasets.partition_files import explained, files_of, read_verified, remove
+from mgd3_kedro.datasets.partition_files import (
+    explained,
+    is_as_made,
+    marks_of,
+    read_verified,
+    remove,
+)
 from mgd3_kedro.datasets.partition_records import FACTS, Found, Origin
 from mgd3_kedro.durable import read_json, write_json
-from mgd3_kedro.fingerprint import digest, file_digest
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import Made
 
 logger = logging.getLogger(__name__)
@@ -112,9 +118,9 @@ class Manifest:
         """Return what is written down about some partitions, see `read_record`."""
         return {wnid: self.read_record(wnid) for wnid in wnids}
 
-    def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
+    def read(self, read: Callable[[Path], Any], wnid: str, content: str, stamp: str) -> Any:
         """Read a partition, see `read_verified`."""
-        return read_verified(read, self.path_of(wnid), content)
+        return read_verified(read, self.path_of(wnid), content, stamp)
 
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
         """Return what is there of some partitions, see `find`.
@@ -144,11 +150,10 @@ class Manifest:
             return Found()
         if record["fingerprint"] != fingerprint:
             return Found()
-        try:
-            content = file_digest(files_of(self.path_of(wnid)))
-        except OSError:
-            return Found(has_changed=True)
-        return Found(record) if record["content"] == content else Found(has_changed=True)
+        with contextlib.suppress(OSError):
+            if is_as_made(self.path_of(wnid), record["content"], record.get("stamp", "")):
+                return Found(record)
+        return Found(has_changed=True)
 
     @contextlib.contextmanager
     def shared(self, purpose: str) -> Iterator[Claims]:
@@ -226,7 +231,7 @@ class Manifest:
             fresh.replace(path)
             record = {
                 **asdict(origin),
-                "content": file_digest(files_of(path)),
+                **marks_of(path),
                 "count": made.count,
                 "seconds": seconds + made.seconds_before,
                 "peak_memory_mb": peak_memory_mb,

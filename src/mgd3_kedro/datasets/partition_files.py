@@ -11,7 +11,7 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.fingerprint import file_digest
+from mgd3_kedro.fingerprint import digest, file_digest
 
 OF_FILE_MANAGERS = ("Thumbs.db", "desktop.ini")
 """Files that they leave in folders of images, beside hidden ones."""
@@ -60,24 +60,54 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_verified(read: Callable[[Path], Any], path: Path, content: str) -> Any:
+def stamp_of(path: Path) -> str:
+    """Return what tells the files of a partition from others without reading them.
+
+    Raises:
+        OSError: If there are none.
+    """
+    states = ((file.name, file.stat()) for file in files_of(path))
+    return digest(*(f"{name} {of.st_size} {of.st_mtime_ns}" for name, of in states))
+
+
+def marks_of(path: Path) -> dict[str, str]:
+    """Return what a partition is known by: the digest of its files, and their stamp."""
+    return {"content": file_digest(files_of(path)), "stamp": stamp_of(path)}
+
+
+def is_as_made(path: Path, content: str, stamp: str) -> bool:
+    """Tell whether a partition is what was written; it is read only where it looks otherwise.
+
+    Args:
+        path: Its place.
+        content: Digest of its files, as it was written down.
+        stamp: What `stamp_of` gave then; empty if it was not written down.
+
+    Raises:
+        OSError: If it is gone.
+    """
+    return stamp_of(path) == stamp or file_digest(files_of(path)) == content
+
+
+def read_verified(read: Callable[[Path], Any], path: Path, content: str, stamp: str) -> Any:
     """Read a partition, if it is what was written.
 
     Args:
         read: Reads it.
         path: Its place.
         content: Digest of its files, as it was written down.
+        stamp: Of `stamp_of`, likewise.
 
     Raises:
         DatasetError: If it is gone, or was changed since, by whatever.
     """
     try:
-        found = file_digest(files_of(path))
+        stays = is_as_made(path, content, stamp)
     except OSError as error:
         raise DatasetError(
             f"{path}: expected the file as it was made, {error.strerror}; {AGAIN}"
         ) from error
-    if found != content:
+    if not stays:
         raise DatasetError(
             f"{path}: expected the file as it was made, it has changed since; {AGAIN}"
         )

@@ -107,17 +107,17 @@ class StoredManifest(Manifest):
         kept = self._kept(wnids)
         return {wnid: kept.get(wnid) or self.read_record(wnid) for wnid in wnids}
 
-    def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
+    def read(self, read: Callable[[Path], Any], wnid: str, content: str, stamp: str) -> Any:
         """Read a partition, which is got from the store if it is not here.
 
         Raises:
             DatasetError: If it is neither here nor there, or was changed since.
         """
         try:
-            return super().read(read, wnid, content)
+            return super().read(read, wnid, content, stamp)
         except DatasetError:
             self.get(wnid, content)
-            return super().read(read, wnid, content)
+            return super().read(read, wnid, content, stamp)
 
     def get(self, wnid: str, content: str) -> None:
         """Get a partition and its record from the store, in the place of what is here.
