@@ -160,6 +160,6 @@ def _run_stage(
         train_images,
         Partition(lambda: model, model.fingerprint),
         config,
-        EncodingConfig(posterior="mean", flip="none", seed=SEED, workers=0),
+        EncodingConfig("mean", "none", SEED, keep="fp32", workers=0),
     )
     TensorPartitionsDataset(filepath=str(folder)).save(stage)

@@ -71,7 +71,7 @@ def encode_all(archive: Path, model: Path, side: int, folder: Path) -> int:
     prior = Partition(lambda: ModelFolder(model, "random", "dit"), "random")
     config = AutoencoderConfig(precision="fp32", compile=False, device="cpu")
     stage = encode_images(
-        benchmark, train_images, prior, config, EncodingConfig("mean", "none", seed=0, workers=0)
+        benchmark, train_images, prior, config, EncodingConfig("mean", "none", 0, "fp32", workers=0)
     )
     TensorPartitionsDataset(filepath=str(folder / "latents")).save(stage)
     for line in Path("/proc/self/status").read_text().splitlines():

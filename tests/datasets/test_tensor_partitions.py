@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.datasets.tensor import LatentPartitionsDataset, TensorPartitionsDataset
 
 
 def test_tensors_come_back_as_they_were(tmp_path):
@@ -37,3 +37,14 @@ def test_the_same_tensors_make_the_same_bytes(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"n1\.safetensors"):
         TensorPartitionsDataset.read(tmp_path / "n1.safetensors")
+
+
+def test_latents_kept_in_half_precision_are_computed_with_in_single(tmp_path):
+    latents, numbers = torch.randn(5, 4, 8, 8).half(), torch.arange(5)
+    path = tmp_path / "n1.safetensors"
+    LatentPartitionsDataset.write(path, {"latents": latents, "image_numbers": numbers})
+    assert path.stat().st_size < 5 * 4 * 8 * 8 * 4
+    found = LatentPartitionsDataset.read(path)
+    assert found["latents"].dtype == torch.float32
+    assert torch.equal(found["latents"], latents.float())
+    assert torch.equal(found["image_numbers"], numbers)

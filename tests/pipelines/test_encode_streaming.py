@@ -1,5 +1,7 @@
 """Images that are in files give the latents of the same images in memory, chunk by chunk."""
 
+import threading
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.images import LazyImages, encoded_images
+from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.nodes import (
     Encoding,
     EncodingConfig,
@@ -38,6 +41,31 @@ class Decoder:
         return self.images[numbers]
 
 
+class Slow(Decoder):
+    """Gives the first images last, refuses one, and minds two threads at once in one of it."""
+
+    broken = None
+
+    def __call__(self, numbers):
+        assert not vars(self).get("busy")
+        self.busy = True
+        time.sleep(0.02 if numbers[0] == 0 else 0.001)
+        if self.broken in numbers:
+            raise ValueError(f"image {self.broken}: cut")
+        self.busy = False
+        return self.images[numbers]
+
+
+class Marking:
+    """Counts what is decoded, by whichever copy of it."""
+
+    decoded = 0
+
+    def __call__(self, numbers):
+        Marking.decoded += len(numbers)
+        return torch.zeros(len(numbers), 3, 16, 16, dtype=torch.uint8)
+
+
 @pytest.fixture
 def encode_as(model_folder, make_autoencoding):
     """Encode images of one class, with what tells which image a latent stands for."""
@@ -56,14 +84,14 @@ def encode(encode_as):
     """Encode images of one class, one latent each."""
 
     def encode_with(images, posterior="mean", workers=0, flip="none"):
-        value = encode_as(images, EncodingConfig(posterior, flip, 0, workers))
+        value = encode_as(images, EncodingConfig(posterior, flip, 0, "fp32", workers))
         assert value["image_numbers"].tolist() == list(range(len(images)))
         return value["latents"]
 
     return encode_with
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 2, -1])
 @pytest.mark.parametrize("posterior", ["mean", "sample"])
 @pytest.mark.parametrize("flip", ["none", "random"])
 def test_latents_are_those_of_images_in_memory_bit_for_bit(
@@ -89,6 +117,45 @@ def test_images_go_through_in_slices_that_are_decoded_once(
     assert [number for numbers in decoder.asked for number in numbers] == list(range(37))
 
 
+@pytest.mark.parametrize("size", [3, 16, 40])
+def test_threads_give_all_slices_in_order_each_with_a_decoder_of_its_own(images, size):
+    lazy = LazyImages(Slow(images), len(images), 16)
+    slices = list(decode_ahead(lazy, size, 3))
+    assert [len(part) for part in slices[:-1]] == [size] * (len(slices) - 1)
+    assert torch.equal(torch.cat(slices), images)
+
+
+def test_no_more_is_decoded_ahead_than_some_slices(images):
+    many = LazyImages(Marking(), 4000, 16)
+    ahead = decode_ahead(many, 8, 2)
+    next(ahead)
+    time.sleep(0.05)
+    assert Marking.decoded <= 8 + 3 * 8
+    ahead.close()
+    assert threading.active_count() < 20
+
+
+def test_a_file_that_cannot_be_read_is_named_and_no_thread_stays(images):
+    slow = Slow(images)
+    slow.broken = 20
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="image 20: cut"):
+        list(decode_ahead(LazyImages(slow, len(images), 16), 8, 2))
+    assert threading.active_count() == before
+
+
+def test_latents_are_kept_in_half_precision_where_that_is_asked_for(encode, encode_as, images):
+    value = encode_as(images, EncodingConfig("mean", "none", 0, "fp16", 0))
+    assert value["latents"].dtype == torch.float16
+    assert torch.equal(value["latents"], encode(images).half())
+    assert value["image_numbers"].tolist() == list(range(37))
+
+
+def test_an_unknown_form_of_latents_is_refused_by_name():
+    with pytest.raises(ValueError, match="unknown keep 'fp8': expected one of fp16, fp32"):
+        EncodingConfig("mean", "none", 0, "fp8", 0)
+
+
 def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencoding):
     from mgd3_kedro.fingerprint import plain_text
 
@@ -98,7 +165,7 @@ def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencodi
             {"n1": Partition(lambda: None, "1", 37)},
             Partition(lambda: model_folder, "0"),
             make_autoencoding(),
-            EncodingConfig("mean", "none", 0, workers),
+            EncodingConfig("mean", "none", 0, "fp32", workers),
         )
         for workers in (0, 4)
     ]
@@ -108,13 +175,13 @@ def test_the_number_of_workers_invalidates_nothing(model_folder, make_autoencodi
 
 def test_fewer_workers_than_none_are_refused():
     with pytest.raises(ValueError, match="workers: expected a number"):
-        EncodingConfig("mean", "none", 0, -1)
+        EncodingConfig("mean", "none", 0, "fp32", -2)
 
 
 def test_half_of_the_images_are_mirrored_at_random_and_each_latent_is_of_its_image(
     encode, encode_as, images
 ):
-    config = EncodingConfig("mean", "random", 0, 0)
+    config = EncodingConfig("mean", "random", 0, "fp32", 0)
     value = encode_as(images, config)
     assert 8 < value["mirrored"].sum() < 29
     seen = encoded_images(images, value, torch.arange(37))
@@ -124,7 +191,7 @@ def test_half_of_the_images_are_mirrored_at_random_and_each_latent_is_of_its_ima
     again = encode_as(images, config)
     assert torch.equal(again["mirrored"], value["mirrored"])
     others = [
-        encode_as(images, EncodingConfig("mean", "random", 1, 0)),
+        encode_as(images, EncodingConfig("mean", "random", 1, "fp32", 0)),
         encode_as(images, config, replace(SPEC, class_index=5)),
     ]
     assert not any(torch.equal(other["mirrored"], value["mirrored"]) for other in others)
@@ -133,7 +200,7 @@ def test_half_of_the_images_are_mirrored_at_random_and_each_latent_is_of_its_ima
 @pytest.mark.parametrize("lazy", [False, True])
 def test_each_image_is_encoded_either_way(encode, encode_as, images, lazy):
     given = LazyImages(Decoder(images), len(images), 16) if lazy else images
-    value = encode_as(given, EncodingConfig("mean", "both", 0, 0))
+    value = encode_as(given, EncodingConfig("mean", "both", 0, "fp32", 0))
     assert value["image_numbers"].tolist() == [*range(37), *range(37)]
     assert value["mirrored"].tolist() == [False] * 37 + [True] * 37
     assert torch.equal(value["latents"], torch.cat([encode(images), encode(images.flip(-1))]))
@@ -146,7 +213,7 @@ def test_each_image_is_encoded_either_way(encode, encode_as, images, lazy):
 def test_draws_of_an_image_and_its_mirrored_one_differ(encode_as):
     # A symmetric image: whatever differs is the draw.
     image = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
-    first, second = encode_as(image, EncodingConfig("sample", "both", 0, 0))["latents"]
+    first, second = encode_as(image, EncodingConfig("sample", "both", 0, "fp32", 0))["latents"]
     assert not torch.equal(first, second)
 
 
@@ -154,7 +221,7 @@ def test_an_unknown_flip_is_refused_by_name():
     with pytest.raises(
         ValueError, match="unknown flip 'boths': expected one of both, none, random; did"
     ):
-        EncodingConfig("mean", "boths", 0, 0)
+        EncodingConfig("mean", "boths", 0, "fp32", 0)
 
 
 def test_classes_of_one_index_are_mirrored_and_drawn_each_for_itself(
@@ -168,7 +235,7 @@ def test_classes_of_one_index_are_mirrored_and_drawn_each_for_itself(
         real,
         prior,
         make_autoencoding(),
-        EncodingConfig("sample", "random", 0, 0),
+        EncodingConfig("sample", "random", 0, "fp32", 0),
     )
     # The first is what it is without the other.
     assert stage.tasks["n0"].about == asdict(hens[0])

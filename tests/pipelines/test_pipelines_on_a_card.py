@@ -19,7 +19,7 @@ IMAGES = torch.zeros(20, 3, 16, 16, dtype=torch.uint8)
 @pytest.mark.parametrize("flip", FLIPS)
 def test_a_class_is_encoded_on_a_card(posterior, flip, card, model_folder, make_autoencoding):
     task = Task({"images": IMAGES, "prior": model_folder}, ABOUT)
-    config = EncodingConfig(posterior, flip, seed=0, workers=0)
+    config = EncodingConfig(posterior, flip, seed=0, keep="fp32", workers=0)
     made = encode_classes({"n0": task}, Encoding(make_autoencoding(device=NAME), config))["n0"]
     assert made.value["latents"].shape[1:] == (4, 8, 8)
     assert {value.device for value in made.value.values()} == {torch.device("cpu")}

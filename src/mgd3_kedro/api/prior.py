@@ -54,7 +54,8 @@ class Prior:
         """Encode the images of a class, (N, 3, S, S), uint8."""
         task = Task({"images": images, "prior": self.model}, asdict(spec))
         encoding = Encoding(self.settings.autoencoder, self.settings.encoding)
-        return LatentSet(**encode_classes({spec.wnid: task}, encoding)[spec.wnid].value)
+        made = encode_classes({spec.wnid: task}, encoding)[spec.wnid].value
+        return LatentSet(**{**made, "latents": made["latents"].float()})
 
     def draw(self, latents: LatentSet, modes: ModeSet, spec: ClassSpec) -> torch.Tensor:
         """Draw an image for each mode of a class, (K, 3, S, S), uint8.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.sources.folder import FolderSource
 from mgd3_kedro.datasets.whole_images import WholeImages, in_order
+
+WRITING_AT_ONCE = 8
 
 
 def read_images(folder: Path) -> Any:
@@ -26,11 +30,17 @@ class ImagePartitionsDataset(ClassPartitionsDataset):
     @staticmethod
     def write(path: Path, value: Any) -> None:
         """Write a tensor of images."""
+        from joblib import cpu_count
         from PIL import Image
 
-        path.mkdir()
-        for number, pixels in enumerate(value.permute(0, 2, 3, 1).numpy()):
+        def save(number: int, pixels: Any) -> None:
             Image.fromarray(pixels).save(path / f"{number}.png")
+
+        path.mkdir()
+        # Compressing leaves Python's lock to others, so that threads share it.
+        with ThreadPoolExecutor(min(cpu_count(), WRITING_AT_ONCE)) as pool:
+            for _ in pool.map(save, count(), value.permute(0, 2, 3, 1).numpy()):
+                pass
 
     @staticmethod
     def read(path: Path) -> Any:

@@ -35,3 +35,17 @@ class TensorPartitionsDataset(ClassPartitionsDataset):
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+class LatentPartitionsDataset(TensorPartitionsDataset):
+    """wnid -> latents and what tells their images; read as float32, in whatever they are kept."""
+
+    @staticmethod
+    def read(path: Path) -> Any:
+        """Read the latents of a class.
+
+        Raises:
+            ValueError: Naming the file, if it cannot be read.
+        """
+        tensors = TensorPartitionsDataset.read(path)
+        return {**tensors, "latents": tensors["latents"].float()}

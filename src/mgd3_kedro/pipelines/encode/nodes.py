@@ -11,8 +11,9 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
-from mgd3_kedro.checks import check_choice, check_count, lookup, naming
-from mgd3_kedro.images import LazyImages, chunks_of, encoded_images, mirror
+from mgd3_kedro.checks import check_choice, check_count, check_latents, lookup, naming
+from mgd3_kedro.images import LazyImages, encoded_images, mirror
+from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 SHOWN_CLASSES = 10
 POSTERIORS = ("mean", "sample")
+KEPT = {"fp32": torch.float32, "fp16": torch.float16}
+"""What latents can be kept in."""
 POSTERIOR_DRAW, FLIP_DRAW = 1, 2
 """Last numbers of the keys of draws: no image that is made has one like them."""
 PROBED_CLASSES = 10
@@ -39,7 +42,10 @@ class EncodingConfig:
             models.
         flip: A name of `FLIPS`: which images are mirrored; "random" as in the released code.
         seed: Of the draws.
-        workers: Processes that decode image files ahead; 0: none, they are decoded in between.
+        keep: "fp32", or "fp16" for half the space on disk: latents are rounded to it, and what is
+            made from them with them.
+        workers: Threads that decode image files ahead; 0: none, they are decoded in between; -1:
+            one per core.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -48,13 +54,15 @@ class EncodingConfig:
     posterior: str
     flip: str
     seed: int
+    keep: str
     workers: int = neutral()
 
     def __post_init__(self) -> None:
         check_choice("posterior", self.posterior, POSTERIORS)
         lookup(FLIPS, self.flip, "flip")
         check_count("seed", self.seed, 0, 2**32 - 1)
-        check_count("workers", self.workers, 0)
+        lookup(KEPT, self.keep, "keep")
+        check_count("workers", self.workers, -1)
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,10 @@ def encode_classes(batch: Mapping[str, Task], settings: Encoding) -> dict[str, M
         autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
         with naming(f"class {wnid}"):
             encoded = _encode(autoencoder, task.inputs["images"], task.about, settings.config)
-        made[wnid] = Made(vars(encoded), len(encoded.latents))
+        kept = encoded.latents.to(KEPT[settings.config.keep])
+        with naming(f"class {wnid}"):
+            check_latents(f"latents in {settings.config.keep}", kept)
+        made[wnid] = Made({**vars(encoded), "latents": kept}, len(kept))
     return made
 
 
@@ -187,7 +198,7 @@ def _encode(
     latents = torch.empty(0)
     done = 0
     for flips in mirrored:
-        for chunk in chunks_of(images, autoencoder.slice_size, config.workers):
+        for chunk in decode_ahead(images, autoencoder.slice_size, config.workers):
             numbers = range(done, done + len(chunk))
             generators = [seeded_generator(*key, i, POSTERIOR_DRAW, *twin) for i in numbers]
             drawn = config.posterior == "sample"
