@@ -9,6 +9,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.analysis import ScoredClass, compare_with_differences, measure_class_seconds
 from benchmarks.augmentation import Pictures, compare_with_pil
+from benchmarks.decoding import (
+    Photos,
+    compare_decoding,
+    compare_with_images_in_memory,
+    measure_decoding_rate,
+)
 from benchmarks.dividing import (
     Classes,
     compare_two_processes,
@@ -30,12 +36,14 @@ from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
 from benchmarks.sampling import (
     compare_with_bare_forward,
+    compare_with_float32,
     compare_with_plain_loop,
     compare_with_unguided,
 )
 from benchmarks.streaming import compare_peaks
 from benchmarks.timing import Spread
 from benchmarks.training import compare_with_fused_attention
+from benchmarks.warm import measure_warm_run
 
 __all__ = ["MEASUREMENTS", "Measurement"]
 
@@ -62,6 +70,8 @@ LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64
 # Latents of 4 x 8 x 8, as those of the shipped prior.
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
+# Small classes: who starts something for each is seen to.
+PHOTOS = Photos(ImageSet(classes=6, images=12, side=256, channels=(32, 64, 64, 64)))
 # As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
 SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
@@ -127,6 +137,21 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "dask_per_serial_ipc50": Measurement(
         partial(compare_with_serial, kind="dask", classes=FULL_CLASSES), "<= 1.02", "cpu"
+    ),
+    "sampling_auto_per_fp32_s2": Measurement(
+        partial(compare_with_float32, work=FEW_PICTURES), "<= 0.55"
+    ),
+    "decoding_per_pil": Measurement(
+        partial(compare_decoding, photos=PHOTOS), "<= 1.15", only_on="cpu"
+    ),
+    "decoded_images_per_cpu_second": Measurement(
+        partial(measure_decoding_rate, photos=PHOTOS), only_on="cpu"
+    ),
+    "encode_files_per_memory": Measurement(
+        partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.05"
+    ),
+    "warm_run_cpu_seconds_1000_classes": Measurement(
+        partial(measure_warm_run, classes=1000), "<= 10", only_on="cpu"
     ),
     "analysis_per_differences": Measurement(
         partial(compare_with_differences, of=SCORED_CLASS), "<= 0.5", only_on="cpu"

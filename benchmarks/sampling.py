@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -12,6 +13,7 @@ from benchmarks.plain import draw_plainly, load_plain
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
+from mgd3_kedro.devices import AUTO, settle_precision
 
 PLAIN_SHARE = 4
 """The plain loop draws one image in so many: its rate does not depend on their number."""
@@ -27,6 +29,15 @@ def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
     )
     factor = work.images / plain_work.images
     return spread_of([factor * ratio for ratio in ratios])
+
+
+def compare_with_float32(bench: Bench, work: Work) -> Spread:
+    """Return the time of `denoise` in what the device is fast in, in that in float32."""
+    fast = replace(work, precision=settle_precision(AUTO, bench.device))
+    slow = replace(work, precision="fp32")
+    backbones = [(load_dit(bench, one), one) for one in (fast, slow)]
+    numerator, denominator = (partial(draw, *pair) for pair in backbones)
+    return spread_of(time_ratios(numerator, denominator, bench.seconds))
 
 
 def compare_with_unguided(bench: Bench, work: Work) -> Spread:

@@ -9,6 +9,12 @@ import torch
 from benchmarks import MEASUREMENTS
 from benchmarks.__main__ import chosen_names, main
 from benchmarks.analysis import ScoredClass, compare_with_differences, measure_class_seconds
+from benchmarks.decoding import (
+    Photos,
+    compare_decoding,
+    compare_with_images_in_memory,
+    measure_decoding_rate,
+)
 from benchmarks.dividing import Classes, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
     ImageSet,
@@ -22,6 +28,7 @@ from benchmarks.plain import draw_plainly, load_plain
 from benchmarks.results import Row, describe, machine, merge, reaches, read_rows, write_rows
 from benchmarks.sampling import (
     compare_with_bare_forward,
+    compare_with_float32,
     compare_with_plain_loop,
     compare_with_unguided,
 )
@@ -144,12 +151,18 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "dask_per_serial_ipc50",
         "short_attention_small_bf16",
         "short_attention_s2_bf16",
+        "analysis_cpu_seconds_per_class",
+        "analysis_per_differences",
+        "decoded_images_per_cpu_second",
+        "decoding_per_pil",
+        "warm_run_cpu_seconds_1000_classes",
     }
     assert chosen_names(["encode*", "sampling_s2"], "cpu") == [
         "sampling_s2",
         "encode_per_autoencoder",
         "encode_rss_bytes_per_image",
         "encode_peak_rss_40000_per_5000",
+        "encode_files_per_memory",
     ]
     with pytest.raises(ValueError, match="unknown measurement on cpu 'sampling_xl2"):
         chosen_names(["sampling_xl2*"], "cpu")
@@ -246,3 +259,18 @@ def test_what_is_divided_is_compared_with_its_calls(bench):
 def test_scoring_a_class_is_measured_as_a_ratio_and_in_cpu_seconds(bench):
     assert compare_with_differences(bench, TINY_CLASS).median > 0
     assert 0 < measure_class_seconds(bench, TINY_CLASS).median < 5
+
+
+def test_photos_are_decoded_and_encoded_from_files(bench):
+    photos = Photos(ImageSet(classes=2, images=3, side=32, channels=(16, 16)), 50, 40)
+    assert compare_decoding(bench, photos).median > 0
+    assert measure_decoding_rate(bench, photos).median > 0
+    assert compare_with_images_in_memory(bench, photos).median > 0
+    folders = [folder for folder in bench.folder.glob("latents-of-photos*") if folder.suffix == ""]
+    first, *others = [sorted(path.read_bytes() for path in of.iterdir()) for of in folders]
+    assert len(first) == 2
+    assert all(other == first for other in others)
+
+
+def test_precision_auto_is_measured_next_to_float32(bench):
+    assert compare_with_float32(bench, TINY_WORK).median > 0

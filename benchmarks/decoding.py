@@ -1,0 +1,126 @@
+"""What image files cost the encode stage: decoding them, and waiting for them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.encoding import ImageSet, save_autoencoder
+from benchmarks.models import SEED, Bench
+from benchmarks.timing import Spread, spread_of, time_ratios, time_rounds
+from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.datasets.decoding import centre_crop
+from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
+from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.images import LazyImages
+from mgd3_kedro.pipelines.encode.nodes import EncodingConfig, encode_images
+from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.stages import Partition
+
+WORKERS = 1
+"""Threads that decode: with the one of the model, two cores are in use."""
+SLICE = 16
+
+
+@dataclass(frozen=True)
+class Photos:
+    """JPEG files of the usual size of photos, in class folders.
+
+    Args:
+        images: How they are seen: number of classes, of images of each, their side and what the
+            autoencoder is.
+        width: Of a file, in pixels.
+        height: Likewise.
+    """
+
+    images: ImageSet
+    width: int = 500
+    height: int = 375
+
+    def write(self, folder: Path) -> Path:
+        """Write the files, unless they are there; returns their folder."""
+        generator = np.random.default_rng(SEED)
+        for label, number in itertools.product(
+            range(self.images.classes), range(self.images.images)
+        ):
+            path = folder / f"photos/{label:03}/{number}.jpg"
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # As detailed as photos are: about 50 kB.
+                small = generator.integers(0, 256, (self.height // 8, self.width // 8, 3))
+                picture = Image.fromarray(small.astype(np.uint8))
+                picture.resize((self.width, self.height), Image.Resampling.BICUBIC).save(path)
+        return folder / "photos"
+
+    def load(self, folder: Path) -> dict[str, Partition]:
+        """Return the classes as a run has them."""
+        return LabelledImagesDataset(
+            source=str(self.write(folder)), index=str(folder / "index"), image_size=self.images.side
+        ).load()
+
+
+def compare_decoding(bench: Bench, photos: Photos) -> Spread:
+    """Return the CPU time of decoding as a run does, in that of Pillow alone with the same resize.
+
+    A run reads each file as a whole, and checks that it is the one that was indexed.
+    """
+    loaded = [partition.load() for partition in photos.load(bench.folder).values()]
+    paths = sorted(photos.write(bench.folder).rglob("*.jpg"))
+
+    def decode_alone() -> None:
+        for path in paths:
+            with Image.open(path) as image:
+                np.array(centre_crop(image.convert("RGB"), photos.images.side))
+
+    return spread_of(
+        time_ratios(lambda: _decode(loaded), decode_alone, bench.seconds, time.process_time)
+    )
+
+
+def measure_decoding_rate(bench: Bench, photos: Photos) -> Spread:
+    """Return images that are decoded per CPU second, which bounds what a core can encode."""
+    loaded = [partition.load() for partition in photos.load(bench.folder).values()]
+    count = photos.images.classes * photos.images.images
+    rounds = time_rounds(lambda: _decode(loaded), bench.seconds, time.process_time)
+    return spread_of([count / seconds for seconds in rounds])
+
+
+def compare_with_images_in_memory(bench: Bench, photos: Photos) -> Spread:
+    """Return the time of encoding files that are decoded ahead, in that of images in memory."""
+    in_files = photos.load(bench.folder)
+    decoded = {wnid: of.load()[:] for wnid, of in in_files.items()}
+    in_memory = {
+        wnid: Partition(partial(decoded.__getitem__, wnid), of.fingerprint, of.count)
+        for wnid, of in in_files.items()
+    }
+    model = save_autoencoder(bench.folder, photos.images)
+    specs = tuple(ClassSpec(i, wnid, i, wnid) for i, wnid in enumerate(in_files))
+    benchmark = Benchmark("photos", photos.images.side, specs)
+    numbers = itertools.count()
+
+    def encode(real: dict[str, Partition]) -> None:
+        stage = encode_images(
+            benchmark,
+            real,
+            Partition(lambda: model, model.fingerprint),
+            AutoencoderConfig(precision="fp32", compile=False, device=bench.device),
+            EncodingConfig("mean", "none", SEED, keep="fp32", workers=WORKERS),
+        )
+        folder = bench.folder / f"latents-of-photos{next(numbers)}"
+        TensorPartitionsDataset(filepath=str(folder)).save(stage)
+
+    return spread_of(
+        time_ratios(lambda: encode(in_files), lambda: encode(in_memory), bench.seconds)
+    )
+
+
+def _decode(loaded: list[LazyImages]) -> None:
+    for images in loaded:
+        for _ in images.chunks(SLICE):
+            pass
