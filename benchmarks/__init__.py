@@ -70,8 +70,8 @@ LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64
 # Latents of 4 x 8 x 8, as those of the shipped prior.
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
-# Small classes: who starts something for each is seen to.
-PHOTOS = Photos(ImageSet(classes=6, images=12, side=256, channels=(32, 64, 64, 64)))
+# Six slices a class: the first of each is waited for.
+PHOTOS = Photos(ImageSet(classes=2, images=96, side=256, channels=(32, 64, 64, 64)))
 # As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
 SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
@@ -148,7 +148,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         partial(measure_decoding_rate, photos=PHOTOS), only_on="cpu"
     ),
     "encode_files_per_memory": Measurement(
-        partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.05"
+        partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.1"
     ),
     "warm_run_cpu_seconds_1000_classes": Measurement(
         partial(measure_warm_run, classes=1000), "<= 10", only_on="cpu"
