@@ -107,7 +107,7 @@ def resident_bytes() -> int:
     Source: proc(5), statm; malloc_trim(3).
     """
     ctypes.CDLL(None).malloc_trim(0)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

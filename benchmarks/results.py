@@ -83,7 +83,7 @@ def machine(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
     about = Path("/proc/cpuinfo")
-    text = about.read_text() if about.is_file() else ""
+    text = about.read_text(encoding="utf-8") if about.is_file() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     threads = torch.get_num_threads()
     parts = [

@@ -74,7 +74,7 @@ def encode_all(archive: Path, model: Path, side: int, folder: Path) -> int:
         benchmark, train_images, prior, config, EncodingConfig("mean", "none", 0, "fp32", workers=0)
     )
     TensorPartitionsDataset(filepath=str(folder / "latents")).save(stage)
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1])
     raise OSError("expected VmHWM in /proc/self/status, found none")
@@ -89,7 +89,7 @@ def _peak_of(folder: Path, model: Path, images: ImageSet, per_class: int) -> int
         [sys.executable, "-c", START, *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return int(answer.stdout.splitlines()[-1])

@@ -101,7 +101,7 @@ def run_browser(page, *options, folder, width=1280, height=900, dark=False):
 def look_at(page, folder, **view):
     """Return what a page says of itself once it is drawn: its elements, widths and requests."""
     probed = Path(folder) / "probed.html"
-    text = Path(page).read_text()
+    text = Path(page).read_text(encoding="utf-8")
     probed.write_text(text.replace("</body>", f"{PROBE}</body>"))
     printed = run_browser(probed, "--dump-dom", folder=Path(folder), **view)
     found = re.search(r'<pre id="probe">(.*?)</pre>', printed, re.DOTALL)

@@ -60,6 +60,7 @@ what figures look like."""
 EDGE = (
     "plain_errors",
     "api",
+    "at_start",
     "announcement",
     "finished_runs",
     "listings",

@@ -580,7 +580,22 @@ def wrapped(inner, *texts):
             wrapped(
                 OSError(28, "No space left"), "Failed while saving", "rows: Failed while saving"
             ),
-            "rows: No space left",
+            "rows: No space left; free some space and run again (what was finished is kept)",
+        ),
+        (
+            wrapped(
+                OSError(13, "Permission denied"),
+                "Failed while saving data to dataset a.b.PlotDataset(filepath=/d/plot.png, b={}).",
+                "plot: Failed while saving",
+            ),
+            "plot: Permission denied",
+        ),
+        (
+            wrapped(
+                OSError(28, "No space left"),
+                "Failed while saving data to dataset a.b.PlotDataset(filepath='/d/plot.png').",
+            ),
+            "/d/plot.png: No space left; free some space and run again (what was finished is kept)",
         ),
         (
             FileNotFoundError(2, "No such file or directory", "/d/x"),

@@ -54,10 +54,17 @@ def test_one_whose_files_have_changed_is_not(project, change):
     assert run.find() is None
 
 
-@pytest.mark.parametrize("content", ["", "null", "[]", "{}", '{"stamps": []}', '{"stamps": {"a'])
-def test_what_is_damaged_is_nothing(content, project):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(lambda data, text=text: text for text in (b"", b"null", b"[]", b"{}", b'["a", "b"]')),
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"rows.csv", b"rows.csw"),
+    ],
+)
+def test_what_is_damaged_is_nothing(damage, project):
     run = kept(project)
-    run.path.write_text(content)
+    run.path.write_bytes(damage(run.path.read_bytes()))
     assert run.find() is None
     assert kept(project).find()
 

@@ -473,6 +473,10 @@ NO_SQUARES = {
             r"evaluation\.image_size: expected at most 8, .*got 9",
         ),
         (
+            {"params:evaluation": replace(EVALUATION, factor=7)},
+            r"evaluation\.factor: expected a divisor of 8, the side of the images, .*got 7",
+        ),
+        (
             {"params:evaluation": replace(EVALUATION, protocol="soft")},
             r"protocol soft has no published batch size for 4 images .*evaluation\.batch_size",
         ),

@@ -7,7 +7,9 @@ from tiny_project import output, run
 
 from mgd3_kedro.datasets.class_partitions import SaveReport
 from mgd3_kedro.records import RUN_KEYS
-from mgd3_kedro.summary import WIDTH, describe_end, summarise_run
+from mgd3_kedro.summary import WIDTH, Tracked, describe_end, summarise_run
+
+TRACKED = Tracked("7", "sqlite:////p/mlflow.db", True)
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def places(tmp_path):
 
 def test_a_run_ends_with_a_line_per_network_and_where_everything_is(places, tmp_path):
     with chdir(tmp_path.parent):
-        lines = list(summarise_run(places, "7"))
+        lines = list(summarise_run(places, TRACKED))
     assert [line.split() for line in lines if "±" in line] == [
         [name, "2", "82.8", "±", "2.8", "83.8", "±", "2.8"] for name in ("convnet3", "resnet_ap10")
     ]
@@ -40,7 +42,7 @@ def test_a_run_ends_with_a_line_per_network_and_where_everything_is(places, tmp_
 
 def test_every_line_fits_a_terminal_of_80_columns(places, tmp_path):
     with chdir(tmp_path.parent):
-        assert max(map(len, summarise_run(places, "7"))) <= WIDTH == 80
+        assert max(map(len, summarise_run(places, TRACKED))) <= WIDTH == 80
 
 
 def test_places_outside_the_working_directory_are_told_in_full(places, tmp_path):
@@ -76,6 +78,34 @@ def test_the_end_says_whether_anything_was_computed():
     assert describe_end({"latents": kept}, 3.0).startswith("up to date: nothing to compute")
     assert describe_end({"latents": kept, "modes": made}, 63.0) == "done in 1 min 3 s"
     assert describe_end({}, 3.0) == "done in 3 s"
+
+
+def test_a_run_that_waited_for_another_was_not_up_to_date():
+    kept, awaited = SaveReport(skipped=3), SaveReport(skipped=3, awaited=2)
+    said = "done in 3 s: another process computed what was missing"
+    assert describe_end({"latents": kept, "modes": awaited}, 3.0) == said
+
+
+@pytest.mark.parametrize(
+    ("store", "lines"),
+    [
+        (
+            TRACKED.store,
+            ["MLflow: kedro mlflow ui, then", "  http://127.0.0.1:5000/#/experiments/7/runs?"],
+        ),
+        (
+            "sqlite:////other.db",
+            [
+                "MLflow: MLFLOW_TRACKING_URI=sqlite:////other.db kedro mlflow ui, then",
+                "  http://127.0.0.1:5000/#/experiments/7/runs?",
+            ],
+        ),
+        ("https://runs.org/all/", ["MLflow:", "  https://runs.org/all/#/experiments/7/runs?"]),
+    ],
+)
+def test_the_store_is_named_that_the_run_is_in(store, lines):
+    told = summarise_run({}, Tracked("7", store, store == TRACKED.store))
+    assert [line.removesuffix("viewStateShareKey=accuracy") for line in told] == lines
 
 
 def test_a_session_prints_it(copied, capsys):

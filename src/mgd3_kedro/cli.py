@@ -165,8 +165,8 @@ cli.add_command(
 def track_command(files: tuple[Path, ...]) -> None:
     """Log runs whose MLflow server did not answer.
 
-    FILES: what they have left in .mgd3/untracked; all there are if none is named. The next run
-    logs them, too.
+    FILES: what they have left in .mgd3/untracked, to be logged in the present store; if none is
+    named, all that wait for this store. The next run logs these, too.
     """
     from kedro.framework.session import KedroSession
 

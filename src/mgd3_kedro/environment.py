@@ -62,7 +62,7 @@ def device_name() -> str:
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     try:
-        described = PROCESSORS.read_text()
+        described = PROCESSORS.read_text(encoding="utf-8")
     except OSError:
         described = ""
     named = re.search(r"^model name\s*:\s*(\S.*?)\s*$", described, re.MULTILINE)

@@ -73,10 +73,13 @@ class FinishedRun:
     def find(self) -> dict[str, Any] | None:
         """Return what was written down, if all that was read and made is still as it was."""
         try:
-            kept: dict[str, Any] = read_json(self.path, dict)
-            stamps, _ = kept["stamps"].items(), kept["places"].items()
-        except (OSError, ValueError, KeyError, AttributeError):
+            text, digest = read_json(self.path, list)
+            if hashlib.sha256(text.encode()).hexdigest() != digest:
+                return None
+            kept: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError, AttributeError):
             return None
+        stamps = kept["stamps"].items()
         is_valid = all(stamp_of(self.project / name) == stamp for name, stamp in stamps)
         return kept if is_valid else None
 
@@ -99,7 +102,8 @@ class FinishedRun:
                     stamps[path] = stamp
         # Not worth an error: without it the run is looked through again.
         with contextlib.suppress(OSError):
-            write_json(self.path, {"stamps": stamps, **about})
+            text = json.dumps({"stamps": stamps, **about})
+            write_json(self.path, [text, hashlib.sha256(text.encode()).hexdigest()])
 
 
 def stamp_of(path: Path) -> str | None:

@@ -133,7 +133,7 @@ class TerminalHooks:
     """Says what a run will do, shows how far it is, and tells its result and where things are.
 
     Args:
-        tracking: Knows the experiment that the run is in.
+        tracking: Knows where the run is in MLflow.
     """
 
     def __init__(self, tracking: TrackingHooks) -> None:
@@ -153,7 +153,7 @@ class TerminalHooks:
         """Print what is to be made and what is there, and show progress from now on."""
         parameters = self._context.config_loader["parameters"]
         project = self._context.project_path
-        self._watch = Watch(pipeline, catalog, parameters, project, self._tracking.experiment)
+        self._watch = Watch(pipeline, catalog, parameters, project, self._tracking.tracked)
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node) -> None:

@@ -50,7 +50,7 @@ def reset_peak_memory() -> None:
     """
     give_back_freed_memory()  # of what ran before
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory_mb() -> float:
@@ -59,7 +59,7 @@ def peak_memory_mb() -> float:
     Source: proc(5), VmHWM; getrusage(2) elsewhere.
     """
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) / KIBIBYTE
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import click
 from kedro.config import MissingConfigException
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
+
+from mgd3_kedro.at_start import INTERRUPTED
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,10 @@ EXPECTED = (
     ModuleNotFoundError,
     OSError,
 )
-INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PLACE = re.compile(r"filepath='?([^,')]+)")
+"""What Kedro says of a dataset, where it fails."""
+STATUS_OF_INTERRUPTS = 130
 
 
 def find_cause(error: BaseException) -> BaseException:
@@ -46,8 +52,10 @@ def describe_error(error: BaseException) -> str:
         text = _merge_equal(text)
     if isinstance(cause, OSError) and cause.strerror:
         text = cause.strerror
-        if where := cause.filename or _dataset_name(error):
+        if where := cause.filename or _place_of(error):
             text = f"{where}: {text}"
+        if cause.errno in FULL:
+            text = f"{text}; free some space and run again (what was finished is kept)"
     lines = (line.strip("- ") for line in text.splitlines())
     joined = "; ".join(line for line in lines if line) or type(cause).__name__
     return joined.replace(":; ", ": ")
@@ -74,8 +82,13 @@ def describe_store_error(error: BaseException) -> str:
     return f"the MLflow store: {reason}; see to it and run again (what was finished is kept)"
 
 
-def _dataset_name(error: BaseException) -> str:
-    return str(error).partition(": ")[0] if isinstance(error, DatasetError) else ""
+def _place_of(error: BaseException) -> str:
+    """Return the path of the dataset that could not be read or written, or else its name."""
+    if not isinstance(error, DatasetError):
+        return ""
+    text = str(error)
+    found = PLACE.search(text)
+    return found[1] if found else text.partition(": ")[0]
 
 
 @contextmanager
@@ -95,5 +108,5 @@ def plain_errors() -> Iterator[None]:
             raise
         raise click.ClickException(describe_store_error(error)) from error
     except KeyboardInterrupt:
-        click.echo("Interrupted; what was finished is kept, run again to go on.", err=True)
-        raise SystemExit(INTERRUPTED) from None
+        click.echo(INTERRUPTED, err=True)
+        raise SystemExit(STATUS_OF_INTERRUPTS) from None

@@ -15,13 +15,12 @@ from kedro.utils import find_kedro_project
 from mgd3_kedro.finished_runs import FinishedRun
 from mgd3_kedro.named_settings import CHOOSER
 from mgd3_kedro.run_names import DEFAULT
-from mgd3_kedro.summary import UP_TO_DATE, summarise_run
+from mgd3_kedro.summary import UP_TO_DATE, Tracked, summarise_run
+from mgd3_kedro.tracking.hooks import TrackingHooks
 
 PATTERNS = DataCatalog.default_runtime_patterns
 FOUND = ".FoundDataset"
 """Ends the type of an entry that is another one, or nothing where that is not there."""
-EXPERIMENT = "1"
-"""Of this project's runs, in a store that has none but MLflow's own before."""
 
 
 def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
@@ -38,7 +37,7 @@ def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
     if kept := finished.find():
         places = {name: project / place for name, place in kept["places"].items()}
         print(f"{UP_TO_DATE}\n")
-        for line in summarise_run(places, EXPERIMENT):
+        for line in summarise_run(places, Tracked(*kept["tracked"]) if kept["tracked"] else None):
             print(line)
         return None
     result = start(**options)
@@ -49,7 +48,8 @@ def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         for name, entry in configured.items()
         if name in outputs and "filepath" in entry
     }
-    finished.keep(configured.values(), {"places": places})
+    tracked = [one.tracked for one in settings.HOOKS if isinstance(one, TrackingHooks)]
+    finished.keep(configured.values(), {"places": places, "tracked": tracked[0]})
     return result
 
 

@@ -5,6 +5,12 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from mgd3_kedro.at_start import log_as_in, tell_interrupts, write_any_text
+
+# Before what is imported next, which takes a second.
+tell_interrupts()
+write_any_text()
+
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.hooks import (
     PreflightHooks,
@@ -29,7 +35,9 @@ QuietImport("kedro_mlflow.mlflow").install()
 
 keep_freed_memory()
 # Kedro-Viz reads the configuration without the hooks.
-resolve_from(find_kedro_project(Path.cwd()) or Path.cwd())
+PROJECT = find_kedro_project(Path.cwd()) or Path.cwd()
+resolve_from(PROJECT)
+log_as_in(PROJECT)
 
 TRACKING = TrackingHooks()
 # Hooks that are to come first do so from the last to the first: paths, store, checks,

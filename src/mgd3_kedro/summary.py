@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.durable import read_json
@@ -47,8 +47,9 @@ texts that are not among them are told as well, if there is nothing else."""
 OPENED = {".png", ".html", ".md", ".tex", ".csv"}
 """Kinds of files that are told where nothing of `PLACES` is made."""
 ROWS = ("result_rows", "full.result_rows")
-ADDRESS = "http://127.0.0.1:5000/#/experiments/{}/runs?viewStateShareKey=accuracy"
-"""Where `kedro mlflow ui` shows the runs of an experiment, in the view of conf/base/mlflow.yml."""
+HERE, PAGE = "http://127.0.0.1:5000", "/#/experiments/{}/runs?viewStateShareKey=accuracy"
+"""Where `kedro mlflow ui` shows the runs, and the page of an experiment in the view of
+conf/base/mlflow.yml."""
 
 FINDINGS = {
     "reconstruction_metrics": {"psnr_test": "PSNR {:.1f} dB on test images"},
@@ -58,6 +59,20 @@ FINDINGS = {
     },
 }
 """Metrics of a prior -> what of them is told."""
+
+
+class Tracked(NamedTuple):
+    """Where a run is in MLflow.
+
+    Args:
+        experiment: Its id.
+        store: Address of the store, without a password.
+        is_own: Whether that is the file that the project has by itself.
+    """
+
+    experiment: str
+    store: str
+    is_own: bool
 
 
 def places_of(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, Path]:
@@ -88,29 +103,42 @@ def describe_end(saves: Mapping[str, SaveReport], seconds: float) -> str:
         saves: Output that is made by classes -> what its last save did.
         seconds: Of the run.
     """
-    is_kept = any(report.skipped for report in saves.values())
-    if is_kept and not any(report.computed for report in saves.values()):
-        return f"{UP_TO_DATE} (looked through in {in_words(seconds)})"
-    return f"done in {in_words(seconds)}"
+    reports = saves.values()
+    if any(report.computed for report in reports) or not any(report.skipped for report in reports):
+        return f"done in {in_words(seconds)}"
+    if any(report.awaited for report in reports):
+        return f"done in {in_words(seconds)}: another process computed what was missing"
+    return f"{UP_TO_DATE} (looked through in {in_words(seconds)})"
 
 
-def summarise_run(places: Mapping[str, Path], experiment: str | None) -> Iterator[str]:
+def summarise_run(places: Mapping[str, Path], tracked: Tracked | None) -> Iterator[str]:
     """Yield the lines of the summary: results, and where things are.
 
     Args:
         places: Output of the run -> where it is.
-        experiment: Of MLflow, that the run is in; None if it is in none.
+        tracked: Where the run is in MLflow; None if it is in none.
     """
     for name in ROWS:
         if name in places:
             yield from describe_rows(places[name])
     yield from describe_findings(places)
     if "comparison_markdown" in places:
-        yield places["comparison_markdown"].read_text()
+        yield places["comparison_markdown"].read_text(encoding="utf-8")
     yield from list_places(places)
-    if experiment is not None:
-        yield "MLflow: kedro mlflow ui, then"
-        yield f"  {ADDRESS.format(experiment)}"
+    if tracked is not None:
+        yield from describe_tracking(tracked)
+
+
+def describe_tracking(tracked: Tracked) -> Iterator[str]:
+    """Yield where a run is seen in MLflow."""
+    page = PAGE.format(tracked.experiment)
+    if tracked.store.startswith("http"):
+        yield "MLflow:"
+        yield f"  {tracked.store.rstrip('/')}{page}"
+        return
+    variable = "" if tracked.is_own else f"MLFLOW_TRACKING_URI={tracked.store} "
+    yield f"MLflow: {variable}kedro mlflow ui, then"
+    yield f"  {HERE}{page}"
 
 
 def describe_rows(path: Path) -> Iterator[str]:

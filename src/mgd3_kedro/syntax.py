@@ -31,6 +31,8 @@ class CodeReader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         self.parts.append(f"{type(node).__name__}(")
         for field, value in ast.iter_fields(node):
+            if isinstance(node, ast.Call) and field == "keywords":
+                value = [one for one in value if not _is_encoding(one)]
             if field not in SKIPPED and value is not None and value != []:
                 self.parts.append(f"{field}=")
                 self._write(value)
@@ -167,6 +169,12 @@ def names_in(node: ast.AST) -> Iterator[tuple[str, ...]]:
         return
     for child in ast.iter_child_nodes(node):
         yield from names_in(child)
+
+
+def _is_encoding(node: ast.keyword) -> bool:
+    """Tell whether a text is said to be UTF-8, as all are: it makes places alike, and no result."""
+    value = node.value
+    return node.arg == "encoding" and isinstance(value, ast.Constant) and value.value == "utf-8"
 
 
 def is_docstring(node: ast.AST) -> bool:

@@ -22,7 +22,9 @@ def code_version() -> str:
     folder = Path(__file__).parent
     try:
         subprocess.run(track, cwd=folder, capture_output=True, check=True)
-        commit = subprocess.run(describe, cwd=folder, capture_output=True, text=True, check=True)
+        commit = subprocess.run(
+            describe, cwd=folder, capture_output=True, encoding="utf-8", check=True
+        )
         is_changed = subprocess.run(compare, cwd=folder, capture_output=True).returncode != 0
     except (OSError, subprocess.CalledProcessError):
         return __version__

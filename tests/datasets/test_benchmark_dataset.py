@@ -100,3 +100,17 @@ def test_the_published_size_of_the_test_set_is_part_of_the_benchmark(tmp_path):
     known = BenchmarkDataset(**settings, test_images_per_class=50).load()
     assert known.test_images_per_class == 50
     assert Benchmark.from_dict(known.to_dict()) == known
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_name(table):
+    loaded = table("\ufeffn02\t7\towl\nn01\t3\then\n").load()
+    assert [spec.wnid for spec in loaded.classes] == ["n02", "n01"]
+
+
+@pytest.mark.parametrize("name", ["a" * 201, "я" * 101, "鳥" * 67])
+def test_a_name_that_no_file_can_be_called_after_is_refused_at_once(name, table):
+    message = f"at most 200 bytes, .*got 20[12] bytes: {name[:20]}.*rename it where the images are"
+    with pytest.raises(DatasetError, match=message):
+        table(f"{name}\t0\towl\n").load()
+    short = name[:66]
+    assert table(f"{short}\t0\towl\n").load().classes[0].wnid == short

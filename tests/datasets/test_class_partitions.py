@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets import partition_files
@@ -791,6 +792,25 @@ def test_a_process_that_was_killed_keeps_no_other_from_going_on(again, tmp_path)
     dataset = again()
     dataset.save(make_stage())
     assert dataset.last_save.computed == 4
+
+
+def test_what_a_process_that_was_killed_at_its_end_has_left_goes(again, tmp_path):
+    again().save(make_stage())
+    work = tmp_path / "values.manifest/.work"
+    (work / "claims").mkdir(parents=True)
+    (work / "purpose-of-the-dead.lock").touch()
+    same = again()
+    same.save(make_stage())
+    assert (same.last_save.skipped, work.exists()) == (4, False)
+
+
+def test_what_a_process_at_work_has_there_stays(again, tmp_path):
+    again().save(make_stage())
+    work = tmp_path / "values.manifest/.work"
+    work.mkdir()
+    with FileLock(work / "purpose-of-another.lock"):
+        again().save(make_stage())
+        assert work.exists()
 
 
 def test_what_is_complete_is_read_where_nothing_can_be_written(again, tmp_path):

@@ -42,7 +42,7 @@ def full_disk(monkeypatch):
 
         def sync_half(file):
             file.flush()
-            if word in Path(file.name).read_text():
+            if word in Path(file.name).read_text(encoding="utf-8"):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(Path, "write_text", write_half)

@@ -67,7 +67,7 @@ class Choice:
     def _imports(self, path: Path) -> frozenset[Path]:
         """Return the files that a file imports from."""
         found = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {self._file(alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(NAME):

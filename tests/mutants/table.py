@@ -64,7 +64,7 @@ def read_faults(path: Path = FAULTS) -> list[Fault]:
         ValueError: If a line is none of the table's.
     """
     faults, file = [], ""
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):

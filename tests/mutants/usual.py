@@ -31,7 +31,7 @@ def measure_tests(root: Path, kept: Path) -> dict[str, Usual]:
         root: Of the copy.
         kept: File that remembers.
     """
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     digests = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((root / "tests").rglob("test_*.py"))
@@ -47,7 +47,7 @@ def measure_tests(root: Path, kept: Path) -> dict[str, Usual]:
         for name in wanted:
             lost = [test for test in failing if test.startswith(f"{name}::")]
             usual[name] = Usual(digests[name], seconds.get(name, 0.0), lost)
-        kept.write_text(json.dumps(usual, indent=1))
+        kept.write_text(json.dumps(usual, indent=1), encoding="utf-8")
     for of in usual.values():
         for name in of.failing:
             print(f"fails without a fault, left out: {name}")

@@ -24,7 +24,7 @@ def active(store):
     """Start a run and give its tracker."""
     mlflow.set_experiment("mgd3_kedro")
     handler = signal.getsignal(signal.SIGTERM)
-    tracker = RunTracker.open("a run", {"env": "mnist"}, store, online=True)
+    tracker = RunTracker.open("a run", {"env": "mnist"}, store, store="here", online=True)
     yield tracker
     tracker.end()
     mlflow.end_run()

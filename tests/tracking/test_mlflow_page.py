@@ -44,7 +44,7 @@ def pages(store):
         first = of_run.iloc[0]
         used = {**first[list(USED)], "trainings.networks": list(of_run["network"].unique())}
         name = name_run(["distill"], ["distill"], first["method"], used, [])
-        tracker = RunTracker.open(name, {}, store, online=True)
+        tracker = RunTracker.open(name, {}, store, store="here", online=True)
         tracker.start({key: str(value) for key, value in used.items()}, tags_of(used, []), views)
         log_output(tracker, "headline", "result_rows", of_run, None)
         tracker.end()

@@ -37,7 +37,8 @@ def test_outputs_are_logged_as_their_metadata_says(active, logged, tmp_path):
     }
     history = MlflowClient().get_metric_history(mlflow.active_run().info.run_id, "curves/a/loss")
     assert [(point.step, point.value) for point in history] == [(1, 3.0), (5, 2.0)]
-    assert Path(mlflow.active_run().info.artifact_uri, "rows.csv").read_text() == "1,2"
+    kept = Path(mlflow.active_run().info.artifact_uri, "rows.csv")
+    assert kept.read_text(encoding="utf-8") == "1,2"
 
 
 def test_metadata_that_name_no_way_of_logging_are_refused(active):
@@ -51,7 +52,7 @@ def test_a_figure_is_a_page_that_needs_no_network(active, tmp_path):
     log_output(
         active, "figure", "plane", figure, JSONDataset(filepath=str(tmp_path / "plane.json"))
     )
-    page = Path(mlflow.active_run().info.artifact_uri, "plane.html").read_text()
+    page = Path(mlflow.active_run().info.artifact_uri, "plane.html").read_text(encoding="utf-8")
     assert "<html>" in page[:100]
     assert not re.search(r"<(script|link)[^>]*(src|href)=.?http", page)
 

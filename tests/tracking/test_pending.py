@@ -16,7 +16,9 @@ from mgd3_kedro.tracking.inputs import describe_input
 from mgd3_kedro.tracking.pending import FOLDER, Head, Pending, find_pending
 from mgd3_kedro.tracking.processes import process_tags
 from mgd3_kedro.tracking.runs import RunTracker
+from mgd3_kedro.tracking.store import told_address
 
+STORE = "http://127.0.0.1:1"
 GONE = {**process_tags(), "process.begun": "before"}
 
 
@@ -75,9 +77,9 @@ def all_of(run_id):
 
 def deliver(project, experiment):
     """Deliver the one run that waits, and return the id of the newest run."""
-    (pending,) = find_pending(project)
+    (pending,) = find_pending(project, STORE)
     assert pending.deliver(MlflowClient(), experiment) == "a run"
-    assert find_pending(project) == []
+    assert find_pending(project, STORE) == []
     assert not pending.path.exists()
     return MlflowClient().search_runs([experiment], max_results=1)[0].info.run_id
 
@@ -85,7 +87,7 @@ def deliver(project, experiment):
 @pytest.fixture
 def usual(store, tmp_path):
     """Return what is known of a run whose server answered all the time."""
-    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, online=True)
+    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, store=STORE, online=True)
     run_id = mlflow.active_run().info.run_id
     log_all(tracker, tmp_path)
     tracker.end()
@@ -95,11 +97,11 @@ def usual(store, tmp_path):
 def test_a_run_without_a_server_is_logged_later_as_if_it_had_been_there(
     usual, experiment, tmp_path
 ):
-    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, online=False)
+    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, store=STORE, online=False)
     assert mlflow.active_run() is None
     assert tracker.experiment is None
     log_all(tracker, tmp_path)
-    assert find_pending(tmp_path) == []
+    assert find_pending(tmp_path, STORE) == []
     tracker.end()
     assert all_of(deliver(tmp_path, experiment)) == usual
 
@@ -109,7 +111,7 @@ def test_a_run_whose_server_is_gone_meanwhile_goes_on_and_is_one_run(
     ended, usual, dead, experiment, tmp_path, caplog
 ):
     before = len(MlflowClient().search_runs([experiment]))
-    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, online=True)
+    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, store=STORE, online=True)
     run_id = mlflow.active_run().info.run_id
     tracker.log_metrics({"first": 1})
     revive = dead()
@@ -129,7 +131,7 @@ def test_a_run_whose_server_is_gone_meanwhile_goes_on_and_is_one_run(
 
 @pytest.mark.parametrize("error", [None, ValueError("ipc: expected 1")])
 def test_a_run_that_failed_or_was_killed_without_a_server_says_so(error, experiment, tmp_path):
-    tracker = RunTracker.open("a run", {}, tmp_path, online=False)
+    tracker = RunTracker.open("a run", {}, tmp_path, store=STORE, online=False)
     tracker.log_metrics({"a": 1})
     if error:
         tracker.fail(error)
@@ -141,7 +143,7 @@ def test_a_run_that_failed_or_was_killed_without_a_server_says_so(error, experim
 
 
 def test_what_a_killed_process_has_written_is_logged_without_its_cut_line(experiment, tmp_path):
-    pending = Pending.begin(tmp_path, Head(None, "a run", int(time.time() * 1000), GONE))
+    pending = Pending.begin(tmp_path, Head(STORE, None, "a run", int(time.time() * 1000), GONE))
     pending.append("metrics", [["a", 1.0, 1, 0]])
     with pending.path.open("a") as file:
         file.write('["metrics", [["b", 2')
@@ -153,12 +155,12 @@ def test_what_a_killed_process_has_written_is_logged_without_its_cut_line(experi
 def test_a_delivery_that_was_interrupted_is_gone_on_with_in_the_same_run(
     dead, experiment, tmp_path
 ):
-    tracker = RunTracker.open("a run", {}, tmp_path, online=False)
+    tracker = RunTracker.open("a run", {}, tmp_path, store=STORE, online=False)
     tracker.log_metrics({"a": 1})
     tracker.end()
     before = len(MlflowClient().search_runs([experiment]))
     revive = dead()
-    (pending,) = find_pending(tmp_path)
+    (pending,) = find_pending(tmp_path, STORE)
     with pytest.raises(MlflowException):
         pending.deliver(MlflowClient(), experiment)
     revive()
@@ -171,15 +173,15 @@ def test_a_file_that_is_none_is_told_by_name_and_stays(content, tmp_path, caplog
     path = tmp_path / FOLDER / "a.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    assert find_pending(tmp_path) == []
+    assert find_pending(tmp_path, STORE) == []
     (message,) = caplog.messages
     assert message.startswith(f"{path}: expected a run")
     assert path.read_text() == content
 
 
 def test_a_run_that_is_at_work_in_another_process_is_left_to_it(tmp_path):
-    Pending.begin(tmp_path, Head(None, "a run", 0, process_tags()))
-    assert find_pending(tmp_path) == []
+    Pending.begin(tmp_path, Head(STORE, None, "a run", 0, process_tags()))
+    assert find_pending(tmp_path, STORE) == []
 
 
 def test_a_sweep_without_a_server_has_no_run_of_its_own_and_goes_on(dead, store, caplog):
@@ -223,9 +225,35 @@ def test_a_run_without_a_server_does_its_work_and_kedro_track_logs_it(project, m
     assert "http://127.0.0.1:9: expected a server that answers" in refused.output
     assert list((project / "data").rglob("latents/*.safetensors"))
     assert runs_of(project) == []
-    logged = CliRunner().invoke(cli, ["track"])
+    # It waits for that server, unless it is named.
+    assert "logged: nothing, no run waits" in CliRunner().invoke(cli, ["track"]).output
+    logged = CliRunner().invoke(cli, ["track", str(waiting)])
     assert logged.output.splitlines()[-1] == "logged: encode mnist/test/dit"
     (found,) = runs_of(project)
     assert found.info.status == "FINISHED"
     assert found.data.metrics["encode/images"] == 160
     assert CliRunner().invoke(cli, ["track"]).output.splitlines()[-1].startswith("logged: nothing")
+
+
+def test_a_run_waits_for_the_store_that_it_was_meant_for(tmp_path, caplog):
+    for number, store in enumerate((STORE, "http://other", "http://other")):
+        Pending.begin(tmp_path, Head(store, None, "a run", number * 10_000, GONE))
+    with caplog.at_level("INFO", logger="mgd3_kedro"):
+        (found,) = find_pending(tmp_path, STORE)
+    assert found.read()[0].store == STORE
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == (
+        "2 runs wait for http://other: MLFLOW_TRACKING_URI=http://other kedro track logs them there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("http://me:secret@host:5000/x", "http://host:5000/x"),
+        ("sqlite:////a b/[y] {x}/mlflow.db", "sqlite:////a b/[y] {x}/mlflow.db"),
+        ("sqlite:///here.db", "sqlite:///here.db"),
+    ],
+)
+def test_an_address_is_told_without_a_password_and_otherwise_as_it_is(uri, told):
+    assert told_address(uri) == told

@@ -136,7 +136,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from mgd3_kedro.tracking.runs import RunTracker
 mlflow.set_tracking_uri(sys.argv[1])
 mlflow.set_experiment("mgd3_kedro")
-RunTracker.open(sys.argv[2], {}, Path(), online=True)
+RunTracker.open(sys.argv[2], {}, Path(), store="here", online=True)
 print("ready", flush=True)
 time.sleep(100)
 """
@@ -175,7 +175,7 @@ def test_signals_are_left_alone_outside_the_main_thread(store):
     runs = []
 
     def open_and_end():
-        tracker = RunTracker.open("in a thread", {}, store, online=True)
+        tracker = RunTracker.open("in a thread", {}, store, store="here", online=True)
         runs.append(mlflow.active_run().info.run_id)
         tracker.end()
 

@@ -153,7 +153,7 @@ def image_side(vae: Any, denoiser: Path) -> int:
         vae: The autoencoder, which halves the side between any two of its levels.
         denoiser: Folder of the denoiser, whose configuration has the side of its latents.
     """
-    latent_side = json.loads((denoiser / "config.json").read_text())["sample_size"]
+    latent_side = json.loads((denoiser / "config.json").read_text(encoding="utf-8"))["sample_size"]
     return int(latent_side * 2 ** (len(vae.config.block_out_channels) - 1))
 
 
@@ -165,7 +165,7 @@ def side_of_images(autoencoder: Path, denoiser: Path) -> int:
         denoiser: Folder of the denoiser, whose configuration has the side of its latents.
     """
     levels, side = (
-        json.loads((folder / "config.json").read_text())[name]
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))[name]
         for folder, name in ((autoencoder, "block_out_channels"), (denoiser, "sample_size"))
     )
     return int(side * 2 ** (len(levels) - 1))

@@ -63,7 +63,7 @@ def check_guided_channels(denoiser: Path, config: BackboneConfig) -> None:
     """
     if config.cfg_channels is None:
         return
-    channels = json.loads((denoiser / CONFIG_FILE).read_text())["in_channels"]
+    channels = json.loads((denoiser / CONFIG_FILE).read_text(encoding="utf-8"))["in_channels"]
     if config.cfg_channels >= channels:
         raise ValueError(
             f"diffusion.cfg_channels: expected fewer than the {channels} channels of the latents "

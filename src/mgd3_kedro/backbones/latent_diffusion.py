@@ -182,7 +182,7 @@ def _class_name(part: Path, known: Mapping[str, Any]) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"expected {path}, found no such file")
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise ValueError(f"expected settings by name, got {config!r}")
         name = str(config.get("_class_name"))

@@ -31,13 +31,13 @@ def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
 
     _check_kind(folder)
     values = AutoencoderKL.from_config(check_component(AutoencoderKL, folder)).config
-    wanted = json.loads((denoiser / CONFIG_FILE).read_text())["in_channels"]
+    wanted = json.loads((denoiser / CONFIG_FILE).read_text(encoding="utf-8"))["in_channels"]
     if values.latent_channels != wanted:
         raise ValueError(
             f"autoencoder.given: expected latents of {wanted} channels, which {denoiser} denoises, "
             f"got {values.latent_channels} of {folder}; take another, or null for the model's own"
         )
-    theirs = json.loads((own / CONFIG_FILE).read_text())["block_out_channels"]
+    theirs = json.loads((own / CONFIG_FILE).read_text(encoding="utf-8"))["block_out_channels"]
     sides = [2 ** (len(blocks) - 1) for blocks in (theirs, values.block_out_channels)]
     if sides[0] != sides[1]:
         raise ValueError(
@@ -75,6 +75,8 @@ def _check_kind(folder: Path) -> None:
             f"{folder}; name its part, {folder / 'vae'}"
         )
     if (folder / CONFIG_FILE).is_file():
-        kind = json.loads((folder / CONFIG_FILE).read_text()).get("_class_name", KIND)
+        kind = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get(
+            "_class_name", KIND
+        )
         if kind != KIND:
             raise ValueError(f"autoencoder.given: expected an {KIND}, got {folder}, a {kind}")

@@ -187,7 +187,7 @@ def read_trained_schedule(folder: Path) -> TrainedSchedule:
     if not path.is_file():
         raise FileNotFoundError(f"expected {path}, found no such file")
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, Mapping):
             raise ValueError(f"expected settings by name, got {values!r}")
         for name in ("trained_betas", "rescale_betas_zero_snr"):

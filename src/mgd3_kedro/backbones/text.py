@@ -140,7 +140,9 @@ def load_prompt_encoder(folder: Path, placement: Placement) -> PromptEncoder:
     check_prompt_encoder(folder)
     clip = _clip(folder)
     part = folder / "text_encoder"
-    model = clip.model(clip.config.from_dict(json.loads((part / CONFIG_FILE).read_text())))
+    model = clip.model(
+        clip.config.from_dict(json.loads((part / CONFIG_FILE).read_text(encoding="utf-8")))
+    )
     weights = load_file(part / WEIGHTS_FILE)
     named = {known: tensor for name, tensor in weights.items() if (known := _present_name(name))}
     _layers(model).load_state_dict(named)

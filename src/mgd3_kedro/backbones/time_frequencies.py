@@ -126,5 +126,5 @@ def refuse_time_frequencies(folder: Path, config: BackboneConfig) -> BackboneCon
 
 
 def _read(part: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((part / CONFIG_FILE).read_text())
+    values: dict[str, Any] = json.loads((part / CONFIG_FILE).read_text(encoding="utf-8"))
     return values

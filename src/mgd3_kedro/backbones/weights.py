@@ -89,7 +89,7 @@ def check_weights(
         if not (folder / name).is_file():
             raise FileNotFoundError(f"expected {folder / name}, found no such file")
     try:
-        config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text())
+        config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         if not isinstance(config, dict):  # diffusers would take a text for a name on the hub
             raise ValueError(f"expected settings by name, got {config!r}")
         with torch.device("meta"):

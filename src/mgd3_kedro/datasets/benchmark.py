@@ -11,6 +11,9 @@ from kedro.io import DatasetError
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.records import Benchmark, ClassSpec
 
+LONGEST = 200
+"""Bytes of a class's name; a file has 255, of which endings take some."""
+
 
 class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
     """A table of classes, tab-separated without a header: folder, class index, class name.
@@ -52,12 +55,14 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         """Read the table.
 
         Raises:
-            DatasetError: If the table or the source is missing, or a line does not have the three
-                columns.
+            DatasetError: If the table or the source is missing, a line does not have the three
+                columns, or a class has too long a name.
         """
         try:
             specs = self._listed() if self._path is None else _read_table(self._path)
             listed = self._path is None
+            for spec in specs:
+                _check_name(spec.wnid)
             return Benchmark(self._name, self._image_size, specs, self._test_images, listed)
         except ValueError as error:
             raise DatasetError(f"{self._path or self._source}: {error}") from error
@@ -82,10 +87,23 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         }
 
 
+def _check_name(wnid: str) -> None:
+    """Refuse a name that files cannot be called after.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    if (length := len(wnid.encode(errors="surrogateescape"))) > LONGEST:
+        raise ValueError(
+            f"expected classes by names of at most {LONGEST} bytes, as files are called after "
+            f"them, got {length} bytes: {wnid[:20]}...; rename it where the images are"
+        )
+
+
 def _read_table(path: Path) -> tuple[ClassSpec, ...]:
     if not path.is_file():
         raise DatasetError(f"expected the class table {path}, found no such file")
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     try:
         return tuple(

@@ -101,6 +101,12 @@ class Claims:
                 if not self._others():
                     shutil.rmtree(self._folder, ignore_errors=True)
 
+    def tidy(self) -> None:
+        """Remove what processes that were killed have left, if none is at work."""
+        with self.alone():
+            if not self._others():
+                shutil.rmtree(self._folder, ignore_errors=True)
+
     def take(self, parts: Sequence[str], most: int, *, whole: bool = False) -> list[str]:
         """Return the first parts that no process at work has; they are this one's from now on.
 
@@ -118,7 +124,7 @@ class Claims:
             if whole and taken.intersection(parts):
                 return []
             for part in free:
-                (claims / part).write_text(self._name)
+                (claims / part).write_text(self._name, encoding="utf-8")
             return free
 
     def give_back(self, parts: Sequence[str]) -> None:
@@ -159,6 +165,6 @@ class Claims:
 def _holder(claim: Path) -> str:
     """Return whose a claim is; nobody's, if it was given back just now."""
     try:
-        return claim.read_text()
+        return claim.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""

@@ -34,12 +34,14 @@ class SaveReport:
 
     Args:
         computed: Classes computed.
-        skipped: Classes that were there already and still valid.
+        skipped: Classes that were there already and still valid, or that others computed.
+        awaited: Those that other processes computed meanwhile.
         computing_seconds: Time spent computing, summed over workers.
     """
 
     computed: int = 0
     skipped: int = 0
+    awaited: int = 0
     computing_seconds: float = 0.0
 
 
@@ -119,6 +121,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             told = describe_differences(checked.differences, len(work.wnids))
             logger.warning("%s: %s", name, told)
         if work.is_done(checked.pending):
+            manifest.tidy()
             return
         with manifest.shared(digest(*map(str, fingerprints.items()))) as claims:
             with claims.alone():
@@ -126,6 +129,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
                 # What another run has completed meanwhile stays so: it may be reading it.
                 if work.is_done(pending):
                     self.last_save.skipped = len(work.wnids)
+                    self.last_save.awaited = len(checked.pending)
                     return
                 manifest.reopen()
                 manifest.forget_others(work.wnids)
@@ -145,6 +149,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             seconds = (time.monotonic() - begun) / (done - before) * missing
             report(Progress(name, done, total, left=in_words(seconds)))
         saved.skipped = total - saved.computed
+        saved.awaited = len(pending) - saved.computed
 
     @property
     def finished(self) -> int:

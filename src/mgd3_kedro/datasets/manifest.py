@@ -172,6 +172,13 @@ class Manifest:
                 stack.enter_context(claims.at_work(self.artefact.name))
             yield claims
 
+    def tidy(self) -> None:
+        """Remove what a process that was killed has left of its work, if none is at work."""
+        if (self.folder / WORK).exists():
+            # Not worth an error: a complete artefact may be on a disk that is read alone.
+            with contextlib.suppress(OSError):
+                Claims(self.folder, "").tidy()
+
     def reopen(self) -> None:
         """Say that the artefact is not complete, nor any selection that will not stay."""
         self.index.unlink(missing_ok=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
 from typing import Any, NewType
 
 from kedro.io import AbstractDataset
 from PIL import Image
+
+from mgd3_kedro.durable import replacing_file
 
 ImagePreview = NewType("ImagePreview", str)
 
@@ -30,9 +33,15 @@ class PictureDataset(AbstractDataset[Image.Image, Image.Image]):
             return picture.copy()
 
     def save(self, data: Image.Image) -> None:
-        """Write the picture."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        data.save(self._path, format="PNG")
+        """Write the picture, as a whole or not at all.
+
+        Raises:
+            OSError: Naming the file, if it cannot be written.
+        """
+        picture = io.BytesIO()
+        data.save(picture, format="PNG")
+        with replacing_file(self._path) as file:
+            file.write(picture.getbuffer())
 
     def preview(self) -> ImagePreview:
         """Return the picture as base64, the form Kedro-Viz shows."""

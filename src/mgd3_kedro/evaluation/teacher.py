@@ -115,7 +115,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         ValueError: If it is not there or not readable.
     """
     try:
-        config = json.loads((folder / CONFIG).read_text())
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"teacher: expected a {CONFIG} in {folder}, {error}") from error
     if not isinstance(config, dict) or kind_of(config) not in KINDS:

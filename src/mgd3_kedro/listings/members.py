@@ -71,7 +71,7 @@ def describe_benchmark(project: Path, path: Path) -> str:
     configured = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     shared = dict(configured) if isinstance(configured, dict) else {}
     table = project / str(shared.get("classes") or "")
-    lines = table.read_text().splitlines() if table.is_file() else []
+    lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
     told = (
         [f"{len([line for line in lines if line.strip()])} classes"] if lines else ["own classes"]
     )

@@ -25,9 +25,22 @@ def check_trainings(inputs: Inputs) -> None:
     )
     weigh_images(given, inputs["params:trainings"].mode_weight_exponent)
     ipc = images_per_class(given) if given else inputs["params:ipc"]
+    size = inputs["benchmark"].image_size
     for network in inputs["params:trainings"].networks:
-        config.plan(ipc, count, network)
+        plan = config.plan(ipc, count, network)
+        # Those that are given may be of another size, and are cut as they are.
+        if config.recipe.fitted or not given:
+            _check_patches(plan.factor, config.side_of(size) if config.recipe.fitted else size)
         _check_network(inputs["benchmark"], config, network)
+
+
+def _check_patches(factor: int, side: int) -> None:
+    """Refuse patches of unequal size, before the images are made that are cut into them."""
+    if side % factor:
+        raise ValueError(
+            f"evaluation.factor: expected a divisor of {side}, the side of the images, for patches "
+            f"of equal size, got {factor}"
+        )
 
 
 def check_teacher_training(inputs: Inputs) -> None:

@@ -157,4 +157,6 @@ def sources() -> str:
     """Return the identity of the package's code."""
     root = Path(__file__).parents[1]
     paths = sorted(root.rglob("*.py"))
-    return digest(*(f"{path.relative_to(root)}\n{path.read_text()}" for path in paths))
+    return digest(
+        *(f"{path.relative_to(root)}\n{path.read_text(encoding='utf-8')}" for path in paths)
+    )

@@ -71,7 +71,10 @@ class Session:
 
     def error(self) -> str:
         """Return the line of the log that says what went wrong."""
-        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines()]
+        lines = [
+            line.strip()
+            for line in self._log.read_text(errors="replace", encoding="utf-8").splitlines()
+        ]
         said = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
         last = [line for line in lines if line][-1:]
         code = self._process.returncode

@@ -17,7 +17,7 @@ from mgd3_kedro.announcement import (
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.named_settings import CHOOSER
 from mgd3_kedro.speeds import Took
-from mgd3_kedro.summary import describe_end, places_of, saves_of, summarise_run
+from mgd3_kedro.summary import Tracked, describe_end, places_of, saves_of, summarise_run
 from mgd3_kedro.terminal import Showing, choose_display
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Watch:
         catalog: Knows what is there, and where things are.
         parameters: Of the run, nested.
         project: Its folder.
-        experiment: Of MLflow, that the run is in; None if it is in none.
+        tracked: Where the run is in MLflow; None if it is in none.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Watch:
         catalog: CatalogProtocol,
         parameters: Mapping[str, Any],
         project: Path,
-        experiment: str | None,
+        tracked: Tracked | None,
     ) -> None:
         self._outputs = pipeline.all_outputs()
-        self._catalog, self._parameters, self._experiment = catalog, parameters, experiment
+        self._catalog, self._parameters, self._tracked = catalog, parameters, tracked
         self._speeds = speeds_of(project)
         self._began: dict[str, float] = {}
         self._unsaved: dict[str, set[str]] = {}
@@ -88,7 +88,7 @@ class Watch:
         self.stop()
         seconds = time.monotonic() - self._begun
         print(f"\n{describe_end(saves_of(self._outputs, self._catalog), seconds)}\n")
-        for line in summarise_run(places_of(self._outputs, self._catalog), self._experiment):
+        for line in summarise_run(places_of(self._outputs, self._catalog), self._tracked):
             print(line)
 
     def stop(self) -> None:

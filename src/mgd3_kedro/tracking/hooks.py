@@ -15,12 +15,14 @@ from kedro.pipeline.node import Node
 
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.run_names import DEFAULT, name_run
+from mgd3_kedro.summary import Tracked
 from mgd3_kedro.tracking.inputs import INPUTS, describe_input
 from mgd3_kedro.tracking.meter import NodeMeter
-from mgd3_kedro.tracking.opening import log_in_passing, open_store
+from mgd3_kedro.tracking.opening import address_of, log_in_passing, open_store
 from mgd3_kedro.tracking.outputs import log_output
 from mgd3_kedro.tracking.parameters import as_texts, method_of, tags_of, used_parameters
 from mgd3_kedro.tracking.runs import RunTracker
+from mgd3_kedro.tracking.store import own_store, told_address
 
 
 class TrackingHooks:
@@ -70,9 +72,12 @@ class TrackingHooks:
             self._tracker = self._open(run_params, pipeline, asked)
 
     @property
-    def experiment(self) -> str | None:
-        """Id of the experiment that the run is in; None where it is in none."""
-        return self._tracker.experiment if self._tracker else None
+    def tracked(self) -> Tracked | None:
+        """Where the run is in MLflow; None where it is in no store."""
+        if self._tracker is None or self._tracker.experiment is None:
+            return None
+        store, own = self._tracker.store, own_store(self._context.project_path)
+        return Tracked(self._tracker.experiment, store, store == own)
 
     @property
     def _loader(self) -> Any:
@@ -157,7 +162,8 @@ class TrackingHooks:
         told = run_params.get("namespaces") or asked
         name = tracking["run"]["name"] or name_run(told, registered, method_of(used), used, words)
         tags = as_texts({key: value for key, value in run_params.items() if value})
-        tracker = RunTracker.open(name, tags, self._context.project_path, online=self._online)
+        project, store = self._context.project_path, told_address(address_of(self._context))
+        tracker = RunTracker.open(name, tags, project, store=store, online=self._online)
         views = tracking["experiment"]["create_experiment_kwargs"]["tags"]
         tracker.start(as_texts(used), tags_of(used, words), views)
         if tracker.experiment:

@@ -56,7 +56,7 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
 
     Args:
         context: Of a session whose store is open.
-        files: What they have left; all in the project if none is named.
+        files: What they have left; all in the project that wait for this store if none is named.
 
     Returns:
         Their names. What another process logs meanwhile is left to it.
@@ -67,20 +67,19 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
     import mlflow
 
     uri = address_of(context)
-    waiting = [*map(Pending, files)] or find_pending(context.project_path)
+    store = told_address(uri)
+    waiting = [*map(Pending, files)] or find_pending(context.project_path, store)
     if not waiting:
         return []
     if not answers(uri):
-        raise ValueError(f"{told_address(uri)}: expected a server that answers; see to it")
+        raise ValueError(f"{store}: expected a server that answers; see to it")
     loader: Any = context.config_loader
     name, logged = loader["mlflow"]["tracking"]["experiment"]["name"], []
     with one_at_a_time(uri, context.project_path):
         for pending in (one for one in waiting if one.path.exists()):
             experiment = mlflow.set_experiment(name).experiment_id
             logged.append(pending.deliver(mlflow.MlflowClient(), experiment))
-            logger.info(
-                "%s is logged now at %s, from %s", logged[-1], told_address(uri), pending.path.name
-            )
+            logger.info("%s is logged now at %s, from %s", logged[-1], store, pending.path.name)
     return logged
 
 

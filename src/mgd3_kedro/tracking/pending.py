@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,14 @@ class Head(NamedTuple):
     """What a run begins with.
 
     Args:
+        store: Address of the store that it belongs in, without a password.
         run_id: Of the run, if the server made it before it was gone.
         name: Of the run.
         start_time: In milliseconds.
         tags: Those of the process among them.
     """
 
+    store: str
     run_id: str | None
     name: str
     start_time: int
@@ -112,16 +115,33 @@ class Pending:
         return head.name
 
 
-def find_pending(project: Path) -> list[Pending]:
-    """Return the runs that wait, oldest first, without those that are at work."""
-    found = [Pending(path) for path in sorted((project / FOLDER).glob(f"*{SUFFIX}"))]
-    return [one for one in found if _has_ended(one)]
+def find_pending(project: Path, store: str) -> list[Pending]:
+    """Return the runs that wait for a store, oldest first, without those that are at work.
 
+    Those that wait for another one are told.
 
-def _has_ended(pending: Pending) -> bool:
-    try:
-        head, events = pending.read()
-    except ValueError as error:
-        logger.warning("%s", error)
-        return False
-    return bool(events and events[-1][0] == END) or is_gone(head.tags)
+    Args:
+        project: Its folder.
+        store: Address of the store, as heads have it.
+    """
+    found, others = [], Counter[str]()
+    for path in sorted((project / FOLDER).glob(f"*{SUFFIX}")):
+        pending = Pending(path)
+        try:
+            head, events = pending.read()
+        except ValueError as error:
+            logger.warning("%s", error)
+            continue
+        if not (events and events[-1][0] == END) and not is_gone(head.tags):
+            continue
+        if head.store == store:
+            found.append(pending)
+        else:
+            others[head.store] += 1
+    for other, count in others.items():
+        logger.info(
+            "%d %s for %s: MLFLOW_TRACKING_URI=%s kedro track logs %s there",
+            *(count, "run waits" if count == 1 else "runs wait", other, other),
+            "it" if count == 1 else "them",
+        )
+    return found

@@ -47,14 +47,16 @@ def begin_of(number: int) -> str | None:
     """
     if not sys.platform.startswith("linux"):
         command = ["ps", "-o", "lstart=", "-p", str(number)]
-        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        told = subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=False
+        ).stdout.strip()
         return told or None
     try:
-        text = Path(f"/proc/{number}/stat").read_text(errors="replace")
+        text = Path(f"/proc/{number}/stat").read_text(errors="replace", encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *facts = text.rpartition(")")[2].split()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return None if state in ENDED else f"{boot} {facts[18]}"
 
 

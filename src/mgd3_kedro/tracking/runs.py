@@ -58,14 +58,17 @@ class RunTracker:
         self._over = False
 
     @classmethod
-    def open(cls, name: str, tags: Mapping[str, str], project: Path, *, online: bool) -> RunTracker:
+    def open(
+        cls, name: str, tags: Mapping[str, str], project: Path, *, store: str, online: bool
+    ) -> RunTracker:
         """Open a run, the active one of MLflow; whoever kills this process leaves it well marked.
 
         Args:
             name: Of the run.
             tags: What it has from its first moment on, beside those of this process.
             project: Folder of the project.
-            online: Whether there is a store that answers.
+            store: Address of the store, without a password.
+            online: Whether it answers.
         """
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -75,7 +78,7 @@ class RunTracker:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit_on_signal)
         known = os.environ.get(RUN_ID)
-        head = Head(known, name, _now(), {**tags, **process_tags()})
+        head = Head(store, known, name, _now(), {**tags, **process_tags()})
         if online:
             try:
                 run = mlflow.start_run(run_name=name, tags=dict(head.tags))
@@ -88,6 +91,11 @@ class RunTracker:
         tracker = cls(None, head, project)
         tracker._keep_here()
         return tracker
+
+    @property
+    def store(self) -> str:
+        """Address of the store."""
+        return self._head.store
 
     @property
     def experiment(self) -> str | None:
@@ -198,7 +206,7 @@ class RunTracker:
         self._keep_here()
 
     def _keep_here(self) -> None:
-        head = Head(self._run_id or self._head.run_id, *self._head[1:])
+        head = self._head._replace(run_id=self._run_id or self._head.run_id)
         self._pending = Pending.begin(self._project, head)
         logger.warning(
             "the MLflow server does not answer: what this run logs is kept in %s; the next run, "

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
 logger = logging.getLogger(__name__)
 
 SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
+PASSWORD = re.compile(r"//[^/@]*@")
 PATIENCE = 3.0
 """Seconds that a server has to answer before a run starts."""
 PATIENCE_OF_RUNS = {
@@ -136,7 +138,12 @@ def impatient() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def own_store(project: Path) -> str:
+    """Return the address of the store that a project has by itself, see conf/base/mlflow.yml."""
+    return f"{SQLITE}{project / 'mlflow.db'}"
+
+
 def told_address(uri: str) -> str:
     """Return the address of a store without a password."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    # Not taken apart as an address: that of a file would lose the sign that it begins with.
+    return PASSWORD.sub("//", uri, count=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
@@ -88,9 +89,9 @@ def _head(facts: Facts) -> Iterator[str]:
 
 
 def _made_from(facts: Facts) -> Iterator[str]:
-    yield from ("## Where it comes from", "", f"- Real images: {facts.source}")
+    yield from ("## Where it comes from", "", f"- Real images: {_text(facts.source)}")
     if facts.prior:
-        yield f"- Drawn from: {facts.prior}"
+        yield f"- Drawn from: {_text(facts.prior)}"
     yield f"- Method: `{facts.method}`, by mgd3_kedro {code_version()}."
     told = {name: text for name, text in facts.made_with.items() if text}
     yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
@@ -142,4 +143,9 @@ def _mean_and_std(values: pd.Series) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|")
+    return _text(value).replace("|", "\\|")
+
+
+def _text(value: Any) -> str:
+    """Return a text of data as Markdown shows it: what looks like HTML is none."""
+    return escape(str(value), quote=False)

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +52,7 @@ def write_card(
     Returns:
         File name -> content.
     """
-    classes = ", ".join(spec.class_name for spec in benchmark.classes[:10])
+    classes = ", ".join(escape(spec.class_name, quote=False) for spec in benchmark.classes[:10])
     more = ", ..." if len(benchmark.classes) > 10 else ""
     null_class = 1 + max(spec.class_index for spec in benchmark.classes)
     lines = [
