@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help distill test lint results bench gpu mutants docs-check screenshots wheel-check viz clean
+.PHONY: help distill test lint results bench gpu mutants faults audit docs-check screenshots wheel-check viz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1:\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,18 @@ gpu: $(VENV)/installed-dev  ## what a graphics card does, in nine minutes
 # Do the tests find faults? A few hundred are put into a copy, one at a time; docs/testing.md.
 mutants: $(VENV)/installed-dev  ## do the tests find faults?
 	nice -n 10 $(BIN)/python -m tests.mutants --jobs $(JOBS)
+
+# What happens around runs: kills, full disks, flipped bits ... on real processes; docs/reliability.md.
+faults: $(VENV)/installed-dev  ## is anything lost, or wrong and kept?
+	nice -n 10 $(BIN)/python -m tests.faults --jobs $(JOBS)
+
+# Known holes of what is installed, by pip-audit, in an environment of its own: it asks the package index.
+AUDIT := build/audit
+audit: $(VENV)/installed  ## known holes of what is installed
+	$(BIN)/python -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable --local > $(AUDIT)/installed.txt
+	$(AUDIT)/bin/pip-audit --requirement $(AUDIT)/installed.txt --no-deps --disable-pip
 
 # Does every command of README and docs work? In a fresh clone, with small images; docs/testing.md.
 docs-check: $(VENV)/installed-dev  ## does every command of README and docs work?

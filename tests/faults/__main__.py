@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from faults.families import SEED, all_faults, spread
 from faults.rows import ROWS, Row, code_digest, read_rows, write_rows
+from faults.short import run_short
 from faults.states import make_states, prepare
 from faults.table import Fault
 from faults.trial import try_fault
@@ -39,7 +40,10 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir(), "mgd3_kedro-faults")
     )
+    parser.add_argument("--short", action="store_true", help="the few of the normal tests")
     asked = parser.parse_args()
+    if asked.short:
+        sys.exit(run_short(asked.folder) > 0)
 
     faults = {fault.digest: fault for fault in all_faults(asked.seed)}
     code = code_digest()

@@ -113,7 +113,14 @@ def fork(
     sys.stdout.flush()
     number = os.fork()
     if not number:
-        os._exit(_run(project, arguments, log, before))
+        # Whatever happens: nothing of this process is done twice.
+        code = 1
+        try:
+            code = _run(project, arguments, log, before)
+        except SystemExit as error:
+            code = _status(error)
+        finally:
+            os._exit(code)
     return Running(number, log, begun)
 
 
@@ -169,7 +176,7 @@ def _run(
 
         main()
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        code = _status(error)
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -179,6 +186,10 @@ def _run(
     sys.stdout.flush()
     sys.stderr.flush()
     return code
+
+
+def _status(error: SystemExit) -> int:
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
 def descendants(session: int) -> list[int]:

@@ -17,10 +17,14 @@ from faults.table import expect
 from mgd3_kedro.datasets.partition_files import files_of
 from mgd3_kedro.fingerprint import file_digest
 
-OF_TIME = re.compile(r"(^|[/_])(seconds|peak_memory_mb|images_per_second|command)$|_seconds$")
-"""Names of what differs between two undisturbed runs: times, memory, the words of the command."""
-TOLD_TIMES = re.compile(r">[\d.,]+ (s|min|h|%|MB|GB)</(td|dd)>")
+OF_TIME = re.compile(
+    r"(^|[/_])(seconds|peak_memory_mb|images_per_second|command|run_id)$|_seconds$"
+)
+"""Names of what differs between two undisturbed runs: times, memory, the words of the command, the
+MLflow run."""
+TOLD_TIMES = re.compile(r">[^<>]*[0-9] (s|min|h|%|MB|GB)</(td|dd)>")
 """The same on a page."""
+COMMAND = re.compile(r"kedro run[^<]*")
 UNFINISHED = re.compile(r"\.partial(/|$)")
 """What a kill leaves of a file, and nobody reads."""
 WORK = re.compile(r"(^|/)(\.work|\.lock|\.probe-\w+)(/|$)")
@@ -40,6 +44,7 @@ def results_of(project: Path, folder: str = "data") -> dict[str, str]:
         name: hashlib.sha256(_plain(path)).hexdigest()[:16]
         for path in sorted(root.rglob("*"))
         if path.is_file()
+        and path.suffix != ".log"
         and not UNFINISHED.search(name := path.relative_to(root).as_posix())
         and not WORK.search(name)
         and "/checkpoints/" not in f"/{name}"
@@ -113,7 +118,7 @@ def _plain(path: Path) -> bytes:
     if path.suffix == ".csv":
         return _without_columns(data.decode()).encode()
     if path.suffix == ".html":
-        return TOLD_TIMES.sub("", data.decode()).encode()
+        return COMMAND.sub("", TOLD_TIMES.sub("", data.decode())).encode()
     return data
 
 

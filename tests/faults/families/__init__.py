@@ -10,7 +10,13 @@ from faults.families.clocks import jump
 from faults.families.damage import damage_checkpoints, damage_given, damage_made
 from faults.families.disks import fill_disks, limit_files, protect_disks
 from faults.families.harm import bring_archives, bring_images, bring_models, bring_tables
-from faults.families.kills import kill_in_sweeps, kill_prior, kill_sharing, kill_stages
+from faults.families.kills import (
+    damage_states,
+    kill_in_sweeps,
+    kill_prior,
+    kill_sharing,
+    kill_stages,
+)
 from faults.families.signals import signal_stages, signal_starts
 from faults.families.stores import lock_stores, lose_servers, lose_stores
 from faults.families.surroundings import change_names, change_surroundings
@@ -27,6 +33,7 @@ FAMILIES: dict[str, Family] = {
     "end a stage": signal_stages,
     "end a start": signal_starts,
     "damage what is made": damage_made,
+    "damage a sweep": damage_states,
     "damage what is given": damage_given,
     "damage a checkpoint": damage_checkpoints,
     "fill a disk": fill_disks,

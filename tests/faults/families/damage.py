@@ -82,6 +82,21 @@ GIVEN = {
     "catalog": ("conf/base/catalog.yml", "encode"),
 }
 """Files that the project is given, and a stage that reads them; what is damaged is refused."""
+LIKE = {
+    **dict.fromkeys(("all_sample_scores", "sample_scores"), "sample_scores"),
+    **dict.fromkeys(("all_stage_costs", "stage_costs"), "stage_costs"),
+    "curves_of_ipc": "training_curves",
+    **dict.fromkeys(("rows_of_ipc", "rows_of_images", "sweep_result_rows"), "all_result_rows"),
+    **dict.fromkeys(("published_results", "earlier_result_rows"), "all_result_rows"),
+    "sweep_diversity_scores": "diversity_scores",
+    **dict.fromkeys(("sweep_distilled_images", "method_images"), "distilled_images"),
+    "denoising_frames": "latents",
+    "peak_memory": "latents, record",
+    "sweep_points": "states of a sweep",
+    **dict.fromkeys(("train_images", "test_images"), "images of the family `bring an image`"),
+    **dict.fromkeys(("committed_results", "page_tables", "pages"), "files of the repository"),
+}
+"""Catalog entry -> what has files of the same kind, read by the same code."""
 CHECKPOINTS = ("checkpoints", "training_checkpoints", "full.training_checkpoints")
 
 Damage = Callable[[bytes, Random], bytes]
@@ -162,8 +177,6 @@ def _damage_given(path: str, stage: str, change: Damage, seed: float, world: Wor
     scene = scene_of(stage)
     with world.copy_of(scene.state) as project:
         place = project / path
-        if not place.is_file():
-            place.write_bytes(b"")
         whole = place.read_bytes()
         place.write_bytes(change(whole, Random(seed)))
         ended = world.run(project, scene.arguments)
@@ -186,7 +199,7 @@ def _damage_checkpoints(share: float, change: Damage, seed: float, world: World)
 
 
 def kinds() -> Iterator[str]:
-    """Yield the catalog entries of which files are damaged."""
-    for name in (*MADE, *GIVEN):
+    """Yield the catalog entries of which files are damaged, or others of the same kind."""
+    for name in (*MADE, *GIVEN, *LIKE):
         yield name.partition(",")[0]
     yield from CHECKPOINTS

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,11 @@ def filled(folder: Path, free: int) -> Iterator[None]:
         fillers[0].unlink()
 
 
+def limited(most: int) -> Callable[[], None]:
+    """Return what has a process write no file that is larger than so many bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
 def _mount(options: list[str | Path]) -> bool:
     tried = shutil.which("mount") and subprocess.run(
         ["mount", *options], capture_output=True, check=False
@@ -119,11 +124,7 @@ def _fill(scene: Scene, part: str, free: int, world: World) -> None:
 
 def _limit(scene: Scene, most: int, world: World) -> None:
     with world.copy_of(scene.state) as project:
-        # That of the store is larger from the start on.
-        limit = max(most, 0)
-        ended = world.run(
-            project, scene.arguments, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, -1))
-        )
+        ended = world.run(project, scene.arguments, limited(most))
         _expect_end(ended)
         world.again(project, scene)
         expect_true_states(project)

@@ -48,7 +48,7 @@ def kill_stages(random: Random) -> Named:
 def kill_prior(random: Random) -> Named:
     """Kill the training of a prior, of which the last changes save it."""
     for share in [*shares(random, EACH), *[0.8 + 0.2 * one for one in shares(random, EACH)]]:
-        yield f"at {share:.1%} of its changes of files", partial(_kill, "pretrain", share)
+        yield f"at {share:.2%} of its changes of files", partial(_kill, "pretrain", share)
 
 
 def kill_sharing(random: Random) -> Named:
@@ -62,6 +62,26 @@ def kill_in_sweeps(random: Random) -> Named:
     """Kill a sweep of two runs."""
     for share in shares(random, EACH):
         yield f"at {share:.1%} of its time", partial(_kill_sweep, share)
+
+
+def damage_states(random: Random) -> Named:
+    """Damage what a sweep has noted of its runs, and give it again."""
+    for how in ("cut", "emptied", "removed"):
+        yield f"states of a sweep: {how}", partial(_damage_states, how, random.random())
+
+
+def _damage_states(how: str, share: float, world: World) -> None:
+    with world.copy_of(SWEEP.state) as project:
+        world.again(project, SWEEP)
+        (states,) = project.glob("data/**/points.csv")
+        data = states.read_bytes()
+        told = {"cut": data[: int(len(data) * share)], "emptied": b""}
+        if how == "removed":
+            states.unlink()
+        else:
+            states.write_bytes(told[how])
+        world.again(project, SWEEP)
+        expect_true_states(project, "FINISHED")
 
 
 def _kill(stage: str, share: float, world: World) -> None:
