@@ -75,6 +75,7 @@ TESTED = {
 """Pattern of whole commands -> the test that does the same with small things."""
 NOT_RUN = {
     r"make test": "it is the test suite",
+    r"make faults.*|\.venv/bin/python -m tests\.faults .*": "it runs for an hour",
     r"make mutants.*|\.venv/bin/python -m tests\.mutants .*": "it runs the test suite for hours",
     r"kedro run .*backbone=mine": "the model is the reader's own",
     r"make docs-check|\.venv/bin/python -m tests\.documented .*": "it is this",

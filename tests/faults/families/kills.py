@@ -15,6 +15,8 @@ from faults.world import STAGES, Scene, World, finish
 
 EACH = 20
 """Kills of a stage."""
+FEW = 8
+"""Kills of a pipeline that is none, and of the end of a training."""
 OTHERS = {"train_teacher": "fresh", "export": "report", "compare": "report"}
 """Pipelines beside the stages -> the state that they start from."""
 SHARED = ("encode", "discover_modes", "guided_generate", "analyze_diversity")
@@ -40,14 +42,14 @@ def shares(random: Random, count: int) -> list[float]:
 
 def kill_stages(random: Random) -> Named:
     """Kill every stage before one of its changes of files."""
-    for stage in (*STAGES, *OTHERS):
-        for share in shares(random, EACH):
+    for stage, count in {**dict.fromkeys(STAGES, EACH), **dict.fromkeys(OTHERS, FEW)}.items():
+        for share in shares(random, count):
             yield f"{stage} at {share:.1%} of its changes of files", partial(_kill, stage, share)
 
 
 def kill_prior(random: Random) -> Named:
     """Kill the training of a prior, of which the last changes save it."""
-    for share in [*shares(random, EACH), *[0.8 + 0.2 * one for one in shares(random, EACH)]]:
+    for share in [*shares(random, EACH), *[0.8 + 0.2 * one for one in shares(random, FEW)]]:
         yield f"at {share:.2%} of its changes of files", partial(_kill, "pretrain", share)
 
 
