@@ -256,6 +256,15 @@ def test_a_point_is_another_with_other_code(plan, monkeypatch):
     assert point.stamp != before
 
 
+def test_the_order_in_which_files_are_read_is_not_in_the_stamp_of_a_point(plan):
+    """Kedro reads them in that of a set, which every process has another of."""
+    (point,) = plan(grid("seed=1"))
+    before, loader = point.stamp, point.loader
+    loader["parameters"] = dict(reversed(loader["parameters"].items()))
+    vars(loader)["catalog_files"] = dict(reversed(loader.catalog_files.items()))
+    assert point.stamp == before
+
+
 def test_code_and_parameters_are_in_the_stamp_of_a_point(plan):
     first, again = plan(grid("seed=0,1")), plan(grid("seed=1,2"))
     assert first[1].stamp == again[0].stamp

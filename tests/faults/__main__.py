@@ -21,7 +21,7 @@ from faults.rows import ROWS, Row, code_digest, read_rows, write_rows
 from faults.short import run_short
 from faults.states import make_states, prepare
 from faults.table import Fault
-from faults.trial import try_fault
+from faults.trial import KNOWN, try_fault
 from faults.warm import warm_up
 from faults.world import World
 
@@ -88,8 +88,9 @@ def _prepare(folder: Path) -> World:
 
 
 def _try_all(world: World, faults: list[Fault], jobs: int):
+    KNOWN.update({fault.digest: fault for fault in faults})
     with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
-        tried = {pool.submit(try_fault, world.folder, fault): fault for fault in faults}
+        tried = {pool.submit(try_fault, world.folder, fault.digest): fault for fault in faults}
         for done in as_completed(tried):
             yield tried[done], done.result()
 

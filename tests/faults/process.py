@@ -80,9 +80,9 @@ class Running:
         while self.poll() is None:
             if time.monotonic() - self.begun > patience:
                 self.end()
-                raise LostError(f"no end after {patience:.0f} s: {self._told()[-300:]}")
+                raise LostError(f"no end after {patience:.0f} s: {self.told()[-300:]}")
             time.sleep(TICK)
-        return Ended(self.code or 0, self._told(), time.monotonic() - self.begun)
+        return Ended(self.code or 0, self.told(), time.monotonic() - self.begun)
 
     def end(self) -> None:
         """End it, and all that it has started."""
@@ -91,7 +91,8 @@ class Running:
         while self.poll() is None:
             time.sleep(TICK)
 
-    def _told(self) -> str:
+    def told(self) -> str:
+        """Return what it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 

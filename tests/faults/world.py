@@ -6,13 +6,14 @@ import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faults.interrupt import counting
-from faults.process import Ended, Running, descendants, fork, start
+from faults.process import TICK, Ended, Running, descendants, fork, start
 from faults.results import expect_nothing_left, expect_records, expect_same, results_of
 from faults.table import expect
 
@@ -22,6 +23,8 @@ STAGES = (
 )
 UP_TO_DATE = "up to date: nothing to compute\n\n"
 """What is said without a look at the MLflow store."""
+GRACE = 3.0
+"""Seconds that processes of a run have to end after it."""
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -167,11 +170,13 @@ class World:
 
 def finish(running: Running) -> Ended:
     """Wait for the end of a run, and see that it leaves no process."""
-    ended = running.wait()
-    left = descendants(running.number)
+    ended, begun = running.wait(), time.monotonic()
+    while (left := descendants(running.number)) and time.monotonic() - begun < GRACE:
+        time.sleep(TICK)
     running.end()
     expect(not left or ended.code == -9, f"processes left: {left}")
-    return ended
+    # What it has said last may be written by another process.
+    return replace(ended, told=running.told())
 
 
 def expect_refused(ended: Ended, *words: str) -> None:

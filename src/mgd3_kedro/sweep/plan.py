@@ -63,7 +63,9 @@ class Point:
     def stamp(self) -> str:
         """What differs if code or configuration are others."""
         configuration = [self.loader["parameters"], self.loader.catalog_files]
-        return digest(sources(), *self.options, json.dumps(configuration, default=str))
+        # Kedro reads files in an order that every process draws anew.
+        text = json.dumps(configuration, default=str, sort_keys=True)
+        return digest(sources(), *self.options, text)
 
     @property
     def made_from(self) -> str:

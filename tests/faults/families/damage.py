@@ -78,10 +78,10 @@ GIVEN = {
         "guided_generate",
     ),
     "benchmark": ("data/01_raw/classes/mnist.tsv", "encode"),
-    "parameters": ("conf/mnist/parameters.yml", "encode"),
-    "catalog": ("conf/base/catalog.yml", "encode"),
 }
 """Files that the project is given, and a stage that reads them; what is damaged is refused."""
+TEXTS = (".tsv",)
+"""Endings of files of which a part is another whole one."""
 LIKE = {
     **dict.fromkeys(("all_sample_scores", "sample_scores"), "sample_scores"),
     **dict.fromkeys(("all_stage_costs", "stage_costs"), "stage_costs"),
@@ -127,7 +127,8 @@ def damage_made(random: Random) -> Named:
 def damage_given(random: Random) -> Named:
     """Damage what the project is given, and give it back."""
     for name, (path, stage) in GIVEN.items():
-        told = {**CUT, **EMPTY, **(JSON if path.endswith("json") else {})}
+        cut = {} if path.endswith(TEXTS) else CUT
+        told = {**cut, **EMPTY, **(JSON if path.endswith("json") else {})}
         for how, change in told.items():
             yield f"{name}: {how}", partial(_damage_given, path, stage, change, random.random())
 
