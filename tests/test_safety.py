@@ -4,6 +4,7 @@ import ast
 import re
 
 import pytest
+import yaml
 from tiny_project import REPOSITORY
 
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py")) + sorted(
@@ -171,3 +172,19 @@ def test_what_workers_say_is_heard_on_this_machine_alone():
     with Listener(authkey=b"key") as listener:
         assert isinstance(listener.address, str)
         assert listener.address.startswith("/")
+
+
+def test_texts_of_the_catalog_are_utf_8():
+    """Kedro's dataset of texts opens files as the locale says; its others say what they write."""
+    entries = {}
+    for path in (REPOSITORY / "conf").rglob("catalog*.yml"):
+        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    texts = [one for one in entries.values() if str(dict_of(one).get("type")) == "text.TextDataset"]
+    utf8 = {"encoding": "utf-8"}
+    assert len(texts) >= 4
+    for one in texts:
+        assert one["fs_args"] == {"open_args_save": utf8, "open_args_load": utf8}
+
+
+def dict_of(entry):
+    return entry if isinstance(entry, dict) else {}

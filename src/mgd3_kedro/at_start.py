@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 INTERRUPTED = "Interrupted; what was finished is kept, run again to go on."
 LOGGING_CONFIG, OF_PROJECT = "KEDRO_LOGGING_CONFIG", Path("conf/logging.yml")
@@ -37,7 +38,8 @@ def log_as_in(project: Path) -> None:
     from kedro.framework.project import LOGGING
     from omegaconf import OmegaConf
 
-    LOGGING.configure(OmegaConf.to_container(OmegaConf.load(path)))
+    told: Any = OmegaConf.to_container(OmegaConf.load(path))
+    LOGGING.configure(told)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
