@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.given import read_parameters
+from mgd3_kedro.known_options import check_folder
 from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
 from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
 from mgd3_kedro.nesting import flat, nested, over
@@ -41,7 +42,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     In parameters, `${sampling_default:NAME,VALUE}` is what the model says (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
+
+    Raises:
+        ValueError: If the folder of the project has a name that Kedro cannot read.
     """
+
+    def __init__(self, conf_source: str, *arguments: Any, **options: Any) -> None:
+        check_folder(Path(conf_source).absolute().parent)
+        super().__init__(conf_source, *arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return the configuration of a kind, of all its files."""

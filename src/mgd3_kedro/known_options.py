@@ -15,6 +15,23 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
 
+PATTERNS = "[]{}*"
+"""Signs that Kedro takes for patterns, in the path of a configuration or of an entry."""
+
+
+def check_folder(project: Path) -> None:
+    """Refuse a project in a folder with a name that Kedro would not find its files by.
+
+    Raises:
+        ValueError: Naming the folder, and what to do.
+    """
+    if found := sorted({*PATTERNS} & {*str(project)}):
+        raise ValueError(
+            f"{project}: expected a project folder without any of {' '.join(PATTERNS)} in its "
+            f"path, which Kedro takes for patterns of names, got {' '.join(found)}; rename it"
+        )
+
+
 def check_place(env: str | None, runner: str | None, conf: Path) -> None:
     """Refuse an environment or a runner that is not there.
 
