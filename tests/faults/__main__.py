@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.families import SEED, all_faults, spread
+from faults.families import SEED, all_faults, can_happen, spread
 from faults.rows import ROWS, Row, code_digest, read_rows, write_rows
 from faults.short import run_short
 from faults.states import make_states, prepare
@@ -51,7 +51,8 @@ def main() -> None:
     wanted = [
         fault
         for digest, fault in faults.items()
-        if fault.family.startswith(asked.only)
+        if can_happen(fault)
+        and fault.family.startswith(asked.only)
         and asked.what in fault.what
         and not (digest in rows and (rows[digest].survived, rows[digest].code) == ("yes", code))
     ]

@@ -8,7 +8,7 @@ from random import Random
 
 from faults.families.clocks import jump
 from faults.families.damage import damage_checkpoints, damage_given, damage_made
-from faults.families.disks import fill_disks, limit_files, protect_disks
+from faults.families.disks import fill_disks, limit_files, may_mount, protect_disks
 from faults.families.harm import bring_archives, bring_images, bring_models, bring_tables
 from faults.families.kills import (
     damage_states,
@@ -54,6 +54,13 @@ FAMILIES: dict[str, Family] = {
     "bring a model": bring_models,
 }
 """Name -> what draws its faults."""
+MOUNTED = ("fill a disk", "protect a disk")
+"""Families that mount small disks."""
+
+
+def can_happen(fault: Fault) -> bool:
+    """Tell whether a fault can happen here: not everybody may mount disks."""
+    return fault.family not in MOUNTED or may_mount()
 
 
 def all_faults(seed: int = SEED) -> list[Fault]:

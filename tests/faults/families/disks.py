@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,16 +59,25 @@ def protect_disks(random: Random) -> Named:
         yield f"data may only be read by {stage}", partial(_protect, stage, "data")
 
 
+def may_mount() -> bool:
+    """Tell whether small disks can be mounted; a limit of files takes their place elsewhere."""
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
 @contextmanager
 def disk(folder: Path) -> Iterator[Path]:
-    """Mount a small disk, or give a folder where nobody may."""
+    """Mount a small disk.
+
+    Raises:
+        LostError: Where that is not allowed: another one is neither to be filled nor protected.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     mounted = _mount(["-t", "tmpfs", "-o", f"size={SIZE}m", "tmpfs", folder])
+    expect(mounted, "this machine lets nobody mount a small disk")
     try:
         yield folder
     finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager
@@ -118,9 +126,9 @@ def _mount(options: list[str | Path]) -> bool:
 @contextmanager
 def _project_on_disk(world: World, state: str, part: str) -> Iterator[tuple[Path, Path]]:
     """Give a project of which a part is on a disk of its own, and that part."""
+    # No temporary directory: forks of this process would remove it when they end.
     with (
-        tempfile.TemporaryDirectory(dir=world.folder) as place,
-        disk(Path(place, "disk")) as small,
+        disk(world.copies / "disk") as small,
         world.copy_of(state, None if part == "data" else small / "project") as project,
     ):
         if part == "data":
@@ -155,12 +163,10 @@ def _expect_end(ended) -> None:
 def _protect(stage: str, part: str, world: World) -> None:
     scene = scene_of(stage)
     with _project_on_disk(world, scene.state, part) as (project, small):
-        if not _mount(["-o", "remount,ro", small]):
-            small.chmod(0o555)
+        expect(_mount(["-o", "remount,ro", small]), "the disk could not be protected")
         begun = time.monotonic()
         ended = world.run(project, scene.arguments)
         expect_refused(ended, "data" if part == "data" else str(project))
         expect(time.monotonic() - begun < AT_ONCE, "it was refused late")
-        if not _mount(["-o", "remount,rw", small]):
-            small.chmod(0o755)
+        expect(_mount(["-o", "remount,rw", small]), "the disk is protected for ever")
         world.again(project, scene)

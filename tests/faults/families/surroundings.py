@@ -40,7 +40,7 @@ NAMES = (
         "nested/a/b/c",
         "<b>",
     ),
-    *("(a)", "!", "a|b", "con", "trailing "),
+    *("<b>", "(a)", "!", "a|b", "con", "trailing "),
 )
 """Names of folders of a project."""
 REFUSED = ("a%41b", "a?b", "a [y]", "a {x}", "{benchmark}", "${seed}", "*")
