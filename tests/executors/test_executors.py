@@ -1,6 +1,7 @@
 """Calls run the same wherever they run."""
 
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -17,6 +18,10 @@ CALLS = 7
 
 def square(number):
     return number * number, os.getpid()
+
+
+def end_here():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def divide(number):
@@ -98,6 +103,13 @@ def test_an_error_of_a_call_is_that_error(executor):
 def test_what_a_lost_worker_was_at_is_given_to_another(executor, tmp_path):
     calls = [partial(end_once, tmp_path / "tried"), partial(time.sleep, 0)]
     assert set(executor.run(iter(calls), 2)) == {"made", None}
+
+
+def test_a_worker_of_this_machine_that_was_killed_is_told_in_one_line():
+    with pytest.raises(ChildProcessError, match=r"one was killed, .*; run again .* fewer"):
+        list(ExecutorConfig("loky").run(iter([end_here, end_here]), 2))
+    again = ExecutorConfig("loky").run((partial(square, n) for n in range(3)), 2)
+    assert sorted(value for value, _ in again) == [0, 1, 4]
 
 
 def test_one_worker_of_this_machine_is_this_process():

@@ -16,16 +16,26 @@ def run_serially(calls: Iterator[Callable[[], Any]], workers: int, config: Any) 
 def run_in_processes(
     calls: Iterator[Callable[[], Any]], workers: int, config: Any
 ) -> Iterator[Any]:
-    """Run calls in worker processes, which joblib keeps."""
+    """Run calls in worker processes, which joblib keeps.
+
+    Raises:
+        ChildProcessError: If one was killed.
+    """
     del config
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
     parallel = Parallel(
         n_jobs=workers, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs"
     )
     try:
         yield from parallel(delayed(call)() for call in calls)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "expected worker processes that come to their end, one was killed, as where memory is "
+            "short; run again (what was finished is kept), with fewer: --params jobs=N"
+        ) from error
     finally:
         # By themselves they take seconds to end, and the end of the run waits for that.
         get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
