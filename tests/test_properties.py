@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.benchmark import LONGEST, BenchmarkDataset
-from mgd3_kedro.datasets.manifest import FACTS, Manifest
+from mgd3_kedro.datasets.manifest import Manifest
+from mgd3_kedro.datasets.partition_records import FACTS
 from mgd3_kedro.datasets.sources import open_source
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.nesting import flat, nested
@@ -120,7 +121,7 @@ def test_a_record_of_anything_is_read_or_refused_by_name(content, tmp_path):
     manifest = Manifest(tmp_path / "latents", ".safetensors")
     manifest.folder.mkdir(exist_ok=True)
     (manifest.folder / "n1.json").write_bytes(content)
-    assert manifest.find_valid("n1", "print") is None
+    assert manifest.find("n1", "print").record is None
     record, refused = attempt(lambda: manifest.read_record("n1"))
     assert not refused or "n1.json" in refused
     assert refused or all(isinstance(record[name], kind) for name, kind in FACTS.items())

@@ -105,7 +105,11 @@ def latent_side_of(model: ModelFolder) -> int:
         ValueError: If the family is unknown.
     """
     denoiser = lookup(BACKBONES, model.family, "family of backbones").denoiser
-    return int(json.loads((model.path / denoiser / "config.json").read_text())["sample_size"])
+    return int(
+        json.loads((model.path / denoiser / "config.json").read_text(encoding="utf-8"))[
+            "sample_size"
+        ]
+    )
 
 
 def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfig:
