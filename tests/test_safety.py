@@ -25,6 +25,8 @@ RUNS_CODE = {
     *("subprocess.getoutput", "subprocess.getstatusoutput", "torch.hub.load", "runpy.run_path"),
 }
 """Calls that may run what they read."""
+COPIES = ("pickle.loads(self._pickled)",)
+"""Calls that copy what this process has just packed itself."""
 
 
 def calls_of(source):
@@ -91,7 +93,7 @@ def code_from_data(source):
     return [
         f"{name}, line {node.lineno}"
         for name, last, node in calls_of(source)
-        if name in RUNS_CODE
+        if (name in RUNS_CODE and ast.unparse(node) not in COPIES)
         or (
             last == "load"
             and name.startswith("torch.")

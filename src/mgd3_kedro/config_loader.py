@@ -47,9 +47,9 @@ class ProjectConfigLoader(OmegaConfigLoader):
         ValueError: If the folder of the project has a name that Kedro cannot read.
     """
 
-    def __init__(self, conf_source: str, *arguments: Any, **options: Any) -> None:
+    def __init__(self, conf_source: str | Path, *arguments: Any, **options: Any) -> None:
         check_folder(Path(conf_source).absolute().parent)
-        super().__init__(conf_source, *arguments, **options)
+        super().__init__(str(conf_source), *arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return the configuration of a kind, of all its files."""
