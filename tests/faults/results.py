@@ -18,10 +18,10 @@ from mgd3_kedro.datasets.partition_files import files_of
 from mgd3_kedro.fingerprint import file_digest
 
 OF_TIME = re.compile(
-    r"(^|[/_])(seconds|peak_memory_mb|images_per_second|command|run_id)$|_seconds$"
+    r"(^|[/_])(seconds|peak_memory_mb|images_per_second|command|run_id|stamp)$|_seconds$"
 )
-"""Names of what differs between two undisturbed runs: times, memory, the words of the command, the
-MLflow run."""
+"""Names of what differs between two undisturbed runs: times, also those of files, memory, the words
+of the command, the MLflow run."""
 TOLD_TIMES = re.compile(r">[^<>]*[0-9] (s|min|h|%|MB|GB)</(td|dd)>")
 """The same on a page."""
 COMMAND = re.compile(r"kedro run[^<]*")

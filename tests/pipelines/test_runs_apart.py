@@ -106,6 +106,7 @@ def test_the_same_run_again_computes_nothing_and_says_so(shared, capsys):
     assert [line.split("  ")[1] for line in lines if " there: " in line] == [
         "encode images",
         "fit test images",
+        "measure real images",
         "discover modes",
         "distill images",
         "analyze images",
@@ -143,7 +144,7 @@ GROUPS = {
     "evaluation": EvaluationConfig,
 }
 NAMED_BY_FOLDERS = {"evaluation.protocol", "evaluation.preset"}
-BY_OTHER_NAMES = {"evaluation.presets", "sampling.further_scales"}
+BY_OTHER_NAMES = {"evaluation.presets", "sampling.further_scales", "sampling.further_options"}
 SETTINGS = [
     f"{group}.{field.name}"
     for group, kind in GROUPS.items()
@@ -158,6 +159,8 @@ def other(value):
         return not value
     if isinstance(value, dict):
         return {**value, "other": 0.5}
+    if isinstance(value, list):
+        return [other(one) for one in value]
     return f"{value}-other" if isinstance(value, str) else (value or 0) + 3
 
 
