@@ -35,7 +35,6 @@ PLACES = (
     "provenance",
     "members_sheet",
     "modes_plot",
-    "benchmark_description",
     "teacher",
     "prior_sheet",
     "memorisation_plot",

@@ -90,3 +90,19 @@ def test_after_the_end_of_a_run_nothing_is_told(log):
     log.lines.beat()
     log.lines.hear(Progress("latents", 1, 2))
     assert log.texts == []
+
+
+def test_what_is_no_news_is_told_after_the_longest_pause_alone(log):
+    log.lines.begin("train_networks")
+    log.lines.hear(Progress("trainings", 0, 2))
+    for _ in range(70):
+        log.now += 1.0
+        log.lines.beat()
+    assert log.said == [
+        (5.0, "train networks"),
+        (30.0, "  trainings: 0 of 2"),
+        (60.0, "  trainings: 0 of 2"),
+    ]
+    log.now = 80.0
+    log.lines.hear(Progress("trainings", 1, 2))
+    assert log.said[-1] == (80.0, "  trainings: 1 of 2")

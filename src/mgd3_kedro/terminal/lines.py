@@ -28,6 +28,7 @@ class AtWork:
         pause: Seconds until it is told of again.
         phases: Phase -> how far it is, the latest last.
         told: Whether a line has told of it.
+        known: What was told of it last, or goes without saying.
     """
 
     name: str
@@ -36,6 +37,7 @@ class AtWork:
     pause: float = FIRST_PAUSE
     phases: dict[str, Progress] = field(default_factory=dict)
     told: bool = False
+    known: str = ""
 
     def describe(self, now: float) -> str:
         """Return how far it is, in one line: as a whole, and what of it was heard of last."""
@@ -72,21 +74,28 @@ class Lines:
         """Hear how far some of the latest node's work is."""
         with self._lock:
             if self._nodes:
-                phases = [*self._nodes.values()][-1].phases
-                phases.pop(progress.phase, None)
+                node = [*self._nodes.values()][-1]
+                node.phases.pop(progress.phase, None)
+                if not (node.told or progress.done):
+                    node.known = str(progress)
                 if progress.done < progress.total:
-                    phases[progress.phase] = progress
+                    node.phases[progress.phase] = progress
                     self.beat()
 
     def beat(self) -> None:
-        """Tell of every node that was not told of for long enough."""
+        """Tell of every node that was not told of for long enough; what is no news has time."""
         now = self._clock()
         with self._lock:
             for node in self._nodes.values():
-                if now - node.spoke >= node.pause:
-                    self._head(node)
-                    self._say(f"  {node.describe(now)}")
-                    node.spoke, node.pause = now, min(2 * node.pause, LONGEST_PAUSE)
+                silence = now - node.spoke
+                if silence < node.pause:
+                    continue
+                self._head(node)
+                found = node.describe(now)
+                if found != node.known or silence >= LONGEST_PAUSE:
+                    self._say(f"  {found}")
+                    node.known, node.spoke = found, now
+                    node.pause = min(2 * node.pause, LONGEST_PAUSE)
 
     def end(self, node: str) -> None:
         """Tell the seconds of a node that was told of, or took long."""
