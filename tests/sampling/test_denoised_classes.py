@@ -24,7 +24,10 @@ ALL = {
     "candidates": 2,
 }
 JOINT = [{"repulsion_scale": 0.1}, {"noise_coupling": "transport"}]
-OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL]
+IN_TURN = {"dmgd_scale": 50.0}
+WHOLE = [{"transport_scale": 0.5}, IN_TURN, {"mean_matching_scale": 1, "determinantal_scale": 1}]
+"""Drifts that look at a class as a whole."""
+OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *WHOLE]
 
 
 @pytest.fixture(autouse=True)
@@ -197,9 +200,9 @@ def test_images_that_depend_on_themselves_alone_fit_any_batch(option, plan):
 
 
 def test_a_class_is_not_parted_when_memory_runs_out(tasks, plan, monkeypatch):
-    from mgd3_kedro.pipelines.guided_generate.procedures import denoising
+    from mgd3_kedro.pipelines.guided_generate.procedures import pool
 
-    seen, draw = [], denoising.denoise
+    seen, draw = [], pool.denoise
 
     def short_of_memory(backbone, modes, *others):
         seen.append(len(modes))
@@ -210,9 +213,41 @@ def test_a_class_is_not_parted_when_memory_runs_out(tasks, plan, monkeypatch):
     settings = plan(repulsion_scale=0.1).settings
     expected = bytes_of(denoise_classes(tasks, settings))
     fitting_batches.cache_clear()
-    monkeypatch.setattr(denoising, "denoise", short_of_memory)
+    monkeypatch.setattr(pool, "denoise", short_of_memory)
     assert bytes_of(denoise_classes(tasks, settings)) == expected
     assert seen == [9, 3, 3, 3]
+
+
+def test_images_in_turn_are_drawn_after_those_before_and_know_them(unlike, plan, monkeypatch):
+    from mgd3_kedro.pipelines.guided_generate.procedures import pool
+
+    seen, draw = [], pool.denoise
+
+    def watch(*given):
+        *_, classes, _, _, _, facts = given
+        known = [facts[spec]["finished"] for spec in classes]
+        latents = draw(*given)
+        seen.append(
+            [(spec.wnid, *each) for spec, *each in zip(classes, known, latents, strict=True)]
+        )
+        return latents
+
+    monkeypatch.setattr(pool, "denoise", watch)
+    denoise_classes(unlike, plan(**IN_TURN).settings)
+    first, second, third = unlike
+    wnids = [[wnid for wnid, *_ in turn] for turn in seen]
+    assert wnids == [[first, second, third], [first, second], [second], [second], [second]]
+    for number, turn in enumerate(seen):
+        for wnid, known, _ in turn:
+            drawn = [latent for before in seen[:number] for of, _, latent in before if of == wnid]
+            assert len(known) == number
+            assert all(map(torch.equal, known, drawn))
+
+
+def test_drawing_in_turn_and_drawing_together_are_refused_at_once(plan):
+    message = "^transport_scale and dmgd_scale: expected one of them, .* together with one, and one"
+    with pytest.raises(ValueError, match=message):
+        plan(transport_scale=1, **IN_TURN)
 
 
 def test_options_are_told_in_the_rows_of_every_image(tasks, plan):

@@ -6,7 +6,13 @@ import pytest
 import torch
 from cards import NAME
 
-from mgd3_kedro.sampling import INITIAL_LATENTS, denoise, image_generator, survey_class
+from mgd3_kedro.sampling import (
+    INITIAL_LATENTS,
+    denoise,
+    gather_facts,
+    image_generator,
+    survey_class,
+)
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 
@@ -20,13 +26,15 @@ def waits_of_steps(card, make_dit, make_classes, make_sampling):
     def run(**changes):
         config = make_sampling(stop_guidance_step=0, noise_strength=1.0, **changes)
         modes, classes = torch.randn(5, 4, 8, 8), make_classes(CLASSES)
-        traits = survey_class(torch.randn(30, 4, 8, 8), modes, config)
+        real = torch.randn(30, 4, 8, 8)
+        traits = survey_class(real, modes, config)
+        facts = {spec: gather_facts(real, 3, 0, config) for spec in classes}
 
         def draw(steps):
             backbone = make_dit(device=NAME, num_inference_steps=steps)
             generators = [image_generator(0, 0, image) for image in range(5)]
 
-            given = (backbone, modes, classes, config, generators, traits)
+            given = (backbone, modes, classes, config, generators, traits, facts)
             latents, waits = card.watch(denoise, *given)
             assert latents.device == torch.device("cpu")
             assert latents.shape == modes.shape

@@ -15,6 +15,7 @@ from mgd3_kedro.sampling import (
     SamplingConfig,
     choose_candidates,
     denoise,
+    gather_facts,
     image_generator,
     join_surveys,
     survey_class,
@@ -26,6 +27,10 @@ OFF = {
     "repulsion_scale": 0.0,
     "noise_coupling": "independent",
     "candidates": 1,
+    "transport_scale": 0,
+    "dmgd_scale": 0,
+    "mean_matching_scale": 0,
+    "determinantal_scale": 0,
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},
@@ -34,6 +39,10 @@ OPTIONS = {
     "repulsion alone": {"repulsion_scale": 0.2, "mode_guidance_scale": 0},
     "transport": {"noise_coupling": "transport"},
     "noised modes, transported": {"noise_coupling": "transport", "initial_latents": "noised_modes"},
+    "transport of a class": {"transport_scale": 0.2},
+    "as dmgd": {"dmgd_scale": 5.0, "transport_support": 3},
+    "its mean": {"mean_matching_scale": 0.2},
+    "its determinant": {"determinantal_scale": 0.1},
     "all": {
         "mode_guidance_adaptation": 0.5,
         "tangent_components": 2,
@@ -81,7 +90,11 @@ def draw(classes_of_latents, make_classes, make_sampling):
         specs = [spec for spec in make_classes(labels) for _ in range(IPC)]
         modes = torch.cat([modes for _, modes in chosen])
         traits = join_surveys([survey_class(*of_class, config) for of_class in chosen])
-        return denoise(backbone, modes, specs, config, generators, traits).split(IPC)
+        facts = {
+            spec: gather_facts(classes_of_latents[spec.class_index][0], IPC, 0, config)
+            for spec in specs
+        }
+        return denoise(backbone, modes, specs, config, generators, traits, facts).split(IPC)
 
     return run
 
@@ -252,3 +265,51 @@ def test_only_what_is_asked_for_is_measured(classes_of_latents, make_sampling):
         "tangent_components": (IPC, 2, 32),
     }
     assert survey_class(real, modes, make_sampling(mode_guidance_scale=0, **asked)) == {}
+
+
+def test_only_what_drifts_that_are_on_need_is_found(classes_of_latents, make_sampling):
+    real, _ = classes_of_latents[0]
+
+    def found(**changes):
+        return {*gather_facts(real, IPC, 0, make_sampling(**changes))}
+
+    assert found() == found(transport_support=3) == found(repulsion_scale=1) == set()
+    assert found(determinantal_scale=1) == {"mean"}
+    assert found(transport_scale=1) == {"support", "mass", "variance"}
+    assert found(dmgd_scale=1) == {"support", "mass", "variance", "finished"}
+
+
+def test_drifts_without_what_they_need_are_refused(standing_still, make_sampling, make_classes):
+    config, generators = make_sampling(transport_scale=1), [image_generator(0, 3, 0)]
+    (spec,) = make_classes([3])
+    with pytest.raises(ValueError, match=f"^facts: expected what .*, got none of {spec.wnid}$"):
+        denoise(standing_still, torch.ones(1, 1, 2, 2), [spec], config, generators)
+    assert standing_still.visited == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("transport_support", 0),
+        ("transport_support", "all"),
+        ("transport_entropy", 0),
+        ("transport_debiased", 0),
+    ],
+)
+def test_an_option_that_does_not_fit_is_named(name, value, make_sampling):
+    with pytest.raises(ValueError, match=f"^{name}: expected .* got {value!r}"):
+        make_sampling(**{name: value})
+
+
+def test_windows_of_members_are_those_of_their_authors(make_sampling):
+    timesteps = tuple(range(50))
+
+    def acting(name, **changes):
+        config = make_sampling(**{name: 1, "mode_guidance_scale": 0}, **changes)
+        return [index for index in range(50) if config.scales_at(index, timesteps)]
+
+    assert acting("dmgd_scale") == list(range(30, 46))
+    assert acting("determinantal_scale") == list(range(10, 50))
+    assert acting("mean_matching_scale") == list(range(50))
+    assert acting("transport_scale") == list(range(26, 50))
+    assert acting("transport_scale", transport_window=[1, 0]) == list(range(50))

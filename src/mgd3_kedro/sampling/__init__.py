@@ -5,7 +5,7 @@ from mgd3_kedro.sampling.candidates import choose_candidates
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.sampler import denoise, image_generator
 from mgd3_kedro.sampling.settings import SamplingConfig
-from mgd3_kedro.sampling.survey import join_surveys, survey_class
+from mgd3_kedro.sampling.survey import gather_facts, join_surveys, survey_class
 
 __all__ = [
     "INITIAL_LATENTS",
@@ -14,6 +14,7 @@ __all__ = [
     "choose_candidates",
     "classes_at_once",
     "denoise",
+    "gather_facts",
     "image_generator",
     "join_surveys",
     "survey_class",

@@ -13,11 +13,13 @@ from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
 from mgd3_kedro.sampling.guidance.context import group_mates
+from mgd3_kedro.sampling.guidance.needs import Facts
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.progress import StepLog
 from mgd3_kedro.sampling.settings import SamplingConfig
 
 NOTHING_MEASURED: Mapping[str, torch.Tensor] = MappingProxyType({})
+NOTHING_FOUND: Mapping[ClassSpec, Facts] = MappingProxyType({})
 
 
 def image_generator(
@@ -45,6 +47,7 @@ def denoise(
     config: SamplingConfig,
     generators: Sequence[torch.Generator],
     traits: Mapping[str, torch.Tensor] = NOTHING_MEASURED,
+    facts: Mapping[ClassSpec, Facts] = NOTHING_FOUND,
 ) -> torch.Tensor:
     """Draw one latent per mode.
 
@@ -59,14 +62,15 @@ def denoise(
         config: Where to start, how strongly to guide and when to stop guiding.
         generators: One per sample.
         traits: What `survey_class` measured, for the mode of each sample, (B, ...).
+        facts: Class -> what `gather_facts` found of it.
 
     Returns:
         Scaled latents, (B, C, H, W), on the CPU.
 
     Raises:
         ValueError: If the modes do not have the backbone's latent shape, there is not one class
-            and one generator for each, what was measured is not what the options that are on ask
-            for, or the backbone does not know a class.
+            and one generator for each, what was measured or found is not what the options that are
+            on ask for, or the backbone does not know a class.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -81,11 +85,16 @@ def denoise(
             f"got {len(classes)} and {len(generators)}"
         )
     _check_traits(traits, config, len(modes))
+    _check_facts(facts, config, classes)
     conditions = backbone.conditions(classes)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
     mates = group_mates(classes, backbone.device)
-    context = GuidanceContext(modes, mates, measured, config.options)
+    found = [
+        {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
+        for spec in dict.fromkeys(classes)
+    ]
+    context = GuidanceContext(modes, mates, measured, config.options, tuple(found))
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]
@@ -108,6 +117,17 @@ def _check_traits(traits: Mapping[str, torch.Tensor], config: SamplingConfig, sa
     if found != wanted:
         raise ValueError(
             f"traits: expected rows of what survey_class measures {wanted}, got {found}"
+        )
+
+
+def _check_facts(
+    facts: Mapping[ClassSpec, Facts], config: SamplingConfig, classes: Sequence[ClassSpec]
+) -> None:
+    missing = [spec.wnid for spec in dict.fromkeys(classes) if spec not in facts]
+    if config.needs and missing:
+        raise ValueError(
+            "facts: expected what gather_facts finds of every class, got none of "
+            + ", ".join(missing)
         )
 
 

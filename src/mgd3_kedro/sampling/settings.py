@@ -12,6 +12,7 @@ from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.drift_settings import SetByDrifts, drift_options
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
+from mgd3_kedro.sampling.guidance.needs import Need
 from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.stages import off_at
@@ -113,6 +114,16 @@ class SamplingConfig(metaclass=SetByDrifts):
         if self.mode_guidance_scale == 0:
             return ()
         return tuple(name for name in TRAITS if getattr(self, name))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What `gather_facts` finds of a class, each once: what the drifts that are on need."""
+        return tuple(dict.fromkeys(need for name in self._scales() for need in DRIFTS[name].needs))
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether images of a class are drawn one after the other."""
+        return any(DRIFTS[name].in_turn for name in self._scales())
 
     @property
     def starts_from_noise(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from mgd3_kedro.sampling.guidance import TRAITS
+from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.settings import SamplingConfig
 
 
@@ -30,3 +31,23 @@ def survey_class(
 def join_surveys(surveys: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Put what was measured of some classes one after the other."""
     return {name: torch.cat([survey[name] for survey in surveys]) for name in surveys[0]}
+
+
+def gather_facts(
+    real: torch.Tensor, images: int, seed: int, config: SamplingConfig
+) -> dict[str, torch.Tensor]:
+    """Find what drifts need of a class as a whole; nothing where none that is on needs any.
+
+    Args:
+        real: The latents of the class, (N, C, H, W).
+        images: How many are drawn of it.
+        seed: Of the data set.
+        config: Which drifts are on, and their options.
+
+    Returns:
+        Name of a fact -> its value; `finished`, for the latents of images that were drawn before,
+        is empty.
+    """
+    asked = Asked(images, seed, config.options)
+    found = {"finished": real[:0]} if config.in_turn else {}
+    return found | {name: fact for need in config.needs for name, fact in need(real, asked).items()}

@@ -20,7 +20,13 @@ from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.pipelines.illustrate_steps.recording import RecordingBackbone
 from mgd3_kedro.records import Benchmark, ClassSpec
-from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator, survey_class
+from mgd3_kedro.sampling import (
+    SamplingConfig,
+    denoise,
+    gather_facts,
+    image_generator,
+    survey_class,
+)
 from mgd3_kedro.stages import Made, Partition, Stage, Task, selecting
 
 if TYPE_CHECKING:
@@ -187,8 +193,8 @@ def record_image(
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
     real, modes = task.inputs["latents"]["latents"], task.inputs["modes"]["modes"]
-    # Images that depend on each other are drawn together.
-    count = len(modes) if sampling.joint_settings else 1
+    # Images that depend on each other are drawn together, but for the first of a row.
+    count = len(modes) if sampling.joint_settings and not sampling.in_turn else 1
     subject: Subject = task.about
     traits = survey_class(real, modes, sampling)
     generators = [
@@ -203,6 +209,7 @@ def record_image(
         sampling,
         generators,
         {name: trait[:count] for name, trait in traits.items()},
+        {subject.spec: gather_facts(real, len(modes), seed, sampling)},
     )
     return {step: latents[:1] for step, latents in recorder.seen.items()}
 

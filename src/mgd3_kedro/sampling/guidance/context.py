@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.sampling.guidance.needs import Facts
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,19 @@ class GuidanceContext:
         mates: For each class of the batch the rows of its samples, (n,), int64.
         traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
         options: Name -> value of every option of `DRIFTS`.
+        facts: For each of `mates` what its drifts need of the class; empty where none needs any.
     """
 
     modes: torch.Tensor
     mates: tuple[torch.Tensor, ...]
     traits: Mapping[str, torch.Tensor]
     options: Mapping[str, Any]
+    facts: tuple[Facts, ...] = ()
+
+    @property
+    def of_classes(self) -> Iterator[tuple[torch.Tensor, Facts]]:
+        """The rows of each class of the batch, (n,), and what its drifts need of it."""
+        return zip(self.mates, self.facts, strict=True)
 
 
 def group_mates(classes: Sequence[ClassSpec], device: torch.device) -> tuple[torch.Tensor, ...]:

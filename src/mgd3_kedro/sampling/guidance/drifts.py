@@ -10,12 +10,18 @@ import torch
 
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
+from mgd3_kedro.sampling.guidance.determinantal import turn_apart
+from mgd3_kedro.sampling.guidance.matching_as_released import DMGD_WINDOW, match_as_released
+from mgd3_kedro.sampling.guidance.mean_matching import match_mean
+from mgd3_kedro.sampling.guidance.needs import Need, find_mean
 from mgd3_kedro.sampling.guidance.options import Option, check_grid
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.repulsion import repel_mates
 from mgd3_kedro.sampling.guidance.spread import measure_sharpness, scale_pull
+from mgd3_kedro.sampling.guidance.support import SUPPORT, find_support
 from mgd3_kedro.sampling.guidance.tangent import measure_tangents, project_pull
-from mgd3_kedro.sampling.guidance.windows import WINDOW, Window
+from mgd3_kedro.sampling.guidance.transport import DEBIASED, ENTROPY, pull_by_transport
+from mgd3_kedro.sampling.guidance.windows import ALL_STEPS, TO_THE_LAST_FIFTH, WINDOW, Window
 
 NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 
@@ -62,12 +68,17 @@ class Drift(NamedTuple):
             place of `_scale`, says at which steps it acts.
         window: First and last step where that option is None or there is none; None: from the
             noisiest to where guidance stops.
+        needs: What finds the `facts` of a class that it needs; they are found for no other drift.
+        in_turn: Whether images of a class are drawn one after the other; `finished` among its facts
+            are then the latents of those before, (M, C, H, W).
     """
 
     push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
     joint: bool = False
     options: Mapping[str, Option] = NO_OPTIONS
     window: Window | None = None
+    needs: tuple[Need, ...] = ()
+    in_turn: bool = False
 
 
 DRIFTS: dict[str, Drift] = {
@@ -75,5 +86,38 @@ DRIFTS: dict[str, Drift] = {
         pull_shaped, options={"pull_pool": Option(check_grid), "mode_guidance_window": WINDOW}
     ),
     "repulsion_scale": Drift(repel_mates, joint=True, options={"repulsion_window": WINDOW}),
+    "transport_scale": Drift(
+        pull_by_transport,
+        joint=True,
+        options={
+            "transport_support": SUPPORT,
+            "transport_entropy": ENTROPY,
+            "transport_debiased": DEBIASED,
+            "transport_window": WINDOW,
+        },
+        needs=(find_support,),
+    ),
+    "dmgd_scale": Drift(
+        match_as_released,
+        joint=True,
+        options={"dmgd_window": WINDOW},
+        window=DMGD_WINDOW,
+        needs=(find_support,),
+        in_turn=True,
+    ),
+    "mean_matching_scale": Drift(
+        match_mean,
+        joint=True,
+        options={"mean_matching_window": WINDOW},
+        window=ALL_STEPS,
+        needs=(find_mean,),
+    ),
+    "determinantal_scale": Drift(
+        turn_apart,
+        joint=True,
+        options={"determinantal_window": WINDOW},
+        window=TO_THE_LAST_FIFTH,
+        needs=(find_mean,),
+    ),
 }
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""

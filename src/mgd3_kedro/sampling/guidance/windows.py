@@ -65,3 +65,7 @@ def _has_indices(window: Window) -> bool:
 
 WINDOW = Option(check_window)
 """Option that says at which steps a drift acts; null: from the noisiest to where guidance stops."""
+
+ALL_STEPS: Window = (1, 0)
+TO_THE_LAST_FIFTH: Window = (1, 0.204)
+"""Steps 49 to 10 of 50."""

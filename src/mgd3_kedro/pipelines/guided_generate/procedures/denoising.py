@@ -25,6 +25,7 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     check_known,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.choosing import CHOOSERS
+from mgd3_kedro.pipelines.guided_generate.procedures.pool import draw_pool, modes_of
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
     Denoising,
@@ -42,10 +43,6 @@ from mgd3_kedro.sampling import (
     Batches,
     SamplingConfig,
     classes_at_once,
-    denoise,
-    image_generator,
-    join_surveys,
-    survey_class,
 )
 from mgd3_kedro.stages import Made, Task, plain_settings
 
@@ -153,7 +150,7 @@ def draw_images(
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
-    sampling, counts = settings.sampling, _modes_of(batch)
+    sampling, counts = settings.sampling, modes_of(batch)
     model = next(iter(batch.values())).inputs["prior"]
     pool = draw_pool(batch, settings, backbone, batches)
     choose = CHOOSERS[sampling.choice].choose
@@ -189,54 +186,6 @@ def draw_images(
         rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(pixels, len(pixels), {"guided_steps": steps}, rows)
     return made
-
-
-def draw_pool(
-    batch: Mapping[str, Task], settings: Denoising, backbone: Backbone, batches: Batches
-) -> torch.Tensor:
-    """Draw latents for the modes of all classes of the batch, as often as there are candidates.
-
-    Returns:
-        Scaled latents, (draws, modes of all classes, C, H, W).
-
-    Source: MGD3 (arXiv 2505.18963), Algorithm 1.
-    """
-    sampling, counts = settings.sampling, _modes_of(batch)
-    modes = torch.cat([task.inputs["modes"]["modes"] for task in batch.values()])
-    asked_for = [
-        (task.about, number)
-        for task, count in zip(batch.values(), counts, strict=True)
-        for number in range(count)
-    ]
-    traits = join_surveys(
-        [
-            survey_class(task.inputs["latents"]["latents"], task.inputs["modes"]["modes"], sampling)
-            for task in batch.values()
-        ]
-    )
-
-    def draw(candidate: int, part: slice) -> torch.Tensor:
-        classes = [wanted.spec for wanted, _ in asked_for[part]]
-        generators = [
-            image_generator(
-                settings.distillation.seed, wanted.spec.class_index, number, candidate, wanted.twin
-            )
-            for wanted, number in asked_for[part]
-        ]
-        measured = {name: trait[part] for name, trait in traits.items()}
-        return denoise(backbone, modes[part], classes, sampling, generators, measured)
-
-    together = counts if sampling.joint_settings else ()
-    draws = [
-        batches.run(partial(draw, candidate), len(modes), together)
-        for candidate in range(sampling.candidates)
-    ]
-    return torch.stack(draws)
-
-
-def _modes_of(batch: Mapping[str, Task]) -> list[int]:
-    """Return how many modes every class has, and so how many images."""
-    return [len(task.inputs["modes"]["modes"]) for task in batch.values()]
 
 
 @lru_cache(maxsize=2)

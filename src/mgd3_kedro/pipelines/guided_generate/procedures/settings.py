@@ -71,7 +71,8 @@ class Denoising:
     """Settings of images drawn from a backbone.
 
     Raises:
-        ValueError: If images of a class that depend on each other do not fit a batch.
+        ValueError: If images of a class that depend on each other do not fit a batch, or are to be
+            drawn one after the other and together.
     """
 
     image_size: int
@@ -88,7 +89,12 @@ class Denoising:
             raise ValueError(
                 f"max_batch: expected at least the {ipc} images of a class, which depend on each "
                 f"other by {' and '.join(tied)}, got {most}; raise diffusion.max_batch, lower ipc, "
-                "or set repulsion_scale to 0 and noise_coupling to independent"
+                "or switch that off"
+            )
+        if self.sampling.in_turn and len(tied) > 1:
+            raise ValueError(
+                f"{' and '.join(tied)}: expected one of them, as images of a class are drawn "
+                "together with one, and one after the other with another; got all"
             )
 
     @classmethod

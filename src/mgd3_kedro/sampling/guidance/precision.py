@@ -1,0 +1,10 @@
+"""The precision of sums over a class."""
+
+from __future__ import annotations
+
+import torch
+
+
+def precise(values: torch.Tensor) -> torch.Tensor:
+    """Return values in double precision, or in single where their device has no other."""
+    return values.float() if values.device.type == "mps" else values.double()
