@@ -2,7 +2,11 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from mgd3_kedro.backbones.mixture import GaussianMixtureBackbone
+from mgd3_kedro.backbones.samplers import SAMPLERS
+from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
 from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
@@ -173,3 +177,21 @@ def test_a_support_of_all_latents_has_the_variance_of_the_class():
     found = find_support(real, asked(support=30))
     expected = (real - real.mean(0)).square().mean()
     assert torch.allclose(found["variance"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mass", "expected"), [([1, 1, 1, 1], [50, 50, 50, 50]), ([85, 5, 5, 5], [170, 10, 10, 10])]
+)
+def test_as_many_samples_of_a_mixture_end_in_a_mode_as_its_mass_says(mass, expected, make_classes):
+    means = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    schedule = respaced_schedule(50)
+    weights = [0.85, 0.05, 0.05, 0.05]
+    backbone = GaussianMixtureBackbone(means, weights, 0.25, schedule, SAMPLERS["ddpm"])
+    options = {"transport_scale": 0.1, "transport_debiased": False}
+    config = SamplingConfig("noise", 0.7, 0, "constant", 25, None, **options)
+    classes = make_classes([0] * 200)
+    facts = {classes[0]: facts_of(means, torch.tensor(mass) / sum(mass), 0.0625)}
+    generators = [image_generator(0, 0, image) for image in range(200)]
+    latents = denoise(backbone, torch.zeros(200, 4, 8, 8), classes, config, generators, facts=facts)
+    ends = torch.cdist(latents.flatten(1), means.flatten(1)).argmin(1)
+    assert torch.bincount(ends, minlength=4).tolist() == pytest.approx(expected, abs=1)
