@@ -66,10 +66,7 @@ def draw_pool(
         if sampling.in_turn:
             return _draw_in_turn(partial(draw, candidate), asked_for, facts, batches)
         together = counts if sampling.joint_settings else ()
-        rows = range(len(modes))
-        return batches.run(
-            lambda part: draw(candidate, facts, list(rows[part])), len(modes), together
-        )
+        return _draw_rows(partial(draw, candidate, facts), range(len(modes)), batches, together)
 
     return torch.stack([draw_all(candidate) for candidate in range(sampling.candidates)])
 
@@ -77,6 +74,15 @@ def draw_pool(
 def modes_of(batch: Mapping[str, Task]) -> list[int]:
     """Return how many modes every class has, and so how many images."""
     return [len(task.inputs["modes"]["modes"]) for task in batch.values()]
+
+
+def _draw_rows(
+    draw: Callable[[Sequence[int]], torch.Tensor],
+    rows: Sequence[int],
+    batches: Batches,
+    together: Sequence[int] = (),
+) -> torch.Tensor:
+    return batches.run(lambda part: draw([*rows[part]]), len(rows), together)
 
 
 def _draw_in_turn(
@@ -99,7 +105,7 @@ def _draw_in_turn(
     found = {spec: dict(of_class) for spec, of_class in facts.items()}
     drawn: dict[int, torch.Tensor] = {}
     for rows in _turns(asked_for):
-        latents = batches.run(lambda part, rows=rows: draw(found, rows[part]), len(rows))  # type: ignore[misc]
+        latents = _draw_rows(partial(draw, found), rows, batches)
         for row, latent in zip(rows, latents, strict=True):
             drawn[row] = latent
             of_class = found[asked_for[row][0].spec]
