@@ -77,7 +77,7 @@ OPTIMISED = KINDS["match_distribution"] + KINDS["match_gradients"] + KINDS["inve
 TAUGHT = KINDS["cut_crops"] + KINDS["invert_teacher"]
 EVALUATED = [methods[-1] for methods in KINDS.values()]
 """One method of each kind, for what only whole runs show."""
-GUIDED = {"mgd3": 2, "mgd3_pooled": 4}
+GUIDED = {"mgd3": 2, "mgd3_pooled": 4, "transport": 2, "dmgd": 1, "cgs": 4}
 """Method -> how many of the four steps are guided."""
 TEACHING = {"network": "convnet1_bn", "epochs": 1}
 READ = {
