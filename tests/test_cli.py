@@ -246,7 +246,7 @@ def test_a_device_that_is_not_there_is_refused(changes, untouched):
     [
         (("--pipelines", "distil"), "pipelines: unknown pipeline 'distil': expected one of"),
         (("--pipeline", "distil"), "did you mean 'distill'?"),
-        (("--env", "minst"), "env: unknown environment 'minst': expected one of base, custom"),
+        (("--env", "minst"), "env: unknown environment 'minst': expected one of base, cifar10"),
         (("--namespaces", "encod"), "did you mean 'encode'?"),
         (("--tags", "fast"), "tags: unknown tag 'fast': expected one of analyze_diversity"),
         ((*DISTILL, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),

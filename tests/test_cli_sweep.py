@@ -228,15 +228,14 @@ def test_a_dry_run_lists_what_sets_points_apart_and_what_is_there(swept):
     assert all("; done before, in " in line for line in done[1:])
     # Another number of repeats is another sweep, of which nothing is done.
     lines = sweep(swept[0], *ALL, *GRID, "--dry-run", trainings={"repeats": 1}).stdout.splitlines()
-    there = "there already: analysis, distilled_images, fitted_test_images, latents, modes"
+    there = "analysis, distilled_images, fitted_test_images, latents, modes, radii_of_latents"
     assert lines[1:] == [
-        f"{POINTS[0]}: repeats=1; {there}",
-        f"{POINTS[1]}: mode_finder=random repeats=1; {there}",
+        f"{POINTS[0]}: repeats=1; there already: {there}",
+        f"{POINTS[1]}: mode_finder=random repeats=1; there already: {there}",
     ]
     new = sweep(swept[0], *ALL[:4], "--dry-run", "--over", "seed=7,8").stdout.splitlines()
-    assert new[1:] == [
-        f"seed={seed}: as configured; there already: fitted_test_images, latents" for seed in (7, 8)
-    ]
+    there = "fitted_test_images, latents, radii_of_latents"
+    assert new[1:] == [f"seed={seed}: as configured; there already: {there}" for seed in (7, 8)]
     assert times_of(swept[0] / "data") == before
 
 

@@ -203,7 +203,7 @@ def test_a_class_that_was_not_put_there_to_its_end_is_made_anew(machine, bucket)
     _, other = machine()
     assert not other.exists()
     other.save(stage_of())
-    assert other.last_save == SaveReport(1, 2, other.last_save.computing_seconds)
+    assert other.last_save == SaveReport(1, 2, computing_seconds=other.last_save.computing_seconds)
     assert objects(bucket, root) == files_below(root)
 
 

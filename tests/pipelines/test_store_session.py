@@ -47,7 +47,7 @@ def test_a_run_that_a_bucket_keeps_has_all_that_one_here_has_and_goes_on_elsewhe
     here, there = files_of(finished), objects_of(bucket, project)
     assert there.keys() == here.keys()
     partitions = [name for name in here if is_partition(name)]
-    assert len(partitions) == 10 + 10 + 20 + 10
+    assert len(partitions) == 10 + 10 + 20 + 10 + 10
     assert [name for name in partitions if there[name] != here[name]] == []
     rows = [name for name in here if name.endswith(("rows.csv", "scores.csv"))]
     assert len(rows) > 2
