@@ -98,14 +98,12 @@ class Claims:
             with self.alone():
                 own.release()
                 self._place(self._name).unlink(missing_ok=True)
-                if not self._others():
-                    shutil.rmtree(self._folder, ignore_errors=True)
+                self._remove_if_unused()
 
     def tidy(self) -> None:
         """Remove what processes that were killed have left, if none is at work."""
         with self.alone():
-            if not self._others():
-                shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_if_unused()
 
     def take(self, parts: Sequence[str], most: int, *, whole: bool = False) -> list[str]:
         """Return the first parts that no process at work has; they are this one's from now on.
@@ -142,6 +140,10 @@ class Claims:
             own = self._open(self._place(self._name))
             own.acquire(timeout=0)
             return own
+
+    def _remove_if_unused(self) -> None:
+        if not self._others():
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _others(self) -> list[str]:
         """Return the other processes at work; files of those that have ended are removed."""
