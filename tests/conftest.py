@@ -1,15 +1,29 @@
+import gc
+import inspect
+import os
 import shutil
 import subprocess
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+
+# Before what reads it is imported: tests run side by side, and so do processes that they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 from cards import open_card
 from sqlalchemy import Engine, event
 
+from mgd3_kedro import timing
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.records import ClassSpec, ModelFolder
+
+
+def pytest_collection_finish():
+    """Have the garbage collector pass over libraries and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -19,6 +33,16 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_moments():
+    """Have what is repeated for a steady number, or read for nobody, take no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "WATCHED", 0.0)
+        # Dynaconf asks for the lines of code around every frame, and looks at their files' names.
+        patch.setattr(inspect, "stack", partial(inspect.stack, context=0))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -267,7 +291,7 @@ def small_disk(tmp_path):
     """Mount a disk of a few megabytes, where that is allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
     tried = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
     if not tried or tried.returncode:
         pytest.skip("this machine lets nobody mount a small disk")

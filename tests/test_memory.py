@@ -1,9 +1,13 @@
+import gc
 import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from mgd3_kedro.hooks import MemoryHooks
+from mgd3_kedro.memory import leave_garbage
 
 FAULTS = """
 import resource
@@ -79,3 +83,22 @@ print(before - resident())
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert int(answer.stdout) > 200
+
+
+@pytest.fixture
+def collecting():
+    """Have garbage looked for after the test, as before it."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_garbage_is_left_while_libraries_are_imported_and_looked_for_in_runs(collecting):
+    leave_garbage()
+    assert not gc.isenabled()
+    MemoryHooks().after_context_created()
+    assert gc.isenabled()
+    frozen = gc.get_freeze_count()
+    assert frozen
+    MemoryHooks().after_context_created()  # of the next session, whose garbage is not to stay
+    assert gc.get_freeze_count() == frozen

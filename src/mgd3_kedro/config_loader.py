@@ -49,6 +49,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def __init__(self, conf_source: str | Path, *arguments: Any, **options: Any) -> None:
         check_folder(Path(conf_source).absolute().parent)
+        self.read_files: dict[str, Any] = {}
         super().__init__(str(conf_source), *arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -266,6 +267,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
             None if url is None else {"url": str(url), "root": str(Path(self.conf_source).parent)}
         )
 
+    def _read_raw_config(self, key: str) -> Any:
+        """Read the files of a kind once, where Kedro does at every look."""
+        if key not in self.read_files:
+            self.read_files[key] = super()._read_raw_config(key)
+        return self.read_files[key]
+
     def _merged_files(self, key: str, *, deep: bool) -> Any:
         base, environment, *_ = self._read_raw_config(key)
         if deep:
@@ -278,6 +285,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
 
 FILES = (
+    "read_files",
     "parameter_files",
     "parameter_templates",
     "named_settings",

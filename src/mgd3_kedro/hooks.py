@@ -21,6 +21,7 @@ from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.known_options import describe_unread
+from mgd3_kedro.memory import collect_garbage
 from mgd3_kedro.preflight import (
     check_inputs,
     check_order,
@@ -51,6 +52,15 @@ def resolve_from(project: Path) -> None:
     """
     OmegaConf.register_new_resolver("project", lambda path: str(project / path), replace=True)
     OmegaConf.register_new_resolver("environment", _ENVIRONMENT.get, replace=True)
+
+
+class MemoryHooks:
+    """Looks for garbage from here on, with all libraries imported."""
+
+    @hook_impl
+    def after_context_created(self) -> None:
+        """Look for it before any work."""
+        collect_garbage()
 
 
 class ProjectPathHooks:

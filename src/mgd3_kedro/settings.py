@@ -6,20 +6,22 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from mgd3_kedro.at_start import log_as_in, tell_interrupts, write_any_text
+from mgd3_kedro.memory import keep_freed_memory, leave_garbage
 
 # Before what is imported next, which takes a second.
+leave_garbage()
 tell_interrupts()
 write_any_text()
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.hooks import (
+    MemoryHooks,
     PreflightHooks,
     ProjectPathHooks,
     RunPlacesHooks,
     TerminalHooks,
     resolve_from,
 )
-from mgd3_kedro.memory import keep_freed_memory
 from mgd3_kedro.quiet_import import QuietImport
 from mgd3_kedro.run_names import DEFAULT_ENV
 from mgd3_kedro.store_hooks import StoreHooks
@@ -44,7 +46,7 @@ TRACKING = TrackingHooks()
 # then tracking.
 HOOKS = (
     *(TRACKING, PreflightHooks(), StoreHooks(), RunPlacesHooks()),
-    *(TerminalHooks(TRACKING), ProjectPathHooks()),
+    *(TerminalHooks(TRACKING), ProjectPathHooks(), MemoryHooks()),
 )
 # Its run is opened by a hook of this project's.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
