@@ -60,7 +60,7 @@ audit: $(VENV)/installed  ## known holes of what is installed
 
 # Does every command of README and docs work? In a fresh clone, with small images; docs/testing.md.
 docs-check: $(VENV)/installed-dev  ## does every command of README and docs work?
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,notebooks]'
+	$(INSTALL) '.[dev,notebooks]'
 	$(BIN)/python -m tests.documented
 
 # The pictures of pages in docs/figures, of digits alone; needs Chromium.
@@ -90,13 +90,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or later, got " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
+# Not compiled: Python does that for what is imported, which is a small part, at its first import.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable
+
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) '.[dev]'
+	touch $(VENV)/installed $@
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)

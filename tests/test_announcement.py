@@ -85,6 +85,7 @@ def test_speeds_are_found_by_settings_whatever_the_seed(tmp_path):
 def test_a_batch_is_timed(durations, told, monkeypatch):
     taken = iter(durations)
     clock = [0.0]
+    monkeypatch.setattr(timing, "WATCHED", WATCHED)
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
 
     def compute():

@@ -162,12 +162,20 @@ def test_one_training_a_point_and_nothing_beside_it(env, parts_of):
 @pytest.mark.parametrize(
     ("env", "name"),
     [
-        # A few hundred points.
-        pytest.param("mnist", "results", marks=pytest.mark.slow),
-        *(("mnist", name) for name in ("options", "tune", "length", "reconstructed")),
-        *(("imagenette64", name) for name in ("methods", "length", "reconstructed", "labels")),
-        *(("imagenette64", name) for name in ("tune", "tune-guidance-large", "methods-large")),
-        *(("imagenette64", name) for name in ("length-large", "prior-large")),
+        *(("mnist", name) for name in ("options", "tune")),
+        *(("imagenette64", name) for name in ("methods", "labels", "prior-large")),
+        *(
+            pytest.param(env, name, marks=pytest.mark.slow)
+            for env, names in {
+                # The first has a few hundred points.
+                "mnist": ("results", "length", "reconstructed"),
+                "imagenette64": (
+                    *("length", "reconstructed", "tune", "tune-frontier", "tune-guidance-large"),
+                    *("methods-large", "length-large"),
+                ),
+            }.items()
+            for name in names
+        ),
     ],
 )
 def test_every_sweep_can_be_planned(env, name, project):
