@@ -34,6 +34,7 @@ from benchmarks.evaluation import (
 from benchmarks.evaluation import compare_with_bare_forward as compare_validation
 from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
+from benchmarks.safety import compare_with_unsafe
 from benchmarks.sampling import (
     compare_with_bare_forward,
     compare_with_float32,
@@ -153,6 +154,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "warm_run_cpu_seconds_1000_classes": Measurement(
         partial(measure_warm_run, classes=1000), "<= 10", only_on="cpu"
     ),
+    "distill_per_unsafe": Measurement(compare_with_unsafe, "<= 1.03", only_on="cpu"),
     "analysis_per_differences": Measurement(
         partial(compare_with_differences, of=SCORED_CLASS), "<= 0.5", only_on="cpu"
     ),

@@ -1,5 +1,6 @@
 """The measuring code: what it does with times, not what they are."""
 
+import hashlib
 import io
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from benchmarks.encoding import (
 from benchmarks.models import Bench, DiTSize, Work, draw, load_dit
 from benchmarks.plain import draw_plainly, load_plain
 from benchmarks.results import Row, describe, machine, merge, reaches, read_rows, write_rows
+from benchmarks.safety import Spent
 from benchmarks.sampling import (
     compare_with_bare_forward,
     compare_with_float32,
@@ -274,3 +276,14 @@ def test_photos_are_decoded_and_encoded_from_files(bench):
 
 def test_precision_auto_is_measured_next_to_float32(bench):
     assert compare_with_float32(bench, TINY_WORK).median > 0
+
+
+def test_seconds_of_digests_are_counted_and_digests_stay_what_they_are(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("benchmarks.safety.time.perf_counter", lambda: next(clock))
+    spent = Spent()
+    made = spent.counting_digests(hashlib.sha256)(b"a")
+    made.update(b"b")
+    assert made.hexdigest() == hashlib.sha256(b"ab").hexdigest()
+    assert spent.counting(len)("abc") == 3
+    assert spent.seconds == 3
