@@ -83,17 +83,8 @@ def test_a_chunk_is_decoded_when_it_is_asked_for(lazy):
     assert lazy.decode.asked == [3, 3, 1]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_worker_processes_change_nothing_but_the_place(lazy, workers):
-    assert [len(chunk) for chunk in chunks_of(lazy, 3, workers)] == [3, 3, 1]
-    assert torch.equal(torch.cat(list(chunks_of(lazy, 3, workers))), IMAGES)
-    # Those of a worker are counted in its own copy.
-    assert lazy.decode.asked == ([] if workers else [3, 3, 1] * 2)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_that_fails_is_named_whoever_decodes_it(workers):
-    chunks = chunks_of(LazyImages(Refuser(), 7, 2), 3, workers)
+def test_an_image_that_fails_is_named():
+    chunks = chunks_of(LazyImages(Refuser(), 7, 2), 3)
     assert torch.equal(next(chunks), IMAGES[:3])
     with pytest.raises(ValueError, match=r"4\.png: not an image"):
         next(chunks)
@@ -101,18 +92,17 @@ def test_an_image_that_fails_is_named_whoever_decodes_it(workers):
 
 def test_global_random_numbers_are_neither_read_nor_moved(lazy):
     before = torch.get_rng_state()
-    list(lazy.chunks(3, workers=1))
     list(lazy.chunks(3))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_images_in_memory_are_given_in_the_same_chunks():
     assert [len(chunk) for chunk in chunks_of(IMAGES, 3)] == [3, 3, 1]
-    assert torch.equal(torch.cat(list(chunks_of(IMAGES, 3, workers=2))), IMAGES)
+    assert torch.equal(torch.cat(list(chunks_of(IMAGES, 3))), IMAGES)
 
 
 def test_a_class_without_images_has_no_chunks():
-    assert list(LazyImages(Decoder(), 0, 2).chunks(3, workers=1)) == []
+    assert list(LazyImages(Decoder(), 0, 2).chunks(3)) == []
 
 
 def test_they_can_be_sent_to_another_process(lazy):

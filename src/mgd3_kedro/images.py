@@ -54,32 +54,19 @@ class LazyImages:
         images = self.decode(numbers.reshape(-1).tolist())
         return images if numbers.ndim else images[0]
 
-    def chunks(self, size: int, workers: int = 0) -> Iterator[torch.Tensor]:
+    def chunks(self, size: int) -> Iterator[torch.Tensor]:
         """Give all images in order, some at a time.
 
         Args:
             size: Images of a chunk; the last may be shorter.
-            workers: Processes that decode the next chunks meanwhile; none: this one does.
         """
-        from torch.utils.data import DataLoader
-
-        chunks = _Chunks(self, size)
-        # A generator of its own: the loader would move PyTorch's global one.
-        yield from DataLoader(
-            chunks,  # type: ignore[arg-type]
-            batch_size=None,
-            num_workers=min(workers, len(chunks)),
-            generator=torch.Generator(),
-        )
+        for start in range(0, self.count, size):
+            yield self[start : start + size]
 
 
-def chunks_of(
-    images: torch.Tensor | LazyImages, size: int, workers: int = 0
-) -> Iterator[torch.Tensor]:
+def chunks_of(images: torch.Tensor | LazyImages, size: int) -> Iterator[torch.Tensor]:
     """Give all images of a class in order, some at a time, whether they are in memory or not."""
-    if isinstance(images, LazyImages):
-        return images.chunks(size, workers)
-    return iter(images.split(size))
+    return images.chunks(size) if isinstance(images, LazyImages) else iter(images.split(size))
 
 
 def mirror(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
@@ -103,15 +90,3 @@ def encoded_images(
         rows: (n,), int64, places among the latents.
     """
     return mirror(images[latents["image_numbers"][rows]], latents["mirrored"][rows])
-
-
-@dataclass(frozen=True, eq=False)
-class _Chunks:
-    images: LazyImages
-    size: int
-
-    def __len__(self) -> int:
-        return -(-len(self.images) // self.size)
-
-    def __getitem__(self, number: int) -> torch.Tensor:
-        return self.images[number * self.size : (number + 1) * self.size]
