@@ -81,6 +81,7 @@ EDGE = (
     "summary",
     "settings",
     "terminal",
+    "search",
     "sweep",
     "pipeline_registry",
     "cli",
@@ -90,11 +91,18 @@ EDGE = (
     "__init__",
 )
 """Modules that nothing but the edge imports. `tracking` and `summary` are the bodies of hooks: they
-know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` is that of a
-command."""
+know MLflow and the catalog, so that hooks.py stays a list of events; `sweep` and `search` are those
+of commands."""
 FRAMEWORKS = {"kedro", "kedro_mlflow", "kedro_viz", "kedro_datasets", "mlflow"}
 FRAMEWORK_EDGE = {
-    *{"sweep.checks", "sweep.command", "sweep.plan", "sweep.runs", "terminal.watch"},
+    *{
+        "search.command",
+        "sweep.checks",
+        "sweep.command",
+        "sweep.plan",
+        "sweep.runs",
+        "terminal.watch",
+    },
     *{"tracking.events", "tracking.hooks", "tracking.inputs", "tracking.opening"},
     *{"tracking.pending", "tracking.processes", "tracking.runs", "tracking.store"},
     *EDGE,
@@ -110,6 +118,7 @@ FRAMEWORK_EDGE = {
     "preflight",
     "quiet_import",
     "run_names",
+    "search",
     "speeds",
     "sweep",
     "terminal",

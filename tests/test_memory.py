@@ -98,7 +98,7 @@ def test_garbage_is_left_while_libraries_are_imported_and_looked_for_in_runs(col
     assert not gc.isenabled()
     MemoryHooks().after_context_created()
     assert gc.isenabled()
-    frozen = gc.get_freeze_count()
+    frozen, later = gc.get_freeze_count(), [[] for _ in range(1000)]
     assert frozen
     MemoryHooks().after_context_created()  # of the next session, whose garbage is not to stay
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() < frozen + len(later)

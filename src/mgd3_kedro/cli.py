@@ -14,11 +14,14 @@ from mgd3_kedro.known_options import check_parts, check_pipelines, check_place
 from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.plain_errors import plain_errors
 from mgd3_kedro.run_names import DEFAULT, DEFAULT_ENV
+from mgd3_kedro.search.options import BEST_HELP, BEST_OPTIONS
 from mgd3_kedro.splitting import split_parameters
 from mgd3_kedro.sweep.options import SWEEP_HELP, SWEEP_OPTIONS
 
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
 """Options of `run` that `sweep` has too."""
+SEARCHED = ("env", "params")
+"""Options of `run` that `best` has too."""
 ESTIMATED = ("env", "params", "pipelines")
 """Options of `run` that `estimate` has too."""
 
@@ -113,6 +116,26 @@ cli.add_command(
         ],
         callback=_sweep,
         help=SWEEP_HELP,
+    )
+)
+
+
+def _best(minutes: float, jobs: int, env: str | None, params: Mapping[str, Any]) -> None:
+    from mgd3_kedro.search.command import find_best
+
+    with plain_errors():
+        find_best(env, params, minutes, jobs, click.echo)
+
+
+cli.add_command(
+    ParametersCommand(
+        "best",
+        params=[
+            *BEST_OPTIONS,
+            *_with_own_params(one for one in kedro_run.params if one.name in SEARCHED),
+        ],
+        callback=_best,
+        help=BEST_HELP,
     )
 )
 

@@ -54,5 +54,5 @@ CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": DEFAULT_ENV,
-    "config_patterns": {"mlflow": ["mlflow*"], "sweeps": ["sweeps*"]},
+    "config_patterns": {"mlflow": ["mlflow*"], "sweeps": ["sweeps*"], "best": ["best*"]},
 }

@@ -66,19 +66,23 @@ class Loop:
         self._left = self._total = 0
         self._seconds: list[float] = []
 
-    def run(self, points: Sequence[Point]) -> None:
+    def run(self, points: Sequence[Point], may_start: Callable[[], bool] = lambda: True) -> None:
         """Run points, those of a part when the part before is over.
 
         What fails is noted, and the others go on; an interrupt ends those that are running, which
         are pending then.
+
+        Args:
+            points: In order.
+            may_start: Whether there is time for another; the rest stays pending.
         """
         self._left = self._total = len(points)
         with self._ended_with_this(), Interrupts() as interrupts:
             for _, part in itertools.groupby(points, key=lambda point: point.number):
                 pending = list(part)
                 at_once = min(self._jobs, len(pending))
-                while pending or self._running:
-                    while pending and len(self._running) < at_once:
+                while self._running or (pending and may_start()):
+                    while pending and len(self._running) < at_once and may_start():
                         self._start(pending.pop(0), at_once)
                     time.sleep(TICK)
                     self._finish()

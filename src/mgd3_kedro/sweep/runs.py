@@ -30,7 +30,7 @@ class SweepRuns:
     Args:
         uri: Of the store.
         experiment: Name of the experiment.
-        grids: Sweep -> what is varied -> its values.
+        grids: Sweep -> what is varied -> its values; of others nothing is told.
     """
 
     def __init__(self, uri: str, experiment: str, grids: Mapping[str, Mapping[str, str]]) -> None:
@@ -98,7 +98,7 @@ class SweepRuns:
 
     def _make_parent(self, client: MlflowClient, sweep: str, tags: Mapping[str, str]) -> str:
         run = client.create_run(self._experiment, tags={SWEEP_TAG: sweep, **tags}, run_name=sweep)
-        grid = self._grids[sweep].items()
+        grid = self._grids.get(sweep, {}).items()
         params = [Param(key, values[:PARAMETER_LENGTH]) for key, values in grid]
         client.log_batch(run.info.run_id, params=params)
         return str(run.info.run_id)

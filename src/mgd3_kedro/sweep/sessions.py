@@ -54,6 +54,19 @@ class Session:
             self._kill_group()
         return status
 
+    def finish(self) -> int:
+        """Wait until it has ended, however long that takes, and return the exit status.
+
+        An interrupt of this process ends it.
+        """
+        try:
+            self._process.wait()
+        except BaseException:
+            self.interrupt()
+            self.wait()
+            raise
+        return self.status() or 0
+
     def interrupt(self) -> None:
         """Ask it to end."""
         with contextlib.suppress(ProcessLookupError):

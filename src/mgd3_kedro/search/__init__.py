@@ -1,0 +1,1 @@
+"""The search for the method that is best for somebody's images: `kedro best`."""

@@ -1,0 +1,77 @@
+"""What is tried: methods and their knobs, as parameters of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mgd3_kedro.checks import unknown_name
+from mgd3_kedro.nesting import flat
+from mgd3_kedro.points import short_names
+from mgd3_kedro.splitting import Text
+from mgd3_kedro.sweep.parts import Part, as_text
+
+FIELDS = ("candidates", "trials")
+NODES = {"pipelines": "distill", "to_nodes": "collect_rows"}
+METHOD, SEED = "method", "seed"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method with its knobs.
+
+    Args:
+        values: Full name of a parameter -> value; what is left is as configured.
+    """
+
+    values: Mapping[str, Text]
+
+    @property
+    def name(self) -> str:
+        """What it is called: the method, and what else is set."""
+        short = short_names(self.values)
+        return " ".join(
+            str(value) if key == METHOD else f"{short[key]}={value}"
+            for key, value in self.values.items()
+        )
+
+    def trial(self, sweep: str, given: Mapping[str, Text], seed: int) -> Part:
+        """Return its run with a seed.
+
+        Args:
+            sweep: Folder of the logs and states of all trials with this seed.
+            given: Full name -> value, the same for all candidates.
+            seed: Of the data set.
+        """
+        over = {key: (value,) for key, value in self.values.items()}
+        shared = {key: value for key, value in given.items() if key not in over}
+        return Part(sweep, NODES, {**shared, SEED: as_text(seed)}, over)
+
+
+def read_candidates(configured: Mapping[str, Any], given: Mapping[str, Text]) -> list[Candidate]:
+    """Return what is configured to be tried, without what contradicts the command line.
+
+    Args:
+        configured: `candidates`, and `trials`.
+        given: Full name -> value, of the command line: a candidate that sets one of these
+            otherwise is left out.
+
+    Raises:
+        ValueError: If something else is configured, or nothing is left.
+    """
+    for key in configured:
+        if key not in FIELDS:
+            raise ValueError(f"best: {unknown_name(key, FIELDS, 'setting')}")
+    found: dict[str, Candidate] = {}
+    for settings in configured["candidates"]:
+        values = {key: as_text(value) for key, value in flat(settings).items()}
+        if all(given.get(key, value) == value for key, value in values.items()):
+            one = Candidate(values)
+            found.setdefault(one.name, one)
+    if not found:
+        told = ", ".join(f"{key}={value}" for key, value in given.items())
+        raise ValueError(
+            f"best: expected a candidate of conf/*/best.yml that fits {told}, got none"
+        )
+    return list(found.values())

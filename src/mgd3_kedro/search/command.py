@@ -1,0 +1,137 @@
+"""What `kedro best` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+
+from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.durable import write_text
+from mgd3_kedro.durations import in_words
+from mgd3_kedro.nesting import flat
+from mgd3_kedro.search.candidates import Candidate, read_candidates
+from mgd3_kedro.search.halving import rank, rounds, survivors
+from mgd3_kedro.search.telling import as_markdown, describe, keeps_real, tabulate
+from mgd3_kedro.search.trials import Budget, Trials
+from mgd3_kedro.splitting import Text
+from mgd3_kedro.sweep.parts import Part, as_text
+from mgd3_kedro.sweep.plan import Point, plan_points
+from mgd3_kedro.sweep.runs import SweepRuns
+from mgd3_kedro.sweep.sessions import Session
+from mgd3_kedro.tracking.opening import address_of
+
+REPORTS = Path("data/08_reporting")
+MINUTE = 60
+MADE, IMAGES = "generate", "distilled_images"
+
+
+def find_best(
+    env: str | None,
+    params: Mapping[str, Any],
+    minutes: float,
+    jobs: int,
+    report: Callable[[str], None],
+) -> None:
+    """Try methods on held-out train images for some time, then distil with the best.
+
+    Args:
+        env: The environment; None for the default one.
+        params: Parameters of all runs, nested.
+        minutes: Of the trials and the winner's run.
+        jobs: Trials side by side.
+        report: Prints a line.
+
+    Raises:
+        ValueError: Naming what does not fit, before any work, or what the winner's run says.
+    """
+    check_count("--jobs", jobs)
+    check_range("--minutes", minutes, 0, low_open=True)
+    given = {key: as_text(value) for key, value in flat(params).items()}
+    with KedroSession.create(env=env) as session:
+        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
+    loader: ProjectConfigLoader = context.config_loader  # type: ignore[assignment]
+    configured = loader["best"]
+    candidates = {one.name: one for one in read_candidates(configured, given)}
+    fixed = {key: as_text(value) for key, value in flat(configured.get("trials", {})).items()}
+    run = loader.with_parameters(params)["parameters"]
+    name = f"best-ipc{run['ipc']}"
+    root = context.project_path / REPORTS / run["benchmark"] / "sweeps"
+    (root / name).mkdir(parents=True, exist_ok=True)
+    trials = Trials(
+        *(loader, candidates, {**fixed, **given}, name, jobs),
+        Budget(minutes * MINUTE, jobs),
+        report,
+    )
+    try:
+        with FileLock(root / name / ".lock", timeout=0):
+            _search(trials, SweepRuns(address_of(context), _experiment(loader), {}), root)
+            _tell(trials, root / name)
+            _distil(trials, given, root / name)
+    except Timeout as error:
+        raise ValueError(f"{name}: expected no other process at work on this search") from error
+
+
+def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
+    trials.report(
+        f"{trials.name}: {len(trials.candidates)} candidates; logs in {root / trials.name}"
+    )
+    trials.check()
+    for name, told in trials.refused.items():
+        trials.report(f"not possible: {name}: {told}")
+    kinds = {name: keeps_real(trials, name) for name in trials.points}
+    left, killed = list(trials.points), True
+    try:
+        for seeds in rounds():
+            for seed in seeds:
+                known = [name for name in left if len(trials.scores[name]) == seed]
+                trials.run(known, seed, runs, root)
+            left = survivors({name: trials.scores[name] for name in left}, kinds)
+            if len(left) == 1 or not trials.budget.suffices():
+                break
+        killed = False
+    finally:
+        runs.close([], killed=killed)
+
+
+def _tell(trials: Trials, folder: Path) -> None:
+    if not rank(trials.scores):
+        first = next(iter(trials.refused.values()), "there was no time for one")
+        raise ValueError(
+            f"{trials.name}: expected a trial that comes to its end, got none; {first}"
+        )
+    table = tabulate(trials)
+    sentences = list(describe(trials))
+    write_text(folder / "tried.csv", table.to_csv(index=False))
+    lines = [f"# {trials.name}", "", *sentences, "", *as_markdown(table)]
+    write_text(folder / "best.md", "\n".join(lines) + "\n")
+    for sentence in sentences:
+        trials.report(sentence)
+    trials.report(f"all that was tried: {folder / 'best.md'}")
+
+
+def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
+    """Make the winner's images, of all train images."""
+    winner: Candidate = trials.candidates[rank(trials.scores)[0]]
+    shared = {key: value for key, value in given.items() if key not in winner.values}
+    part = Part(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
+    (point,) = plan_points(trials.loader, [part])
+    trials.report(f"distilling all train images: kedro run {_shown(point)}")
+    project = Path(trials.loader.conf_source).parent
+    session = Session(project, folder / "winner.log", point.options, {})
+    if session.finish():
+        raise ValueError(f"{session.error()} ({folder / 'winner.log'})")
+    trials.report(f"done in {in_words(session.seconds)}: {point.loader.place(IMAGES)}")
+
+
+def _shown(point: Point) -> str:
+    return " ".join(f"'{one}'" if set(' ;[](){}$*?"') & set(one) else one for one in point.options)
+
+
+def _experiment(loader: ProjectConfigLoader) -> str:
+    return str(loader["mlflow"]["tracking"]["experiment"]["name"])

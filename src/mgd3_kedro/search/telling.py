@@ -1,0 +1,120 @@
+"""What a search has found, as a table and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from mgd3_kedro.search.halving import Paired, compare_paired, rank
+from mgd3_kedro.search.trials import Trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("candidate", "data_sets", "accuracy", "behind", "behind_low", "behind_high"),
+    *("seconds", "told"),
+)
+
+
+def tabulate(trials: Trials) -> pd.DataFrame:
+    """Return one row per candidate, the winner first, those that were not tried last.
+
+    Returns:
+        `candidate`, `data_sets`, `accuracy` (mean, in percent), `behind` the winner, on the data
+        sets that both have, with the ends of its 95 % interval, `seconds` of a trial, `told` (why
+        it was not tried).
+    """
+    import pandas as pd
+
+    ranked = rank(trials.scores)
+    rows = []
+    for name in [*ranked, *(one for one in trials.candidates if one not in ranked)]:
+        found = trials.scores.get(name, [])
+        told = trials.refused.get(name, "" if found else "no time was left for it")
+        row: dict[str, object] = {"candidate": name, "data_sets": len(found), "told": told}
+        if found:
+            behind = compare_paired(trials.scores[ranked[0]], found)
+            row |= {"accuracy": fmean(found), "seconds": trials.seconds[name]}
+            row |= {"behind": behind.mean, "behind_low": behind.low, "behind_high": behind.high}
+        rows.append(row)
+    return pd.DataFrame(rows).reindex(columns=[*COLUMNS])
+
+
+def as_markdown(table: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of a table as Markdown.
+
+    Args:
+        table: Of `tabulate`.
+    """
+    yield "| tried | data sets | held-out images, % | behind the winner (95 % interval) | seconds |"
+    yield "|---|---|---|---|---|"
+    for row in table.to_dict("records"):
+        count, name = row["data_sets"], row["candidate"]
+        if not count:
+            yield f"| {name} | 0 | {row['told']} | | |"
+            continue
+        behind = f"{row['behind']:.1f}"
+        if count > 1:
+            behind += f" ({row['behind_low']:.1f} to {row['behind_high']:.1f})"
+        yield f"| {name} | {count} | {row['accuracy']:.1f} | {behind} | {row['seconds']:.0f} |"
+
+
+def describe(trials: Trials) -> Iterator[str]:
+    """Yield sentences: who won, by how much, and whether the prior was worth it."""
+    scores = trials.scores
+    first, *others = rank(scores)
+    sets = _counted(len(scores[first]), "data set")
+    yield f"{first}: {fmean(scores[first]):.1f} % of held-out images, mean of {sets}."
+    if others:
+        ahead = compare_paired(scores[first], scores[others[0]])
+        yield f"{_difference(ahead)} {others[0]}, the next."
+        if not ahead.is_decided:
+            yield "These two are not told apart: more minutes may do it."
+    yield worth_of_prior(scores, lambda name: keeps_real(trials, name))
+
+
+def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str], bool]) -> str:
+    """Say whether drawn images are better than real ones that are kept.
+
+    Args:
+        scores: Candidate -> accuracy on each of its data sets, in percent.
+        is_real: Whether a candidate keeps real images.
+    """
+    ranked = rank(scores)
+    real = [name for name in ranked if is_real(name)]
+    drawn = [name for name in ranked if not is_real(name)]
+    if not drawn:
+        return "No images that a model draws were tried, so nothing is said of a model's worth."
+    if not real:
+        return "No real images were tried, so it is not known whether drawn ones are better."
+    ahead = compare_paired(scores[drawn[0]], scores[real[0]])
+    told = f"the best drawn images ({drawn[0]}) are {_difference(ahead)} real ones ({real[0]})"
+    if not ahead.is_decided:
+        return f"Whether the model is worth it is not decided: {told}."
+    verdict = "The model is worth it" if ahead.mean > 0 else "The model is not worth it"
+    return f"{verdict}: {told}."
+
+
+def keeps_real(trials: Trials, name: str) -> bool:
+    """Return whether a candidate keeps real images."""
+    from mgd3_kedro.pipeline_registry import choice_of
+
+    return choice_of(trials.points[name].loader["parameters"]).keeps_real
+
+
+def _difference(paired: Paired) -> str:
+    """Return a difference with its interval, as the begin of a sentence."""
+    side = "ahead of" if paired.mean >= 0 else "behind"
+    sets = _counted(paired.data_sets, "data set")
+    if paired.data_sets == 1:
+        return f"{abs(paired.mean):.1f} points (one data set, no interval) {side}"
+    return (
+        f"{abs(paired.mean):.1f} points (95 % interval {paired.low:.1f} to {paired.high:.1f}, "
+        f"{sets}) {side}"
+    )
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,0 +1,142 @@
+"""Trials of candidates: runs on a part of the train images that is held out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.plain_errors import EXPECTED, describe_error
+from mgd3_kedro.points import DONE, FAILED
+from mgd3_kedro.search.candidates import Candidate
+from mgd3_kedro.splitting import Text
+from mgd3_kedro.sweep.checks import check_fully
+from mgd3_kedro.sweep.loop import Loop
+from mgd3_kedro.sweep.plan import Point, plan_points
+from mgd3_kedro.sweep.runs import SweepRuns
+from mgd3_kedro.sweep.states import States
+
+ROWS, ACCURACY = "result_rows", "top1_last"
+
+
+@dataclass
+class Budget:
+    """The time that is given.
+
+    Args:
+        seconds: All of it; what earlier commands have spent on the same trials counts.
+        jobs: Trials side by side.
+    """
+
+    seconds: float
+    jobs: int
+    spent_before: float = 0.0
+    taken: list[float] = field(default_factory=list)
+    _begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.seconds - self.spent_before / self.jobs - (time.monotonic() - self._begun)
+
+    def suffices(self) -> bool:
+        """Return whether another trial, and the run of the winner, come to their end in time."""
+        return self.left > 2 * max(self.taken, default=0.0)
+
+
+@dataclass
+class Trials:
+    """The trials of some candidates, which later commands go on with.
+
+    Args:
+        loader: Configuration without parameters of a run.
+        candidates: Name -> candidate.
+        given: Full name -> value, of every trial.
+        name: Of the search: a folder, with one for each seed in it.
+        jobs: Trials side by side.
+        budget: The time.
+        report: Prints a line.
+    """
+
+    loader: ProjectConfigLoader
+    candidates: Mapping[str, Candidate]
+    given: Mapping[str, Text]
+    name: str
+    jobs: int
+    budget: Budget
+    report: Callable[[str], None]
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Find out which candidates are possible with these images and this model.
+
+        Raises:
+            ValueError: If none is.
+        """
+        for name in self.candidates:
+            try:
+                point = self._plan(name, self.name, 0)
+                check_fully(point)
+            except EXPECTED as error:
+                self.refused[name] = describe_error(error)
+            else:
+                self.points[name] = point
+                self.scores[name] = []
+        if not self.points:
+            first, told = next(iter(self.refused.items()))
+            raise ValueError(
+                f"best: expected a candidate that can be tried, got none; {first}: {told}"
+            )
+
+    def run(self, names: Iterable[str], seed: int, runs: SweepRuns, root: Path) -> None:
+        """Try candidates with a seed, as many as there is time for, in this order.
+
+        Args:
+            names: Of candidates.
+            seed: Of the data set.
+            runs: The MLflow runs.
+            root: Folder of all sweeps.
+        """
+        project = Path(self.loader.conf_source).parent
+        sweep = f"{self.name}/seed{seed}"
+        # All of them, whoever is left: a table of states loses no point.
+        points = {name: self._plan(name, sweep, seed) for name in self.points}
+        states = States(root, [*points.values()])
+        chosen = {name: points[name] for name in names}
+        pending = [one for one in chosen.values() if states.fact(one, "status") != DONE]
+        self.budget.spent_before += sum(
+            float(states.fact(one, "seconds")) for one in chosen.values() if one not in pending
+        )
+        states.folder(next(iter(points.values()))).mkdir(parents=True, exist_ok=True)
+        states.write()
+        if pending and self.budget.suffices():
+            told = f"{len(pending)} candidate{'s' if len(pending) > 1 else ''}"
+            self.report(f"data set {seed + 1}: {told}")
+        loop = Loop(project, states, runs, self.jobs, {}, self.report)
+        loop.run(pending, self.budget.suffices)
+        for name, point in chosen.items():
+            status = states.fact(point, "status")
+            if status == DONE:
+                self.seconds[name] = float(states.fact(point, "seconds"))
+                self.budget.taken.append(self.seconds[name])
+                self.scores[name].append(read_accuracy(project / point.loader.place(ROWS)))
+            elif status == FAILED:
+                self.refused[name] = states.fact(point, "error")
+
+    def _plan(self, name: str, sweep: str, seed: int) -> Point:
+        # Each alone: points of one list with others would wait for those before.
+        (point,) = plan_points(self.loader, [self.candidates[name].trial(sweep, self.given, seed)])
+        return point
+
+
+def read_accuracy(path: Path) -> float:
+    """Return the mean accuracy of the trainings on a data set, in percent; 0 if all diverged."""
+    import pandas as pd
+
+    accuracies = pd.read_csv(path)[ACCURACY].dropna()
+    return float(accuracies.mean()) if len(accuracies) else 0.0

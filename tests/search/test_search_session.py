@@ -1,0 +1,90 @@
+"""`kedro best` in a small project: candidates that cannot be tried, a winner, and going on."""
+
+from contextlib import chdir
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+from tiny_project import IPC, make_project
+
+from mgd3_kedro.cli import cli
+from mgd3_kedro.search import halving
+
+TRIED = """
+candidates:
+  - {method: rded}
+  - {method: random}
+  - {method: mgd3}
+trials: {split: holdout, trainings.repeats: 1}
+"""
+
+
+def best(project, *options):
+    bootstrap_project(project)
+    with chdir(project):
+        return CliRunner().invoke(cli, ["best", *options])
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Search once, with one data set for each candidate."""
+    project = make_project(tmp_path_factory.mktemp("searched"))
+    (project / "conf/base/best.yml").write_text(TRIED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(halving, "MOST_DATA_SETS", 1)
+        return project, best(project), best(project)
+
+
+def test_a_winner_is_found_and_distils_all_train_images(searched):
+    project, result, _ = searched
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"best-ipc{IPC}: 3 candidates; logs in ")
+    assert lines[1].startswith("not possible: rded: expected model weights in ")
+    assert lines[2] == "data set 1: 2 candidates"
+    table = pd.read_csv(project / f"data/08_reporting/mnist/sweeps/best-ipc{IPC}/tried.csv")
+    winner = table["candidate"][0]
+    assert table["data_sets"].tolist() == [1, 1, 0]
+    assert table["accuracy"][0] >= table["accuracy"][1]
+    folder = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}/{winner}/seed0/images"
+    assert len(list(folder.rglob("*.png"))) == 10 * IPC
+    assert lines[-1].endswith(folder.relative_to(project).as_posix())
+
+
+def test_no_test_image_is_read(searched):
+    held_out = searched[0] / "data/08_reporting/mnist"
+    splits = {path.relative_to(held_out).parts[0] for path in held_out.rglob("result_rows.csv")}
+    assert splits == {"holdout"}
+
+
+def test_what_was_tried_is_written_in_words(searched):
+    project = searched[0]
+    text = (project / f"data/08_reporting/mnist/sweeps/best-ipc{IPC}/best.md").read_text()
+    assert "These two are not told apart" in text
+    assert "Whether the model is worth it is not decided" in text
+    assert "| rded | 0 | expected model weights in " in text
+
+
+def test_the_same_command_again_tries_nothing_twice(searched):
+    _, first, second = searched
+    assert second.exit_code == 0
+    assert not [line for line in second.stdout.splitlines() if line.startswith("data set")]
+    assert second.stdout.splitlines()[-3:-1] == first.stdout.splitlines()[-3:-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--minutes", "0"], "minutes: expected a number"),
+        (["--jobs", "0"], "jobs: expected a number"),
+        (["--params", "method=rded"], "got none; rded: expected model weights"),
+        (["--params", "method=mgd4"], "expected a candidate of conf/*/best.yml that fits method=mgd4"),
+        (["--params", "ipk=3"], "ipk"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(options, told, searched):
+    result = best(searched[0], *options)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert told in line
