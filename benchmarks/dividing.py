@@ -58,7 +58,7 @@ class Classes:
     def specs(self) -> tuple[ClassSpec, ...]:
         """The classes."""
         known = self.size.classes
-        return tuple(ClassSpec(i % known, f"n{i}", i, f"n{i}") for i in range(self.count))
+        return tuple(ClassSpec(i, f"n{i}", i % known, f"n{i}") for i in range(self.count))
 
     def latents(self, label: int) -> dict[str, torch.Tensor]:
         """Return the latents of a class, (N, C, H, W)."""
