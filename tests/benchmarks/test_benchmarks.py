@@ -157,6 +157,7 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "analysis_per_differences",
         "decoded_images_per_cpu_second",
         "decoding_per_pil",
+        "distill_per_unsafe",
         "warm_run_cpu_seconds_1000_classes",
     }
     assert chosen_names(["encode*", "sampling_s2"], "cpu") == [

@@ -54,8 +54,7 @@ BEFORE = {
 TESTED = {
     r"kedro sweep [a-z][\w-]*( .*)?": "tests/test_makefile.py::test_every_sweep_can_be_planned",
     r"kedro best .*": (
-        "tests/search/test_search_session.py::"
-        "test_a_winner_is_found_and_distils_all_train_images"
+        "tests/search/test_search_session.py::test_a_winner_is_found_and_distils_all_train_images"
     ),
     r"kedro run .*executor\.kind=.*": (
         "tests/pipelines/test_executors_session.py::test_a_run_makes_the_same_with_two_workers"

@@ -79,7 +79,7 @@ def test_the_same_command_again_tries_nothing_twice(searched):
         (["--minutes", "0"], "minutes: expected a number"),
         (["--jobs", "0"], "jobs: expected a number"),
         (["--params", "method=rded"], "got none; rded: expected model weights"),
-        (["--params", "method=mgd4"], "expected a candidate of conf/*/best.yml that fits method=mgd4"),
+        (["--params", "method=mgd4"], "a candidate of conf/*/best.yml that fits method=mgd4"),
         (["--params", "ipk=3"], "ipk"),
     ],
 )
