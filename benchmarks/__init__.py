@@ -78,7 +78,7 @@ SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
 SHARED_MODES = Classes(count=24, images=400, ipc=10)
 SHARED_IMAGES = Classes(count=24, images=20, ipc=10, steps=10)
-FULL_CLASSES = Classes(count=4, images=60, ipc=50, steps=10)
+FULL_CLASSES = Classes(count=4, images=60, ipc=50, steps=50)
 LARGER_COURSE = Course("convnet4", image_size=64, ipc=32, epochs=1)
 
 

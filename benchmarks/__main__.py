@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks import MEASUREMENTS
 from benchmarks.models import Bench
 from benchmarks.results import as_text, describe, merge, read_rows, write_rows
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("mgd3_kedro").setLevel(logging.WARNING)
     keep_freed_memory()  # as every run does
     width = max(map(len, names))
-    with reproducible(options.threads), tempfile.TemporaryDirectory() as folder:
+    limits = reproducible(options.threads), threadpool_limits(options.threads)
+    with limits[0], limits[1], tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), options.device, options.seconds)
         for name in names:
             measurement = MEASUREMENTS[name]

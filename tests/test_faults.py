@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 
 import pytest
-from faults.families import FAMILIES, all_faults, spread
+from faults.families import FAMILIES, all_faults, in_turn, spread
 from faults.families.damage import BROKEN, JSON, kinds
 from faults.families.kills import OTHERS
 from faults.interrupt import at_change, counting
@@ -42,6 +42,12 @@ def test_a_seed_draws_the_same_faults_and_another_one_others():
     few = spread(all_faults(), 2)
     assert max(Counter(fault.family for fault in few).values()) == 2
     assert {fault.family for fault in few} == set(FAMILIES)
+
+
+def test_what_was_never_tried_comes_first_and_families_take_turns():
+    few = spread(all_faults(), 2)[:6]
+    tried = {few[0].digest}
+    assert in_turn(few, tried) == [few[1], few[2], few[4], few[3], few[5], few[0]]
 
 
 def test_files_of_every_entry_that_is_read_back_are_damaged(project):

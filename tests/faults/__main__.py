@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.families import SEED, all_faults, can_happen, spread
+from faults.families import SEED, all_faults, can_happen, in_turn, spread
 from faults.rows import ROWS, Row, code_digest, read_rows, write_rows
 from faults.short import run_short
 from faults.states import make_states, prepare
@@ -56,7 +56,7 @@ def main() -> None:
         and asked.what in fault.what
         and not (digest in rows and (rows[digest].survived, rows[digest].code) == ("yes", code))
     ]
-    wanted = spread(wanted, asked.each) if asked.each else wanted
+    wanted = in_turn(spread(wanted, asked.each) if asked.each else wanted, rows)
     if asked.list:
         for fault in wanted:
             print(f"{fault.family}: {fault.what}")

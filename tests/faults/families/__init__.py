@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 from itertools import groupby
 from random import Random
 
@@ -80,3 +81,21 @@ def spread(faults: Sequence[Fault], each: int) -> list[Fault]:
         step = max(1, len(known) // each)
         chosen += known[step // 2 :: step][:each]
     return chosen
+
+
+def in_turn(faults: Sequence[Fault], tried: Container[str]) -> list[Fault]:
+    """Return faults with those never tried first, one of every family, then another of every one.
+
+    So that what is ended before its end has seen something of all.
+
+    Args:
+        faults: In the order of families.
+        tried: Digests of those that were.
+    """
+    places: Counter[tuple[bool, str]] = Counter()
+    ranked = []
+    for fault in faults:
+        key = fault.digest in tried, fault.family
+        ranked.append((key[0], places[key], fault))
+        places[key] += 1
+    return [fault for *_, fault in sorted(ranked, key=lambda one: one[:2])]
