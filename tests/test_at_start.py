@@ -12,13 +12,27 @@ import pytest
 from mgd3_kedro.at_start import INTERRUPTED, log_as_in, tell_interrupts, write_any_text
 
 
+def test_the_installed_command_tells_interrupts_before_it_imports_anything_of_others():
+    code = (
+        "import sys; from mgd3_kedro import __main__, at_start; "
+        "print(sys.excepthook is at_start._tell, 'kedro' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "True False\n"
+
+
 def test_ctrl_c_while_libraries_are_imported_is_one_line():
     code = (
         "import time; from mgd3_kedro.at_start import tell_interrupts; tell_interrupts(); "
         "print('ready', flush=True); time.sleep(60)"
     )
     started = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell has its background jobs ignore Ctrl-C, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert started.stdout.readline() == "ready\n"
     started.send_signal(signal.SIGINT)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.shipped import shipped_folder
+from mgd3_kedro.at_start import tell_interrupts
+
+# Before what is imported next, as of Kedro.
+tell_interrupts()
 
 LOGGING = Path("conf/logging.yml")
 
@@ -20,6 +23,8 @@ def main(args: Sequence[str] | None = None, **options: Any) -> Any:
         options: Of `click.Command.main`.
     """
     if not LOGGING.is_file():
+        from mgd3_kedro.shipped import shipped_folder
+
         # Kedro would tell, when it is imported, that it takes its own.
         os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(shipped_folder() / LOGGING))
     from mgd3_kedro.commands import run_command

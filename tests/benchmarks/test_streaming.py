@@ -17,6 +17,7 @@ def test_an_archive_has_as_many_images_of_each_class_as_asked_for(tmp_path):
     assert names == [f"{label}/{number}.png" for label in range(2) for number in range(3)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")
 def test_the_peaks_of_two_processes_are_compared(tmp_path):
     median, low, high = compare_peaks(Bench(tmp_path, "cpu", 0.1), FEW, more=2)

@@ -157,6 +157,14 @@ def test_parts_of_one_that_renews_its_lease_no_more_are_free_after_a_while(tmp_p
         hung.join()
 
 
+def test_what_an_interrupted_probe_left_is_removed_and_one_at_work_is_no_other_answer(tmp_path):
+    (tmp_path / ".probe").touch()
+    with lock_of_system(tmp_path / ".probe"):
+        assert find_opener(tmp_path) is lock_of_system
+    assert find_opener(tmp_path) is lock_of_system
+    assert not list(tmp_path.iterdir())
+
+
 def test_leases_are_for_file_systems_without_locks(tmp_path, monkeypatch, caplog):
     assert find_opener(tmp_path) is lock_of_system
 

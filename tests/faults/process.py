@@ -128,7 +128,7 @@ def fork(
 def start(
     project: Path, arguments: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
 ) -> Running:
-    """Start `kedro ARGUMENTS` as a new process.
+    """Start `mgd3-kedro ARGUMENTS` as a new process; nothing of ours is there when `kedro` begins.
 
     Args:
         project: Working directory.
@@ -139,7 +139,7 @@ def start(
     begun = time.monotonic()
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kedro", *arguments],
+            [sys.executable, "-m", "mgd3_kedro", *arguments],
             cwd=project,
             env={**_variables(), **(variables or {})},
             stdin=subprocess.DEVNULL,

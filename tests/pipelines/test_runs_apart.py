@@ -27,7 +27,6 @@ CHANGES = {
     "mode_finder=dbscan": {"modes": {"mode_finder": "dbscan"}},
     "mode_guidance_scale=0.3": {"sampling": {"mode_guidance_scale": 0.3}},
     "sampler=ddim": {"diffusion": {"sampler": "ddim"}},
-    "guidance_scale=1.5": {"diffusion": {"guidance_scale": 1.5}},
     "flip=random": {"encoding": {"flip": "random"}},
     "epochs=3": {"evaluation": {"epochs": 3}},
 }
@@ -59,7 +58,7 @@ def results(project):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """Run the default and six others, that change one thing each, in one project."""
+    """Run the default and five others, that change one thing each, in one project."""
     return run_all(make_project(tmp_path_factory.mktemp("shared")), CHANGES)
 
 

@@ -43,10 +43,12 @@ def lock_by_lease(path: Path) -> BaseFileLock:
 
 def find_opener(folder: Path) -> Opener:
     """Return what opens locks in a folder that is there: those of the system, or leases."""
-    probe = lock_of_system(folder / f".probe-{secrets.token_hex(4)}")
+    # Of one name: what an interrupt leaves of it is removed by the next one here.
+    probe = lock_of_system(folder / ".probe")
     try:
-        with probe.acquire(timeout=0):
-            return lock_of_system
+        with contextlib.suppress(Timeout), probe.acquire(timeout=0):
+            pass
+        return lock_of_system
     except NotImplementedError:
         logger.info("%s has no file locks: processes tell each other by renewed files", folder)
         return lock_by_lease
