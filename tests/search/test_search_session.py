@@ -14,6 +14,7 @@ from mgd3_kedro.search import halving
 TRIED = """
 candidates:
   - {method: rded}
+  - {method: rded, methods.rded.candidates: 20}
   - {method: random}
   - {method: mgd3}
 trials: {split: holdout, trainings.repeats: 1}
@@ -40,12 +41,12 @@ def test_a_winner_is_found_and_distils_all_train_images(searched):
     project, result, _ = searched
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].startswith(f"best-ipc{IPC}: 3 candidates; logs in ")
-    assert lines[1].startswith("not possible: rded: expected model weights in ")
+    assert lines[0].startswith(f"best-ipc{IPC}: 4 candidates; logs in ")
+    assert lines[1].startswith("not possible: rded, rded candidates=20: expected model weights ")
     assert lines[2] == "data set 1: 2 candidates"
     table = pd.read_csv(project / f"data/08_reporting/mnist/sweeps/best-ipc{IPC}/tried.csv")
     winner = table["candidate"][0]
-    assert table["data_sets"].tolist() == [1, 1, 0]
+    assert table["data_sets"].tolist() == [1, 1, 0, 0]
     assert table["accuracy"][0] >= table["accuracy"][1]
     folder = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}/{winner}/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 10 * IPC

@@ -82,8 +82,9 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
         f"{trials.name}: {len(trials.candidates)} candidates; logs in {root / trials.name}"
     )
     trials.check()
-    for name, told in trials.refused.items():
-        trials.report(f"not possible: {name}: {told}")
+    for told in dict.fromkeys(trials.refused.values()):
+        names = ", ".join(name for name, why in trials.refused.items() if why == told)
+        trials.report(f"not possible: {names}: {told}")
     kinds = {name: keeps_real(trials, name) for name in trials.points}
     left, killed = list(trials.points), True
     try:
