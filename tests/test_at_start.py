@@ -12,6 +12,16 @@ import pytest
 from mgd3_kedro.at_start import INTERRUPTED, log_as_in, tell_interrupts, write_any_text
 
 
+def test_what_an_interrupt_broke_within_a_library_is_that_interrupt():
+    code = (
+        "from mgd3_kedro.at_start import tell_interrupts; tell_interrupts()\n"
+        "try:\n    raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt:\n    raise RecursionError('half imported')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (-signal.SIGINT, f"{INTERRUPTED}\n")
+
+
 def test_the_installed_command_tells_interrupts_before_it_imports_anything_of_others():
     code = (
         "import sys; from mgd3_kedro import __main__, at_start; "

@@ -47,6 +47,7 @@ def test_the_embedded_benchmark_is_the_ten_digits(request):
         ("n1\t1\tone\n\nn2\t2\ttwo\n", "not enough values"),
         ("n1\t1\tone\nn1\t2\ttwo\n", "expected each folder once"),
         ("", "at least one class"),
+        pytest.param("n1\t1\t" + "x" * 200_000, "field larger than", id="a line without end"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named_with_the_reason(text, reason, table):

@@ -94,8 +94,11 @@ def test_other_tables_are_taken_as_people_write_them(tmp_path):
     assert read_table(path)["method"].tolist() == ["dm", "mtt"]
 
 
-def test_what_is_no_table_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"a,b\n1," + b"x" * 200_000], ids=["bytes", "a line without end"]
+)
+def test_what_is_no_table_is_named(content, tmp_path):
     path = tmp_path / "published.csv"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=r"published\.csv: expected a table of results"):
         read_table(path)

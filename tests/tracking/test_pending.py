@@ -106,6 +106,28 @@ def test_a_run_without_a_server_is_logged_later_as_if_it_had_been_there(
     assert all_of(deliver(tmp_path, experiment)) == usual
 
 
+def test_an_input_that_another_run_wrote_down_at_the_same_moment_is_logged(
+    usual, experiment, tmp_path, monkeypatch
+):
+    log, failed = MlflowClient.log_inputs, []
+
+    def too_late_once(client, *args, **options):
+        if not failed:
+            failed.append(args)
+            raise MlflowException(
+                "(sqlite3) UNIQUE constraint failed: datasets.name"
+            )
+        return log(client, *args, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", too_late_once)
+    tracker = RunTracker.open("a run", {"env": "mnist"}, tmp_path, store=STORE, online=True)
+    run_id = mlflow.active_run().info.run_id
+    log_all(tracker, tmp_path)
+    tracker.end()
+    assert failed
+    assert all_of(run_id) == usual
+
+
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_run_whose_server_is_gone_meanwhile_goes_on_and_is_one_run(
     ended, usual, dead, experiment, tmp_path, caplog

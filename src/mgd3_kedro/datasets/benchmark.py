@@ -103,14 +103,14 @@ def _check_name(wnid: str) -> None:
 def _read_table(path: Path) -> tuple[ClassSpec, ...]:
     if not path.is_file():
         raise DatasetError(f"expected the class table {path}, found no such file")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         return tuple(
             ClassSpec(label, wnid, int(index), name)
             for label, (wnid, index, name) in enumerate(lines)
         )
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(
             f"expected folder, class index and class name in every line ({error})"
         ) from error

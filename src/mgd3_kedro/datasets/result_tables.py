@@ -46,7 +46,7 @@ def read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(NAMES, str))
         for problem in _bad_rows(table) if {*table} >= OF_ROWS else ():
             raise ValueError(f"{problem}; {ADVICE}")
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: expected a table of results, {error}") from error
     return table
 

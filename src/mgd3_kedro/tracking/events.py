@@ -52,12 +52,19 @@ def _metrics(client: MlflowClient, run_id: str, values: list[tuple[str, float, i
 def _inputs(client: MlflowClient, run_id: str, values: list[tuple[dict[str, str], Any]]) -> None:
     """(fields of a data set, its tags) pairs."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
 
     inputs = [
         DatasetInput(Dataset(**dataset), [InputTag(*tag) for tag in tags.items()])
         for dataset, tags in values
     ]
-    client.log_inputs(run_id, datasets=inputs)
+    try:
+        client.log_inputs(run_id, datasets=inputs)
+    except MlflowException as error:
+        # Of two runs that read the same for the first time at once, one finds no place for it.
+        if "unique constraint" not in str(error).lower():
+            raise
+        client.log_inputs(run_id, datasets=inputs)
 
 
 def _file(client: MlflowClient, run_id: str, values: str) -> None:
