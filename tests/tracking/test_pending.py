@@ -114,9 +114,7 @@ def test_an_input_that_another_run_wrote_down_at_the_same_moment_is_logged(
     def too_late_once(client, *args, **options):
         if not failed:
             failed.append(args)
-            raise MlflowException(
-                "(sqlite3) UNIQUE constraint failed: datasets.name"
-            )
+            raise MlflowException("(sqlite3) UNIQUE constraint failed: datasets.name")
         return log(client, *args, **options)
 
     monkeypatch.setattr(MlflowClient, "log_inputs", too_late_once)
