@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
+# What is installed is compiled at its first import, and that has to be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help distill test lint results bench gpu mutants faults audit docs-check screenshots wheel-check viz clean
