@@ -43,7 +43,7 @@ def _ratio(project: Path) -> float:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    counted = json.loads(told.read_text())
+    counted = json.loads(told.read_text(encoding="utf-8"))
     return float(counted["all"] / (counted["all"] - counted["safety"]))
 
 

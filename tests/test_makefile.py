@@ -162,15 +162,23 @@ def test_one_training_a_point_and_nothing_beside_it(env, parts_of):
 @pytest.mark.parametrize(
     ("env", "name"),
     [
-        *(("mnist", name) for name in ("options", "tune")),
-        *(("imagenette64", name) for name in ("methods", "labels", "prior-large")),
+        ("mnist", "options"),
+        ("imagenette64", "labels"),
         *(
             pytest.param(env, name, marks=pytest.mark.slow)
             for env, names in {
                 # The first has a few hundred points.
-                "mnist": ("results", "length", "reconstructed"),
+                "mnist": ("results", "tune", "length", "reconstructed"),
                 "imagenette64": (
-                    *("length", "reconstructed", "tune", "tune-frontier", "tune-guidance-large"),
+                    *(
+                        "methods",
+                        "prior-large",
+                        "length",
+                        "reconstructed",
+                        "tune",
+                        "tune-frontier",
+                        "tune-guidance-large",
+                    ),
                     *("methods-large", "length-large"),
                 ),
             }.items()

@@ -414,6 +414,7 @@ def test_another_seed_makes_other_images_in_a_place_of_their_own(copied):
     assert not set(images_of(copied, seed=1).values()) & set(before.values())
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_makes_images_goes_on_to_the_same_images(project, copied):
     # One class at a time and many steps, so that there is a middle to be killed in.
     steps = {"num_inference_steps": 30}

@@ -22,6 +22,7 @@ def vae():
     return AutoencoderKL(block_out_channels=(4,), norm_num_groups=2)
 
 
+@pytest.mark.slow
 def test_a_model_is_the_same_in_every_process(vae):
     found = {
         subprocess.run(

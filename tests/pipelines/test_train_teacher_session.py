@@ -226,6 +226,7 @@ run(Path(sys.argv[2]), "train_eval", evaluation={"epochs": 30, "validations": 30
 """
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_killed_goes_on_where_it_was(copied, monkeypatch):
     usual = evaluated(copied, "07_model_output")
     folder = usual.with_name(f"{usual.name},epochs=30,validations=30")
