@@ -59,8 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("mgd3_kedro").setLevel(logging.WARNING)
     keep_freed_memory()  # as every run does
     width = max(map(len, names))
-    limits = reproducible(options.threads), threadpool_limits(options.threads)
-    with limits[0], limits[1], tempfile.TemporaryDirectory() as folder:
+    with (
+        reproducible(options.threads),
+        threadpool_limits(options.threads),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         bench = Bench(Path(folder), options.device, options.seconds)
         for name in names:
             measurement = MEASUREMENTS[name]

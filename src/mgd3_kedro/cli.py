@@ -121,10 +121,10 @@ cli.add_command(
 
 
 def _best(minutes: float, jobs: int, env: str | None, params: Mapping[str, Any]) -> None:
-    from mgd3_kedro.search.command import find_best
+    from mgd3_kedro.search.command import run_search
 
     with plain_errors():
-        find_best(env, params, minutes, jobs, click.echo)
+        run_search(env, params, minutes, jobs, click.echo)
 
 
 cli.add_command(

@@ -13,6 +13,8 @@ from mgd3_kedro.records import RUN_KEYS
 if TYPE_CHECKING:
     import pandas as pd
 
+REPORTS = "data/08_reporting"
+"""Folder of all that is told of runs, by benchmark."""
 STATES, STEPS = "points.csv", "steps.csv"
 """Names of the files with a row per point: its name, its values, its facts. Runs without an axis
 are steps."""

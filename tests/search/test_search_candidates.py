@@ -18,7 +18,7 @@ def given(**texts):
 
 
 def names(**texts):
-    return [one.name for one in read_candidates(CONFIGURED, given(**texts))]
+    return list(read_candidates(CONFIGURED, given(**texts))[0])
 
 
 def test_a_candidate_is_called_by_its_method_and_knobs_and_there_once():
@@ -42,8 +42,14 @@ def test_another_setting_is_refused_with_the_nearest():
 
 
 def test_a_trial_has_its_seed_and_every_parameter_once():
-    one = read_candidates(CONFIGURED, {})[1]
+    one = read_candidates(CONFIGURED, {})[0]["mgd3 mode_guidance_scale=0.2"]
     part = one.trial("best/seed3", given(ipc="5", sampling__mode_guidance_scale="0.2"), 3)
     assert part.sweep == "best/seed3"
     assert part.params == {"ipc": "5", "seed": "3"}
     assert part.over == {"method": ("mgd3",), "sampling.mode_guidance_scale": ("0.2",)}
+
+
+def test_the_command_line_is_over_what_is_configured_for_trials():
+    configured = {**CONFIGURED, "trials": {"split": "holdout", "trainings.repeats": 1}}
+    _, shared = read_candidates(configured, given(trainings__repeats="2", ipc="5"))
+    assert shared == {"split": "holdout", "trainings.repeats": "2", "ipc": "5"}

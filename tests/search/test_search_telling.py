@@ -8,7 +8,7 @@ SCORES = {"mgd3": [40.0, 42.0], "random": [35.0, 38.0], "herding": [39.0], "dm":
 
 @pytest.fixture
 def trials():
-    made = Trials(None, dict.fromkeys(SCORES), {}, "best", 1, Budget(1.0, 1), print)
+    made = Trials(None, dict.fromkeys(SCORES), {}, "best", Budget(1.0, 1), print)
     made.scores = {name: found for name, found in SCORES.items() if name != "rded"}
     made.seconds = {"mgd3": 10.0, "random": 5.0, "herding": 6.0}
     made.refused = {"rded": "expected a teacher"}

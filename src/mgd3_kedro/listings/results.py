@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.listings import WIDTH
+from mgd3_kedro.points import REPORTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORTING, ROWS = "data/08_reporting", "result_rows.csv"
+ROWS = "result_rows.csv"
 WHEN, SCORE = "%m-%d %H:%M", len("100.0 ± 10.0 (20)")
 
 
@@ -52,9 +53,7 @@ def list_results(project: Path, words: Sequence[str] = ()) -> Iterator[str]:
         words: That a result has to have, each somewhere in what is told of it; all results if none.
     """
     found = [
-        result
-        for path in sorted((project / REPORTING).rglob(ROWS))
-        for result in read_results(path)
+        result for path in sorted((project / REPORTS).rglob(ROWS)) for result in read_results(path)
     ]
     asked = [word.lower() for word in words]
     told = [one for one in found if all(word in " ".join(one[1:3]).lower() for word in asked)]

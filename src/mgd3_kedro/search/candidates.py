@@ -49,13 +49,18 @@ class Candidate:
         return Part(sweep, NODES, {**shared, SEED: as_text(seed)}, over)
 
 
-def read_candidates(configured: Mapping[str, Any], given: Mapping[str, Text]) -> list[Candidate]:
+def read_candidates(
+    configured: Mapping[str, Any], given: Mapping[str, Text]
+) -> tuple[dict[str, Candidate], dict[str, Text]]:
     """Return what is configured to be tried, without what contradicts the command line.
 
     Args:
         configured: `candidates`, and `trials`.
         given: Full name -> value, of the command line: a candidate that sets one of these
             otherwise is left out.
+
+    Returns:
+        Name -> candidate; full name -> value of what all trials have in common.
 
     Raises:
         ValueError: If something else is configured, or nothing is left.
@@ -74,4 +79,5 @@ def read_candidates(configured: Mapping[str, Any], given: Mapping[str, Text]) ->
         raise ValueError(
             f"best: expected a candidate of conf/*/best.yml that fits {told}, got none"
         )
-    return list(found.values())
+    fixed = {key: as_text(value) for key, value in flat(configured.get("trials", {})).items()}
+    return found, {**fixed, **given}

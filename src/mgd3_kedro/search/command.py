@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-from kedro.framework.context import KedroContext
-from kedro.framework.session import KedroSession
-
 from mgd3_kedro.checks import check_count, check_range
-from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.durations import in_words
+from mgd3_kedro.figures.columns import count
+from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
-from mgd3_kedro.search.candidates import Candidate, read_candidates
+from mgd3_kedro.search.candidates import read_candidates
 from mgd3_kedro.search.halving import rank, rounds, survivors
 from mgd3_kedro.search.telling import as_markdown, describe, keeps_real, tabulate
 from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
+from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs
 from mgd3_kedro.sweep.parts import Part, as_text
 from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
-from mgd3_kedro.tracking.opening import address_of
 
-REPORTS = Path("data/08_reporting")
 MINUTE = 60
 MADE, IMAGES = "generate", "distilled_images"
 
 
-def find_best(
+def run_search(
     env: str | None,
     params: Mapping[str, Any],
     minutes: float,
@@ -53,34 +50,24 @@ def find_best(
     check_count("--jobs", jobs)
     check_range("--minutes", minutes, 0, low_open=True)
     given = {key: as_text(value) for key, value in flat(params).items()}
-    with KedroSession.create(env=env) as session:
-        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
-    loader: ProjectConfigLoader = context.config_loader  # type: ignore[assignment]
-    configured = loader["best"]
-    candidates = {one.name: one for one in read_candidates(configured, given)}
-    fixed = {key: as_text(value) for key, value in flat(configured.get("trials", {})).items()}
-    run = loader.with_parameters(params)["parameters"]
-    name = f"best-ipc{run['ipc']}"
-    root = context.project_path / REPORTS / run["benchmark"] / "sweeps"
-    (root / name).mkdir(parents=True, exist_ok=True)
-    trials = Trials(
-        *(loader, candidates, {**fixed, **given}, name, jobs),
-        Budget(minutes * MINUTE, jobs),
-        report,
-    )
-    try:
-        with FileLock(root / name / ".lock", timeout=0):
-            _search(trials, SweepRuns(address_of(context), _experiment(loader), {}), root)
-            _tell(trials, root / name)
-            _distil(trials, given, root / name)
-    except Timeout as error:
-        raise ValueError(f"{name}: expected no other process at work on this search") from error
+    context, loader = open_project(env)
+    candidates, shared = read_candidates(loader["best"], given)
+    run = loader.with_parameters(params)
+    root = context.project_path / folder_of_sweeps(run)
+    # Another search has a folder of its own.
+    content = digest(json.dumps([loader.env_name, shared, sorted(candidates)], sort_keys=True))
+    name = f"best-ipc{run['parameters']['ipc']}-{content[:8]}"
+    budget = Budget(minutes * MINUTE, jobs)
+    trials = Trials(loader, candidates, shared, name, budget, report)
+    with alone(root, [name]):
+        _search(trials, open_runs(context, {}), root)
+        _tell(trials, root / name)
+        _distil(trials, given, root / name)
 
 
 def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
-    trials.report(
-        f"{trials.name}: {len(trials.candidates)} candidates; logs in {root / trials.name}"
-    )
+    tried = count(len(trials.candidates), "candidate")
+    trials.report(f"{trials.name}: {tried}; logs in {root / trials.name}")
     trials.check()
     for told in dict.fromkeys(trials.refused.values()):
         names = ", ".join(name for name, why in trials.refused.items() if why == told)
@@ -118,7 +105,7 @@ def _tell(trials: Trials, folder: Path) -> None:
 
 def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
     """Make the winner's images, of all train images."""
-    winner: Candidate = trials.candidates[rank(trials.scores)[0]]
+    winner = trials.candidates[rank(trials.scores)[0]]
     shared = {key: value for key, value in given.items() if key not in winner.values}
     part = Part(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
     (point,) = plan_points(trials.loader, [part])
@@ -132,7 +119,3 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
 
 def _shown(point: Point) -> str:
     return " ".join(f"'{one}'" if set(' ;[](){}$*?"') & set(one) else one for one in point.options)
-
-
-def _experiment(loader: ProjectConfigLoader) -> str:
-    return str(loader["mlflow"]["tracking"]["experiment"]["name"])

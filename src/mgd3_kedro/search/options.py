@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mgd3_kedro.sweep.options import JOBS
+
 BEST_OPTIONS = (
     click.Option(
         ["--minutes"],
@@ -12,9 +14,7 @@ BEST_OPTIONS = (
         show_default=True,
         help="For all of it. What an earlier command has spent on the same trials counts.",
     ),
-    click.Option(
-        ["--jobs"], type=int, default=1, show_default=True, help="Trials run side by side."
-    ),
+    JOBS,
 )
 BEST_HELP = """Try methods on held-out train images, then distil with the best one.
 
@@ -27,7 +27,7 @@ that are trained on it classify the rest: no test image is read. The better half
 data set, its better half to two more, then four, as long as there is time. The winner then distils
 all train images.
 
-data/08_reporting/BENCHMARK/sweeps/best-ipcN has best.md, with what was tried and by how much the
-winner is ahead, and the same as a table, tried.csv. Give the same command again to go on, as with
-more minutes: trials that are done are not repeated.
+data/08_reporting/BENCHMARK/sweeps/best-ipcN-... has best.md, with what was tried and by how much
+the winner is ahead, and the same as a table, tried.csv. Give the same command again to go on, as
+with more minutes: trials that are done are not repeated.
 """

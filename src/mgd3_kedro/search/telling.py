@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from mgd3_kedro.figures.columns import count
 from mgd3_kedro.search.halving import Paired, compare_paired, rank
 from mgd3_kedro.search.trials import Trials
 
@@ -51,27 +52,27 @@ def as_markdown(table: pd.DataFrame) -> Iterator[str]:
     yield "| tried | data sets | held-out images, % | behind the winner (95 % interval) | seconds |"
     yield "|---|---|---|---|---|"
     for row in table.to_dict("records"):
-        count, name = row["data_sets"], row["candidate"]
-        if not count:
+        sets, name = row["data_sets"], row["candidate"]
+        if not sets:
             yield f"| {name} | 0 | {row['told']} | | |"
             continue
         behind = f"{row['behind']:.1f}"
-        if count > 1:
+        if sets > 1:
             behind += f" ({row['behind_low']:.1f} to {row['behind_high']:.1f})"
-        yield f"| {name} | {count} | {row['accuracy']:.1f} | {behind} | {row['seconds']:.0f} |"
+        yield f"| {name} | {sets} | {row['accuracy']:.1f} | {behind} | {row['seconds']:.0f} |"
 
 
 def describe(trials: Trials) -> Iterator[str]:
     """Yield sentences: who won, by how much, and whether the prior was worth it."""
     scores = trials.scores
     first, *others = rank(scores)
-    sets = _counted(len(scores[first]), "data set")
+    sets = count(len(scores[first]), "data set")
     yield f"{first}: {fmean(scores[first]):.1f} % of held-out images, mean of {sets}."
     if others:
         ahead = compare_paired(scores[first], scores[others[0]])
         yield f"{_difference(ahead)} {others[0]}, the next."
         if not ahead.is_decided:
-            yield "These two are not told apart: more minutes may do it."
+            yield "These two are not told apart."
     yield worth_of_prior(scores, lambda name: keeps_real(trials, name))
 
 
@@ -107,14 +108,10 @@ def keeps_real(trials: Trials, name: str) -> bool:
 def _difference(paired: Paired) -> str:
     """Return a difference with its interval, as the begin of a sentence."""
     side = "ahead of" if paired.mean >= 0 else "behind"
-    sets = _counted(paired.data_sets, "data set")
+    sets = count(paired.data_sets, "data set")
     if paired.data_sets == 1:
         return f"{abs(paired.mean):.1f} points (one data set, no interval) {side}"
     return (
         f"{abs(paired.mean):.1f} points (95 % interval {paired.low:.1f} to {paired.high:.1f}, "
         f"{sets}) {side}"
     )
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.datasets.result_tables import read_table
+from mgd3_kedro.figures.columns import count
 from mgd3_kedro.plain_errors import EXPECTED, describe_error
 from mgd3_kedro.points import DONE, FAILED
 from mgd3_kedro.search.candidates import Candidate
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.checks import check_fully
+from mgd3_kedro.sweep.clusters import shared_clusters
 from mgd3_kedro.sweep.loop import Loop
 from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
@@ -55,7 +58,6 @@ class Trials:
         candidates: Name -> candidate.
         given: Full name -> value, of every trial.
         name: Of the search: a folder, with one for each seed in it.
-        jobs: Trials side by side.
         budget: The time.
         report: Prints a line.
     """
@@ -64,7 +66,6 @@ class Trials:
     candidates: Mapping[str, Candidate]
     given: Mapping[str, Text]
     name: str
-    jobs: int
     budget: Budget
     report: Callable[[str], None]
     scores: dict[str, list[float]] = field(default_factory=dict)
@@ -115,10 +116,11 @@ class Trials:
         states.folder(next(iter(points.values()))).mkdir(parents=True, exist_ok=True)
         states.write()
         if pending and self.budget.suffices():
-            told = f"{len(pending)} candidate{'s' if len(pending) > 1 else ''}"
-            self.report(f"data set {seed + 1}: {told}")
-        loop = Loop(project, states, runs, self.jobs, {}, self.report)
-        loop.run(pending, self.budget.suffices)
+            self.report(f"data set {seed + 1}: {count(len(pending), 'candidate')}")
+        jobs = self.budget.jobs
+        with shared_clusters(pending, jobs) as addresses:
+            loop = Loop(project, states, runs, jobs, addresses, self.report)
+            loop.run(pending, self.budget.suffices)
         for name, point in chosen.items():
             status = states.fact(point, "status")
             if status == DONE:
@@ -136,7 +138,5 @@ class Trials:
 
 def read_accuracy(path: Path) -> float:
     """Return the mean accuracy of the trainings on a data set, in percent; 0 if all diverged."""
-    import pandas as pd
-
-    accuracies = pd.read_csv(path)[ACCURACY].dropna()
+    accuracies = read_table(path)[ACCURACY].dropna()
     return float(accuracies.mean()) if len(accuracies) else 0.0

@@ -19,7 +19,7 @@ from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
-from mgd3_kedro.points import DONE, FAILED, PENDING
+from mgd3_kedro.points import DONE, FAILED, PENDING, REPORTS
 from mgd3_kedro.sweep.checks import check_fully, check_points
 from mgd3_kedro.sweep.clusters import shared_clusters
 from mgd3_kedro.sweep.loop import Loop
@@ -29,7 +29,6 @@ from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.states import States
 from mgd3_kedro.tracking.opening import address_of
 
-REPORTS = "data/08_reporting"
 DEFAULT = "distill"
 """What is run where nothing else is asked for."""
 
@@ -71,9 +70,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         ValueError: Naming what does not fit, before any work.
     """
     check_count("--jobs", jobs)
-    with KedroSession.create(env=request.env) as session:
-        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
-    loader: ProjectConfigLoader = context.config_loader  # type: ignore[assignment]
+    context, loader = open_project(request.env)
     if not request.sweep and not request.over:
         sweeps = loader["sweeps"]
         width = max(map(len, sweeps))
@@ -83,7 +80,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
     parts = _parts(request, loader)
     points = plan_points(loader, parts)
     check_points(points, context.project_path)
-    root = Path(REPORTS, points[0].loader["parameters"]["benchmark"], "sweeps")
+    root = folder_of_sweeps(points[0].loader)
     states = States(context.project_path / root, points)
     name = request.sweep or parts[0].sweep
     if dry_run:
@@ -91,15 +88,14 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         for point in points:
             report(f"{states.label(point)}: {_describe(point, states, context.project_path)}")
         return True
-    with _alone(context.project_path / root, states.sweeps):
+    with alone(context.project_path / root, states.sweeps):
         pending, done = states.with_status(PENDING), states.with_status(DONE)
         place = root if len(states.sweeps) > 1 else root / states.sweeps[0]
         report(f"{name}: {len(points)} points, {len(done)} done before; logs in {place}")
         if pending:
             check_fully(pending[0])
             states.write()
-            experiment = loader["mlflow"]["tracking"]["experiment"]["name"]
-            runs = SweepRuns(address_of(context), experiment, _grids(parts))
+            runs = open_runs(context, _grids(parts))
             with shared_clusters(pending, jobs) as addresses:
                 loop = Loop(context.project_path, states, runs, jobs, addresses, report)
                 _run(loop, runs, states, pending)
@@ -107,6 +103,29 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
     return len(states.with_status(DONE)) == len(points)
+
+
+def open_project(env: str | None) -> tuple[KedroContext, ProjectConfigLoader]:
+    """Return the project of the working directory, and its configuration for no run yet.
+
+    Args:
+        env: The environment; None for the default one.
+    """
+    with KedroSession.create(env=env) as session:
+        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
+    loader: ProjectConfigLoader = context.config_loader  # type: ignore[assignment]
+    return context, loader
+
+
+def folder_of_sweeps(loader: ProjectConfigLoader) -> Path:
+    """Return where the sweeps of a run's benchmark have their folders, from the project's."""
+    return Path(REPORTS, loader["parameters"]["benchmark"], "sweeps")
+
+
+def open_runs(context: KedroContext, grids: Mapping[str, Mapping[str, str]]) -> SweepRuns:
+    """Return the MLflow runs of sweeps, in the project's experiment."""
+    experiment = context.config_loader["mlflow"]["tracking"]["experiment"]["name"]
+    return SweepRuns(address_of(context), experiment, grids)
 
 
 def _run(loop: Loop, runs: SweepRuns, states: States, points: Sequence[Point]) -> None:
@@ -161,8 +180,16 @@ def _grids(parts: Sequence[Part]) -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def _alone(root: Path, sweeps: Sequence[str]) -> Iterator[None]:
-    """Refuse a second sweep of a name at the same time."""
+def alone(root: Path, sweeps: Sequence[str]) -> Iterator[None]:
+    """Refuse a second sweep of a name at the same time.
+
+    Args:
+        root: Folder of the benchmark's sweeps.
+        sweeps: Their names.
+
+    Raises:
+        ValueError: If another process is at work on one.
+    """
     with ExitStack() as locks:
         for name in sweeps:
             (root / name).mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import click
 
+JOBS = click.Option(
+    ["--jobs"],
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Runs side by side. With more than one, each has its share of the cores, unless "
+    "OMP_NUM_THREADS is set; --params jobs=1 keeps trainings from running side by side too.",
+)
 SWEEP_OPTIONS = (
     click.Argument(["sweep"], required=False),
     click.Option(
@@ -17,15 +26,7 @@ SWEEP_OPTIONS = (
         ["--name"],
         help="Name of a grid of your own; made from pipelines, parameters and grid if not set.",
     ),
-    click.Option(
-        ["--jobs"],
-        type=int,
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="Points run side by side. With more than one, each has its share of the cores, unless "
-        "OMP_NUM_THREADS is set; --params jobs=1 keeps trainings from running side by side too.",
-    ),
+    JOBS,
     click.Option(
         ["--dry-run"], is_flag=True, help="List the points and what is there of each, and stop."
     ),

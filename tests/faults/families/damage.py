@@ -65,7 +65,7 @@ RECORDS = {
 """What is written down of partitions."""
 STATE = {
     "finished run": Kind(".mgd3/finished_runs/*.json", "encode", "encode"),
-    "speeds": Kind(".mgd3/speeds.json", "encode", "discover_modes"),
+    "speeds": Kind(".mgd3/speeds.json", "discover_modes", "guided_generate"),
 }
 """What runs leave for later ones beside results."""
 GIVEN = {
