@@ -214,6 +214,7 @@ def test_a_missing_scheduler_is_named(tmp_path):
         (json.dumps({"prediction_type": "flow"}), "unknown prediction type 'flow'"),
         (json.dumps({"beta_schedule": "sigmoid"}), "unknown beta schedule 'sigmoid'"),
         (json.dumps({"num_train_timesteps": "1000"}), "num_train_timesteps: expected a number"),
+        (json.dumps({"num_train_timesteps": 10**12}), "num_train_timesteps: expected"),
         (json.dumps({"beta_end": None}), "beta_end: expected a number"),
     ],
 )

@@ -89,6 +89,8 @@ def test_a_configuration_that_no_model_can_have_is_named(change, folder, assert_
     ("component", "change", "parameter"),
     [
         ("transformer", {"num_layers": 3}, "transformer_blocks.2."),
+        ("transformer", {"num_layers": 10**9}, "1000000000 layers (num_layers in config.json)"),
+        ("vae", {"layers_per_block": 10**9}, "1000000000 layers"),
         ("transformer", {"in_channels": 3}, "pos_embed.proj.weight"),
         ("transformer", {"num_embeds_ada_norm": 8}, "class_embedder.embedding_table.weight"),
         ("transformer", {"out_channels": 4}, "proj_out_2.weight"),

@@ -51,11 +51,3 @@ def test_memory_is_told_of_entries_that_are_there(kept, tmp_path):
     peaks = dataset.load()
     assert list(peaks) == ["words"]
     assert 20 < peaks["words"] < 1e6
-
-
-def test_records_of_an_older_version_tell_no_memory(kept, tmp_path):
-    for record in (tmp_path / "words.manifest").glob("*.json"):
-        record.write_text(record.read_text().replace('"peak_memory_mb"', '"older"'))
-    dataset = PeakMemoryDataset(entries=["words"])
-    dataset.find = {"words": kept}.get
-    assert dataset.load() == {}

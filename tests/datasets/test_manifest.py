@@ -133,6 +133,18 @@ def test_a_damaged_record_is_none_and_named_in_one_line(content, manifest, caplo
     assert len(caplog.messages) == 1
 
 
+def test_a_record_of_which_a_bit_is_flipped_is_none(manifest, caplog):
+    path = manifest.folder / "n1.json"
+    whole = path.read_bytes()
+    for place in range(0, 8 * len(whole), 7):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        assert manifest.find("n1", "made from this") == Found(), bytes(changed)
+    path.write_bytes(whole)
+    assert manifest.find("n1", "made from this").record == manifest.read_record("n1")
+
+
 CHANGED = {
     "other": lambda path: path.write_text("others"),
     "cut": lambda path: path.write_text(""),

@@ -171,3 +171,11 @@ def test_a_damaged_configuration_is_refused_in_one_line_with_its_name(name, cont
     assert "--params model=FOLDER" in str(error.value)
     assert "\n" not in message
     assert "Expecting" not in message
+
+
+@pytest.mark.parametrize("name", ["model_index.json", "scheduler/scheduler_config.json"])
+def test_a_configuration_that_says_nothing_is_refused_with_its_name(name, prior):
+    (prior / name).write_text("{}")
+    with pytest.raises(DatasetError, match="expected a _class_name in it, got none") as error:
+        load(prior)
+    assert str(error.value).startswith(str(prior / name))

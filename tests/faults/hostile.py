@@ -226,9 +226,9 @@ TABLES: dict[str, bytes] = {
 _VAE, _DIT = "vae/diffusion_pytorch_model", "transformer/diffusion_pytorch_model"
 
 
-def _configured(part: str, **values: object) -> Writer:
+def _configured(part: str, file: str = "config.json", **values: object) -> Writer:
     def write(model: Path) -> None:
-        path = model / part / "config.json"
+        path = model / part / file
         content = {**json.loads(path.read_text(encoding="utf-8")), **values}
         path.write_text(json.dumps(content), encoding="utf-8")
 
@@ -262,6 +262,10 @@ MODELS: dict[str, Writer] = {
     "code of its own": _remote_code,
     "a class that there is not": _configured("vae", _class_name="os.system"),
     "a billion layers": _configured("transformer", num_layers=10**9),
+    "a billion layers of every block": _configured("vae", layers_per_block=10**9),
+    "a trillion timesteps": _configured(
+        "scheduler", "scheduler_config.json", num_train_timesteps=10**12
+    ),
     "widths below zero": _configured("vae", block_out_channels=[-4, -4, -4]),
     "a text for a number": _configured("vae", latent_channels="many"),
 }

@@ -14,6 +14,8 @@ import torch
 from mgd3_kedro.checks import check_count, check_range, lookup
 
 SCHEDULER_FILE = "scheduler_config.json"
+MOST_TIMESTEPS = 1_000_000
+"""A thousand times as many as models are trained with; tables of more fill the memory."""
 
 
 def _cosine_betas(start: float, end: float, count: int) -> torch.Tensor:
@@ -84,6 +86,7 @@ class TrainedSchedule:
 
     def __post_init__(self) -> None:
         check_count("num_train_timesteps", self.num_train_timesteps)
+        check_range("num_train_timesteps", self.num_train_timesteps, 1, MOST_TIMESTEPS)
         lookup(BETA_SCHEDULES, self.beta_schedule, "beta schedule")
         check_range("beta_start", self.beta_start, 0, 1)
         check_range("beta_end", self.beta_end, 0, 1)

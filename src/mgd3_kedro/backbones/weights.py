@@ -17,6 +17,8 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 CONFIG_FILE = "config.json"
 FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Layers of attention in autoencoders saved by early diffusers; loading renames them."""
+LAYERS = ("num_layers", "layers_per_block", "num_hidden_layers")
+"""Settings that say how many layers a model has, each of which has weights of its own."""
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -82,29 +84,23 @@ def check_weights(
         ValueError: If a file cannot be read or is a pickle, or a parameter is missing, unexpected
             or of another shape.
     """
-    from safetensors import SafetensorError, safe_open
-
     refuse_pickles(folder)
     for name in (CONFIG_FILE, weights_file):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"expected {folder / name}, found no such file")
+    place, shapes = folder / CONFIG_FILE, _read_shapes(folder / weights_file)
+    config = _read_config(place, kind)
+    _check_layers(config, len(shapes), folder / weights_file)
     try:
-        config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        if not isinstance(config, dict):  # diffusers would take a text for a name on the hub
-            raise ValueError(f"expected settings by name, got {config!r}")
         with torch.device("meta"):
             expected = build(config).state_dict()
     except Exception as error:  # a constructor may fail in any way at settings it does not expect
-        raise ValueError(f"{folder / CONFIG_FILE}: not a {kind}: {error}") from error
-    try:
-        with safe_open(folder / weights_file, framework="pt") as file:
-            found = {
-                known: tuple(file.get_slice(name).get_shape())
-                for name in file.keys()  # noqa: SIM118
-                if (known := name if name in expected else present_name(name))
-            }
-    except SafetensorError as error:
-        raise ValueError(f"{folder / weights_file}: not a safetensors file: {error}") from error
+        raise ValueError(f"{place}: not a {kind}: {error}") from error
+    found = {
+        known: shape
+        for name, shape in shapes.items()
+        if (known := name if name in expected else present_name(name))
+    }
     for name, tensor in expected.items():
         if found.get(name) != tuple(tensor.shape):
             raise ValueError(
@@ -146,6 +142,38 @@ def load_component(model_class: type[Any], folder: Path, placement: Placement) -
         for part in halves or [model]:
             part.compile()
     return model
+
+
+def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file: {error}") from error
+
+
+def _read_config(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):  # diffusers would take a text for a name on the hub
+            raise ValueError(f"expected settings by name, got {config!r}")
+    except ValueError as error:
+        raise ValueError(f"{path}: not a {kind}: {error}") from error
+    return config
+
+
+def _check_layers(config: dict[str, Any], tensors: int, weights: Path) -> None:
+    """Refuse more layers than there are tensors, before they are built one by one."""
+    for name in LAYERS:
+        asked = config.get(name)
+        if isinstance(asked, int) and asked > tensors:
+            raise ValueError(
+                f"{weights}: expected tensors for {asked} layers ({name} in {CONFIG_FILE}), "
+                f"got {tensors} tensors"
+            )
 
 
 def _present_name(name: str) -> str:

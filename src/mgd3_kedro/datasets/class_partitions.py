@@ -176,10 +176,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             f"{self._manifest.finished or 'no'} finished partitions; {advice}"
         )
 
-    def peak_memory_mb(self) -> float | None:
-        """Return what the processes that made it held at most, in MB; None if that is not known."""
+    def peak_memory_mb(self) -> float:
+        """Return what the processes that made it held at most, in MB."""
         records = self._manifest.read_records(self._manifest.read_index()).values()
-        return max((of["peak_memory_mb"] for of in records if "peak_memory_mb" in of), default=None)
+        return max(record["peak_memory_mb"] for record in records)
 
     def _exists(self) -> bool:
         return self._manifest.is_complete
@@ -188,7 +188,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         return {"filepath": str(self._manifest.artefact), "workers": self._workers}
 
     def _partition(self, wnid: str, record: Mapping[str, Any]) -> Partition:
-        made = record["content"], record.get("stamp", "")
+        made = record["content"], record["stamp"]
         return Partition(
             load=partial(self._manifest.read, self.read, wnid, *made),
             fingerprint=record["content"],
@@ -196,7 +196,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             seconds=record["seconds"],
             metrics=record["metrics"],
             rows=tuple(record["rows"]),
-            configuration=record.get("configuration", ""),
-            environment=record.get("environment", ""),
-            command=record.get("command", ""),
+            configuration=record["configuration"],
+            environment=record["environment"],
+            command=record["command"],
         )

@@ -73,7 +73,7 @@ class Work:
         for wnid, (record, has_changed) in found.items():
             if has_changed:
                 checked.changed.append(wnid)
-            difference = tell_difference(record.get("libraries"), self.libraries) if record else ""
+            difference = tell_difference(record["libraries"], self.libraries) if record else ""
             if record is None or (difference and self.reuse == "same"):
                 checked.pending.append(wnid)
             elif difference:

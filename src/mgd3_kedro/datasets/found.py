@@ -56,14 +56,13 @@ class PeakMemoryDataset(ReadOnlyDataset[dict[str, float]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, float]:
-        """Return entry -> MB, of those that are there and of which it was written down."""
+        """Return entry -> MB, of those that are there."""
         found: Mapping[str, Any] = {name: self.find(name) for name in self._entries}
-        peaks = {
+        return {
             name: dataset.peak_memory_mb()
             for name, dataset in found.items()
             if isinstance(dataset, ClassPartitionsDataset) and dataset.exists()
         }
-        return {name: peak for name, peak in peaks.items() if peak is not None}
 
     def _describe(self) -> dict[str, Any]:
         return {"entries": list(self._entries)}

@@ -133,16 +133,16 @@ def _made_here(
         content = content_digest(name, dict(zip(_names(entries), images.digests(), strict=True)))
     except (OSError, ValueError):
         return None
-    if kept.get("content") != content:
+    if kept["content"] != content:
         return None
     return Partition(
         images.load,
         content,
         count=len(entries),
         rows=tuple(kept["rows"]),
-        configuration=kept.get("configuration", ""),
-        environment=kept.get("environment", ""),
-        command=kept.get("command", ""),
+        configuration=kept["configuration"],
+        environment=kept["environment"],
+        command=kept["command"],
     )
 
 

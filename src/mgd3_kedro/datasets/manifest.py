@@ -19,7 +19,7 @@ from mgd3_kedro.datasets.partition_files import (
     read_verified,
     remove,
 )
-from mgd3_kedro.datasets.partition_records import FACTS, Found, Origin
+from mgd3_kedro.datasets.partition_records import Found, Origin, read_record, write_record
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import Made
@@ -107,12 +107,7 @@ class Manifest:
             OSError: If there is none.
             ValueError: Naming the file, if it is damaged.
         """
-        path = self._record(wnid)
-        record: dict[str, Any] = read_json(path, dict)
-        for name, kind in FACTS.items():
-            if not isinstance(record.get(name), kind):
-                raise ValueError(f"{path}: expected a record with {name}, got one without")
-        return record
+        return read_record(self._record(wnid))
 
     def read_records(self, wnids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what is written down about some partitions, see `read_record`."""
@@ -151,7 +146,7 @@ class Manifest:
         if record["fingerprint"] != fingerprint:
             return Found()
         with contextlib.suppress(OSError):
-            if is_as_made(self.path_of(wnid), record["content"], record.get("stamp", "")):
+            if is_as_made(self.path_of(wnid), record["content"], record["stamp"]):
                 return Found(record)
         return Found(has_changed=True)
 
@@ -245,7 +240,7 @@ class Manifest:
                 "metrics": dict(made.metrics),
                 "rows": [dict(row) for row in made.rows],
             }
-            write_json(self._record(wnid), record)
+            write_record(self._record(wnid), record)
 
     def _record(self, wnid: str) -> Path:
         return self.folder / f"{wnid}.json"

@@ -19,6 +19,8 @@ from mgd3_kedro.stages import Partition
 
 CONFIGURATIONS = ("config.json", "model_index.json")
 """What the names of files end with that have settings by name."""
+OF_A_CLASS = ("model_index.json", "scheduler_config.json")
+"""Those of them that diffusers follows whatever they leave out, but the class that they are of."""
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
@@ -133,7 +135,10 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         for path in _texts(folder):
             try:
                 if path.suffix == ".json":
-                    read_json(path, dict if path.name.endswith(CONFIGURATIONS) else object)
+                    kind = dict if path.name.endswith(CONFIGURATIONS) else object
+                    content = read_json(path, kind)
+                    if path.name in OF_A_CLASS and not content.get("_class_name"):
+                        raise ValueError(f"{path}: expected a _class_name in it, got none")
             except ValueError as error:
                 raise DatasetError(
                     f"{error}; put the whole file there, or name another model with "

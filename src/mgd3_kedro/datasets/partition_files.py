@@ -81,7 +81,7 @@ def is_as_made(path: Path, content: str, stamp: str) -> bool:
     Args:
         path: Its place.
         content: Digest of its files, as it was written down.
-        stamp: What `stamp_of` gave then; empty if it was not written down.
+        stamp: What `stamp_of` gave then.
 
     Raises:
         OSError: If it is gone.

@@ -8,15 +8,13 @@ REUSE = ("any", "same")
 """Any are kept, with a warning; or those alone that were made with the same versions."""
 
 
-def tell_difference(made_with: Mapping[str, str] | None, here: Mapping[str, str]) -> str:
+def tell_difference(made_with: Mapping[str, str], here: Mapping[str, str]) -> str:
     """Return how library versions differ, nothing if they do not.
 
     Args:
-        made_with: Distribution -> version; None if nobody wrote them down.
+        made_with: Distribution -> version.
         here: The same, of this process.
     """
-    if made_with is None:
-        return "unknown versions of libraries"
     names = [name for name in sorted({*made_with, *here}) if made_with.get(name) != here.get(name)]
     if not names:
         return ""

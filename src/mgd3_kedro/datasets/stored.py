@@ -14,7 +14,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.manifest import INDEX, Manifest
 from mgd3_kedro.datasets.partition_files import files_of, remove
-from mgd3_kedro.datasets.partition_records import FACTS, Found, Origin
+from mgd3_kedro.datasets.partition_records import Found, Origin, check_record
 from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import Made
 from mgd3_kedro.store import Store
@@ -228,8 +228,6 @@ class StoredManifest(Manifest):
         texts = self.store.read_all(map(self._record, wnids))
         found = {}
         for path, text in texts.items():
-            with contextlib.suppress(ValueError):
-                record = json.loads(text)
-                if all(isinstance(record.get(name), kind) for name, kind in FACTS.items()):
-                    found[path.stem] = record
+            with contextlib.suppress(ValueError, TypeError):
+                found[path.stem] = check_record(path, json.loads(text))
         return found
