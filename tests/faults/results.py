@@ -15,6 +15,7 @@ from typing import Any
 
 from faults.table import expect
 from mgd3_kedro.datasets.partition_files import files_of
+from mgd3_kedro.datasets.partition_records import DIGEST, read_record
 from mgd3_kedro.fingerprint import file_digest
 
 OF_TIME = re.compile(
@@ -72,7 +73,7 @@ def expect_records(project: Path) -> None:
         (part,) = [path for path in folder.glob(f"{record.stem}*") if path.stem == record.stem] or [
             folder / record.stem
         ]
-        content = json.loads(record.read_bytes())["content"]
+        content = read_record(record)["content"]
         expect(file_digest(files_of(part)) == content, f"{record}: of another content")
 
 
@@ -112,8 +113,10 @@ def _plain(path: Path) -> bytes:
     if path.suffix == ".json":
         with contextlib.suppress(ValueError):
             content = json.loads(data)
-            if path.parent.suffix == ".manifest" and path.parent.stem == "trainings":
-                del content["content"]  # it has the seconds of the training
+            if path.parent.suffix == ".manifest":
+                del content[DIGEST]  # it is of times, too
+                if path.parent.stem == "trainings":
+                    del content["content"]  # it has the seconds of the training
             return json.dumps(_without_times(content), sort_keys=True).encode()
     if path.suffix == ".csv":
         return _without_columns(data.decode()).encode()
