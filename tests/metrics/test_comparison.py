@@ -19,6 +19,7 @@ def make_config():
             "seed": 0,
             "lrs_weight": 0.5,
             "hard_protocol": "hard",
+            "against": "a",
         }
         return CompareConfig(**(settings | changes))
 

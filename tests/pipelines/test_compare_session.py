@@ -42,7 +42,7 @@ def test_all_runs_of_a_benchmark_are_in_one_comparison(project):
     (published / "mine.csv").write_text(f"{head}mnist,32,10,dm,,convnet1,hard,50.0,,A paper\n")
     run(project, "compare", results="results")
     made = {path.name for path in (project / "results").iterdir()}
-    suffixes = ("rows.csv", "table.csv", "table.md", "table.tex")
+    suffixes = ("rows.csv", "table.csv", "table.md", "table.tex", "paired.csv")
     assert made == {f"mnist_{suffix}" for suffix in suffixes}
     rows = pd.read_csv(project / "results/mnist_rows.csv")
     assert tuple(rows.columns[: len(ROW_COLUMNS)]) == ROW_COLUMNS

@@ -16,7 +16,7 @@ from mgd3_kedro.pipelines.report_methods.sections import (
 )
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS
 
-COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, "hard")
+COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, "hard", "mgd3")
 
 
 def rows_of(method, values):

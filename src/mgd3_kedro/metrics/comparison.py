@@ -45,6 +45,7 @@ class CompareConfig:
         seed: Of the bootstrap.
         lrs_weight: Weight of the improvement over random images in the label-robust score.
         hard_protocol: The protocol whose rows have hard labels, for the recovery in that score.
+        against: The method that all others are compared with, seed by seed.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -56,6 +57,7 @@ class CompareConfig:
     seed: int
     lrs_weight: float
     hard_protocol: str
+    against: str
 
     def __post_init__(self) -> None:
         check_choice("headline", self.headline, ACCURACIES)

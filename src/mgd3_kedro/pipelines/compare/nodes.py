@@ -13,6 +13,7 @@ from mgd3_kedro.metrics.comparison import (
     compare_groups,
     find_finished,
 )
+from mgd3_kedro.metrics.paired import compare_pairs
 from mgd3_kedro.pipelines.compare.labels import MEASURED, REPORTED
 from mgd3_kedro.pipelines.compare.layout import lay_out
 from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
@@ -85,6 +86,16 @@ def compare_methods(
     table[numbers] = table[numbers].astype(float)
     first = [*TABLE_KEYS, "ipc", "origin"]
     return table[[*first, *(column for column in table if column not in first)]]
+
+
+def tabulate_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
+    """Return by how much methods are ahead of one of them on the same data sets.
+
+    Args:
+        rows: One per training.
+        config: How methods are compared, and with which.
+    """
+    return compare_pairs(rows, config)
 
 
 def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, str]:

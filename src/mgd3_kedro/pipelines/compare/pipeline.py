@@ -2,7 +2,12 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, write_tables
+from mgd3_kedro.pipelines.compare.nodes import (
+    compare_methods,
+    gather_rows,
+    tabulate_pairs,
+    write_tables,
+)
 from mgd3_kedro.pipelines.compare.page import write_comparison_page
 
 
@@ -21,6 +26,12 @@ def create_pipeline() -> Pipeline:
                 ["compared_rows", "published_results", "params:compare", "params:split"],
                 "comparison",
                 name="compare_methods",
+            ),
+            node(
+                tabulate_pairs,
+                ["compared_rows", "params:compare"],
+                "paired_differences",
+                name="tabulate_pairs",
             ),
             node(
                 write_tables,

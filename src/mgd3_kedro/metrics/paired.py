@@ -1,0 +1,94 @@
+"""By how much methods are ahead of one of them on the same data sets."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mgd3_kedro.metrics.comparison import (
+    METHOD_KEYS,
+    TABLE_KEYS,
+    CompareConfig,
+    as_text,
+    find_finished,
+)
+from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.metrics.robust import FULL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *(*TABLE_KEYS, "ipc", *METHOD_KEYS, "configuration", "against", "against_settings"),
+    *("data_sets", "data_sets_ahead", "difference_mean", "difference_low", "difference_high"),
+)
+"""Of the table: differences are of accuracies, in percentage points."""
+
+
+def compare_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
+    """Return by how much every method is ahead of `config.against` on the seeds that both have.
+
+    Data sets of one seed have more in common than others (the noise that images are drawn from,
+    the start of the training), so that their differences vary less than the accuracies do. Of
+    several settings of the method that is compared with, the one with the fewest words counts.
+
+    Args:
+        rows: One per training, accuracies in percent.
+        config: How methods are compared.
+
+    Returns:
+        `COLUMNS`; intervals by bootstrap over the seeds, empty where there is one; no line for the
+        whole train split, nor where no seed is common.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, on paired
+    differences.
+    """
+    import pandas as pd
+
+    rows = rows[find_finished(rows) & (rows["method"] != FULL)]
+    rows = rows.assign(configuration=rows["configuration"].fillna(""))
+    lines: list[dict[str, Any]] = []
+    for keys, same in rows.groupby([*TABLE_KEYS, "ipc"], sort=True, dropna=False):
+        groups = {
+            tuple(map(as_text, of)): part.groupby("seed")[config.headline].mean()
+            for of, part in same.groupby([*METHOD_KEYS, "configuration"], sort=True, dropna=False)
+        }
+        about = dict(zip((*TABLE_KEYS, "ipc"), keys, strict=True))
+        lines += ({**about, **line} for line in _pairs_of(groups, config))
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _pairs_of(
+    groups: Mapping[tuple[str, ...], pd.Series[float]], config: CompareConfig
+) -> Iterator[dict[str, Any]]:
+    rivals = [of for of in groups if of[0] == config.against]
+    if not rivals:
+        return
+    rival = min(rivals, key=lambda of: len(_settings(of).split()))
+    for of, accuracies in groups.items():
+        differences = (accuracies - groups[rival]).dropna().to_numpy(float)
+        if of == rival or not len(differences):
+            continue
+        low = high = np.nan
+        if len(differences) > 1:
+            seed = zlib.crc32("|".join((*of, *rival)).encode())
+            generator = np.random.default_rng([config.seed, seed])
+            drawn = bootstrap_means([*differences[:, None]], config.resamples, generator)
+            low, high = percentile_interval(drawn, config.confidence)
+        yield {
+            **dict(zip((*METHOD_KEYS, "configuration"), of, strict=True)),
+            "against": config.against,
+            "against_settings": _settings(rival),
+            "data_sets": len(differences),
+            "data_sets_ahead": int((differences > 0).sum()),
+            "difference_mean": float(differences.mean()),
+            "difference_low": low,
+            "difference_high": high,
+        }
+
+
+def _settings(of: tuple[str, ...]) -> str:
+    return of[METHOD_KEYS.index("settings")]
