@@ -43,10 +43,12 @@ POINTS = {
         ],
         "length": [f"{ROWS} seed*3 method*3 preset*2", "compare"],
         "reconstructed": [f"{ROWS} seed*3 ipc*3 methods.random.reconstructed*1", "compare"],
-        "prior-large": ["pretrain"],
-        "tune-guidance-large": [f"{ROWS} diffusion.guidance_scale*5 seed*2", "compare"],
-        "methods-large": [f"{ROWS} seed*3 method*2 ipc*3", "compare"],
-        "length-large": [f"{ROWS} seed*3 method*2 ipc*2", "compare"],
+        "prior-small": ["pretrain"],
+        "tune-frontier-10": [
+            f"{ROWS} method*1 modes.mode_finder*2 sampling.mode_guidance_scale*2 seed*2",
+            f"{ROWS} method*1 sampling.mode_guidance_scale*4 seed*2",
+            *(f"{ROWS} method*2 seed*2", "compare"),
+        ],
         "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
         "ablate-scale": ["distill sampling.mode_guidance_scale*5 seed*3", REPORT],
         "tune-guidance": [f"{ROWS} diffusion.guidance_scale*5 seed*2", "compare"],
@@ -170,16 +172,8 @@ def test_one_training_a_point_and_nothing_beside_it(env, parts_of):
                 # The first has a few hundred points.
                 "mnist": ("results", "tune", "length", "reconstructed"),
                 "imagenette64": (
-                    *(
-                        "methods",
-                        "prior-large",
-                        "length",
-                        "reconstructed",
-                        "tune",
-                        "tune-frontier",
-                        "tune-guidance-large",
-                    ),
-                    *("methods-large", "length-large"),
+                    *("methods", "prior-small", "length", "reconstructed", "tune"),
+                    "tune-frontier",
                 ),
             }.items()
             for name in names
@@ -204,7 +198,7 @@ def test_every_target_and_sweep_that_the_pages_name_exists(parts_of):
         command = ["make", "--dry-run", "--old-file=.venv/installed", target]
         subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
     sweeps = set(re.findall(r"kedro sweep ([a-z][\w-]*)", text))
-    assert {"methods", "tune", "ablate-stop", "methods-large"} <= sweeps
+    assert {"methods", "tune", "ablate-stop"} <= sweeps
     of_digits = yaml.safe_load((REPOSITORY / "conf/mnist/sweeps.yml").read_text())
     for name in sweeps - {"ablate-NAME"}:
         assert parts_of("mnist" if name in of_digits else "imagenette64", name)

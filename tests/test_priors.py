@@ -132,7 +132,7 @@ def test_notes_are_no_part_of_what_a_prior_is(save_dit, tmp_path):
     [
         ("mnist", "mnist", 1.0),
         ("imagenette64", "imagenette64", 3.0),
-        ("imagenette64-large", "imagenette64", 3.0),
+        ("imagenette64-small", "imagenette64", 3.0),
     ],
 )
 def test_the_priors_of_this_project_say_their_classes_and_guidance(name, table, guidance_scale):

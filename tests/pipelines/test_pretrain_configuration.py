@@ -37,12 +37,12 @@ def test_the_prior_of_photos_fits_into_forty_megabytes_of_half_precision():
     assert (transformer.config.in_channels, size, size // transformer.config.patch_size) == (
         8,
         16,
-        4,
+        8,
     )
     counts = [
         sum(each.numel() for each in part.state_dict().values()) for part in (vae, transformer)
     ]
-    assert 3e6 < counts[1] < 6e6
+    assert 9e6 < counts[1] < 12e6
     assert 2 * sum(counts) < 40 * MEGABYTE
 
 
