@@ -25,7 +25,8 @@ OF_TIME = re.compile(
 of the command, the MLflow run."""
 TOLD_TIMES = re.compile(r">[^<>]*[0-9] (s|min|h|%|MB|GB)</(td|dd)>")
 """The same on a page."""
-COMMAND = re.compile(r"kedro run[^<]*")
+COMMANDS = re.compile(r"<h3>Commands?</h3>.*?(?=<h3>)", re.DOTALL)
+"""What made which stage: after a run that another run has made a part for, there are two."""
 UNFINISHED = re.compile(r"\.partial(/|$)")
 """What a kill leaves of a file, and nobody reads."""
 WORK = re.compile(r"(^|/)(\.work|\.lock|\.probe-\w+)(/|$)")
@@ -121,7 +122,7 @@ def _plain(path: Path) -> bytes:
     if path.suffix == ".csv":
         return _without_columns(data.decode()).encode()
     if path.suffix == ".html":
-        return COMMAND.sub("", TOLD_TIMES.sub("", data.decode())).encode()
+        return COMMANDS.sub("", TOLD_TIMES.sub("", data.decode())).encode()
     return data
 
 
