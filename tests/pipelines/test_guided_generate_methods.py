@@ -71,13 +71,13 @@ KINDS = {
 }
 DRAWN = KINDS["denoise"] + KINDS["fine_tune"]
 KEPT = KINDS["select"]
-PLACED = [*DRAWN, "kmeans_closest"]
+PLACED = [*DRAWN, *KINDS["mix"], "kmeans_closest"]
 """Methods whose images have a place among modes and latents."""
 OPTIMISED = KINDS["match_distribution"] + KINDS["match_gradients"] + KINDS["invert_teacher"]
 TAUGHT = KINDS["cut_crops"] + KINDS["invert_teacher"]
-EVALUATED = [methods[-1] for methods in KINDS.values()]
-"""One method of each kind, for what only whole runs show."""
-GUIDED = {"mgd3": 2, "mgd3_pooled": 4, "transport": 2, "dmgd": 1, "cgs": 4}
+EVALUATED = [methods[-1] for kind, methods in KINDS.items() if kind != "mix"]
+"""One method of each kind, for what only whole runs show; but one with modes of its own."""
+GUIDED = {"mgd3": 2, "mgd3_pooled": 4, "mgd3_mixed": 4, "transport": 2, "dmgd": 1, "cgs": 4}
 """Method -> how many of the four steps are guided."""
 TEACHING = {"network": "convnet1_bn", "epochs": 1}
 READ = {
@@ -234,7 +234,7 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(
         assert rows["mode"].between(0, IPC - 1).all()
         assert rows["nearest_real"].between(0, 15).all()
         assert np.isfinite(rows[["distance_to_mode", "distance_to_nearest_real"]]).all(axis=None)
-    assert ("image_number" in rows) == (method in KEPT)
+    assert ("image_number" in rows) == (method in KEPT + KINDS["mix"])
     assert {"environment", "command"} <= set(rows)
     settings = (
         settings_of(method) if method not in KINDS["fine_tune"] else {"mode_guidance_scale": 0}

@@ -30,13 +30,14 @@ class Origin:
 
 
 def describe_images(
-    origin: Origin, facts: Sequence[Mapping[str, Any]]
+    origin: Origin, facts: Sequence[Mapping[str, Any]], first: int = 0
 ) -> tuple[dict[str, Any], ...]:
     """Write one row per image: its class, what is known of it alone, and the settings.
 
     Args:
         origin: What the images were made for and with.
         facts: Of each image.
+        first: Number of the first of them among the images of the class.
     """
     spec, made = origin.spec, origin.distillation
     return tuple(
@@ -48,7 +49,7 @@ def describe_images(
             **of_image,
             **origin.knobs,
         }
-        for image, of_image in enumerate(facts)
+        for image, of_image in enumerate(facts, first)
     )
 
 

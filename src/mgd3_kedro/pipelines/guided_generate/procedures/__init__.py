@@ -29,6 +29,10 @@ from mgd3_kedro.pipelines.guided_generate.procedures.inversion import (
     needs_of_inversion,
     plan_inversion,
 )
+from mgd3_kedro.pipelines.guided_generate.procedures.mixing import (
+    needs_of_mixing,
+    plan_mixing,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.selection import (
     needs_of_selection,
     plan_selection,
@@ -65,6 +69,7 @@ PROCEDURES: dict[str, Procedure] = {
     "invert_teacher": Procedure(plan_inversion, needs_of_inversion),
     "match_distribution": Procedure(plan_distributions, needs_of_distributions),
     "match_gradients": Procedure(plan_gradients, needs_of_gradients),
+    "mix": Procedure(plan_mixing, needs_of_mixing),
     "select": Procedure(plan_selection, needs_of_selection),
 }
 """Name -> how images are planned, and what from."""

@@ -169,13 +169,7 @@ def draw_images(
     ]
     images = autoencoder.decode(latents, settings.image_size, names)
     steps = sampling.guided_steps(backbone.timesteps)
-    knobs = {
-        "mode_finder": settings.mode_finder,
-        **plain_settings(settle_settings(model, settings.diffusion)),
-        **sampling.as_columns(),
-        "candidate_score": sampling.choice,
-    }
-    made = {}
+    knobs, made = knobs_of(model, settings), {}
     parts = (latents.split(counts), images.split(counts), chosen.split(counts))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):
         given = task.inputs
@@ -186,6 +180,16 @@ def draw_images(
         rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(pixels, len(pixels), {"guided_steps": steps}, rows)
     return made
+
+
+def knobs_of(model: ModelFolder, settings: Denoising) -> dict[str, Any]:
+    """Return what the rows of images tell of how they were drawn, by name."""
+    return {
+        "mode_finder": settings.mode_finder,
+        **plain_settings(settle_settings(model, settings.diffusion)),
+        **settings.sampling.as_columns(),
+        "candidate_score": settings.sampling.choice,
+    }
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,187 @@
+"""Images of which a backbone draws some, while real ones stand for the other modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from mgd3_kedro.checks import check_range
+from mgd3_kedro.images import encoded_images
+from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source
+from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
+    denoise_classes,
+    knobs_of,
+    needs_of_denoising,
+    plan_denoising,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
+from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.stages import Made, Task
+
+SHARE = "kept_share"
+SOURCES: tuple[Source, ...] = ("images",)
+PLACES = ("mode", "nearest_mode", "nearest_mode_in_layout")
+"""Facts of an image that are places among the modes."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Settings of images that are drawn and kept.
+
+    Args:
+        denoising: How they are drawn.
+        kept_share: Share of the modes of a class for which a real image is kept, 0..1, rounded
+            down; an image at least is drawn.
+
+    Raises:
+        ValueError: If the share is out of range.
+    """
+
+    denoising: Denoising
+    kept_share: float
+
+    def __post_init__(self) -> None:
+        check_range(SHARE, self.kept_share, 0, 1)
+
+
+def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
+    """Return what images that are drawn and kept are made from.
+
+    Raises:
+        ValueError: If a setting is unknown or does not fit.
+    """
+    needs = needs_of_denoising(_without_share(settings), parameters)
+    entries = Needs.of(SOURCES, ()).entries
+    return needs._replace(entries=tuple(dict.fromkeys((*needs.entries, *entries))))
+
+
+def plan_mixing(settings: Mapping[str, Any], common: Common) -> Plan:
+    """Plan images of which a backbone draws some and others are real ones.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or does not fit.
+    """
+    if SHARE not in settings:
+        raise ValueError(f"expected the setting {SHARE}, got none")
+    drawn = plan_denoising(_without_share(settings), common)
+    return drawn._replace(
+        function=mix_classes,
+        settings=Mixing(drawn.settings, settings[SHARE]),
+        needs=(*drawn.needs, *SOURCES),
+    )
+
+
+def mix_classes(batch: Mapping[str, Task], settings: Mixing) -> dict[str, Made]:
+    """Draw the images of the modes with most members, and keep a real one of each other mode.
+
+    What is typical of a class the model draws well; what is rare it has seen too seldom. The images
+    of a class are those that are drawn, by falling number of members, and then those that are kept.
+
+    Source: ours.
+    """
+    parts = {
+        wnid: part_modes(task.inputs["modes"]["assignment"], task.about.images, settings.kept_share)
+        for wnid, task in batch.items()
+    }
+    asked = {wnid: _only(task, parts[wnid][0]) for wnid, task in batch.items()}
+    drawn = denoise_classes(asked, settings.denoising)
+    return {
+        wnid: _add_kept(task, *parts[wnid], drawn[wnid], settings) for wnid, task in batch.items()
+    }
+
+
+def part_modes(
+    assignment: torch.Tensor, count: int, share: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the modes that images are drawn for, and those that a real image is kept for.
+
+    Args:
+        assignment: (N,), int64, the mode of each real latent, -1 for none.
+        count: Number of modes, K.
+        share: Of the modes that a real image is kept for, rounded down; but for one at least.
+
+    Returns:
+        Places among the modes, by falling number of members; of as many members, the first first.
+    """
+    members = torch.bincount(assignment[assignment >= 0], minlength=count)
+    order = members.argsort(descending=True, stable=True)
+    # A share that is meant to be a number of modes may be off by rounding.
+    drawn = max(1, count - int(count * share + 1e-9))
+    return order[:drawn], order[drawn:]
+
+
+def keep_members(
+    latents: torch.Tensor, modes: Mapping[str, torch.Tensor], kept: torch.Tensor
+) -> torch.Tensor:
+    """Return the real latent that is kept for each of some modes: of its members the nearest.
+
+    Args:
+        latents: (N, C, H, W), of the class.
+        modes: `modes` (K, C, H, W) and `assignment` (N,).
+        kept: (k,), places among the modes.
+
+    Returns:
+        (k,), int64, places among the latents; different ones for modes that have members.
+    """
+    chosen = []
+    for mode in kept.tolist():
+        distances = (latents - modes["modes"][mode]).flatten(1).norm(dim=1)
+        is_member = modes["assignment"] == mode
+        if is_member.any():
+            distances[~is_member] = torch.inf
+        chosen.append(distances.argmin())
+    return torch.tensor(chosen, dtype=torch.int64)
+
+
+def _without_share(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != SHARE}
+
+
+def _only(task: Task, places: torch.Tensor) -> Task:
+    """Return a task about some of the modes, in this order."""
+    found = task.inputs["modes"]
+    ranks = torch.full((len(found["modes"]) + 1,), -1)
+    ranks[places] = torch.arange(len(places))
+    # The last is for latents that no mode has.
+    modes = {"modes": found["modes"][places], "assignment": ranks[found["assignment"]]}
+    return Task({**task.inputs, "modes": modes}, replace(task.about, images=len(places)))
+
+
+def _add_kept(
+    task: Task, drawn: torch.Tensor, kept: torch.Tensor, made: Made, settings: Mixing
+) -> Made:
+    rows, shown = _told(made.rows, drawn, settings), [made.value]
+    if len(kept):
+        encoded = task.inputs["latents"]
+        members = keep_members(encoded["latents"], task.inputs["modes"], kept)
+        knobs = knobs_of(task.inputs["prior"], settings.denoising)
+        origin = Origin(task.about.spec, settings.denoising.distillation, knobs)
+        facts = _place_members(encoded, members, _only(task, kept).inputs["modes"])
+        rows += _told(describe_images(origin, facts, first=len(drawn)), kept, settings)
+        shown.append(encoded_images(task.inputs["images"], encoded, members))
+    return replace(made, value=torch.cat(shown), count=task.about.images, rows=tuple(rows))
+
+
+def _place_members(
+    encoded: Mapping[str, torch.Tensor], members: torch.Tensor, modes: Mapping[str, torch.Tensor]
+) -> list[dict[str, Any]]:
+    """Return facts of real images that are kept for modes, one for each."""
+    places = place_images(encoded["latents"][members], encoded["latents"], modes)
+    origins = zip(encoded["image_numbers"][members], encoded["mirrored"][members], strict=True)
+    return [
+        {**fact, "image_number": int(number), "mirrored": bool(mirrored)}
+        for fact, (number, mirrored) in zip(places, origins, strict=True)
+    ]
+
+
+def _told(
+    rows: Sequence[Mapping[str, Any]], places: torch.Tensor, settings: Mixing
+) -> list[dict[str, Any]]:
+    """Return rows that tell modes by their places among all modes of the class."""
+    return [
+        {**row, **{fact: int(places[row[fact]]) for fact in PLACES}, SHARE: settings.kept_share}
+        for row in rows
+    ]
