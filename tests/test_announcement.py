@@ -2,7 +2,7 @@ import pytest
 from kedro.io import DataCatalog
 
 from mgd3_kedro import measured_speeds, timing
-from mgd3_kedro.announcement import Step, _measure, announce
+from mgd3_kedro.announcement import WORDS, Step, _measure, announce
 from mgd3_kedro.speeds import Speeds, Took
 from mgd3_kedro.timing import LONG_ENOUGH, SAMPLES, WATCHED, time_samples
 
@@ -32,6 +32,15 @@ def test_what_is_computed_in_is_told_before_the_time():
     lines = list(announce([LEFT], COMPUTED))
     assert lines[1] == "  computed in bf16 (diffusion, autoencoder), fp32 (evaluation)"
     assert lines[2].startswith("  about ")
+
+
+def test_groups_of_images_take_as_many_times_longer_as_there_are(monkeypatch):
+    monkeypatch.setattr(measured_speeds, "measure_drawing", lambda load: 2.0)
+    known = {"params:method": "s3", "params:methods.s3.groups": 5}
+    assert measured_speeds.measure_groups(known.__getitem__) == 10.0
+    parameters = {"method": "s3", "ipc": 4, "methods": {"s3": {"groups": 5}}}
+    told = WORDS["guided_generate.draw_groups"](parameters, 3)
+    assert told == "5 groups of 12 images of 3 classes (s3)"
 
 
 def test_nothing_to_do_takes_no_time():

@@ -30,6 +30,7 @@ def test_all_that_distill_does_is_in_a_stage():
         (["train_full"], "collect_rows", "full.collect_rows"),
         (["distill", "train_full"], "collect_rows", "collect_rows"),
         (["distill"], "label_images", "train_eval.label_images"),
+        (["distill"], "choose_groups", "guided_generate.choose_groups"),
         (["pretrain"], "measure_denoising", "measure_denoising"),
         (["distill"], "paint", "paint"),
         (["paint"], "paint", "paint"),

@@ -79,6 +79,11 @@ def _images(parameters: Mapping[str, Any], parts: int) -> str:
     return f"{drawn} ({parameters['method']})"
 
 
+def _groups(parameters: Mapping[str, Any], parts: int) -> str:
+    groups = parameters["methods"][parameters["method"]]["groups"]
+    return f"{groups} groups of {_images(parameters, parts)}"
+
+
 PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
     "train_eval.train_networks": _count_trainings,
     "full.train_networks": _count_trainings,
@@ -88,6 +93,7 @@ WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "train_eval.train_networks": _trainings,
     "full.train_networks": _trainings,
     "guided_generate.distill_images": _images,
+    "guided_generate.draw_groups": _groups,
 }
 """Node -> what its parts are, where more can be told than their number."""
 

@@ -42,6 +42,12 @@ def measure_drawing(load: Load) -> float:
     return seconds * len(backbone.timesteps) * int(load("params:ipc"))
 
 
+def measure_groups(load: Load) -> float:
+    """Return the seconds that denoising several groups of images takes, a class."""
+    method = load("params:method")
+    return measure_drawing(load) * int(load(f"params:methods.{method}.groups"))
+
+
 def measure_networks(load: Load) -> float:
     """Return the seconds that a training takes, where as many run side by side as are asked for."""
     from mgd3_kedro.executors import ONE_PER_CORE, count_cores
@@ -64,6 +70,7 @@ def measure_networks(load: Load) -> float:
 MEASURES: dict[str, Callable[[Load], float]] = {
     "encode.encode_images": measure_encoding,
     "guided_generate.distill_images": measure_drawing,
+    "guided_generate.draw_groups": measure_groups,
     "train_eval.train_networks": measure_networks,
     "train_autoencoder": measured_priors.measure_autoencoder,
     "train_denoiser": measured_priors.measure_denoiser,

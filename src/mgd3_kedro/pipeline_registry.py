@@ -102,7 +102,9 @@ def nodes_of(names: Iterable[str]) -> set[Node]:
     Args:
         names: Of pipelines; unknown ones have none.
     """
-    built = [_build(Choice(labels=labels)) for labels in {one.labels for one in PROTOCOLS.values()}]
+    labels = {one.labels for one in PROTOCOLS.values()}
+    in_groups = Choice().needs._replace(comparison=Needs((), ()))
+    built = [*(_build(Choice(labels=one)) for one in labels), _build(Choice(needs=in_groups))]
     return {
         node for known in built for name in names if name in known for node in known[name].nodes
     }

@@ -50,6 +50,7 @@ CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text(
 SETTINGS = {
     # Models for 4, 4 and 2 of the classes.
     "minimax": {"epochs": 1, "batch_size": 32, "memory_size": 4, "classes_at_once": 4},
+    "s3": {"groups": 2},
     "rded": {"candidates": 12, "crops_per_image": 2, "factor": 2},
     "dm": {"network": "convnet1", "iterations": 2},
     "idc1": {
@@ -69,7 +70,10 @@ KINDS = {
     kind: [name for name, method in CONFIGURED.items() if method["procedure"] == kind]
     for kind in dict.fromkeys(method["procedure"] for method in CONFIGURED.values())
 }
-DRAWN = KINDS["denoise"] + KINDS["fine_tune"]
+IN_GROUPS = KINDS["choose_groups"]
+AT_ONCE = [name for name in CONFIGURED if name not in IN_GROUPS]
+"""Methods whose images are made by one stage."""
+DRAWN = KINDS["denoise"] + KINDS["fine_tune"] + IN_GROUPS
 KEPT = KINDS["select"]
 PLACED = [*DRAWN, *KINDS["mix"], "kmeans_closest"]
 """Methods whose images have a place among modes and latents."""
@@ -242,7 +246,7 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(
     if method in KINDS["cut_crops"]:
         assert "batch_size" not in rows
         del settings["batch_size"]
-    for name in ("plain", "modes"):
+    for name in ("plain", "modes", "draws"):
         settings.pop(name, None)
     for name, value in settings.items():
         found = rows[name].map(list) if isinstance(value, list) else rows[name]
@@ -330,7 +334,7 @@ def test_a_second_run_makes_nothing_again_whatever_networks_are_to_learn_from_it
     assert times_of(folder) == before
 
 
-@pytest.mark.parametrize("method", CONFIGURED)
+@pytest.mark.parametrize("method", AT_ONCE)
 def test_images_that_are_there_are_skipped_as_long_as_a_teacher_sees_the_same(
     method, copy_of, make
 ):
@@ -342,7 +346,7 @@ def test_images_that_are_there_are_skipped_as_long_as_a_teacher_sees_the_same(
     assert times_of(folder) == before
 
 
-@pytest.mark.parametrize("method", CONFIGURED)
+@pytest.mark.parametrize("method", AT_ONCE)
 def test_images_of_a_class_that_were_lost_are_made_again_as_they_were(method, copy_of, make):
     folder = copy_of(method)
     before, times = pixels_in(folder), times_of(folder)
@@ -432,7 +436,7 @@ def test_another_seed_makes_other_images_and_the_same_seed_the_same(method, make
     assert len(same) <= (6 if method == "random" else 0)
 
 
-@pytest.mark.parametrize("method", CONFIGURED)
+@pytest.mark.parametrize("method", AT_ONCE)
 def test_another_teacher_makes_other_images_of_the_methods_that_ask_one_alone(
     method, copy_of, make, another_teacher
 ):
@@ -603,7 +607,10 @@ def test_a_model_that_cannot_be_fine_tuned_is_refused_before_the_run(method, che
 
 
 COMPARING = [method for method in KEPT if method != "random"]
-ASKING = [*((method, {}) for method in TAUGHT), *((m, {"features": "teacher"}) for m in COMPARING)]
+ASKING = [
+    *((method, {}) for method in TAUGHT),
+    *((m, {"features": "teacher"}) for m in (*COMPARING, *IN_GROUPS)),
+]
 
 
 @pytest.mark.parametrize(("method", "settings"), ASKING)
@@ -641,3 +648,5 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
     message = r"expected a teacher made by train_teacher, .* take features=pixels with this one"
     with pytest.raises(ValueError, match=message):
         check("herding", teacher, features="teacher")
+    with pytest.raises(ValueError, match=message):
+        check("s3", teacher, features="teacher")

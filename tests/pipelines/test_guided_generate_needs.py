@@ -31,6 +31,7 @@ NEEDS = {
     "transport": DRAWN,
     "dmgd": DRAWN,
     "cgs": DRAWN,
+    "s3": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
     "random": ({"train_images"}, set()),
     "kmeans_closest": ({"train_images", "latents", "modes"}, set()),
@@ -41,6 +42,9 @@ NEEDS = {
     "idc1": ({"train_images"}, {"device"}),
     "sre2l": ({"teacher"}, TAUGHT),
 }
+IN_GROUPS = {"s3"}
+"""Methods whose images are drawn by one node and kept by another."""
+AT_ONCE = [name for name in NEEDS if name not in IN_GROUPS]
 TYPES = {
     "diffusion": BackboneConfig,
     "autoencoder": AutoencoderConfig,
@@ -148,7 +152,7 @@ def test_images_of_others_have_the_needs_of_a_method_that_draws():
     assert "params:methods" in node_of("theirs").inputs
 
 
-@pytest.mark.parametrize("method", NEEDS)
+@pytest.mark.parametrize("method", AT_ONCE)
 def test_the_node_that_makes_images_reads_what_its_method_needs_and_nothing_else(method):
     entries, parameters = NEEDS[method]
     of_all = {"method", "distillation", f"methods.{method}"}
@@ -156,6 +160,41 @@ def test_the_node_that_makes_images_reads_what_its_method_needs_and_nothing_else
     inputs = node_of(method).inputs
     assert set(inputs) == expected
     assert len(inputs) == len(expected)
+
+
+OF_GROUPS = ["draw_groups", "compare_groups", "choose_groups"]
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_nodes_of_groups_are_there_where_a_method_has_groups(method):
+    pipeline = create_pipeline(method, needs_of(method, PARAMETERS))
+    found = names_of(pipeline) & {*OF_GROUPS}
+    assert found == ({*OF_GROUPS} if method in IN_GROUPS else set())
+    entries = {"drawn_groups", "group_features", "chosen_groups"}
+    assert entries & pipeline.datasets() == (entries if method in IN_GROUPS else set())
+
+
+@pytest.mark.parametrize(
+    ("features", "entries", "parameters"),
+    [
+        ("latents", {"latents"}, set()),
+        ("pixels", {"train_images", "prior"}, {"autoencoder"}),
+        ("teacher", {"train_images", "prior", "teacher"}, {"autoencoder", *TAUGHT}),
+    ],
+)
+def test_nodes_of_groups_read_the_settings_that_are_theirs(features, entries, parameters):
+    needs = needs_with("s3", features=features)
+    drawn, compared, _ = (set(node_of("s3", name, needs).inputs) for name in OF_GROUPS)
+    own = {f"params:methods.s3.{name}" for name in ("draws", "groups")}
+    read = {f"params:{name}" for name in (*DRAWN[1], "distillation")}
+    assert drawn == {"benchmark", *DRAWN[0], *own, *read}
+    shared = {"benchmark", "drawn_groups", "params:methods.s3.features"}
+    assert compared == shared | entries | {f"params:{name}" for name in parameters}
+
+
+def test_groups_leave_unread_what_their_draws_have_values_of_their_own_for():
+    assert needs_of("s3", PARAMETERS).unread == needs_of("unguided", PARAMETERS).unread
+    assert needs_with("s3", draws={"plain": False}).unread == ()
 
 
 @pytest.mark.parametrize("method", NEEDS)

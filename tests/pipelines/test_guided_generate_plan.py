@@ -185,6 +185,13 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
         ("idc1", {"network": "convnet7", "size": 64}, "convnet7: expected images of at least 128"),
         ("idc1", {"factor": 3}, "factor: expected a side that is a multiple of 3"),
         ("sre2l", {"iterations": 0.5}, "iterations: expected a number in"),
+        ("s3", {"groups": 0}, r"groups: expected a number in \[1, inf\), got 0"),
+        ("s3", {"draws": 3}, "draws: expected settings of a method, got 3"),
+        ("s3", {"draws": {"scale": 1}}, "unknown setting of a method 'scale'"),
+        ("s3", {"draws": {"candidates": 2}}, "candidates: expected 1, as groups are kept or left"),
+        ("s3", {"features": "pixel"}, "unknown features 'pixel'"),
+        ("s3", {"alpha": -1}, r"alpha: expected a number in \[0, inf\), got -1"),
+        ("s3", {"pair_weight": "1"}, r"pair_weight: expected a number in \[0, inf\), got '1'"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_with_its_method(
@@ -210,12 +217,35 @@ def test_a_method_without_a_procedure_is_refused(methods, message, make_common):
         plan_method("mine", methods, make_common())
 
 
+def test_groups_are_drawn_as_the_images_of_a_method_are(make_common):
+    common = make_common()
+    for draws, method in (({}, "mgd3"), ({"plain": True}, "unguided")):
+        drawn = plan_method("s3", {"s3": {**METHODS["s3"], "draws": draws}}, common)
+        plan = plan_method(method, METHODS, common)
+        assert drawn.settings.denoising == plan.settings
+        assert (drawn.needs, drawn.group_size) == (plan.needs, plan.group_size)
+        assert drawn.in_groups
+        assert not plan.in_groups
+
+
+@pytest.mark.parametrize(
+    "change", [{"alpha": 1.0}, {"beta": 0.1}, {"pair_weight": 0.2}, {"features": "pixels"}]
+)
+def test_how_groups_are_chosen_leaves_what_was_drawn_of_them(change, make_common):
+    plans = [
+        plan_method("s3", {"s3": {**METHODS["s3"], **changes}}, make_common())
+        for changes in ({}, change, {"groups": 4})
+    ]
+    usual, chosen, fewer = (plain_text(plan.settings) for plan in plans)
+    assert usual == chosen != fewer
+
+
 def test_as_few_candidates_as_there_are_crops_are_enough(make_common):
     methods = {"rded": {**METHODS["rded"], "candidates": 40}}
     assert plan_method("rded", methods, make_common()).settings.config.candidates == 40
 
 
-DRAWN = {*OF["denoise"], *OF["fine_tune"]}
+DRAWN = {*OF["denoise"], *OF["fine_tune"], *OF["choose_groups"]}
 
 
 @pytest.mark.parametrize(

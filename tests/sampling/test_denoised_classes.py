@@ -5,12 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     denoise_classes,
     fitting_batches,
     plan_denoising,
+)
+from mgd3_kedro.pipelines.guided_generate.procedures.groups import (
+    GroupDrawing,
+    draw_groups_of_classes,
 )
 from mgd3_kedro.sampling import choose_candidates
 from mgd3_kedro.stages import Task
@@ -255,3 +260,39 @@ def test_options_are_told_in_the_rows_of_every_image(tasks, plan):
     for each in denoise_classes(tasks, plan(**options).settings).values():
         for row in each.rows:
             assert {name: row[name] for name in options} == options
+
+
+@pytest.mark.parametrize("option", [{}, JOINT[0], IN_TURN], ids=lambda one: "+".join(one) or "none")
+def test_groups_are_the_draws_of_a_class_whatever_classes_it_is_drawn_with(option, tasks, plan):
+    drawing = GroupDrawing(plan(**option).settings, 3)
+    together = draw_groups_of_classes(tasks, drawing)
+    plain = denoise_classes(tasks, drawing.denoising)
+    for wnid, task in tasks.items():
+        groups, fitting = together[wnid].value["latents"], drawing.denoising.autoencoder
+        assert groups.shape == (3, IPC, 4, 8, 8)
+        assert len({group.numpy().tobytes() for group in groups}) == 3
+        autoencoder = load_autoencoder(task.inputs["prior"], fitting)
+        assert torch.equal(autoencoder.decode(groups[0], 16), plain[wnid].value)
+        fitting_batches.cache_clear()
+        alone = draw_groups_of_classes({wnid: task}, replace(drawing, groups=2))[wnid]
+        assert torch.equal(alone.value["latents"], groups[:2])
+
+
+def test_rows_of_groups_tell_the_group_and_are_those_of_a_class_without_groups(unlike, plan):
+    settings = plan().settings
+    drawn = draw_groups_of_classes(unlike, GroupDrawing(settings, 2))
+    for wnid, plain in denoise_classes(unlike, settings).items():
+        rows, first = drawn[wnid].rows, len(plain.rows)
+        assert drawn[wnid].count == len(rows) == 2 * first
+        assert [row["group"] for row in rows] == [0] * first + [1] * first
+        assert [row["image"] for row in rows] == [row["image"] for row in plain.rows] * 2
+        assert drawn[wnid].metrics == plain.metrics
+        for row, of_plain in zip(rows[:first], plain.rows, strict=True):
+            assert row == {**of_plain, "group": 0, "candidate_score": row["candidate_score"]}
+
+
+def test_groups_that_are_not_finite_are_refused_by_their_class(tasks, plan):
+    *_, wnid = tasks
+    tasks[wnid].inputs["modes"]["modes"].fill_(torch.nan)
+    with pytest.raises(ValueError, match=f"^class {wnid}: samples: expected finite values, got 3"):
+        draw_groups_of_classes(tasks, GroupDrawing(plan().settings, 2))

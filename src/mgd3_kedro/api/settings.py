@@ -114,7 +114,8 @@ class Settings:
         """How the images of the method are made.
 
         Raises:
-            ValueError: If the method is unknown, or makes images from more than modes and a prior.
+            ValueError: If the method is unknown, or makes images from more than modes and a prior,
+                or with an eye on other classes.
         """
         method = self.parameters["method"]
         common = Common(
@@ -130,6 +131,12 @@ class Settings:
             checkpoints="",
         )
         plan = plan_method(method, self.parameters["methods"], common)
+        if plan.in_groups:
+            raise ValueError(
+                "method: expected one that makes the images of a class by themselves, got "
+                f"{method}, which chooses among groups of all classes; run it with: kedro run "
+                f"--params method={method}"
+            )
         if set(plan.needs) != set(DRAWN):
             raise ValueError(
                 f"method: expected one whose images are made from {', '.join(DRAWN)}, got "

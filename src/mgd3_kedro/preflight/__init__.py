@@ -74,6 +74,9 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
         for name in (
             "latents",
             "modes",
+            "drawn_groups",
+            "group_features",
+            "chosen_groups",
             "distilled_images",
             "fitted_test_images",
             "trainings",

@@ -2,6 +2,7 @@
 
 from mgd3_kedro.sampling.batches import Batches, classes_at_once
 from mgd3_kedro.sampling.candidates import choose_candidates
+from mgd3_kedro.sampling.groups import GroupObjective, centre_of, choose_groups, score_groups
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.sampler import denoise, image_generator
 from mgd3_kedro.sampling.settings import SamplingConfig
@@ -10,12 +11,16 @@ from mgd3_kedro.sampling.survey import gather_facts, join_surveys, survey_class
 __all__ = [
     "INITIAL_LATENTS",
     "Batches",
+    "GroupObjective",
     "SamplingConfig",
+    "centre_of",
     "choose_candidates",
+    "choose_groups",
     "classes_at_once",
     "denoise",
     "gather_facts",
     "image_generator",
     "join_surveys",
+    "score_groups",
     "survey_class",
 ]

@@ -1,9 +1,16 @@
 """The guided_generate stage."""
 
 from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline.node import Node
 
 from mgd3_kedro.pipelines.guided_generate.arguments import with_arguments
 from mgd3_kedro.pipelines.guided_generate.drawing import draw_distilled_images
+from mgd3_kedro.pipelines.guided_generate.groups import (
+    choose_drawn_groups,
+    compare_groups,
+    draw_groups,
+    keep_groups,
+)
 from mgd3_kedro.pipelines.guided_generate.needs import Needs
 from mgd3_kedro.pipelines.guided_generate.nodes import (
     collect_provenance,
@@ -24,23 +31,10 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
         needs: What its images are made from.
     """
     entries = set(needs.entries)
-    read = {
-        "benchmark": "benchmark",
-        "method": "params:method",
-        "distillation": "params:distillation",
-        "methods" if needs.settings == "methods" else "settings": f"params:{needs.settings}",
-        **{name: name for name in needs.entries},
-        **{ARGUMENTS.get(name, name): f"params:{name}" for name in needs.parameters},
-    }
     real = {"train_images": "train_images"} if entries & {"train_images", "latents"} else {}
     return pipeline(
         [
-            node(
-                with_arguments(distill_images, read),
-                read,
-                "distilled_images",
-                name="distill_images",
-            ),
+            *(_keep_of_groups(needs) if needs.comparison else [_distill(needs)]),
             node(
                 collect_provenance,
                 {"distilled_images": "distilled_images", **real},
@@ -81,3 +75,72 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
         prefix_datasets_with_namespace=False,
         tags="guided_generate",
     )
+
+
+def _distill(needs: Needs) -> Node:
+    """Return the node that makes the images."""
+    read = {
+        "benchmark": "benchmark",
+        "method": "params:method",
+        "distillation": "params:distillation",
+        "methods" if needs.settings == "methods" else "settings": f"params:{needs.settings}",
+        **_named(needs),
+    }
+    return node(
+        with_arguments(distill_images, read), read, "distilled_images", name="distill_images"
+    )
+
+
+def _keep_of_groups(needs: Needs) -> list[Node]:
+    """Return the nodes that draw groups of images, choose one of each class, and keep that."""
+    own = f"params:{needs.settings}"
+    drawn = {
+        "benchmark": "benchmark",
+        "distillation": "params:distillation",
+        "draws": f"{own}.draws",
+        "groups": f"{own}.groups",
+        **_named(needs),
+    }
+    compared = {
+        "benchmark": "benchmark",
+        "drawn_groups": "drawn_groups",
+        "features": f"{own}.features",
+        **_named(needs.comparison or needs),
+    }
+    return [
+        node(with_arguments(draw_groups, drawn), drawn, "drawn_groups", name="draw_groups"),
+        node(
+            with_arguments(compare_groups, compared),
+            compared,
+            "group_features",
+            name="compare_groups",
+        ),
+        node(
+            choose_drawn_groups,
+            {"benchmark": "benchmark", "group_features": "group_features", "settings": own},
+            "chosen_groups",
+            name="choose_groups",
+        ),
+        node(
+            keep_groups,
+            {
+                "benchmark": "benchmark",
+                "drawn_groups": "drawn_groups",
+                "group_features": "group_features",
+                "chosen_groups": "chosen_groups",
+                "settings": own,
+                "prior": "prior",
+                "autoencoder": "params:autoencoder",
+            },
+            "distilled_images",
+            name="distill_images",
+        ),
+    ]
+
+
+def _named(needs: Needs) -> dict[str, str]:
+    """Return argument -> the entry or parameter that it is given."""
+    return {
+        **{name: name for name in needs.entries},
+        **{ARGUMENTS.get(name, name): f"params:{name}" for name in needs.parameters},
+    }

@@ -120,6 +120,8 @@ class Needs(NamedTuple):
         settings: Group of the method's own settings; that of all methods where it has none.
         unread: Parameters of these groups that the method has its own values in place of.
         keeps_real: Whether the images are some of the train images.
+        comparison: What groups of images are compared by, of which one of each class is kept; None
+            where images are made once.
     """
 
     entries: tuple[str, ...]
@@ -127,6 +129,7 @@ class Needs(NamedTuple):
     settings: str = "methods"
     unread: tuple[str, ...] = ()
     keeps_real: bool = False
+    comparison: Needs | None = None
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:
@@ -150,6 +153,7 @@ class Plan(NamedTuple):
             without them.
         most_images: Images that a class can have; None for any number.
         remark: What is worth knowing before the work begins; None if nothing is.
+        in_groups: Whether it makes groups of images, of which others keep one of each class.
     """
 
     function: Callable[[Mapping[str, Task], Any], dict[str, Made]]
@@ -161,6 +165,7 @@ class Plan(NamedTuple):
     real_each: int = 0
     most_images: int | None = None
     remark: str | None = None
+    in_groups: bool = False
 
 
 class Procedure(NamedTuple):

@@ -1,0 +1,138 @@
+"""What groups of images are compared by, and the images of those that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.checks import naming
+from mgd3_kedro.images import LazyImages
+from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
+from mgd3_kedro.pipelines.guided_generate.procedures.groups import GroupsConfig
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.sampling import centre_of
+from mgd3_kedro.stages import Made, Task, neutral
+
+REAL = 200
+"""Real images of a class that are looked at, at most; of latents, all are."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Settings of what groups are compared by.
+
+    Args:
+        features: A name of `FEATURES`.
+        schooling: What a teacher sees; None where none is asked.
+        decoding: What decodes groups, and to which side in pixels; None where latents are compared.
+    """
+
+    features: str
+    schooling: Schooling | None
+    decoding: tuple[AutoencoderConfig, int] | None
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Settings of the images of the groups that are kept.
+
+    Args:
+        config: How groups were drawn and chosen.
+        autoencoder: How their latents are decoded.
+        image_size: To which side, in pixels.
+    """
+
+    config: GroupsConfig
+    autoencoder: AutoencoderConfig
+    image_size: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The group of a class that is kept.
+
+    Args:
+        group: Its number.
+        rows: Of its images.
+        metrics: What was measured while the groups of the class were drawn.
+        seconds: That drawing and comparing them took.
+    """
+
+    group: int
+    rows: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, float]
+    seconds: float = neutral()
+
+
+def compare_groups_of_classes(batch: Mapping[str, Task], settings: Comparison) -> dict[str, Made]:
+    """Return where the groups of every class are, and where its real images are.
+
+    Returns:
+        wnid -> `centres` (G, D) and `real` (D,), directions in the space of the features.
+
+    Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
+    """
+    extract = FEATURES[settings.features].extract
+    made = {}
+    for wnid, task in batch.items():
+        with naming(f"class {wnid}"):
+            drawn = extract(_as_real(task, settings), settings.schooling)
+            real = extract(_with_few_images(task), settings.schooling)
+            groups = drawn.unflatten(0, task.inputs["groups"]["latents"].shape[:2])
+            centres = torch.stack([centre_of(group) for group in groups])
+            value = {"centres": centres.float(), "real": centre_of(real).float()}
+        made[wnid] = Made(value, len(centres))
+    return made
+
+
+def keep_groups_of_classes(batch: Mapping[str, Task], settings: Keeping) -> dict[str, Made]:
+    """Decode the images of the group that was chosen for every class.
+
+    Returns:
+        wnid -> images (K, 3, S, S), uint8.
+
+    Raises:
+        NotFiniteError: If pixels are not finite.
+
+    Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
+    """
+    config, made = settings.config, {}
+    knobs = {
+        **{name: getattr(config, name) for name in ("groups", "features")},
+        **vars(config.objective),
+    }
+    for wnid, task in batch.items():
+        kept: Kept = task.about
+        latents = task.inputs["groups"]["latents"][kept.group]
+        autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
+        names = [f"image {number} of class {wnid}" for number in range(len(latents))]
+        images = autoencoder.decode(latents, settings.image_size, names)
+        centres = task.inputs["features"]
+        distance = 1 - float(centres["centres"][kept.group].double() @ centres["real"].double())
+        told = {**knobs, "group_distance_to_real": distance}
+        rows = tuple({**row, **told} for row in kept.rows)
+        made[wnid] = Made(images, len(images), kept.metrics, rows, kept.seconds)
+    return made
+
+
+def _as_real(task: Task, settings: Comparison) -> Task:
+    """Return a task that has the images of all groups in the place of the real ones."""
+    latents = task.inputs["groups"]["latents"].flatten(0, 1)
+    if settings.decoding is None:
+        return Task({"latents": {"latents": latents}})
+    autoencoding, size = settings.decoding
+    autoencoder = load_autoencoder(task.inputs["prior"], autoencoding)
+    return Task({**task.inputs, "images": autoencoder.decode(latents, size)})
+
+
+def _with_few_images(task: Task) -> Task:
+    """Return a task that has no more real images than are looked at, from all over the class."""
+    if "images" not in task.inputs:
+        return task
+    images: torch.Tensor | LazyImages = task.inputs["images"]
+    numbers = torch.linspace(0, len(images) - 1, min(len(images), REAL)).round().long()
+    return Task({**task.inputs, "images": images[numbers]})
