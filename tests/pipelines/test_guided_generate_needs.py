@@ -30,6 +30,7 @@ NEEDS = {
     "transport": DRAWN,
     "dmgd": DRAWN,
     "cgs": DRAWN,
+    "annealed": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
     "random": ({"train_images"}, set()),
     "kmeans_closest": ({"train_images", "latents", "modes"}, set()),
