@@ -80,8 +80,8 @@ def anneal_conditions(batch: Batch, strength: float, options: Mapping[str, Any])
             are brought to the mean and deviation they had.
         options: Of `ANNEALING`.
 
-    Source: condition annealing (arXiv 2310.17347), section 3, with the share of another class that
-        DMGD's released code adds, and noise on the condition of no class, too, as there.
+    Source: condition annealing (arXiv 2310.17347), with the share of another class that DMGD's
+        released code adds, and noise on the condition of no class, too, as there.
     """
     backbone = batch.backbone
     share = options["condition_other"] if len(batch.among) > 1 else 0.0
@@ -132,7 +132,7 @@ def weigh(time: float, strength: float, share: float, options: Mapping[str, Any]
         share: Of the other class; none of it is there before its own class comes in.
         options: Of `ANNEALING`.
 
-    Source: condition annealing (arXiv 2310.17347), eqs. 4 and 5; the other class is DMGD's.
+    Source: condition annealing (arXiv 2310.17347); the other class is DMGD's.
     """
     begun, done = options["condition_from"], options["condition_to"]
     known = min(max((begun - time) / (begun - done), 0.0), 1.0)
@@ -145,7 +145,7 @@ def mix(
 ) -> torch.Tensor:
     """Return the mix of embeddings (R, ..., D), row by row with the mean and deviation they had.
 
-    Source: condition annealing (arXiv 2310.17347), eq. 6.
+    Source: condition annealing (arXiv 2310.17347), without its mix of rescaled and not.
     """
     own = embedding.float()
     mixed = weights.own * own + weights.noise * noise + weights.other * other.float()
