@@ -364,7 +364,7 @@ SEEDS_ONLY = ("--over", "seed=0,1")
             ("--over", "seed=0,-1"),
             "distillation: seed, analysis: random_state: expected a number in [0, ",
         ),
-        (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of cgs"),
+        (("--over", "method=mgd3,mgd4"), "unknown method 'mgd4': expected one of annealed"),
         (
             ("--over", "method=random,rded"),
             "kedro run --pipelines=train_teacher --env mnist trains",

@@ -471,3 +471,14 @@ def test_another_drift_leaves_the_code_of_guided_and_unguided_samples_as_it_is(
     monkeypatch.setitem(DRIFTS, "mine", add_one)
     assert find_code(denoise, settings) == before
     assert find_code(denoise, {**settings, "mine": 1}).digest != before.digest
+
+
+def test_another_conditioning_leaves_the_code_of_samples_as_it_is(monkeypatch):
+    from mgd3_kedro.sampling import denoise
+    from mgd3_kedro.sampling.conditionings import CONDITIONINGS
+
+    plain, annealed = (find_code(denoise, {"condition_noise": noise}) for noise in (0, 0.06))
+    assert plain.digest != annealed.digest
+    monkeypatch.setitem(CONDITIONINGS, "mine", add_one)
+    assert find_code(denoise, {"condition_noise": 0}) == plain
+    assert find_code(denoise, {"condition_noise": 0.06}) == annealed

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from mgd3_kedro.randomness import seed_of_class, seeded_generator, seeded_globals
+from mgd3_kedro.randomness import (
+    fork_generator,
+    seed_of_class,
+    seeded_generator,
+    seeded_globals,
+)
 
 
 def test_a_generator_is_a_function_of_its_key():
@@ -61,3 +66,22 @@ def test_every_seed_and_every_class_has_a_seed_of_its_own():
     seeds = {seed_of_class(seed, wnid) for seed in (0, 1) for wnid in ("n01", "n10")}
     assert len(seeds) == 4
     assert seed_of_class(1, "n01") == seed_of_class(1, "n01")
+
+
+def test_a_stream_beside_a_generator_is_its_own_and_a_function_of_its_seed_and_name():
+    def draw(generator):
+        return torch.rand(4, generator=generator)
+
+    used, fresh = seeded_generator(3, 1), seeded_generator(3, 1)
+    draw(used)
+    state = used.get_state()
+    first = draw(fork_generator(used, "noise"))
+    assert torch.equal(used.get_state(), state)
+    assert torch.equal(first, draw(fork_generator(fresh, "noise")))
+    others = [
+        draw(fork_generator(fresh, "other")),
+        draw(fork_generator(fresh, "nois")),
+        draw(fresh),
+    ]
+    others.append(draw(fork_generator(seeded_generator(3, 2), "noise")))
+    assert not any(torch.equal(first, other) for other in others)

@@ -27,6 +27,18 @@ def seeded_generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed))
 
 
+def fork_generator(generator: torch.Generator, name: str) -> torch.Generator:
+    """Return a generator of its own beside another, from which nothing is drawn for it.
+
+    It is a function of what the other was seeded with, however much that has drawn since.
+
+    Args:
+        generator: The other one, seeded.
+        name: What the new one is for; others get other numbers.
+    """
+    return seeded_generator(generator.initial_seed(), *name.encode())
+
+
 def seed_of_class(seed: int, wnid: str) -> int:
     """Return the seed that a class draws with: two classes do not draw the same places.
 

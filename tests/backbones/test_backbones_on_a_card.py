@@ -78,9 +78,9 @@ class Looking:
     def null_condition(self):
         return self.denoiser.null_condition()
 
-    def predict(self, latents, timesteps, conditions):
+    def predict(self, latents, timesteps, conditions, change=None):
         self.look(latents)
-        return self.denoiser.predict(latents, timesteps, conditions)
+        return self.denoiser.predict(latents, timesteps, conditions, change)
 
 
 LOOKS = {

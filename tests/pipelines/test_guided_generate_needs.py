@@ -32,6 +32,7 @@ NEEDS = {
     "dmgd": DRAWN,
     "cgs": DRAWN,
     "s3": DRAWN,
+    "annealed": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
     "random": ({"train_images"}, set()),
     "kmeans_closest": ({"train_images", "latents", "modes"}, set()),

@@ -285,12 +285,14 @@ def test_images_depend_on_what_their_method_reads_and_on_nothing_else(
     assert {name for name in before if before[name] != after[name]} == invalidated
 
 
-def test_images_depend_on_all_classes_if_a_model_tells_them_apart(make_common, make_classes):
+def test_images_depend_on_all_classes_if_a_model_tells_them_apart_or_is_told_of_another(
+    make_common, make_classes
+):
     fewer = make_common(classes=tuple(make_classes([0, 1])))
     for name in WITH_TAUGHT:
         settings = [plan_method(name, WITH_TAUGHT, c).settings for c in (make_common(), fewer)]
-        told_apart = name in TAUGHT or name in OF["fine_tune"]
-        assert (plain_text(settings[0]) != plain_text(settings[1])) == told_apart
+        of_all = name in TAUGHT or name in (*OF["fine_tune"], "annealed")
+        assert (plain_text(settings[0]) != plain_text(settings[1])) == of_all
 
 
 def test_settings_are_those_configured_and_those_given():

@@ -50,12 +50,15 @@ def test_the_stop_that_is_configured_is_among_those_that_are_drawn():
     assert [one.stop_guidance_step for one in varied] == [6, 0, None]
 
 
-def test_the_last_step_is_the_image_that_the_run_draws(task, drawing):
+@pytest.mark.parametrize("noise", [0, 0.5])
+def test_the_last_step_is_the_image_that_the_run_draws(noise, task, drawing, make_classes):
     backbone = load_backbone(task.inputs["prior"], drawing.diffusion)
-    seen = record_image(backbone, task, SAMPLING, 5, [5, 2, 0])
+    sampling, among = replace(SAMPLING, condition_noise=noise), make_classes(range(5))
+    seen = record_image(backbone, task, sampling, 5, [5, 2, 0], among)
     assert sorted(seen) == [0, 2, 5]
     modes, spec = task.inputs["modes"]["modes"][:1], task.about.spec
-    drawn = denoise(backbone, modes, [spec], SAMPLING, [image_generator(5, spec.class_index, 0)])
+    generators = [image_generator(5, spec.class_index, 0)]
+    drawn = denoise(backbone, modes, [spec], sampling, generators, among=among)
     # Step 1 is the last that is not guided: what step 0 predicts is what comes out.
     torch.testing.assert_close(seen[0], drawn, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(seen[5], drawn, atol=0.1)
@@ -108,3 +111,22 @@ def test_only_the_first_classes_are_planned(make_classes, make_diffusion, make_a
 def test_what_cannot_be_drawn_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(STEPS, **change)
+
+
+def test_classes_that_images_are_told_of_are_those_of_the_benchmark(
+    make_diffusion, make_autoencoding, make_classes
+):
+    benchmark = Benchmark("birds", 16, tuple(make_classes([0, 1])))
+    parts = {wnid: Partition(dict, wnid) for wnid in benchmark.wnids}
+    given = (benchmark, parts, parts, Partition(dict, "prior"), STEPS)
+    hidden = replace(SAMPLING, condition_noise=0.06)
+
+    def plan(sampling, **changes):
+        return draw_steps(*given, make_diffusion(**changes), make_autoencoding(), sampling, 0)
+
+    assert plan(hidden).settings.among == benchmark.classes
+    assert plan(SAMPLING).settings.among == ()
+    with pytest.raises(
+        ValueError, match=r"^compile: expected false with sampling\.condition_noise"
+    ):
+        plan(hidden, compile=True)

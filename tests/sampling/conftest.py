@@ -11,16 +11,20 @@ class StandingStill:
 
     latent_shape = (1, 2, 2)
     device = torch.device("cpu")
+    trained_timesteps = 1000
+    embedding_shape = (4,)
 
     def __init__(self, timestep_spacing="linspace"):
         self.timesteps = tuple(respaced_schedule(50, None, timestep_spacing).timesteps.tolist())
         self.visited = []
+        self.changes = []
 
     def conditions(self, classes):
         return torch.zeros(len(classes))
 
-    def step(self, index, latents, conditions):
+    def step(self, index, latents, conditions, change=None):
         self.visited.append(index)
+        self.changes.append(change)
         zeros = torch.zeros_like(latents)
         return DenoisingStep(latents, zeros, zeros, torch.ones_like(latents), 1.0, 0.5)
 

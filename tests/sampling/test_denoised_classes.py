@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.fingerprint import plain_text
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
@@ -32,7 +33,7 @@ JOINT = [{"repulsion_scale": 0.1}, {"noise_coupling": "transport"}]
 IN_TURN = {"dmgd_scale": 50.0}
 WHOLE = [{"transport_scale": 0.5}, IN_TURN, {"mean_matching_scale": 1, "determinantal_scale": 1}]
 """Drifts that look at a class as a whole."""
-OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *WHOLE]
+OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *WHOLE, {"condition_noise": 0.5}]
 
 
 @pytest.fixture(autouse=True)
@@ -74,19 +75,20 @@ def unlike(tasks):
 
 
 @pytest.fixture
-def plan(make_diffusion, make_autoencoding, make_sampling):
+def plan(make_diffusion, make_autoencoding, make_sampling, make_classes):
     """Plan images with so many at once and some options on."""
 
-    def make(max_batch=9, ipc=IPC, **changes):
+    def make(max_batch=9, ipc=IPC, compiled=False, **changes):
+        steps = {"num_inference_steps": 4, "compile": compiled}
         asked = {
             "image_size": 16,
-            "diffusion": make_diffusion(num_inference_steps=4, max_batch=max_batch),
+            "diffusion": make_diffusion(**steps, max_batch=max_batch),
             "autoencoder": make_autoencoding(),
             "sampling": make_sampling(stop_guidance_step=1),
             "distillation": DistillationConfig(ipc, 0, "equal"),
             "modes": ModesConfig("kmeans", ipc, 0, 10, 8, 50, "equal"),
         }
-        return plan_denoising(changes, Common(classes=(), **asked))
+        return plan_denoising(changes, Common(classes=tuple(make_classes([5, 0, 2])), **asked))
 
     return make
 
@@ -204,6 +206,20 @@ def test_images_that_depend_on_themselves_alone_fit_any_batch(option, plan):
     assert plan(max_batch=1, ipc=10, **option).group_size == 1
 
 
+def test_a_class_that_is_told_bit_by_bit_to_a_compiled_network_is_refused_with_what_to_do(plan):
+    message = r"^compile: expected false with sampling\.condition_noise, .* got true; set diffusion"
+    with pytest.raises(ValueError, match=message):
+        plan(compiled=True, condition_noise=0.06)
+    assert plan(compiled=True).settings.diffusion.compile
+
+
+def test_images_depend_on_the_classes_of_the_benchmark_only_where_they_are_told_of_another(plan):
+    assert plan().settings.among == plan(condition_noise=1, condition_other=0).settings.among == ()
+    assert [spec.class_index for spec in plan(condition_noise=1).settings.among] == [5, 0, 2]
+    assert "among" not in plain_text(plan().settings)
+    assert "among" in plain_text(plan(condition_noise=1).settings)
+
+
 def test_a_class_is_not_parted_when_memory_runs_out(tasks, plan, monkeypatch):
     from mgd3_kedro.pipelines.guided_generate.procedures import pool
 
@@ -229,7 +245,7 @@ def test_images_in_turn_are_drawn_after_those_before_and_know_them(unlike, plan,
     seen, draw = [], pool.denoise
 
     def watch(*given):
-        *_, classes, _, _, _, facts = given
+        *_, classes, _, _, _, facts, _ = given
         known = [facts[spec]["finished"] for spec in classes]
         latents = draw(*given)
         seen.append(

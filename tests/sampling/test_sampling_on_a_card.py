@@ -13,6 +13,7 @@ from mgd3_kedro.sampling import (
     image_generator,
     survey_class,
 )
+from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 
@@ -34,7 +35,7 @@ def waits_of_steps(card, make_dit, make_classes, make_sampling):
             backbone = make_dit(device=NAME, num_inference_steps=steps)
             generators = [image_generator(0, 0, image) for image in range(5)]
 
-            given = (backbone, modes, classes, config, generators, traits, facts)
+            given = (backbone, modes, classes, config, generators, traits, facts, classes)
             latents, waits = card.watch(denoise, *given)
             assert latents.device == torch.device("cpu")
             assert latents.shape == modes.shape
@@ -51,6 +52,11 @@ def waits_of_steps(card, make_dit, make_classes, make_sampling):
 def test_the_host_waits_for_no_step_with_any_drift(drift, waits_of_steps):
     scales = dict.fromkeys(DRIFTS, 0.0) | {drift: 0.1}
     assert waits_of_steps(**scales) == Counter()
+
+
+@pytest.mark.parametrize("conditioning", filter(None, CONDITIONINGS))
+def test_the_host_waits_for_no_step_with_any_conditioning(conditioning, waits_of_steps):
+    assert waits_of_steps(**{conditioning: 0.1}) == Counter()
 
 
 @pytest.mark.parametrize("trait", TRAITS)

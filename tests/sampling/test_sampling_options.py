@@ -27,6 +27,7 @@ OFF = {
     "repulsion_scale": 0.0,
     "noise_coupling": "independent",
     "candidates": 1,
+    "condition_noise": 0,
     "transport_scale": 0,
     "dmgd_scale": 0,
     "mean_matching_scale": 0,

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
+from mgd3_kedro.backbones.batching import pad_batch
 from mgd3_kedro.records import ClassSpec, DenoisingStep
+
+
+@dataclass(frozen=True)
+class ConditionChange:
+    """What the embeddings of conditions become within a network, in one step.
+
+    Args:
+        become: (embedding, noise, embedding of the other condition), (R, ..., D) each -> what takes
+            the place of the embedding, (R, ..., D).
+        noise: Of every row, (R, ..., D).
+        others: Another condition of every row, (R, ...).
+    """
+
+    become: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    noise: torch.Tensor
+    others: torch.Tensor
+
+    def apply(self, embedding: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return what takes the place of embeddings (R, ..., D), given those of `others`."""
+        return self.become(embedding, self.noise, other)
+
+    def rows(self, part: slice) -> ConditionChange:
+        """Return the change of some rows."""
+        return replace(self, noise=self.noise[part], others=self.others[part])
+
+    def padded(self, multiple: int) -> ConditionChange:
+        """Return the change of rows that `pad_batch` has brought to a multiple."""
+        noise, others = (pad_batch(each, multiple) for each in (self.noise, self.others))
+        return replace(self, noise=noise, others=others)
 
 
 class Backbone(Protocol):
@@ -25,14 +56,36 @@ class Backbone(Protocol):
         """The T visited timesteps of training, ascending; step index i visits timesteps[i]."""
 
     @property
+    def trained_timesteps(self) -> int:
+        """How many timesteps the model was trained with."""
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(..., D) of what a condition becomes within the network."""
+
+    @property
     def device(self) -> torch.device:
         """Where steps are computed."""
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
         """Return what tells the model the class of each sample, (B, ...), on its device."""
 
-    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
-        """Predict one reverse step for latents (B, C, H, W) under conditions (B, ...)."""
+    def step(
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
+    ) -> DenoisingStep:
+        """Predict one reverse step.
+
+        Args:
+            index: Step index.
+            latents: (B, C, H, W).
+            conditions: (B, ...).
+            change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
+                None leaves them.
+        """
 
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
         """Bring clean latents (B, C, H, W) to the noise level of a step index."""
@@ -44,6 +97,10 @@ class Denoiser(Protocol):
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of a latent."""
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(..., D) of what a condition becomes within the network."""
 
     @property
     def device(self) -> torch.device:
@@ -60,6 +117,18 @@ class Denoiser(Protocol):
         """Return what stands for no class, (1, ...)."""
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
     ) -> torch.Tensor:
-        """Return the output (B, C, H, W), or (B, 2C, H, W) with a share of the log variance."""
+        """Return the output (B, C, H, W), or (B, 2C, H, W) with a share of the log variance.
+
+        Args:
+            latents: (B, C, H, W).
+            timesteps: (B,).
+            conditions: (B, ...).
+            change: Of the embeddings of these conditions, wherever the network makes some; None
+                leaves them.
+        """

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from mgd3_kedro.backbones.base import Denoiser
+from mgd3_kedro.backbones.base import ConditionChange, Denoiser
 from mgd3_kedro.backbones.batching import pad_batch, row_tile
 from mgd3_kedro.backbones.conditioning import classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS, total_pull
@@ -47,6 +47,16 @@ class DiffusionBackbone:
         return tuple(self.schedule.timesteps.tolist())
 
     @property
+    def trained_timesteps(self) -> int:
+        """How many timesteps the network was trained with."""
+        return self.schedule.num_train_timesteps
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(..., D) of what a condition becomes within the network."""
+        return self.denoiser.embedding_shape
+
+    @property
     def device(self) -> torch.device:
         """Where steps are computed."""
         return self.denoiser.device
@@ -60,9 +70,31 @@ class DiffusionBackbone:
         return self.denoiser.conditions(classes)
 
     @torch.no_grad()
-    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
-        """Predict one reverse step for latents (B, C, H, W) under conditions (B, ...)."""
-        output, variance = self._guided_output(index, latents, conditions)
+    def step(
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
+    ) -> DenoisingStep:
+        """Predict one reverse step.
+
+        Args:
+            index: Step index.
+            latents: (B, C, H, W).
+            conditions: (B, ...).
+            change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
+                None leaves them.
+
+        Raises:
+            ValueError: If embeddings are to be changed within a compiled network.
+        """
+        if change is not None and self.config.compile:
+            raise ValueError(
+                "compile: expected false, as embeddings of conditions are changed within the "
+                "network and a compiled one would not notice, got true; set diffusion.compile=false"
+            )
+        output, variance = self._guided_output(index, latents, conditions, change)
         noise_pred = self.schedule.noise_pred(index, latents, output)
         sampler = SAMPLERS[self.config.sampler]
         step = sampler(self.schedule, index, latents, noise_pred, variance)
@@ -73,16 +105,21 @@ class DiffusionBackbone:
         return self.schedule.add_noise(latents, noise, index)
 
     def _guided_output(
-        self, index: int, latents: torch.Tensor, conditions: torch.Tensor
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         channels = latents.shape[1]
         if not self.config.uses_null_class(self.timesteps[index]):
-            output = self._predict(index, latents, conditions)
+            own = change.rows(slice(len(latents))) if change else None
+            output = self._predict(index, latents, conditions, own)
             combined = output[:, :channels]
         else:
             null = self.denoiser.null_condition().expand_as(conditions)
             output, without = self._predict(
-                index, torch.cat([latents, latents]), torch.cat([conditions, null])
+                index, torch.cat([latents, latents]), torch.cat([conditions, null]), change
             ).chunk(2)
             combined = classifier_free(
                 output[:, :channels],
@@ -92,14 +129,21 @@ class DiffusionBackbone:
             )
         return combined, output[:, channels:] if output.shape[1] > channels else None
 
-    def _predict(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+    def _predict(
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None,
+    ) -> torch.Tensor:
         precision = PRECISIONS[self.config.precision]
         tile = row_tile(latents.device)
         rows = pad_batch(latents.to(precision.dtype), tile)
         # Filled in by the device, which a copy from the host would wait for.
         timesteps = torch.full((len(rows),), self.timesteps[index], device=rows.device)
+        padded = change.padded(tile) if change else None
         with matmul_precision(precision):
-            output = self.denoiser.predict(rows, timesteps, pad_batch(conditions, tile))
+            output = self.denoiser.predict(rows, timesteps, pad_batch(conditions, tile), padded)
         return output[: len(latents)].float()
 
 

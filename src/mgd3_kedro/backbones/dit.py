@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
+from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.embeddings import changed_embeddings
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AUTO, AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.time_frequencies import (
@@ -47,6 +49,11 @@ class DiTDenoiser:
         size = self.transformer.config.sample_size
         return self.transformer.config.in_channels, size, size
 
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(D,) of the embedding of a class."""
+        return (self.transformer.inner_dim,)
+
     @cached_property
     def device(self) -> torch.device:
         """Where the network is."""
@@ -70,12 +77,19 @@ class DiTDenoiser:
         return torch.full((1,), self.num_classes, device=self.device)
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
     ) -> torch.Tensor:
-        """Return the output (B, C, H, W) or (B, 2C, H, W)."""
-        output: torch.Tensor = self.transformer(
-            latents, timestep=timesteps, class_labels=conditions
-        ).sample
+        """Return the output (B, C, H, W) or (B, 2C, H, W); each block has embeddings of its own."""
+        blocks: Any = self.transformer.transformer_blocks
+        tables = (block.norm1.emb.class_embedder for block in blocks)
+        with changed_embeddings(tables, change):
+            output: torch.Tensor = self.transformer(
+                latents, timestep=timesteps, class_labels=conditions
+            ).sample
         return output
 
 

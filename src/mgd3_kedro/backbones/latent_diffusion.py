@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch.nn import functional as F
+from typing import Any
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.latent_unet import UNETS, LatentDiffusionDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
@@ -23,16 +19,6 @@ from mgd3_kedro.checks import lookup
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.records import ClassSpec
 
-if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel, UNet2DModel
-
-MOST_ROWS = 48
-"""Rows of one forward pass: from 64 on diffusers' upsampling has another memory layout, and with it
-other last bits."""
-UNETS = {"UNet2DModel": "num_class_embeds", "UNet2DConditionModel": "encoder_hid_dim"}
-"""diffusers' class of a U-Net -> its setting that counts class embeddings. The first adds the
-embedding to that of the timestep; the second attends to it, as the embedding table is the matrix
-that projects what it is conditioned on, a one-hot row."""
 OTHER_INPUTS = {
     "UNet2DModel": ("class_embed_type",),
     "UNet2DConditionModel": (
@@ -49,66 +35,6 @@ AUTOENCODERS: dict[str, Callable[[Mapping[str, Any]], int]] = {
 }
 """diffusers' class of an autoencoder -> the channels of its latents, from its configuration."""
 AUTOENCODER_FOLDERS = ("vqvae", "vae")
-
-
-@dataclass(frozen=True, eq=False)
-class LatentDiffusionDenoiser:
-    """A U-Net with a table of class embeddings, the last of which is that of the null class.
-
-    Args:
-        unet: Has twice as many output channels as input channels if it predicts variances.
-
-    Source: latent diffusion (arXiv 2112.10752), section 4.3 and appendix C.
-    """
-
-    unet: UNet2DModel | UNet2DConditionModel
-
-    @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of a latent."""
-        size = self.unet.config.sample_size
-        return self.unet.config.in_channels, size, size
-
-    @cached_property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self.unet.device
-
-    @property
-    def num_embeddings(self) -> int:
-        """Number of classes, with the null class."""
-        return int(self.unet.config[UNETS[type(self.unet).__name__]])
-
-    def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
-        """Return class indices (B,), int64.
-
-        Raises:
-            ValueError: If a class index is not of the label space.
-        """
-        return class_labels(classes, self.num_embeddings - 1).to(self.device)
-
-    def null_condition(self) -> torch.Tensor:
-        """Return the index of the null class, (1,), int64."""
-        return torch.full((1,), self.num_embeddings - 1, device=self.device)
-
-    def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the output (B, C, H, W) or (B, 2C, H, W)."""
-        given = (latents, timesteps, conditions)
-        parts = zip(*(rows.split(MOST_ROWS) for rows in given), strict=True)
-        return torch.cat([self._forward(*part) for part in parts])
-
-    def _forward(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
-    ) -> torch.Tensor:
-        if UNETS[type(self.unet).__name__] == "encoder_hid_dim":
-            rows = F.one_hot(conditions, self.num_embeddings)[:, None].to(latents.dtype)
-            condition = {"encoder_hidden_states": rows}
-        else:
-            condition = {"class_labels": conditions}
-        output: torch.Tensor = self.unet(latents, timesteps, **condition).sample
-        return output
 
 
 def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.samplers import Sampler
 from mgd3_kedro.backbones.schedule import NoiseSchedule
 from mgd3_kedro.records import ClassSpec, DenoisingStep
@@ -28,6 +29,7 @@ class GaussianMixtureBackbone:
     """
 
     device = torch.device("cpu")
+    embedding_shape = ()
 
     def __init__(
         self,
@@ -58,12 +60,25 @@ class GaussianMixtureBackbone:
         """The T visited timesteps of training, ascending."""
         return tuple(self.schedule.timesteps.tolist())
 
+    @property
+    def trained_timesteps(self) -> int:
+        """How many timesteps the schedule was made for."""
+        return self.schedule.num_train_timesteps
+
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
         """Return zeros (B,): the mixture has no classes."""
         return torch.zeros(len(classes))
 
-    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
+    def step(
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
+    ) -> DenoisingStep:
         """Predict one reverse step from the exact posterior mean of the clean sample.
+
+        There are no classes, and so nothing that a change of conditions could reach.
 
         Source: Bayes' rule.
         """

@@ -108,11 +108,13 @@ class NoiseSchedule:
         timesteps: (T,), int64, ascending training timesteps; step index i visits timesteps[i].
         alphas_cumprod: (T,), float64, share of signal variance at each.
         prediction_type: A name of `PREDICTION_TYPES`.
+        num_train_timesteps: Timesteps of training.
     """
 
     timesteps: torch.Tensor
     alphas_cumprod: torch.Tensor
     prediction_type: str = "epsilon"
+    num_train_timesteps: int = 1000
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -170,7 +172,7 @@ def respaced_schedule(
             f"{num_inference_steps} steps and an offset of {trained.steps_offset}"
         )
     alphas_cumprod = trained.alphas_cumprod()[timesteps]
-    return NoiseSchedule(timesteps, alphas_cumprod, trained.prediction_type)
+    return NoiseSchedule(timesteps, alphas_cumprod, trained.prediction_type, last + 1)
 
 
 def read_trained_schedule(folder: Path) -> TrainedSchedule:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
+from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import CLASS_NAME, AutoencoderConfig, BackboneConfig
@@ -59,6 +60,11 @@ class StableDiffusionDenoiser:
         size = self.unet.config.sample_size
         return self.unet.config.in_channels, size, size
 
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(L, D) of the embeddings of a prompt."""
+        return tuple(self.null_condition().shape[1:])
+
     @cached_property
     def device(self) -> torch.device:
         """Where the network is."""
@@ -74,9 +80,15 @@ class StableDiffusionDenoiser:
         return self.prompts.encode(self.negative_prompt)
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
     ) -> torch.Tensor:
         """Return the output (B, C, H, W)."""
+        if change is not None:
+            conditions = change.apply(conditions, change.others)
         output: torch.Tensor = self.unet(
             latents, timesteps, encoder_hidden_states=conditions
         ).sample

@@ -1,22 +1,25 @@
-"""Settings of drifts: their scales and options, whether or not they are fields."""
+"""Settings of drifts and conditionings: scales and options, whether or not they are fields."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
+from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.guidance import DRIFTS
 from mgd3_kedro.sampling.guidance.options import Option
 
 
-def drift_options() -> dict[str, Option]:
-    """Return the options of all drifts by name."""
+def all_options() -> dict[str, Option]:
+    """Return the options of all drifts and conditionings by name."""
     # Not by `DRIFTS.values()`, with which all of their code would be that of any result.
-    return {name: one for drift in DRIFTS for name, one in DRIFTS[drift].options.items()}
+    of_drifts = {name: one for drift in DRIFTS for name, one in DRIFTS[drift].options.items()}
+    found = [CONDITIONINGS[conditioning].options for conditioning in CONDITIONINGS]
+    return of_drifts | {name: one for options in found for name, one in options.items()}
 
 
 class SetByDrifts(type):
-    """Lets settings be built with the scales and options of any of `DRIFTS`, fields or not."""
+    """Lets settings be built with the scales of any of `DRIFTS` and all options, fields or not."""
 
     def __call__(cls, *args: Any, **given: Any) -> Any:
         """Build settings; scales that are no fields are kept in `further_scales`, but for 0.
@@ -24,7 +27,7 @@ class SetByDrifts(type):
         Options are kept in `further_options`, but for defaults.
         """
         names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        known = drift_options()
+        known = all_options()
         options = {name: given.pop(name) for name in known if name in given}
         options = {**given.get("further_options", {}), **options}
         given["further_options"] = {

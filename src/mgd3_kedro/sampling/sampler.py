@@ -10,6 +10,8 @@ import torch
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.sampling.annealing import Batch
+from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
 from mgd3_kedro.sampling.guidance.context import group_mates
@@ -48,6 +50,7 @@ def denoise(
     generators: Sequence[torch.Generator],
     traits: Mapping[str, torch.Tensor] = NOTHING_MEASURED,
     facts: Mapping[ClassSpec, Facts] = NOTHING_FOUND,
+    among: Sequence[ClassSpec] = (),
 ) -> torch.Tensor:
     """Draw one latent per mode.
 
@@ -63,6 +66,7 @@ def denoise(
         generators: One per sample.
         traits: What `survey_class` measured, for the mode of each sample, (B, ...).
         facts: Class -> what `gather_facts` found of it.
+        among: The classes of the benchmark, where the network is told of another class, too.
 
     Returns:
         Scaled latents, (B, C, H, W), on the CPU.
@@ -70,7 +74,8 @@ def denoise(
     Raises:
         ValueError: If the modes do not have the backbone's latent shape, there is not one class
             and one generator for each, what was measured or found is not what the options that are
-            on ask for, or the backbone does not know a class.
+            on ask for, there are no classes to take another from, or the backbone does not know a
+            class.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -86,7 +91,15 @@ def denoise(
         )
     _check_traits(traits, config, len(modes))
     _check_facts(facts, config, classes)
+    if config.mixes_classes and not among:
+        raise ValueError(
+            "among: expected the classes of the benchmark, another of which each image is told, "
+            "got none"
+        )
     conditions = backbone.conditions(classes)
+    batch = Batch(backbone, classes, generators, among)
+    conditioning = CONDITIONINGS[config.conditioning]
+    change_at = conditioning.begin(batch, config.condition_noise, config.options)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
     mates = group_mates(classes, backbone.device)
@@ -101,7 +114,7 @@ def denoise(
     latents, first = start(backbone, modes, noise, config.noise_strength)
     progress = StepLog(len(modes), first + 1)
     for index in range(first, -1, -1):
-        step = backbone.step(index, latents, conditions)
+        step = backbone.step(index, latents, conditions, change_at(index))
         latents = step.prev_mean
         for name, scale in config.scales_at(index, backbone.timesteps).items():
             latents = latents + DRIFTS[name].push(step, scale, context)

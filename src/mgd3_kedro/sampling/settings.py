@@ -9,8 +9,9 @@ from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
+from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
-from mgd3_kedro.sampling.drift_settings import SetByDrifts, drift_options
+from mgd3_kedro.sampling.drift_settings import SetByDrifts, all_options
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 from mgd3_kedro.sampling.guidance.needs import Need
 from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
@@ -56,9 +57,9 @@ class SamplingConfig(metaclass=SetByDrifts):
         noise_coupling: A name of `NOISE_COUPLINGS`.
         candidates: Draws per mode, of which one is kept.
         candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
+        condition_noise: Of the noise that hides the class at first, as embeddings are; 0 is none.
         further_scales: Name of a drift without a field here -> its scale; given by that name.
-        further_options: Name of an option of a drift -> its value, if that is not its default;
-            given by that name.
+        further_options: Name of an option -> its value, if not its default; given by that name.
 
     Raises:
         ValueError: Naming the setting that does not fit.
@@ -76,6 +77,7 @@ class SamplingConfig(metaclass=SetByDrifts):
     noise_coupling: str = "independent"
     candidates: int = 1
     candidate_score: str = "coverage"
+    condition_noise: float = off_at(0, default=0.0)
     further_scales: Mapping[str, float] = field(default_factory=dict)
     further_options: Mapping[str, Any] = off_at({}, default_factory=dict)
 
@@ -84,11 +86,12 @@ class SamplingConfig(metaclass=SetByDrifts):
         check_range("noise_strength", self.noise_strength, 0, 1, low_open=True)
         for name in self.further_scales:
             lookup(DRIFTS, name, "drift")
-        for name in DRIFTS:
+        for name in (*DRIFTS, "condition_noise"):
             check_range(name, self._scale(name), 0)
-        known = drift_options()
+        known = all_options()
         for name, value in self.further_options.items():
-            lookup(known, name, "option of a drift").check(name, value)
+            lookup(known, name, "option").check(name, value)
+        CONDITIONINGS[self.conditioning].check(self.options)
         lookup(MODE_GUIDANCE_SCHEDULES, self.mode_guidance_schedule, "mode guidance schedule")
         stops = {
             name: getattr(self, name) for name in ("stop_guidance_step", "stop_guidance_timestep")
@@ -136,6 +139,16 @@ class SamplingConfig(metaclass=SetByDrifts):
         return self.candidate_score if self.candidates > 1 else None
 
     @property
+    def conditioning(self) -> str | None:
+        """Which of `CONDITIONINGS` changes what the network is told of a class."""
+        return "condition_noise" if self.condition_noise else None
+
+    @property
+    def mixes_classes(self) -> bool:
+        """Whether the network is told of another class, too."""
+        return bool(self.options.get(CONDITIONINGS[self.conditioning].other))
+
+    @property
     def joint_settings(self) -> tuple[str, ...]:
         """Those that make images of a class depend on each other; a batch holds whole classes."""
         drifts = tuple(name for name in self._scales() if DRIFTS[name].joint)
@@ -145,7 +158,7 @@ class SamplingConfig(metaclass=SetByDrifts):
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, those of drifts without a field included."""
         own = [one.name for one in fields(cls) if one.name not in FURTHER]
-        return (*own, *(name for name in DRIFTS if name not in own), *drift_options())
+        return (*own, *(name for name in DRIFTS if name not in own), *all_options())
 
     def as_columns(self) -> dict[str, Any]:
         """Return every setting by its name, the scales of all drifts included."""
@@ -161,7 +174,7 @@ class SamplingConfig(metaclass=SetByDrifts):
         """Return the value of every setting with which it neither steers nor chooses."""
         scales = dict.fromkeys(DRIFTS, 0.0)
         defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
-        options = {name: option.default for name, option in drift_options().items()}
+        options = {name: option.default for name, option in all_options().items()}
         return {**defaults, **scales, **options, **STEERED_WITHOUT}
 
     def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
@@ -212,8 +225,8 @@ class SamplingConfig(metaclass=SetByDrifts):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Name -> value of every option of `DRIFTS`."""
-        defaults = {name: option.default for name, option in drift_options().items()}
+        """Name -> value of every option of `DRIFTS` and `CONDITIONINGS`."""
+        defaults = {name: option.default for name, option in all_options().items()}
         return {**defaults, **self.further_options}
 
     def _scales(self) -> dict[str, float]:

@@ -27,7 +27,8 @@ from mgd3_kedro.sampling import (
     image_generator,
     survey_class,
 )
-from mgd3_kedro.stages import Made, Partition, Stage, Task, selecting
+from mgd3_kedro.sampling.conditionings import refuse_compiled
+from mgd3_kedro.stages import Made, Partition, Stage, Task, off_at, selecting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,7 +62,11 @@ class StepsConfig:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Settings of the stage."""
+    """Settings of the stage.
+
+    Args:
+        among: The classes of the benchmark where each image is told of another, too; else none.
+    """
 
     config: StepsConfig
     diffusion: BackboneConfig
@@ -69,6 +74,7 @@ class Drawing:
     sampling: SamplingConfig
     image_size: int
     seed: int
+    among: tuple[ClassSpec, ...] = off_at((), default=())
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def draw_steps(
 
     Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
     """
+    refuse_compiled(diffusion.compile, sampling.conditioning)
     guided = sampling.with_steps(diffusion.num_inference_steps, diffusion.reference_steps)
     twins = benchmark.twins
     tasks = {
@@ -122,10 +129,11 @@ def draw_steps(
         )
         for spec in benchmark.classes[: steps.classes]
     }
+    among = benchmark.classes if guided.mixes_classes else ()
     return Stage(
         draw_steps_of_classes,
         tasks,
-        Drawing(steps, diffusion, autoencoder, guided, benchmark.image_size, seed),
+        Drawing(steps, diffusion, autoencoder, guided, benchmark.image_size, seed, among),
     )
 
 
@@ -143,7 +151,7 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
         shown = sorted({*np.linspace(total - 1, 0, settings.config.columns).round().astype(int)})
         rows, frames = [], []
         for sampling in vary_stops(settings.sampling, settings.config.stops, total):
-            seen = record_image(backbone, task, sampling, settings.seed, shown)
+            seen = record_image(backbone, task, sampling, settings.seed, shown, settings.among)
             # A start from a noised mode visits the last steps alone.
             latents = torch.cat([seen.get(step, seen[max(seen)]) for step in reversed(shown)])
             frames.append(autoencoder.decode(latents, settings.image_size))
@@ -183,7 +191,12 @@ def vary_stops(
 
 
 def record_image(
-    backbone: Backbone, task: Task, sampling: SamplingConfig, seed: int, steps: Sequence[int]
+    backbone: Backbone,
+    task: Task,
+    sampling: SamplingConfig,
+    seed: int,
+    steps: Sequence[int],
+    among: Sequence[ClassSpec] = (),
 ) -> dict[int, torch.Tensor]:
     """Draw image 0 of a class, and return what is expected of it at some steps.
 
@@ -210,6 +223,7 @@ def record_image(
         generators,
         {name: trait[:count] for name, trait in traits.items()},
         {subject.spec: gather_facts(real, len(modes), seed, sampling)},
+        among,
     )
     return {step: latents[:1] for step, latents in recorder.seen.items()}
 

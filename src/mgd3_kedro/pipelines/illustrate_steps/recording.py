@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.backbones.base import Backbone, ConditionChange
 from mgd3_kedro.records import ClassSpec, DenoisingStep
 
 
@@ -36,6 +36,16 @@ class RecordingBackbone:
         return self.backbone.timesteps
 
     @property
+    def trained_timesteps(self) -> int:
+        """How many timesteps the model was trained with."""
+        return self.backbone.trained_timesteps
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """(..., D) of what a condition becomes within the network."""
+        return self.backbone.embedding_shape
+
+    @property
     def device(self) -> torch.device:
         """Where steps are computed."""
         return self.backbone.device
@@ -44,9 +54,15 @@ class RecordingBackbone:
         """Return what tells the model the class of each sample, (B, ...)."""
         return self.backbone.conditions(classes)
 
-    def step(self, index: int, latents: torch.Tensor, conditions: torch.Tensor) -> DenoisingStep:
+    def step(
+        self,
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+        change: ConditionChange | None = None,
+    ) -> DenoisingStep:
         """Predict one reverse step, and keep its clean sample if it is asked for."""
-        step = self.backbone.step(index, latents, conditions)
+        step = self.backbone.step(index, latents, conditions, change)
         if index in self.steps:
             self.seen[index] = step.pred_original_sample.cpu()
         return step

@@ -60,7 +60,8 @@ def draw_pool(
             for one, number in wanted
         ]
         measured = {name: trait[rows] for name, trait in traits.items()}
-        return denoise(backbone, modes[rows], classes, sampling, generators, measured, facts)
+        given = (sampling, generators, measured, facts, settings.among)
+        return denoise(backbone, modes[rows], classes, *given)
 
     def draw_all(candidate: int) -> torch.Tensor:
         if sampling.in_turn:

@@ -12,7 +12,8 @@ from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig
-from mgd3_kedro.stages import neutral
+from mgd3_kedro.sampling.conditionings import refuse_compiled
+from mgd3_kedro.stages import neutral, off_at
 
 TEACHING = ("evaluation.image_size", "device")
 """Parameters that are read where a teacher is asked."""
@@ -70,9 +71,12 @@ class TaughtMaking(Making):
 class Denoising:
     """Settings of images drawn from a backbone.
 
+    Args:
+        among: The classes of the benchmark where each image is told of another, too; else none.
+
     Raises:
         ValueError: If images of a class that depend on each other do not fit a batch, or are to be
-            drawn one after the other and together.
+            drawn one after the other and together, or if a compiled network is to be changed.
     """
 
     image_size: int
@@ -82,6 +86,7 @@ class Denoising:
     distillation: DistillationConfig
     mode_finder: str
     schooling: Schooling | None
+    among: tuple[ClassSpec, ...] = off_at((), default=())
 
     def __post_init__(self) -> None:
         ipc, most = self.distillation.ipc, self.diffusion.max_batch
@@ -91,6 +96,7 @@ class Denoising:
                 f"other by {' and '.join(tied)}, got {most}; raise diffusion.max_batch, lower ipc, "
                 "or switch that off"
             )
+        refuse_compiled(self.diffusion.compile, self.sampling.conditioning)
         if self.sampling.in_turn and len(tied) > 1:
             raise ValueError(
                 f"{' and '.join(tied)}: expected one of them, as images of a class are drawn "
@@ -106,6 +112,7 @@ class Denoising:
             "sampling": sampling,
             "mode_finder": common.part("modes").mode_finder,
             "schooling": schooling,
+            "among": common.classes if sampling.mixes_classes else (),
         }
         names = [field.name for field in fields(cls) if field.name not in own]
         return cls(**{name: common.part(name) for name in names}, **own)
