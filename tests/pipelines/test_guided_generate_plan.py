@@ -156,7 +156,7 @@ def test_where_pixels_are_optimised_is_no_setting_of_a_method(method, make_commo
         for method, settings in METHODS.items()
         if method not in OF["denoise"]
         for name in settings
-        if name != "procedure"
+        if name not in ("procedure", "modes")
     ],
 )
 def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common):
@@ -245,7 +245,7 @@ def test_as_few_candidates_as_there_are_crops_are_enough(make_common):
     assert plan_method("rded", methods, make_common()).settings.config.candidates == 40
 
 
-DRAWN = {*OF["denoise"], *OF["fine_tune"], *OF["choose_groups"]}
+DRAWN = {*OF["denoise"], *OF["fine_tune"], *OF["choose_groups"], *OF["mix"]}
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_mode_without_members_keeps_the_nearest_of_all():
 
 
 def test_drawn_images_are_those_of_their_modes_alone_and_kept_ones_are_real(tasks, common):
-    settings = plan_mixing({"kept_share": 0.5}, common).settings
+    settings = plan_mixing({"kept_share": 0.5, "draws": {}}, common).settings
     made = mix_classes(tasks, settings)
     for wnid, task in tasks.items():
         found = task.inputs["modes"]
@@ -119,7 +119,7 @@ def test_drawn_images_are_those_of_their_modes_alone_and_kept_ones_are_real(task
 
 
 def test_rows_tell_of_every_image_its_mode_and_where_it_is_from(tasks, common):
-    made = mix_classes(tasks, plan_mixing({"kept_share": 0.5}, common).settings)
+    made = mix_classes(tasks, plan_mixing({"kept_share": 0.5, "draws": {}}, common).settings)
     for wnid, each in made.items():
         assert [row["image"] for row in each.rows] == [f"{wnid}/{i}.png" for i in range(4)]
         assert [row["mode"] for row in each.rows] == [1, 3, 0, 2]
@@ -131,14 +131,14 @@ def test_rows_tell_of_every_image_its_mode_and_where_it_is_from(tasks, common):
 
 
 def test_without_a_share_all_images_are_drawn(tasks, common):
-    plan = plan_mixing({"kept_share": 0}, common)
+    plan = plan_mixing({"kept_share": 0, "draws": {}}, common)
     made = mix_classes(tasks, plan.settings)
     assert [each.count for each in made.values()] == [4, 4]
     assert all("image_number" not in row for each in made.values() for row in each.rows)
 
 
 def test_settings_of_drawing_are_those_of_the_method(common):
-    settings = {"kept_share": 0.5, "mode_guidance_scale": 0.3}
+    settings = {"kept_share": 0.5, "draws": {"mode_guidance_scale": 0.3}}
     plan, drawn = (
         plan_mixing(settings, common),
         plan_denoising({"mode_guidance_scale": 0.3}, common),
@@ -150,9 +150,10 @@ def test_settings_of_drawing_are_those_of_the_method(common):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "expected the setting kept_share, got none"),
-        ({"kept_share": 1.5}, "kept_share: expected"),
-        ({"kept_share": 0.5, "coreset": "herding"}, "unknown setting of a method 'coreset'"),
+        ({"draws": {}}, "expected the setting kept_share, got none"),
+        ({"draws": {}, "kept_share": 1.5}, "kept_share: expected"),
+        ({"draws": "mgd3", "kept_share": 0.5}, "draws: expected settings of a method, got 'mgd3'"),
+        ({"draws": {"coreset": "herding"}, "kept_share": 0.5}, "unknown setting of a method"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message, common):

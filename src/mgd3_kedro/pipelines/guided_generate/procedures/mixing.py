@@ -10,7 +10,13 @@ import torch
 
 from mgd3_kedro.checks import check_range
 from mgd3_kedro.images import encoded_images
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    Needs,
+    Plan,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     denoise_classes,
     knobs_of,
@@ -28,32 +34,47 @@ PLACES = ("mode", "nearest_mode", "nearest_mode_in_layout")
 
 
 @dataclass(frozen=True)
+class MixingConfig:
+    """How many images are drawn, and how.
+
+    Args:
+        draws: How they are drawn: settings of a method that denoises.
+        kept_share: Share of the modes of a class for which a real image is kept, 0..1, rounded
+            down; an image at least is drawn.
+
+    Raises:
+        ValueError: Naming the setting that does not fit.
+    """
+
+    draws: Mapping[str, Any]
+    kept_share: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.draws, Mapping):
+            raise ValueError(f"draws: expected settings of a method, got {self.draws!r}")
+        check_range(SHARE, self.kept_share, 0, 1)
+
+
+@dataclass(frozen=True)
 class Mixing:
     """Settings of images that are drawn and kept.
 
     Args:
         denoising: How they are drawn.
-        kept_share: Share of the modes of a class for which a real image is kept, 0..1, rounded
-            down; an image at least is drawn.
-
-    Raises:
-        ValueError: If the share is out of range.
+        kept_share: As configured.
     """
 
     denoising: Denoising
     kept_share: float
-
-    def __post_init__(self) -> None:
-        check_range(SHARE, self.kept_share, 0, 1)
 
 
 def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
     """Return what images that are drawn and kept are made from.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit.
+        ValueError: If a setting is unknown, missing or does not fit.
     """
-    needs = needs_of_denoising(_without_share(settings), parameters)
+    needs = needs_of_denoising(_read(settings).draws, parameters)
     entries = Needs.of(SOURCES, ()).entries
     return needs._replace(entries=tuple(dict.fromkeys((*needs.entries, *entries))))
 
@@ -64,12 +85,11 @@ def plan_mixing(settings: Mapping[str, Any], common: Common) -> Plan:
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
-    if SHARE not in settings:
-        raise ValueError(f"expected the setting {SHARE}, got none")
-    drawn = plan_denoising(_without_share(settings), common)
+    config = _read(settings)
+    drawn = plan_denoising(config.draws, common)
     return drawn._replace(
         function=mix_classes,
-        settings=Mixing(drawn.settings, settings[SHARE]),
+        settings=Mixing(drawn.settings, config.kept_share),
         needs=(*drawn.needs, *SOURCES),
     )
 
@@ -136,8 +156,8 @@ def keep_members(
     return torch.tensor(chosen, dtype=torch.int64)
 
 
-def _without_share(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != SHARE}
+def _read(settings: Mapping[str, Any]) -> MixingConfig:
+    return build_settings(MixingConfig, settings)
 
 
 def _only(task: Task, places: torch.Tensor) -> Task:
