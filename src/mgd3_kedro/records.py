@@ -228,6 +228,8 @@ class DenoisingStep:
             (B, C, H, W).
         clean_weight: What the mean moves by where the clean sample moves by 1.
         alpha_bar: Share of the clean sample in the variance of the noisy one, 0..1.
+        index: Step index i, T-1 down to 0.
+        noisy: What the step starts from, x_t, (B, C, H, W).
     """
 
     prev_mean: torch.Tensor
@@ -236,6 +238,8 @@ class DenoisingStep:
     pull: torch.Tensor
     clean_weight: float
     alpha_bar: float
+    index: int
+    noisy: torch.Tensor
 
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")

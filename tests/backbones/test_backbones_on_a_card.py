@@ -50,6 +50,17 @@ def test_the_host_does_not_wait_within_a_step_of_any_model(name, load_on_card, c
 
 
 @pytest.mark.parametrize("name", BACKBONES)
+def test_the_host_does_not_wait_for_what_any_model_sees(name, load_on_card, card, make_classes):
+    backbone = load_on_card(name)
+    conditions = backbone.conditions(make_classes([0, 0, 1]))
+    latents = torch.randn(3, 4, 8, 8).to(NAME)
+    seen, waits = card.watch(backbone.features, 1, latents, conditions, 0.3)
+    assert waits == NOTHING
+    assert seen.device == backbone.device
+    assert seen.shape[0] == 3
+
+
+@pytest.mark.parametrize("name", BACKBONES)
 def test_the_host_waits_once_however_many_slices_there_are(name, save, card, make_autoencoding):
     autoencoder = load_autoencoder(save(name), make_autoencoding(device=NAME))
     size = autoencoder.slice_size

@@ -31,6 +31,7 @@ NEEDS = {
     "transport": DRAWN,
     "dmgd": DRAWN,
     "cgs": DRAWN,
+    "dap": DRAWN,
     "s3": DRAWN,
     "annealed": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),

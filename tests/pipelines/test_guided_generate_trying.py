@@ -1,7 +1,10 @@
 """What is wrong with sampling a model is said before the work."""
 
+from dataclasses import replace
+
 import pytest
 
+from mgd3_kedro.backbones import BACKBONES
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import try_sampling
 from mgd3_kedro.records import ModelFolder
 
@@ -26,6 +29,17 @@ def test_settings_of_transformers_are_refused_for_other_models(dit_folder, make_
     other = ModelFolder(dit_folder, "any", "stable_diffusion")
     with pytest.raises(ValueError, match="time_frequencies: expected auto"):
         try_sampling(other, make_diffusion(time_frequencies="official"), True)
+
+
+def test_a_network_that_cannot_be_asked_what_it_sees_is_refused(model, make_diffusion, monkeypatch):
+    try_sampling(model, make_diffusion(), True, sighted=("dap_scale",))
+    blind = replace(model, family="blind")
+    monkeypatch.setitem(BACKBONES, "blind", BACKBONES["dit"]._replace(features=False))
+    try_sampling(blind, make_diffusion(), True)
+    with pytest.raises(
+        ValueError, match=r"^dap_scale: expected a model .* got one of blind; set s"
+    ):
+        try_sampling(blind, make_diffusion(), True, sighted=("dap_scale",))
 
 
 def test_a_grid_that_does_not_divide_latents_is_refused(model, make_diffusion):

@@ -16,7 +16,7 @@ from mgd3_kedro.pipelines.illustrate_steps.nodes import (
     vary_stops,
 )
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.sampling import SamplingConfig, denoise, gather_facts, image_generator
 from mgd3_kedro.stages import Partition, Task
 
 SAMPLING = SamplingConfig("noise", 0.7, 0.5, "constant", 1, None)
@@ -28,7 +28,10 @@ def task(model_folder, make_classes):
     draw = torch.Generator().manual_seed(0)
     given = {
         "latents": {"latents": torch.randn(6, 4, 8, 8, generator=draw)},
-        "modes": {"modes": torch.randn(2, 4, 8, 8, generator=draw)},
+        "modes": {
+            "modes": torch.randn(2, 4, 8, 8, generator=draw),
+            "assignment": torch.arange(6) % 2,
+        },
         "prior": model_folder,
     }
     return Task(given, Subject(make_classes([3])[0], 0))
@@ -50,15 +53,19 @@ def test_the_stop_that_is_configured_is_among_those_that_are_drawn():
     assert [one.stop_guidance_step for one in varied] == [6, 0, None]
 
 
-@pytest.mark.parametrize("noise", [0, 0.5])
-def test_the_last_step_is_the_image_that_the_run_draws(noise, task, drawing, make_classes):
+@pytest.mark.parametrize("option", [{}, {"condition_noise": 0.5}, {"dap_scale": 0.5}])
+def test_the_last_step_is_the_image_that_the_run_draws(option, task, drawing, make_classes):
     backbone = load_backbone(task.inputs["prior"], drawing.diffusion)
-    sampling, among = replace(SAMPLING, condition_noise=noise), make_classes(range(5))
+    sampling, among = replace(SAMPLING, **option), make_classes(range(5))
     seen = record_image(backbone, task, sampling, 5, [5, 2, 0], among)
     assert sorted(seen) == [0, 2, 5]
     modes, spec = task.inputs["modes"]["modes"][:1], task.about.spec
     generators = [image_generator(5, spec.class_index, 0)]
-    drawn = denoise(backbone, modes, [spec], sampling, generators, among=among)
+    facts = {
+        spec: gather_facts(task.inputs["latents"]["latents"], task.inputs["modes"], 5, sampling)
+    }
+    given = (backbone, modes, [spec], sampling, generators)
+    drawn = denoise(*given, facts=facts, among=among)
     # Step 1 is the last that is not guided: what step 0 predicts is what comes out.
     torch.testing.assert_close(seen[0], drawn, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(seen[5], drawn, atol=0.1)

@@ -26,7 +26,9 @@ class StandingStill:
         self.visited.append(index)
         self.changes.append(change)
         zeros = torch.zeros_like(latents)
-        return DenoisingStep(latents, zeros, zeros, torch.ones_like(latents), 1.0, 0.5)
+        return DenoisingStep(
+            latents, zeros, zeros, torch.ones_like(latents), 1.0, 0.5, index, latents
+        )
 
     def add_noise(self, latents, noise, index):
         return 1000.0 * (index + 1) + latents + noise

@@ -17,7 +17,7 @@ def act(make_classes):
     def of(drift, clean, means, labels=None):
         mates = group_mates(make_classes(labels or [0] * len(clean)), torch.device("cpu"))
         pull = torch.full_like(clean, 2)
-        step = DenoisingStep(torch.zeros_like(clean), pull, clean, pull, 1.0, 0.5)
+        step = DenoisingStep(torch.zeros_like(clean), pull, clean, pull, 1.0, 0.5, 0, clean)
         facts = tuple({"mean": mean} for mean in means)
         return drift(step, 0.5, GuidanceContext(clean, mates, {}, {}, facts))
 
@@ -26,7 +26,7 @@ def act(make_classes):
 
 def test_the_mean_of_a_class_is_that_of_its_real_latents():
     real = torch.randn(20, 2, 3, 3)
-    assert torch.allclose(find_mean(real, Asked(2, 0, {}))["mean"], real.mean(0), atol=1e-6)
+    assert torch.allclose(find_mean(real, Asked(2, 0, {}, {}))["mean"], real.mean(0), atol=1e-6)
 
 
 def test_mean_matching_moves_all_images_of_a_class_by_as_much(act):

@@ -33,7 +33,10 @@ JOINT = [{"repulsion_scale": 0.1}, {"noise_coupling": "transport"}]
 IN_TURN = {"dmgd_scale": 50.0}
 WHOLE = [{"transport_scale": 0.5}, IN_TURN, {"mean_matching_scale": 1, "determinantal_scale": 1}]
 """Drifts that look at a class as a whole."""
-OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *WHOLE, {"condition_noise": 0.5}]
+SEEN = [{"dap_scale": 5.0}, {"dap_scale": 5.0, "dap_of": "mode", "dap_real": 4}]
+"""Drifts that ask the network what it sees."""
+OTHERS = [*WHOLE, *SEEN, {"condition_noise": 0.5}]
+OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *OTHERS]
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +203,7 @@ def test_a_batch_that_cannot_hold_a_class_is_refused_with_what_to_do(option, pla
 
 
 @pytest.mark.parametrize(
-    "option", [{}, *({name: ALL[name]} for name in list(ALL)[:2]), {"candidates": 2}]
+    "option", [{}, *({name: ALL[name]} for name in list(ALL)[:2]), {"candidates": 2}, *SEEN]
 )
 def test_images_that_depend_on_themselves_alone_fit_any_batch(option, plan):
     assert plan(max_batch=1, ipc=10, **option).group_size == 1

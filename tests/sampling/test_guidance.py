@@ -11,14 +11,14 @@ from mgd3_kedro.sampling.guidance.pull import average_cells
 def test_the_pull_is_lambda_times_the_deviation_times_the_way_to_the_mode():
     clean, modes, mean = torch.randn(3, 2, 4, 8, 8)
     pull = torch.rand(2, 4, 8, 8)
-    step = DenoisingStep(mean, torch.zeros(()), clean, pull, 1.0, 0.5)
+    step = DenoisingStep(mean, torch.zeros(()), clean, pull, 1.0, 0.5, 0, clean)
     expected = 0.3 * pull.double() * (modes.double() - clean.double())
     assert torch.allclose(pull_towards_modes(step, modes, 0.3).double(), expected, atol=1e-6)
 
 
 def test_a_sample_at_its_mode_is_not_pulled():
     clean = torch.randn(2, 4, 8, 8)
-    step = DenoisingStep(clean, torch.ones(()), clean, torch.ones(()), 1.0, 0.5)
+    step = DenoisingStep(clean, torch.ones(()), clean, torch.ones(()), 1.0, 0.5, 0, clean)
     assert (pull_towards_modes(step, clean, 0.5) == 0).all()
 
 
@@ -49,7 +49,7 @@ def test_guidance_brings_the_step_nearer_to_the_mode_not_further_away():
 
 
 def pull_of(clean, modes, grid):
-    step = DenoisingStep(clean, torch.ones(()), clean, torch.full((), 0.5), 1.0, 0.5)
+    step = DenoisingStep(clean, torch.ones(()), clean, torch.full((), 0.5), 1.0, 0.5, 0, clean)
     return pull_towards_modes(step, modes, 0.2, grid)
 
 

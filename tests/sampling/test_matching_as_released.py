@@ -22,7 +22,7 @@ def push(support, make_classes):
     def of(clean, finished):
         mates = group_mates(make_classes([0]), torch.device("cpu"))
         std = torch.full_like(clean, 2)
-        step = DenoisingStep(torch.zeros_like(clean), std, clean, std, 1.0, 0.25)
+        step = DenoisingStep(torch.zeros_like(clean), std, clean, std, 1.0, 0.25, 0, clean)
         facts = {"support": support, "mass": MASS, "finished": finished}
         return match_as_released(step, 0.5, GuidanceContext(clean, mates, {}, {}, (facts,)))
 

@@ -68,7 +68,7 @@ def test_equal_samples_are_not_pushed_and_stay_finite():
 def test_only_samples_of_a_class_push_each_other(make_classes):
     classes = make_classes([0, 1, 0, 2, 1, 0])
     clean, pull = torch.randn(6, 2, 3, 3), torch.rand(6, 2, 3, 3)
-    step = DenoisingStep(torch.zeros_like(clean), torch.ones(()), clean, pull, 1.0, 0.5)
+    step = DenoisingStep(torch.zeros_like(clean), torch.ones(()), clean, pull, 1.0, 0.5, 0, clean)
     context = GuidanceContext(clean, group_mates(classes, torch.device("cpu")), {}, {})
     drift = repel_mates(step, 0.3, context)
     for rows in ([0, 2, 5], [1, 4], [3]):

@@ -29,7 +29,8 @@ def waits_of_steps(card, make_dit, make_classes, make_sampling):
         modes, classes = torch.randn(5, 4, 8, 8), make_classes(CLASSES)
         real = torch.randn(30, 4, 8, 8)
         traits = survey_class(real, modes, config)
-        facts = {spec: gather_facts(real, 3, 0, config) for spec in classes}
+        found = {"modes": modes, "assignment": torch.arange(30) % 5}
+        facts = {spec: gather_facts(real, found, 0, config) for spec in classes}
 
         def draw(steps):
             backbone = make_dit(device=NAME, num_inference_steps=steps)

@@ -32,6 +32,7 @@ OFF = {
     "dmgd_scale": 0,
     "mean_matching_scale": 0,
     "determinantal_scale": 0,
+    "dap_scale": 0,
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},
@@ -78,6 +79,11 @@ def classes_of_latents(means):
     return found
 
 
+def found_in(real):
+    """Return the modes of a class as they are found: its first latents, with members in turn."""
+    return {"modes": real[:IPC], "assignment": torch.arange(len(real)) % IPC}
+
+
 @pytest.fixture
 def draw(classes_of_latents, make_classes, make_sampling):
     """Draw the images of some classes in one batch."""
@@ -92,8 +98,9 @@ def draw(classes_of_latents, make_classes, make_sampling):
         modes = torch.cat([modes for _, modes in chosen])
         traits = join_surveys([survey_class(*of_class, config) for of_class in chosen])
         facts = {
-            spec: gather_facts(classes_of_latents[spec.class_index][0], IPC, 0, config)
+            spec: gather_facts(real, found_in(real), 0, config)
             for spec in specs
+            for real in [classes_of_latents[spec.class_index][0]]
         }
         return denoise(backbone, modes, specs, config, generators, traits, facts).split(IPC)
 
@@ -272,12 +279,13 @@ def test_only_what_drifts_that_are_on_need_is_found(classes_of_latents, make_sam
     real, _ = classes_of_latents[0]
 
     def found(**changes):
-        return {*gather_facts(real, IPC, 0, make_sampling(**changes))}
+        return {*gather_facts(real, found_in(real), 0, make_sampling(**changes))}
 
     assert found() == found(transport_support=3) == found(repulsion_scale=1) == set()
     assert found(determinantal_scale=1) == {"mean"}
     assert found(transport_scale=1) == {"support", "mass", "variance"}
     assert found(dmgd_scale=1) == {"support", "mass", "variance", "finished"}
+    assert found(dap_scale=1) == {"compared", "compared_noise", "shares", "modes"}
 
 
 def test_drifts_without_what_they_need_are_refused(standing_still, make_sampling, make_classes):
@@ -295,6 +303,10 @@ def test_drifts_without_what_they_need_are_refused(standing_still, make_sampling
         ("transport_support", "all"),
         ("transport_entropy", 0),
         ("transport_debiased", 0),
+        ("dap_of", "image"),
+        ("dap_real", 0),
+        ("dap_depth", 0),
+        ("dap_depth", 1.1),
     ],
 )
 def test_an_option_that_does_not_fit_is_named(name, value, make_sampling):
@@ -313,4 +325,6 @@ def test_windows_of_members_are_those_of_their_authors(make_sampling):
     assert acting("determinantal_scale") == list(range(10, 50))
     assert acting("mean_matching_scale") == list(range(50))
     assert acting("transport_scale") == list(range(26, 50))
+    assert acting("dap_scale") == list(range(26, 50))
+    assert acting("dap_scale", dap_window=[1, 0]) == list(range(50))
     assert acting("transport_scale", transport_window=[1, 0]) == list(range(50))

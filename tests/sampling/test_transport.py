@@ -40,7 +40,7 @@ def pull(make_classes):
         classes = make_classes(labels or [0] * len(clean))
         mates = group_mates(classes, torch.device("cpu"))
         ones = torch.ones_like(clean)
-        step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5)
+        step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5, 0, clean)
         context = GuidanceContext(clean, mates, {}, OPTIONS | options, (facts,) * len(mates))
         return pull_by_transport(step, 1.0, context)
 
@@ -101,7 +101,7 @@ def test_without_entropy_it_is_mode_guidance_with_modes_dealt_out_at_least_cost(
     cost = torch.cdist(clean.flatten(1), modes.flatten(1)).square()
     _, own = linear_sum_assignment(cost.numpy())
     ones = torch.ones_like(clean)
-    step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5)
+    step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5, 0, clean)
     expected = pull_towards_modes(step, modes[own], 1.0)
     options = {"transport_entropy": 1e-3, "transport_debiased": False}
     found = pull(clean, facts_of(modes), **options)
@@ -139,7 +139,7 @@ def test_classes_are_transported_apart(pull):
 
 
 def asked(images=2, support="auto"):
-    return Asked(images, 0, {"transport_support": support})
+    return Asked(images, 0, {"transport_support": support}, {})
 
 
 @pytest.mark.parametrize(

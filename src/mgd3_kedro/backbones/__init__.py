@@ -38,6 +38,7 @@ __all__ = [
     "BackboneConfig",
     "BackboneFamily",
     "check_backbone",
+    "check_features",
     "image_size_of",
     "latent_side_of",
     "load_autoencoder",
@@ -56,6 +57,7 @@ class BackboneFamily(NamedTuple):
         settle: Replaces "auto" in settings by what it stands for; refuses what is not for them.
         denoiser: Name of the denoiser's folder.
         autoencoder: (folder) -> folder of the autoencoder in it.
+        features: Whether its models tell what their network sees: see `FeatureBackbone`.
     """
 
     check: Callable[[Path, Sequence[ClassSpec]], int | None]
@@ -64,6 +66,7 @@ class BackboneFamily(NamedTuple):
     settle: Callable[[Path, BackboneConfig], BackboneConfig]
     denoiser: str
     autoencoder: Callable[[Path], Path]
+    features: bool = False
 
 
 def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | None:
@@ -124,6 +127,24 @@ def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfi
     return settled
 
 
+def check_features(model: ModelFolder, needed_by: str) -> None:
+    """Refuse a model that does not tell what its network sees.
+
+    Args:
+        model: Where it is.
+        needed_by: Setting that is on.
+
+    Raises:
+        ValueError: If its family is unknown, or of those that do not.
+    """
+    if not lookup(BACKBONES, model.family, "family of backbones").features:
+        known = ", ".join(name for name, family in BACKBONES.items() if family.features)
+        raise ValueError(
+            f"{needed_by}: expected a model whose network can be asked for features, of one of the "
+            f"families {known}, got one of {model.family}; set sampling.{needed_by}=0"
+        )
+
+
 @lru_cache(maxsize=2)
 def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
     """Load a model; the process keeps it, as stages ask for it with every group of classes.
@@ -171,7 +192,7 @@ def _in_vae(folder: Path) -> Path:
 
 BACKBONES: dict[str, BackboneFamily] = {
     "dit": BackboneFamily(
-        check_dit, load_dit, load_dit_autoencoder, settle_dit, "transformer", _in_vae
+        check_dit, load_dit, load_dit_autoencoder, settle_dit, "transformer", _in_vae, True
     ),
     "latent_diffusion": BackboneFamily(
         check_latent_diffusion,
@@ -180,6 +201,7 @@ BACKBONES: dict[str, BackboneFamily] = {
         refuse_time_frequencies,
         "unet",
         find_autoencoder,
+        True,
     ),
     "stable_diffusion": BackboneFamily(
         check_stable_diffusion,
@@ -188,5 +210,6 @@ BACKBONES: dict[str, BackboneFamily] = {
         refuse_time_frequencies,
         "unet",
         _in_vae,
+        True,
     ),
 }

@@ -56,4 +56,4 @@ def ancestral_step(
         else:
             share = (variance_pred + 1) / 2
             std = (0.5 * (share * math.log(beta) + (1 - share) * low)).exp()
-    return DenoisingStep(mean, std, clean, std, coef_clean, alpha_bar)
+    return DenoisingStep(mean, std, clean, std, coef_clean, alpha_bar, index, latents)

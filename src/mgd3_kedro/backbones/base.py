@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -91,6 +92,27 @@ class Backbone(Protocol):
         """Bring clean latents (B, C, H, W) to the noise level of a step index."""
 
 
+class FeatureBackbone(Backbone, Protocol):
+    """A backbone that also tells what its network sees in noisy latents."""
+
+    def features(
+        self, index: int, latents: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the first blocks of the network see, (B, D), float32.
+
+        They can be differentiated by the latents; of no class nothing is computed.
+
+        Args:
+            index: Step index, whose noise the latents have.
+            latents: (B, C, H, W).
+            conditions: (B, ...).
+            depth: Share of the blocks, 0..1; one at least. U-Nets are asked up to their middle.
+        """
+
+    def as_precise(self) -> AbstractContextManager[None]:
+        """Compute as precisely as the network does, for gradients of features."""
+
+
 class Denoiser(Protocol):
     """The network of a diffusion model: one forward pass, and what it is conditioned on."""
 
@@ -131,4 +153,16 @@ class Denoiser(Protocol):
             conditions: (B, ...).
             change: Of the embeddings of these conditions, wherever the network makes some; None
                 leaves them.
+        """
+
+    def features(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the first blocks see, the mean over places, (B, D), float32.
+
+        Args:
+            latents: (B, C, H, W).
+            timesteps: (B,).
+            conditions: (B, ...).
+            depth: Share of the blocks, 0..1; one at least. U-Nets are asked up to their middle.
         """

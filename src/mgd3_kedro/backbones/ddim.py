@@ -38,4 +38,4 @@ def ddim_step(
     clean_weight = math.sqrt(alpha_bar_prev) - noise_per_clean
     pull = latents.new_full((1, 1, 1, 1), clean_weight)
     std = latents.new_zeros((1, 1, 1, 1))
-    return DenoisingStep(mean, std, clean, pull, clean_weight, alpha_bar)
+    return DenoisingStep(mean, std, clean, pull, clean_weight, alpha_bar, index, latents)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
@@ -104,6 +105,23 @@ class DiffusionBackbone:
         """Bring clean latents (B, C, H, W) to the noise level of a step index."""
         return self.schedule.add_noise(latents, noise, index)
 
+    def features(
+        self, index: int, latents: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the first blocks see in latents (B, C, H, W) of a step index, (B, D).
+
+        Args:
+            index: Step index.
+            latents: (B, C, H, W).
+            conditions: (B, ...).
+            depth: Share of the blocks, 0..1.
+        """
+        return self._run(partial(self.denoiser.features, depth=depth), index, latents, conditions)
+
+    def as_precise(self) -> AbstractContextManager[None]:
+        """Compute as precisely as the network does, for gradients of features."""
+        return matmul_precision(PRECISIONS[self.config.precision])
+
     def _guided_output(
         self,
         index: int,
@@ -136,14 +154,24 @@ class DiffusionBackbone:
         conditions: torch.Tensor,
         change: ConditionChange | None,
     ) -> torch.Tensor:
+        padded = change.padded(row_tile(latents.device)) if change else None
+        run = partial(self.denoiser.predict, change=padded)
+        return self._run(run, index, latents, conditions)
+
+    def _run(
+        self,
+        run: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+        index: int,
+        latents: torch.Tensor,
+        conditions: torch.Tensor,
+    ) -> torch.Tensor:
         precision = PRECISIONS[self.config.precision]
         tile = row_tile(latents.device)
         rows = pad_batch(latents.to(precision.dtype), tile)
         # Filled in by the device, which a copy from the host would wait for.
         timesteps = torch.full((len(rows),), self.timesteps[index], device=rows.device)
-        padded = change.padded(tile) if change else None
         with matmul_precision(precision):
-            output = self.denoiser.predict(rows, timesteps, pad_batch(conditions, tile), padded)
+            output = run(rows, timesteps, pad_batch(conditions, tile))
         return output[: len(latents)].float()
 
 

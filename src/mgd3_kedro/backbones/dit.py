@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.embeddings import changed_embeddings
+from mgd3_kedro.backbones.features import block_at, output_of
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AUTO, AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.time_frequencies import (
@@ -91,6 +92,15 @@ class DiTDenoiser:
                 latents, timestep=timesteps, class_labels=conditions
             ).sample
         return output
+
+    def features(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the first blocks see, the mean over tokens, (B, D), float32."""
+        blocks: Any = self.transformer.transformer_blocks
+        # Not by a call, which may be compiled: no hook would be heard there.
+        run = partial(self.transformer.forward, latents, timesteps, conditions)
+        return output_of(blocks[block_at(depth, len(blocks))], run).float().mean(1)
 
 
 def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> int:

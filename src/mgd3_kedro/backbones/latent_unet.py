@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.embeddings import changed_embeddings
+from mgd3_kedro.backbones.features import middle_of, output_of
 from mgd3_kedro.records import ClassSpec
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class LatentDiffusionDenoiser:
             ]
         )
 
+    def features(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the middle block sees, the mean over places, (B, D), float32."""
+        given: Any = self._given(conditions, latents.dtype)
+        # Not by a call, which may be compiled: no hook would be heard there.
+        run = partial(self.unet.forward, latents, timesteps, given)
+        return output_of(middle_of(self.unet), run).float().mean((2, 3))
+
     def _forward(
         self,
         latents: torch.Tensor,
@@ -102,15 +112,17 @@ class LatentDiffusionDenoiser:
         conditions: torch.Tensor,
         change: ConditionChange | None,
     ) -> torch.Tensor:
-        def given(classes: torch.Tensor) -> torch.Tensor:
-            if not self._attends:
-                return classes
-            return F.one_hot(classes, self.num_embeddings)[:, None].to(latents.dtype)
-
+        given = partial(self._given, dtype=latents.dtype)
         name = "encoder_hidden_states" if self._attends else "class_labels"
         with changed_embeddings([self._table], change, given):
             output: torch.Tensor = self.unet(latents, timesteps, **{name: given(conditions)}).sample
         return output
+
+    def _given(self, classes: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Return what the U-Net takes for classes (B,)."""
+        if not self._attends:
+            return classes
+        return F.one_hot(classes, self.num_embeddings)[:, None].to(dtype)
 
     @property
     def _attends(self) -> bool:

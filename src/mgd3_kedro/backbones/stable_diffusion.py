@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import torch
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, image_side
 from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
+from mgd3_kedro.backbones.features import middle_of, output_of
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import CLASS_NAME, AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.text import PromptEncoder, check_prompt_encoder, load_prompt_encoder
@@ -93,6 +94,14 @@ class StableDiffusionDenoiser:
             latents, timesteps, encoder_hidden_states=conditions
         ).sample
         return output
+
+    def features(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
+    ) -> torch.Tensor:
+        """Return what the middle block sees, the mean over places, (B, D), float32."""
+        # Not by a call, which may be compiled: no hook would be heard there.
+        run = partial(self.unet.forward, latents, timesteps, conditions)
+        return output_of(middle_of(self.unet), run).float().mean((2, 3))
 
 
 def check_stable_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:

@@ -16,6 +16,7 @@ from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
 from mgd3_kedro.sampling.guidance.context import group_mates
 from mgd3_kedro.sampling.guidance.needs import Facts
+from mgd3_kedro.sampling.guidance.sight import open_sight
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.progress import StepLog
 from mgd3_kedro.sampling.settings import SamplingConfig
@@ -75,7 +76,7 @@ def denoise(
         ValueError: If the modes do not have the backbone's latent shape, there is not one class
             and one generator for each, what was measured or found is not what the options that are
             on ask for, there are no classes to take another from, or the backbone does not know a
-            class.
+            class or cannot be asked what its network sees.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """
@@ -97,6 +98,7 @@ def denoise(
             "got none"
         )
     conditions = backbone.conditions(classes)
+    sight = open_sight(backbone, conditions, config.sighted)
     batch = Batch(backbone, classes, generators, among)
     conditioning = CONDITIONINGS[config.conditioning]
     change_at = conditioning.begin(batch, config.condition_noise, config.options)
@@ -107,7 +109,7 @@ def denoise(
         {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
         for spec in dict.fromkeys(classes)
     ]
-    context = GuidanceContext(modes, mates, measured, config.options, tuple(found))
+    context = GuidanceContext(modes, mates, measured, config.options, tuple(found), sight)
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]

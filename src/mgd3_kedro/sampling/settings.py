@@ -129,6 +129,11 @@ class SamplingConfig(metaclass=SetByDrifts):
         return any(DRIFTS[name].in_turn for name in self._scales())
 
     @property
+    def sighted(self) -> tuple[str, ...]:
+        """Scales of the drifts that are on and ask the network what it sees."""
+        return tuple(name for name in self._scales() if DRIFTS[name].needs_sight)
+
+    @property
     def starts_from_noise(self) -> bool:
         """Whether samples start from noise alone."""
         return self.initial_latents == STEERED_WITHOUT["initial_latents"]

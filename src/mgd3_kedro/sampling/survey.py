@@ -34,13 +34,14 @@ def join_surveys(surveys: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, tor
 
 
 def gather_facts(
-    real: torch.Tensor, images: int, seed: int, config: SamplingConfig
+    real: torch.Tensor, modes: Mapping[str, torch.Tensor], seed: int, config: SamplingConfig
 ) -> dict[str, torch.Tensor]:
     """Find what drifts need of a class as a whole; nothing where none that is on needs any.
 
     Args:
         real: The latents of the class, (N, C, H, W).
-        images: How many are drawn of it.
+        modes: `modes` (K, C, H, W), an image is drawn for each, and `assignment` (N,), the mode of
+            each real latent, -1 for none.
         seed: Of the data set.
         config: Which drifts are on, and their options.
 
@@ -48,6 +49,6 @@ def gather_facts(
         Name of a fact -> its value; `finished`, for the latents of images that were drawn before,
         is empty.
     """
-    asked = Asked(images, seed, config.options)
+    asked = Asked(len(modes["modes"]), seed, config.options, modes)
     found = {"finished": real[:0]} if config.in_turn else {}
     return found | {name: fact for need in config.needs for name, fact in need(real, asked).items()}

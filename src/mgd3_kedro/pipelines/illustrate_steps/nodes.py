@@ -222,7 +222,7 @@ def record_image(
         sampling,
         generators,
         {name: trait[:count] for name, trait in traits.items()},
-        {subject.spec: gather_facts(real, len(modes), seed, sampling)},
+        {subject.spec: gather_facts(real, task.inputs["modes"], seed, sampling)},
         among,
     )
     return {step: latents[:1] for step, latents in recorder.seen.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -70,3 +71,7 @@ class RecordingBackbone:
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
         """Bring clean latents to the noise level of a step index."""
         return self.backbone.add_noise(latents, noise, index)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what only some backbones have."""
+        return getattr(self.backbone, name)

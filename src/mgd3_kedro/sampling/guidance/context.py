@@ -10,6 +10,7 @@ import torch
 
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.guidance.needs import Facts
+from mgd3_kedro.sampling.guidance.sight import Sight
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class GuidanceContext:
         traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
         options: Name -> value of every option of `DRIFTS`.
         facts: For each of `mates` what its drifts need of the class; empty where none needs any.
+        sight: What the network sees of the samples, None where no drift needs it.
     """
 
     modes: torch.Tensor
@@ -29,6 +31,7 @@ class GuidanceContext:
     traits: Mapping[str, torch.Tensor]
     options: Mapping[str, Any]
     facts: tuple[Facts, ...] = ()
+    sight: Sight | None = None
 
     @property
     def of_classes(self) -> Iterator[tuple[torch.Tensor, Facts]]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.sampling.guidance.compared import COMPARED_WITH, MOST, find_compared
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.determinantal import turn_apart
 from mgd3_kedro.sampling.guidance.matching_as_released import DMGD_WINDOW, match_as_released
@@ -21,6 +22,7 @@ from mgd3_kedro.sampling.guidance.spread import measure_sharpness, scale_pull
 from mgd3_kedro.sampling.guidance.support import SUPPORT, find_support
 from mgd3_kedro.sampling.guidance.tangent import measure_tangents, project_pull
 from mgd3_kedro.sampling.guidance.transport import DEBIASED, ENTROPY, pull_by_transport
+from mgd3_kedro.sampling.guidance.typical import DEPTH, pull_in_features
 from mgd3_kedro.sampling.guidance.windows import ALL_STEPS, TO_THE_LAST_FIFTH, WINDOW, Window
 
 NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
@@ -71,6 +73,7 @@ class Drift(NamedTuple):
         needs: What finds the `facts` of a class that it needs; they are found for no other drift.
         in_turn: Whether images of a class are drawn one after the other; `finished` among its facts
             are then the latents of those before, (M, C, H, W).
+        needs_sight: Whether it asks the network what it sees: `sight` of the context.
     """
 
     push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
@@ -79,6 +82,7 @@ class Drift(NamedTuple):
     window: Window | None = None
     needs: tuple[Need, ...] = ()
     in_turn: bool = False
+    needs_sight: bool = False
 
 
 DRIFTS: dict[str, Drift] = {
@@ -118,6 +122,17 @@ DRIFTS: dict[str, Drift] = {
         options={"determinantal_window": WINDOW},
         window=TO_THE_LAST_FIFTH,
         needs=(find_mean,),
+    ),
+    "dap_scale": Drift(
+        pull_in_features,
+        options={
+            "dap_of": COMPARED_WITH,
+            "dap_real": MOST,
+            "dap_depth": DEPTH,
+            "dap_window": WINDOW,
+        },
+        needs=(find_compared,),
+        needs_sight=True,
     ),
 }
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""

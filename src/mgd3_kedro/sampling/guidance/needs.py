@@ -18,11 +18,14 @@ class Asked(NamedTuple):
         images: How many images.
         seed: Of the data set.
         options: Name -> value of every option of `DRIFTS`.
+        modes: `modes` (K, C, H, W), one for each image, and `assignment` (N,), the mode of each
+            real latent, -1 for none.
     """
 
     images: int
     seed: int
     options: Mapping[str, Any]
+    modes: Mapping[str, torch.Tensor]
 
 
 Need = Callable[[torch.Tensor, Asked], Facts]

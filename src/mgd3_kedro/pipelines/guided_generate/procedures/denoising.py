@@ -96,6 +96,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
             diffusion=diffusion,
             from_noise=sampling.starts_from_noise,
             grid=sampling.options["pull_pool"],
+            sighted=sampling.sighted,
         ),
         real_each=1,
         most_images=diffusion.max_batch if sampling.joint_settings else None,

@@ -48,8 +48,10 @@ def draw_pool(
         ]
     )
     facts = {
-        task.about.spec: gather_facts(task.inputs["latents"]["latents"], count, seed, sampling)
-        for task, count in zip(batch.values(), counts, strict=True)
+        task.about.spec: gather_facts(
+            task.inputs["latents"]["latents"], task.inputs["modes"], seed, sampling
+        )
+        for task in batch.values()
     }
 
     def draw(candidate: int, facts: Mapping[ClassSpec, Facts], rows: Sequence[int]) -> torch.Tensor:

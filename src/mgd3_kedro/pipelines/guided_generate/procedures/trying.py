@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from mgd3_kedro.backbones import BackboneConfig, latent_side_of, settle_settings
+from mgd3_kedro.backbones import (
+    BackboneConfig,
+    check_features,
+    latent_side_of,
+    settle_settings,
+)
 from mgd3_kedro.backbones.early_start import describe_early_start
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.records import ModelFolder
@@ -15,7 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 def try_sampling(
-    model: ModelFolder, diffusion: BackboneConfig, from_noise: bool, grid: int | None = None
+    model: ModelFolder,
+    diffusion: BackboneConfig,
+    from_noise: bool,
+    grid: int | None = None,
+    sighted: Sequence[str] = (),
 ) -> None:
     """Refuse settings that are not for a model, and warn of a start that is not noise to it.
 
@@ -24,6 +34,7 @@ def try_sampling(
         diffusion: How it is sampled.
         from_noise: Whether samples start from noise alone.
         grid: Cells per side that the pull is averaged over; None for none.
+        sighted: Settings by which its network is asked what it sees.
 
     Raises:
         ValueError: Naming the setting.
@@ -34,6 +45,8 @@ def try_sampling(
     steps, spacing = diffusion.num_inference_steps, diffusion.timestep_spacing
     if grid is not None:
         cells_along(grid, latent_side_of(model))
+    for name in sighted:
+        check_features(model, name)
     if from_noise and (remark := describe_early_start(steps, trained, spacing)):
         logger.warning(remark)
 

@@ -1,0 +1,68 @@
+"""What a network sees in noisy latents: the output of one of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class _ReachedError(Exception):
+    """Ends a pass where its result is known.
+
+    Args:
+        output: Of the part that was asked about.
+    """
+
+    def __init__(self, output: torch.Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+
+def output_of(part: nn.Module, run: Callable[[], object]) -> torch.Tensor:
+    """Return what a part of a network gives, without running what comes after it.
+
+    Args:
+        part: A module of the network.
+        run: Runs the network.
+
+    Raises:
+        ValueError: If the network does not come by the part.
+    """
+
+    def stop(part: nn.Module, given: tuple[Any, ...], output: torch.Tensor) -> None:
+        raise _ReachedError(output)
+
+    hook = part.register_forward_hook(stop)
+    try:
+        run()
+    except _ReachedError as reached:
+        return reached.output
+    finally:
+        hook.remove()
+    raise ValueError(
+        f"expected a network that runs its {type(part).__name__}, which features are read from, "
+        "got one that does not"
+    )
+
+
+def block_at(depth: float, blocks: int) -> int:
+    """Return the place of the last block of a share of them, one at least."""
+    return max(1, round(depth * blocks)) - 1
+
+
+def middle_of(unet: Any) -> nn.Module:
+    """Return the middle block of a U-Net, whose output has most features and fewest places.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if unet.mid_block is None:
+        raise ValueError(
+            "expected a U-Net with a middle block, which features are read from, got one without; "
+            "take another backbone"
+        )
+    middle: nn.Module = unet.mid_block
+    return middle
