@@ -59,7 +59,7 @@ POINTS = {
     },
 }
 OF_BOTH = {
-    "frontier-10": [f"{ROWS} seed*10 method*2", f"{ROWS} seed*5 method*11", "compare"],
+    "frontier-10": [f"{ROWS} seed*10 method*2", f"{ROWS} seed*5 method*12", "compare"],
     "labels": ["train_teacher", f"{ROWS} protocol*3 seed*3", "compare"],
     "networks": [ROWS, FULL, "compare"],
     "prior": ["pretrain"],
