@@ -67,7 +67,7 @@ def test_what_is_no_measurement_is_refused(content, tmp_path):
         read_quality(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mnist", "imagenette64", "imagenette64-small"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "imagenette64", "imagenette64-small"])
 def test_what_is_said_of_the_priors_is_on_their_cards(name):
     folder = REPOSITORY / "data/06_models" / name
     card, quality = (folder / "README.md").read_text(), read_quality(folder)

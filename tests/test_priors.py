@@ -131,6 +131,7 @@ def test_notes_are_no_part_of_what_a_prior_is(save_dit, tmp_path):
     ("name", "table", "guidance_scale"),
     [
         ("mnist", "mnist", 1.0),
+        ("cifar10", "cifar10", 2.0),
         ("imagenette64", "imagenette64", 3.0),
         ("imagenette64-small", "imagenette64", 3.0),
     ],
