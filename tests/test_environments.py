@@ -57,7 +57,7 @@ def test_an_environment_resolves_with_every_backbone(env, backbone):
         parameters, catalog = context.params, context.config_loader["catalog"]
     assert parameters["benchmark"] == env
     own = parameters["backbones"][backbone]
-    usual = {"mnist": 1.0, OWN_PRIOR: 3.0}.get(env, own["guidance_scale"])
+    usual = {"mnist": 1.0, "cifar10": 2.0, OWN_PRIOR: 3.0}.get(env, own["guidance_scale"])
     assert parameters["diffusion"].guidance_scale == usual
     assert parameters["sampling"].stop_guidance_timestep == own["stop_guidance_timestep"]
     assert parameters["sampling"].stop_guidance_step == own["stop_guidance_step"]

@@ -71,7 +71,9 @@ def test_what_is_no_measurement_is_refused(content, tmp_path):
 def test_what_is_said_of_the_priors_is_on_their_cards(name):
     folder = REPOSITORY / "data/06_models" / name
     card, quality = (folder / "README.md").read_text(), read_quality(folder)
-    assert f"- {quality.samples} % of 100 samples per class" in card
-    assert f"names {quality.real} % of the real test images, and {quality.reconstructed} %" in card
-    assert f"{quality.near_copies} % of samples are nearer than 99 % of test images" in card
+    told = {name: f"{value:.1f}" for name, value in vars(quality).items()}
+    assert f"- {told['samples']} % of 100 samples per class" in card
+    known = f"names {told['real']} % of the real test images, and {told['reconstructed']} %"
+    assert known in card
+    assert f"{told['near_copies']} % of samples are nearer than 99 % of test images" in card
     assert not describe_quality(quality)
