@@ -71,7 +71,7 @@ def test_what_is_no_measurement_is_refused(content, tmp_path):
 def test_what_is_said_of_the_priors_is_on_their_cards(name):
     folder = REPOSITORY / "data/06_models" / name
     card, quality = (folder / "README.md").read_text(), read_quality(folder)
-    told = {name: f"{value:.1f}" for name, value in vars(quality).items()}
+    told = {name: f"{value:.1f}" for name, value in quality._asdict().items()}
     assert f"- {told['samples']} % of 100 samples per class" in card
     known = f"names {told['real']} % of the real test images, and {told['reconstructed']} %"
     assert known in card
