@@ -19,6 +19,7 @@ SUBSTITUTES = {
     r"/path/to/my/images": f"{MADE}/pets",
     r"^ln -s /path/to/imagenette-64": f'ln -s "$PWD/{MADE}/photos"',
     r"/path/to/imagenet(te-64)?": f"{MADE}/photos",
+    r"/path/to/cifar10": f"{MADE}/photos",
     r"/path/to/(set|folder)": f"{MADE}/set",
     r"images=FOLDER,method=NAME,ipc=IMAGES_PER_CLASS": f"images={MADE}/set,method=mine,ipc=50",
     r"(benchmark=pets.*)data=\.\.\.": rf"\1data={MADE}/pets",

@@ -81,7 +81,15 @@ OPTIMISED = KINDS["match_distribution"] + KINDS["match_gradients"] + KINDS["inve
 TAUGHT = KINDS["cut_crops"] + KINDS["invert_teacher"]
 EVALUATED = [methods[-1] for kind, methods in KINDS.items() if kind != "mix"]
 """One method of each kind, for what only whole runs show; but one with modes of its own."""
-GUIDED = {"mgd3": 2, "mgd3_pooled": 4, "mgd3_mixed": 4, "transport": 2, "dmgd": 1, "cgs": 4}
+GUIDED = {
+    "mgd3": 2,
+    "mgd3_pooled": 4,
+    "mgd3_mixed": 4,
+    "transport": 2,
+    "dmgd": 1,
+    "cgs": 4,
+    "dap": 2,
+}
 """Method -> how many of the four steps are guided."""
 TEACHING = {"network": "convnet1_bn", "epochs": 1}
 READ = {
