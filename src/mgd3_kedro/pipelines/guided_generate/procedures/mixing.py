@@ -74,7 +74,7 @@ def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) 
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
-    needs = needs_of_denoising(_read(settings).draws, parameters)
+    needs = needs_of_denoising(build_settings(MixingConfig, settings).draws, parameters)
     entries = Needs.of(SOURCES, ()).entries
     return needs._replace(entries=tuple(dict.fromkeys((*needs.entries, *entries))))
 
@@ -85,7 +85,7 @@ def plan_mixing(settings: Mapping[str, Any], common: Common) -> Plan:
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
-    config = _read(settings)
+    config = build_settings(MixingConfig, settings)
     drawn = plan_denoising(config.draws, common)
     return drawn._replace(
         function=mix_classes,
@@ -154,10 +154,6 @@ def keep_members(
             distances[~is_member] = torch.inf
         chosen.append(distances.argmin())
     return torch.tensor(chosen, dtype=torch.int64)
-
-
-def _read(settings: Mapping[str, Any]) -> MixingConfig:
-    return build_settings(MixingConfig, settings)
 
 
 def _only(task: Task, places: torch.Tensor) -> Task:
