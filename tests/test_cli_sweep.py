@@ -476,6 +476,27 @@ def test_a_single_run_is_made_anew_after_runs_of_its_list(configured):
     ]
 
 
+def test_runs_whose_rows_are_kept_are_not_made_again_in_another_clone(configured, tmp_path):
+    project = make_project(tmp_path / "clone")
+    text = (configured[0] / "conf/mnist/sweeps.yml").read_text()
+    text = text.replace("      params: {protocol", "      rows: kept here\n      params: {protocol")
+    text = text.replace('results: "kept here"', 'results: "kept here", earlier: "kept here"')
+    (project / "conf/mnist/sweeps.yml").write_text(text)
+    shutil.copytree(configured[0] / "kept here", project / "kept here")
+    before = pd.read_csv(project / "kept here/mnist_rows.csv")
+    told = sweep(project, "own", "--dry-run", **SHORT).stdout.splitlines()
+    assert [line.endswith("; rows are in kept here") for line in told[1:]] == [0, 1, 1, 0]
+    result = sweep(project, "own", **SHORT)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("own: 4 points, 0 done before, 2 whose rows are kept; logs in ")
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        "[1/2] own/train_teacher",
+        "[2/2] own/compare",
+    ]
+    pd.testing.assert_frame_equal(pd.read_csv(project / "kept here/mnist_rows.csv"), before)
+
+
 def test_a_sweep_without_a_name_lists_what_the_configuration_has(configured):
     lines = sweep(configured[0]).stdout.splitlines()
     assert any(re.fullmatch(r"inner +a seed or two", line) for line in lines)

@@ -2,6 +2,7 @@ import os
 import re
 import signal
 from contextlib import chdir
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from mgd3_kedro.given import read_parameters
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.splitting import Text, split_parameters
+from mgd3_kedro.sweep.kept_rows import KeptRows
 from mgd3_kedro.sweep.loop import Interrupts
 from mgd3_kedro.sweep.parts import Part, as_text, read_axes, read_parts
 from mgd3_kedro.sweep.plan import plan_points
@@ -335,3 +337,78 @@ def test_a_single_run_is_pending_after_pending_ones_of_its_list_alone(tmp_path, 
         "mine/compare",
     ]
     assert (tmp_path / "mine/steps.csv").is_file()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return what writes a table of rows, each with some columns of its own, and reads it."""
+    usual = {"benchmark": "mnist", "split": "test", "image_size": 32, "ipc": 3, "method": "mgd3"}
+    usual |= {"backbone": "dit", "network": "convnet1", "protocol": "hard", "preset": "smoke"}
+    usual |= {"seed": 1, "settings": "", "configuration": "0" * 12, "training_seed": 2}
+    usual |= {"top1_last": 90.0, "top1_best": 91.0, "code_version": "0.1", "outcome": "finished"}
+
+    def write(*rows):
+        pd.DataFrame([usual | row for row in rows]).to_csv(
+            tmp_path / "mnist_rows.csv", index=False, lineterminator="\n"
+        )
+        return KeptRows(tmp_path)
+
+    return write
+
+
+def kept_grid(*texts, params="ipc=3,trainings.repeats=1", rows=""):
+    """Return a part whose rows are in a folder."""
+    return replace(grid(*texts, params=params), rows=rows)
+
+
+def test_a_point_whose_rows_are_kept_needs_no_run(plan, kept):
+    points = plan(kept_grid("seed=0,1", "method=mgd3,random"))
+    rows = kept({"training_seed": 1}, {"seed": 0, "method": "random"})
+    assert [rows.have(point) for point in points] == [False, True, True, False]
+    (unnamed,) = plan(grid("seed=1", params="ipc=3,trainings.repeats=1"))
+    assert not rows.have(unnamed)
+
+
+@pytest.mark.parametrize(
+    ("params", "own"),
+    [
+        ("", {"outcome": "diverged", "top1_last": None, "top1_best": None}),
+        ("", {"settings": "mode_guidance_scale=0.3"}),
+        (",sampling.mode_guidance_scale=0.3", {}),
+        ("", {"network": "convnet4"}),
+        (",trainings.networks=[convnet1; convnet4]", {}),
+        (",evaluation.epochs=7", {}),
+        (",preset=paper", {}),
+        (",protocol=soft", {}),
+        (",split=holdout", {}),
+        ("", {"benchmark": "cifar10"}),
+        ("", {"ipc": 10}),
+    ],
+)
+def test_a_row_of_another_training_is_none_of_a_point(params, own, plan, kept):
+    (point,) = plan(kept_grid("seed=1", params=f"ipc=3,trainings.repeats=1{params}"))
+    assert not kept(own).have(point)
+    # Without what is its own it would be one.
+    (point,) = plan(kept_grid("seed=1"))
+    assert kept({}).have(point)
+
+
+def test_every_training_of_a_point_needs_a_row(plan, kept):
+    (point,) = plan(kept_grid("seed=1", params="ipc=3,trainings.repeats=2"))
+    assert not kept({}).have(point)
+    assert not kept({}, {}).have(point)
+    assert kept({}, {"training_seed": 3}).have(point)
+
+
+def test_what_differs_from_the_environment_is_told_in_the_rows_as_well(plan, kept):
+    given = "ipc=3,trainings.repeats=1,sampling.mode_guidance_scale=0.3"
+    (point,) = plan(kept_grid("seed=1", params=given))
+    assert kept({"settings": "mode_guidance_scale=0.3"}).have(point)
+
+
+def test_a_table_that_is_not_there_has_no_rows_and_one_that_was_cut_is_refused(plan, tmp_path):
+    (point,) = plan(kept_grid("seed=1"))
+    assert not KeptRows(tmp_path).have(point)
+    (tmp_path / "mnist_rows.csv").write_text("method,network,training_seed,top1_last\nmgd3,con")
+    with pytest.raises(ValueError, match=r"mnist_rows\.csv: expected a table of results"):
+        KeptRows(tmp_path).have(point)

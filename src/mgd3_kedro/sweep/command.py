@@ -22,6 +22,7 @@ from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING, REPORTS
 from mgd3_kedro.sweep.checks import check_fully, check_points
 from mgd3_kedro.sweep.clusters import shared_clusters
+from mgd3_kedro.sweep.kept_rows import KeptRows
 from mgd3_kedro.sweep.loop import Loop
 from mgd3_kedro.sweep.parts import Part, read_axes, read_parts
 from mgd3_kedro.sweep.plan import Point, plan_points
@@ -64,7 +65,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         report: Prints a line.
 
     Returns:
-        Whether all points are done.
+        Whether all points are done, or their rows are kept.
 
     Raises:
         ValueError: Naming what does not fit, before any work.
@@ -83,15 +84,21 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
     root = folder_of_sweeps(points[0].loader)
     states = States(context.project_path / root, points)
     name = request.sweep or parts[0].sweep
+    kept = KeptRows(context.project_path)
+    known = [one for one in states.with_status(PENDING) if kept.have(one)]
     if dry_run:
         report(f"{name}: {len(points)} points")
         for point in points:
-            report(f"{states.label(point)}: {_describe(point, states, context.project_path)}")
+            told = _describe(point, states, context.project_path)
+            told += f"; rows are in {point.part.rows}" if point in known else ""
+            report(f"{states.label(point)}: {told}")
         return True
     with alone(context.project_path / root, states.sweeps):
-        pending, done = states.with_status(PENDING), states.with_status(DONE)
+        pending = [one for one in states.with_status(PENDING) if one not in known]
         place = root if len(states.sweeps) > 1 else root / states.sweeps[0]
-        report(f"{name}: {len(points)} points, {len(done)} done before; logs in {place}")
+        before = f"{len(states.with_status(DONE))} done before"
+        before += f", {len(known)} whose rows are kept" if known else ""
+        report(f"{name}: {len(points)} points, {before}; logs in {place}")
         if pending:
             check_fully(pending[0])
             states.write()
@@ -102,7 +109,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         for point in states.with_status(FAILED):
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
-    return len(states.with_status(DONE)) == len(points)
+    return len(states.with_status(DONE)) + len(known) == len(points)
 
 
 def open_project(env: str | None) -> tuple[KedroContext, ProjectConfigLoader]:

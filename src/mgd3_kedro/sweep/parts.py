@@ -15,7 +15,7 @@ from mgd3_kedro.splitting import NAME, Text, split_apart
 
 OPTIONS = ("pipelines", "to_nodes", "from_nodes", "node_names", "tags")
 """What is run, by the names of the options of `kedro run`."""
-FIELDS = (*OPTIONS, "params", "over", "keep", "sweep")
+FIELDS = (*OPTIONS, "params", "over", "keep", "rows", "sweep")
 PLAIN = re.compile(r"[A-Za-z_/~][\w./~+-]*")
 """Text that needs no quotes, unless it is one of `READ_OTHERWISE`."""
 READ_OTHERWISE = ("null", *FLAGS)
@@ -33,6 +33,7 @@ class Part:
         keep: Catalog entry -> file that it is copied to afterwards.
         follows: How many of the parts before belong to the same list; a single run is made anew
             after any of their runs.
+        rows: Folder of a table of result rows; runs whose rows are in it need not be made again.
 
     Raises:
         ValueError: If a parameter is there twice, or copies of many runs have one name.
@@ -44,6 +45,7 @@ class Part:
     over: Mapping[str, tuple[Text, ...]]
     keep: Mapping[str, str] = field(default_factory=dict)
     follows: int = 0
+    rows: str | None = None
 
     def __post_init__(self) -> None:
         for axis in self.over:
@@ -92,6 +94,7 @@ def read_parts(
                 {axis: tuple(map(as_text, values)) for axis, values in flat(over).items()},
                 part.get("keep", {}),
                 len(parts),
+                part.get("rows"),
             )
         )
     return parts

@@ -1,0 +1,64 @@
+"""Points that need no run: tables that are kept have their rows, from another clone or machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mgd3_kedro.datasets.result_tables import read_table
+from mgd3_kedro.evaluation import EvaluationConfig
+from mgd3_kedro.records import FINISHED
+from mgd3_kedro.sweep.plan import Point
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ("benchmark", "split", "ipc", "method", "backbone", "protocol", "seed")
+"""Columns of a row that are parameters of its run, by the same names."""
+WORDS = "settings_of_rows"
+"""Catalog entry of what else sets rows apart, in words."""
+
+
+class KeptRows:
+    """The rows in the tables that parts of a sweep name.
+
+    Args:
+        project: Folder that the tables' folders are given from.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._tables: dict[Path, pd.DataFrame | None] = {}
+
+    def have(self, point: Point) -> bool:
+        """Return whether there is a row of a finished training for each training of a point.
+
+        As in a comparison, a row is the same whatever version of the code made it.
+
+        Raises:
+            ValueError: Naming the table, if it cannot be read.
+        """
+        if point.part.rows is None:
+            return False
+        run = point.loader["parameters"]
+        rows = self._read(self._project / point.part.rows / f"{run['benchmark']}_rows.csv")
+        if rows is None:
+            return False
+        (words,) = point.loader.entries([WORDS]).values()
+        wanted: dict[str, Any] = {key: run[key] for key in KEYS}
+        wanted["preset"] = EvaluationConfig(**run["evaluation"]).length
+        wanted["settings"] = words["data"]
+        for column, value in wanted.items():
+            rows = rows[rows[column] == value]
+        trainings = rows.groupby("network")["training_seed"].nunique()
+        asked = run["trainings"]
+        return all(trainings.get(name, 0) >= asked["repeats"] for name in asked["networks"])
+
+    def _read(self, path: Path) -> pd.DataFrame | None:
+        if path not in self._tables:
+            table = read_table(path) if path.is_file() else None
+            if table is not None:
+                table = table[table["outcome"] == FINISHED]
+                table = table.assign(settings=table["settings"].fillna(""))
+            self._tables[path] = table
+        return self._tables[path]
