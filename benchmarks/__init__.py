@@ -36,6 +36,7 @@ from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
 from benchmarks.safety import compare_with_unsafe
 from benchmarks.sampling import (
+    compare_pulls,
     compare_with_bare_forward,
     compare_with_float32,
     compare_with_plain_loop,
@@ -112,6 +113,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "guided_per_unguided_s2": Measurement(
         partial(compare_with_unguided, work=FEW_PICTURES), "<= 1.03"
     ),
+    "layout_pull_per_pull_small": Measurement(partial(compare_pulls, work=DIGITS), "<= 1.5"),
+    "layout_pull_per_pull_s2": Measurement(partial(compare_pulls, work=FEW_PICTURES), "<= 1.5"),
     "step_per_forward_small": Measurement(
         partial(compare_with_bare_forward, work=DIGITS), "<= 1.10"
     ),

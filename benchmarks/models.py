@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -166,16 +166,21 @@ def settings_of(work: Work, device: str) -> BackboneConfig:
     )
 
 
-def draw(
-    backbone: DiffusionBackbone, work: Work, mode_guidance_scale: float = MODE_GUIDANCE_SCALE
-) -> torch.Tensor:
-    """Draw all images of a piece of work at once, guided at every step but the last."""
-    config = SamplingConfig(
-        initial_latents="noise",
-        noise_strength=1.0,
-        mode_guidance_scale=mode_guidance_scale,
-        mode_guidance_schedule="constant",
-        stop_guidance_step=0,
-        stop_guidance_timestep=None,
-    )
+def draw(backbone: DiffusionBackbone, work: Work, **changes: Any) -> torch.Tensor:
+    """Draw all images of a piece of work at once, guided at every step but the last.
+
+    Args:
+        backbone: Of the work's size.
+        work: How much is drawn.
+        changes: Settings of sampling that are others.
+    """
+    settings: dict[str, Any] = {
+        "initial_latents": "noise",
+        "noise_strength": 1.0,
+        "mode_guidance_scale": MODE_GUIDANCE_SCALE,
+        "mode_guidance_schedule": "constant",
+        "stop_guidance_step": 0,
+        "stop_guidance_timestep": None,
+    }
+    config = SamplingConfig(**settings | changes)
     return denoise(backbone, work.modes(), work.specs(), config, work.generators())

@@ -15,6 +15,8 @@ from mgd3_kedro.backbones.diffusion import DiffusionBackbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.devices import AUTO, settle_precision
 
+PULL_POOL = 4
+"""Side of the grid of layouts of `mgd3_pooled`."""
 PLAIN_SHARE = 4
 """The plain loop draws one image in so many: its rate does not depend on their number."""
 
@@ -51,6 +53,20 @@ def guided_per_unguided(backbone: DiffusionBackbone, work: Work, seconds: float)
         lambda: draw(backbone, work),
         lambda: draw(backbone, work, mode_guidance_scale=0.0),
         seconds,
+    )
+    return spread_of(ratios)
+
+
+def compare_pulls(bench: Bench, work: Work) -> Spread:
+    """Return the time of `denoise` with the pull of layout, in that with mode guidance.
+
+    The first goes on to the last step; the second stops in the middle, as it does by default.
+    """
+    backbone = load_dit(bench, work)
+    ratios = time_ratios(
+        lambda: draw(backbone, work, pull_pool=PULL_POOL),
+        lambda: draw(backbone, work, stop_guidance_step=work.steps // 2),
+        bench.seconds,
     )
     return spread_of(ratios)
 

@@ -293,6 +293,20 @@ def test_rows_curves_and_classes_are_those_of_the_trainings(tmp_path):
         assert of_training["top1_last"].tolist() == pytest.approx(expected)
 
 
+def test_rows_tell_how_many_images_ended_at_the_mode_they_were_made_for(tmp_path):
+    values = run_stage(plan_trainings(tmp_path), "convnet1-0")
+    facts = [{"mode": mode, "nearest_mode": mode % 3} for mode in range(4)]
+    images = {
+        wnid: replace(partition, rows=[{"wnid": wnid, **fact} for fact in facts])
+        for wnid, partition in partitions(4).items()
+    }
+    run = ("", CONFIG, "ours", "dit", "test", 7)
+    rows, _, _ = collect_rows(BIRDS, images, kept(values), *run)
+    assert rows["own_mode_rate"].tolist() == [0.75]
+    assert rows["modes_hit"].tolist() == [3]
+    assert "own_mode_rate" not in collect(values)[0]
+
+
 def test_rows_tell_the_side_that_networks_see(tmp_path):
     values = run_stage(plan_trainings(tmp_path), "convnet1-0")
     config = replace(CONFIG, image_size=8)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
+from mgd3_kedro.metrics.landing import sum_up_landing
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.landing import sum_up_landing
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.records import Benchmark

@@ -12,6 +12,7 @@ from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.figures.labels import label_training, title_images
 from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.metrics.landing import sum_up_landing
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
 from mgd3_kedro.stages import Partition, name_together
 
@@ -47,10 +48,13 @@ def collect_rows(
         seed: Seed of the images.
 
     Returns:
-        One row per training; one per training and validation; one per training and class.
+        One row per training; one per training and validation; one per training and class. Where
+        images were made for modes, the rows tell how many ended at their own.
     """
     import pandas as pd
 
+    images = [evaluated_images[wnid] for wnid in benchmark.wnids]
+    landed = sum_up_landing(pd.DataFrame([dict(row) for one in images for row in one.rows]))
     values = {name: partition.load() for name, partition in trainings.items()}
     run = {
         "benchmark": benchmark.name,
@@ -62,7 +66,7 @@ def collect_rows(
         "preset": config.length,
         "seed": seed,
         "settings": settings,
-        "data_set": name_together(evaluated_images[wnid] for wnid in benchmark.wnids),
+        "data_set": name_together(images),
     }
     rows = pd.DataFrame(
         {
@@ -70,6 +74,7 @@ def collect_rows(
             **{name: value[name] for name in ("network", "ipc", "training_seed")},
             "configuration": trainings[training].configuration,
             **value["measured"],
+            **landed,
             "environment": trainings[training].environment,
             "command": trainings[training].command,
         }
