@@ -2,7 +2,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from mgd3_kedro.lineage import Configured, Lineage, references
+from mgd3_kedro.configured import Configured, references
+from mgd3_kedro.lineage import Lineage
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.stages import neutral, selecting
 

@@ -8,23 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
-from mgd3_kedro.checks import lookup
+from mgd3_kedro.configured import LOCAL, Configured, references_of
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.known_options import check_folder
-from mgd3_kedro.lineage import LOCAL, PLACES, Configured, Lineage, references_of
-from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
-from mgd3_kedro.nesting import flat, nested, over
+from mgd3_kedro.lineage import PLACES, Lineage
+from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.parameter_files import ParameterFiles
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
-from mgd3_kedro.resolution import (
-    plain_values,
-    resolve_parameters,
-    settle_precisions,
-    settled_in,
-    without_named,
-)
+from mgd3_kedro.resolution import plain_values
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
@@ -75,29 +69,20 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return other
 
     @cached_property
-    def parameter_files(self) -> DictConfig:
-        """The parameters of all files, merged, not resolved."""
-        return self._merged_files("parameters", deep=True)
-
-    @cached_property
-    def parameter_templates(self) -> dict[str, Any]:
-        """The same as plain values, without the settings that have a name."""
-        return without_named(plain_values(self.parameter_files, resolve=False))
-
-    @cached_property
-    def named_settings(self) -> NamedSettings:
-        """The settings that have a name, of all files."""
-        return NamedSettings(plain_values(self.parameter_files[NAMED]))
+    def parameter_files(self) -> ParameterFiles:
+        """The parameters of all files."""
+        merged = self._merged_files("parameters", deep=True)
+        return ParameterFiles(merged, Path(self.conf_source).parent)
 
     @cached_property
     def catalog_files(self) -> dict[str, Any]:
         """The catalog of all files, merged, not resolved."""
         return plain_values(self._merged_files("catalog", deep=False), resolve=False)
 
-    @cached_property
+    @property
     def of_environment(self) -> dict[str, Any]:
         """The parameters of the environment, resolved."""
-        return self._resolved(self.parameter_files)
+        return self.parameter_files.of_environment
 
     @cached_property
     def configured(self) -> Configured:
@@ -107,25 +92,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             ValueError: Naming a parameter that cannot be read, or a backbone or settings that are
                 unknown.
         """
-        project = Path(self.conf_source).parent
-        given = read_parameters(self.runtime_params or {}, self.of_environment, project)
-        named = self.named_settings.chosen(over(self.of_environment, given))
-        given = over(named, given)
-        # Of plain values, which takes a third of the time that OmegaConf's merging does.
-        templates = over(self.parameter_templates, given)
-        # First: what else is configured is looked up under this name.
-        lookup(templates["backbones"], templates["backbone"], "backbone")
-        of_method = parameters_of_method(templates)
-        templates = over(over(self.parameter_templates, of_method), given)
-        configuration = OmegaConf.create(templates)
-        run = self._resolved(configuration)
-        followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
-        usual = settle_precisions(over(self.of_environment, nested(followed)))
-        # The catalog knows where the project is; what reads this path does not.
-        if folder := run["pretrain"]["autoencoder"]["given"]:
-            run["pretrain"]["autoencoder"]["given"] = str(project / folder)
-        settled = settled_in(flat(run), flat(given))
-        return Configured(templates, usual, run, settled, flat(of_method))
+        return self.parameter_files.configure(self._given())
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -191,12 +158,9 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def chosen_settings(self) -> list[str]:
         """Return a line for each parameter that the settings chosen by name change."""
-        by_hand = read_parameters(
-            self.runtime_params or {}, self.of_environment, Path(self.conf_source).parent
-        )
         configured = self.configured
-        return self.named_settings.describe(
-            configured.run, configured.environment, flat(by_hand).keys()
+        return self.parameter_files.named.describe(
+            configured.run, configured.environment, flat(self._given()).keys()
         )
 
     def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
@@ -223,27 +187,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         differing = self.configured.differing.items()
         return [[name, _shown(value), _shown(usual.get(name))] for name, value in differing]
 
-    def _resolved(self, parameters: DictConfig) -> dict[str, Any]:
-        return resolve_parameters(parameters, Path(self.conf_source).parent)
-
-    def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what each given parameter that follows others would be, were it not given."""
-        templates = flat(self.parameter_templates)
-        followed = {}
-        for name, value in given.items():
-            if "${" in str(templates.get(name)):
-                OmegaConf.update(run, name, templates[name])
-                followed[name] = OmegaConf.select(run, name)
-                OmegaConf.update(run, name, value)
-        return followed
-
-    def _seeded(self, named: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the templates of named settings that follow the seed without their name.
-
-        They differ whatever the seed is, so that all seeds have the same words.
-        """
-        templates = flat(self.parameter_templates)
-        return {name: templates[name] for name in named if "${seed}" in str(templates[name])}
+    def _given(self) -> dict[str, Any]:
+        """Return what was given by hand, read as what is configured."""
+        given, project = self.runtime_params or {}, Path(self.conf_source).parent
+        return read_parameters(given, self.of_environment, project)
 
     def _register_own_resolvers(self) -> None:
         # Resolvers are global: those of the loader whose catalog is asked for count.
@@ -284,14 +231,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return merged
 
 
-FILES = (
-    "read_files",
-    "parameter_files",
-    "parameter_templates",
-    "named_settings",
-    "catalog_files",
-    "of_environment",
-)
+FILES = ("read_files", "parameter_files", "catalog_files")
 """What is read from files alone."""
 
 

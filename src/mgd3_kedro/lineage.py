@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, get_args
 
+from mgd3_kedro.configured import Configured, is_within, references_of
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
@@ -20,18 +20,8 @@ NEUTRAL = {
     *("results", "figures", "earlier", "trained_prior"),
 }
 """Parameters that change no result, but where and how fast it is made or shown."""
-TOLD_IN_FULL = (
-    *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
-    "teacher_training",
-)
-"""Groups whose settings are told with the group's name; those of others by their own name, where no
-other has it."""
 PLACES = ("filepath", "path", "model")
 """What a catalog entry calls the place of its data."""
-REFERENCE = re.compile(r"\$\{(?:parameters:)?([\w.]+)\}")
-"""A parameter's value within a text; the innermost first."""
-LOCAL = re.compile(r"\$\{(_\w+)\}")
-"""What the catalog gives a name of its own."""
 
 
 class MakingNode(Protocol):
@@ -48,89 +38,6 @@ class MakingNode(Protocol):
     @property
     def outputs(self) -> list[str]:
         """Catalog entries it makes."""
-
-
-@dataclass(frozen=True)
-class Configured:
-    """Parameters as the environment has them, as a run has them, and what the run was given.
-
-    Args:
-        templates: Nested, of a run, before interpolations are resolved.
-        environment: Nested, without what the run was given; what was given and follows others as it
-            follows those of the run.
-        run: Nested.
-        given: Full name -> value.
-        of_method: Full name -> value that the method of the run has in the place of the
-            environment's, where none is given.
-    """
-
-    templates: Mapping[str, Any]
-    environment: Mapping[str, Any]
-    run: Mapping[str, Any]
-    given: Mapping[str, Any]
-    of_method: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def differing(self) -> dict[str, Any]:
-        """Full name -> value of what the run has and is not what the environment has."""
-        return _differing({**self.of_method, **self.given}, flat(self.environment))
-
-    @cached_property
-    def differing_from_method(self) -> dict[str, Any]:
-        """Full name -> value of what was given and is not what the method has without it."""
-        return _differing(self.given, {**flat(self.environment), **self.of_method})
-
-    @cached_property
-    def short_names(self) -> dict[str, str]:
-        """Full name of every parameter -> what it is called in words."""
-        names = list(flat(self.environment))
-        short = {
-            name: name.rpartition(".")[2]
-            for name in names
-            if "." in name and name.partition(".")[0] not in TOLD_IN_FULL
-        }
-        uses = [*short.values(), *(name for name in names if "." not in name)]
-        return {
-            name: short[name] if name in short and uses.count(short[name]) == 1 else name
-            for name in names
-        }
-
-    @cached_property
-    def followers(self) -> dict[str, set[str]]:
-        """Full name of a parameter -> those whose values are made from it, itself included."""
-        values = flat(self.run)
-        sources = {
-            name: set(references(template, values))
-            for name, template in flat(self.templates).items()
-        }
-        found = {name: {name} for name in {**self.differing, **self.differing_from_method}}
-        grown = True
-        while grown:
-            grown = False
-            for name, direct in sources.items():
-                for theirs in found.values():
-                    if name not in theirs and any(_within(one, theirs) for one in direct):
-                        theirs.add(name)
-                        grown = True
-        return found
-
-
-def _differing(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in sorted(values.items()) if usual.get(key) != value}
-
-
-def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the full names of the parameters that a value is made from.
-
-    Args:
-        template: A text with `${a.b}` or `${parameters:a.b}` in it, which may be nested; other
-            values have none.
-        values: Full name -> value.
-    """
-    text = template if isinstance(template, str) else ""
-    while match := REFERENCE.search(text):
-        yield match[1]
-        text = f"{text[: match.start()]}{values.get(match[1], '')}{text[match.end() :]}"
 
 
 class Lineage:
@@ -214,7 +121,8 @@ class Lineage:
             *(
                 as_words(configured.short_names.get(key, key), value)
                 for key, value in differing.items()
-                if key not in named and any(_within(one, read) for one in configured.followers[key])
+                if key not in named
+                and any(is_within(one, read) for one in configured.followers[key])
             ),
         ]
 
@@ -256,19 +164,6 @@ class Lineage:
         return found if isinstance(found, Mapping) else {}
 
 
-def references_of(
-    configuration: Any, catalog: Mapping[str, Any], values: Mapping[str, Any]
-) -> Iterator[str]:
-    """Yield the full names of the parameters that a catalog entry, unresolved, is made from."""
-    if isinstance(configuration, Mapping):
-        for value in configuration.values():
-            yield from references_of(value, catalog, values)
-    elif isinstance(configuration, str):
-        for name in LOCAL.findall(configuration):
-            yield from references_of(catalog[name], catalog, values)
-        yield from references(configuration, values)
-
-
 def _marked(types: Mapping[str, Any], is_marked: Callable[[Any], bool]) -> set[str]:
     """Return the full names of the parameters whose field is marked."""
     found = set()
@@ -277,14 +172,6 @@ def _marked(types: Mapping[str, Any], is_marked: Callable[[Any], bool]) -> set[s
         if is_dataclass(inner):
             found |= {f"{name}.{field.name}" for field in fields(inner) if is_marked(field)}
     return found
-
-
-def _within(name: str, names: Iterable[str]) -> bool:
-    """Tell whether a parameter, or the group it is in, or one in it, is among some."""
-    known = names if isinstance(names, (set, frozenset)) else set(names)
-    return name in known or any(
-        one.startswith(f"{name}.") or name.startswith(f"{one}.") for one in known
-    )
 
 
 def _as_pattern(name: str) -> Callable[[str], Any]:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mgd3_kedro.search.halving import compare_paired, rank, rounds, survivors
+from mgd3_kedro.search.halving import measure_lead, rank, rounds, survivors
 
 REAL, DRAWN = "real", "drawn"
 
@@ -33,22 +33,22 @@ def test_a_lucky_first_data_set_does_not_outrank_what_was_tried_on_more():
 
 
 def test_differences_are_paired_over_the_data_sets_that_both_have():
-    paired = compare_paired([10.0, 30.0, 50.0], [9.0, 28.0])
-    assert (paired.mean, paired.data_sets) == (1.5, 2)
+    lead = measure_lead([10.0, 30.0, 50.0], [9.0, 28.0])
+    assert (lead.mean, lead.data_sets) == (1.5, 2)
     # Student's t of one degree of freedom at 0.975, times a standard error of 0.5.
-    assert paired.high - paired.mean == pytest.approx(12.7062 * 0.5, abs=1e-3)
-    assert not paired.is_decided
+    assert lead.high - lead.mean == pytest.approx(12.7062 * 0.5, abs=1e-3)
+    assert not lead.is_decided
 
 
 def test_a_difference_of_one_data_set_has_no_interval_and_decides_nothing():
-    paired = compare_paired([10.0], [1.0])
-    assert math.isnan(paired.low)
-    assert math.isnan(paired.high)
-    assert not paired.is_decided
+    lead = measure_lead([10.0], [1.0])
+    assert math.isnan(lead.low)
+    assert math.isnan(lead.high)
+    assert not lead.is_decided
 
 
 @pytest.mark.parametrize(("others", "sign"), [([1.0, 2.0, 3.0], 1), ([21.0, 22.0, 23.0], -1)])
 def test_a_difference_is_decided_when_its_interval_leaves_out_none(others, sign):
-    paired = compare_paired([11.0, 12.1, 12.9], others)
-    assert paired.mean * sign > 0
-    assert paired.is_decided
+    lead = measure_lead([11.0, 12.1, 12.9], others)
+    assert lead.mean * sign > 0
+    assert lead.is_decided

@@ -10,16 +10,15 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.checks import check_choice, lookup
+from mgd3_kedro.checks import check_choice
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
-from mgd3_kedro.nesting import nested, over
+from mgd3_kedro.nesting import nested
+from mgd3_kedro.parameter_files import ParameterFiles
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.preflight import check_known_parameters, check_run_keys
-from mgd3_kedro.resolution import plain_values, resolve_parameters, without_named
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.shipped import shipped_folder
 
@@ -61,16 +60,11 @@ class Settings:
             for file in sorted((self.project / "conf" / folder).glob("parameters*.yml"))
         ]
         merged: Any = OmegaConf.unsafe_merge(*map(OmegaConf.load, files))
-        usual = resolve_parameters(merged, self.project)
+        parameters = ParameterFiles(merged, self.project)
         asked = nested({**(params or {}), **given})
-        check_known_parameters(asked, usual)
-        asked = read_parameters(asked, usual, Path.cwd())
-        templates = plain_values(merged, resolve=False)
-        named = NamedSettings(templates[NAMED]).chosen(over(usual, asked))
-        plain, asked = without_named(templates), over(named, asked)
-        templates = over(over(plain, parameters_of_method(over(plain, asked))), asked)
-        lookup(templates["backbones"], templates["backbone"], "backbone")
-        self.parameters = resolve_parameters(OmegaConf.create(templates), self.project)
+        check_known_parameters(asked, parameters.of_environment)
+        asked = read_parameters(asked, parameters.of_environment, Path.cwd())
+        self.parameters = dict(parameters.configure(asked).run)
         """All of them, nested."""
         check_run_keys(self.parameters)
 

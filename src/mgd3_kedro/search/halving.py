@@ -12,7 +12,7 @@ MOST_DATA_SETS = 8
 """Of a candidate, each made and trained on with a seed of its own."""
 
 
-class Paired(NamedTuple):
+class Lead(NamedTuple):
     """By how much one is ahead of another on the same data sets, in percentage points.
 
     Args:
@@ -67,7 +67,7 @@ def rank(scores: Mapping[str, Sequence[float]]) -> list[str]:
     return sorted(tried, key=lambda name: (-len(scores[name]), -fmean(scores[name])))
 
 
-def compare_paired(ours: Sequence[float], others: Sequence[float]) -> Paired:
+def measure_lead(ours: Sequence[float], others: Sequence[float]) -> Lead:
     """Return by how much one is ahead on the data sets that both have, the first ones.
 
     Args:
@@ -82,6 +82,6 @@ def compare_paired(ours: Sequence[float], others: Sequence[float]) -> Paired:
     differences = [one - other for one, other in zip(ours, others, strict=False)]
     count, mean = len(differences), fmean(differences)
     if count == 1:
-        return Paired(mean, float("nan"), float("nan"), 1)
+        return Lead(mean, float("nan"), float("nan"), 1)
     wide = float(t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5)
-    return Paired(mean, mean - wide, mean + wide, count)
+    return Lead(mean, mean - wide, mean + wide, count)

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.figures.columns import count
-from mgd3_kedro.search.halving import Paired, compare_paired, rank
+from mgd3_kedro.search.halving import Lead, measure_lead, rank
 from mgd3_kedro.search.trials import Trials
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def tabulate(trials: Trials) -> pd.DataFrame:
         told = trials.refused.get(name, "" if found else "no time was left for it")
         row: dict[str, object] = {"candidate": name, "data_sets": len(found), "told": told}
         if found:
-            behind = compare_paired(trials.scores[ranked[0]], found)
+            behind = measure_lead(trials.scores[ranked[0]], found)
             row |= {"accuracy": fmean(found), "seconds": trials.seconds[name]}
             row |= {"behind": behind.mean, "behind_low": behind.low, "behind_high": behind.high}
         rows.append(row)
@@ -69,7 +69,7 @@ def describe(trials: Trials) -> Iterator[str]:
     sets = count(len(scores[first]), "data set")
     yield f"{first}: {fmean(scores[first]):.1f} % of held-out images, mean of {sets}."
     if others:
-        ahead = compare_paired(scores[first], scores[others[0]])
+        ahead = measure_lead(scores[first], scores[others[0]])
         yield f"{_difference(ahead)} {others[0]}, the next."
         if not ahead.is_decided:
             yield "These two are not told apart."
@@ -90,7 +90,7 @@ def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str
         return "No images that a model draws were tried, so nothing is said of a model's worth."
     if not real:
         return "No real images were tried, so it is not known whether drawn ones are better."
-    ahead = compare_paired(scores[drawn[0]], scores[real[0]])
+    ahead = measure_lead(scores[drawn[0]], scores[real[0]])
     told = f"the best drawn images ({drawn[0]}) are {_difference(ahead)} real ones ({real[0]})"
     if not ahead.is_decided:
         return f"Whether the model is worth it is not decided: {told}."
@@ -105,13 +105,13 @@ def keeps_real(trials: Trials, name: str) -> bool:
     return choice_of(trials.points[name].loader["parameters"]).keeps_real
 
 
-def _difference(paired: Paired) -> str:
+def _difference(lead: Lead) -> str:
     """Return a difference with its interval, as the begin of a sentence."""
-    side = "ahead of" if paired.mean >= 0 else "behind"
-    sets = count(paired.data_sets, "data set")
-    if paired.data_sets == 1:
-        return f"{abs(paired.mean):.1f} points (one data set, no interval) {side}"
+    side = "ahead of" if lead.mean >= 0 else "behind"
+    sets = count(lead.data_sets, "data set")
+    if lead.data_sets == 1:
+        return f"{abs(lead.mean):.1f} points (one data set, no interval) {side}"
     return (
-        f"{abs(paired.mean):.1f} points (95 % interval {paired.low:.1f} to {paired.high:.1f}, "
+        f"{abs(lead.mean):.1f} points (95 % interval {lead.low:.1f} to {lead.high:.1f}, "
         f"{sets}) {side}"
     )
