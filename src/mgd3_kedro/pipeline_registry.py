@@ -178,6 +178,7 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         "illustrate": illustrate.create_pipeline(),
         "illustrate_steps": illustrate_steps.create_pipeline(),
         "report_methods": report_methods.create_pipeline(),
+        "show_class": report_methods.create_class_pipeline(),
         "report_sweep": report_sweep.create_pipeline(),
         "show_sweep": report_sweep.create_images_pipeline(),
         "write_pages": write_pages.create_pipeline(),

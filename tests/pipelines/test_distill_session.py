@@ -544,6 +544,9 @@ def test_methods_are_reported_side_by_side(copied):
     assert {f"mnist_ipc{IPC}_{part}.png" for part in parts} <= {
         path.name for path in (copied / "drawn").iterdir()
     }
+    run(copied, "show_class", **given, shown_methods=["mgd3"])
+    with Image.open(copied / f"drawn/mnist_ipc{IPC}_class.png") as sheet:
+        assert sheet.height < 3 * 128
 
 
 def test_holding_out_tunes_on_train_rows_alone(project):

@@ -135,7 +135,7 @@ def folder(value, size):
 
 def test_a_row_of_images_per_configured_method_all_of_one_size():
     images = {"random": folder(60, 16), "mgd3": folder(120, 8), "theirs": folder(200, 8)}
-    sheet = np.asarray(draw_method_images(BIRDS, images, METHODS, 2, 0))
+    sheet = np.asarray(draw_method_images(BIRDS, images, METHODS, None, 2, 0))
     shown = [value for value in range(256) if (sheet == value).all(axis=2).sum() >= 64]
     assert {60, 61, 120, 121} <= set(shown)
     assert not {200, 201} & set(shown)
@@ -146,7 +146,7 @@ def test_a_row_of_images_per_configured_method_all_of_one_size():
 
 def test_methods_that_have_no_images_are_refused():
     with pytest.raises(ValueError, match="expected images of at least one method, found none"):
-        draw_method_images(BIRDS, {"theirs": folder(1, 8)}, METHODS, 2, 0)
+        draw_method_images(BIRDS, {"theirs": folder(1, 8)}, METHODS, None, 2, 0)
 
 
 def stages(method, seed, seconds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +83,12 @@ def draw_plane(
 
 
 def draw_method_images(
-    benchmark: Benchmark, images: Images, methods: Mapping[str, Any], ipc: int, seed: int
+    benchmark: Benchmark,
+    images: Images,
+    methods: Mapping[str, Any],
+    shown_methods: Sequence[str] | None,
+    ipc: int,
+    seed: int,
 ) -> Image:
     """Lay out the first image of the first classes, a row per method.
 
@@ -92,14 +97,18 @@ def draw_method_images(
     Args:
         benchmark: The classes.
         images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
-        methods: All that are configured, in the order of the rows.
+        methods: All that are configured.
+        shown_methods: Those that have a row, in this order; None for all that have images.
         ipc: Images per class.
         seed: Of the data sets.
+
+    Raises:
+        ValueError: If no method has images.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
     classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
-    loaded = load_images(images, methods)
+    loaded = load_images(images, shown_methods or methods)
     rows = [
         [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
         for of in loaded.values()
@@ -121,8 +130,8 @@ def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
     return draw_cost(method_costs, title=title_images(benchmark, ipc))
 
 
-def load_images(images: Images, methods: Mapping[str, Any]) -> dict[str, Mapping[str, Partition]]:
-    """Return method -> its images, of those that are configured, in their order.
+def load_images(images: Images, methods: Iterable[str]) -> dict[str, Mapping[str, Partition]]:
+    """Return method -> its images, of some that may have images, in their order.
 
     Raises:
         ValueError: If there are none.

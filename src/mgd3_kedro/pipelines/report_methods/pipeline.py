@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from mgd3_kedro.pipelines.report_methods.class_sheet import decode_modes, draw_class_images
 from mgd3_kedro.pipelines.report_methods.drawing import (
     draw_costs,
     draw_method_images,
@@ -57,7 +58,14 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_method_images,
-                ["benchmark", "method_images", "params:methods", "params:ipc", "params:seed"],
+                [
+                    "benchmark",
+                    "method_images",
+                    "params:methods",
+                    "params:shown_methods",
+                    "params:ipc",
+                    "params:seed",
+                ],
                 "method_sheet",
                 name="draw_method_images",
             ),
@@ -99,4 +107,34 @@ def create_pipeline() -> Pipeline:
             ),
         ],
         tags="report_methods",
+    )
+
+
+def create_class_pipeline() -> Pipeline:
+    """Build the show_class pipeline."""
+    return pipeline(
+        [
+            node(
+                decode_modes,
+                ["benchmark", "modes", "prior", "params:class_name", "params:autoencoder"],
+                "decoded_modes",
+                name="decode_modes",
+            ),
+            node(
+                draw_class_images,
+                [
+                    "benchmark",
+                    "decoded_modes",
+                    "method_images",
+                    "params:methods",
+                    "params:shown_methods",
+                    "params:method",
+                    "params:ipc",
+                    "params:seed",
+                ],
+                "class_sheet",
+                name="draw_class_images",
+            ),
+        ],
+        tags="show_class",
     )

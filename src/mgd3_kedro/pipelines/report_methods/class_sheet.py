@@ -1,0 +1,109 @@
+"""The images of one class, of all methods, below the modes that they are drawn for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.checks import lookup
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.figures import draw_image_grid
+from mgd3_kedro.figures.labels import note_selection, title_images
+from mgd3_kedro.pipelines.report_methods.drawing import load_images
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+Images = Mapping[str, Callable[[], Mapping[str, Partition]]]
+
+SHOWN_IMAGES = 10
+WHITE = 255
+
+
+def decode_modes(
+    benchmark: Benchmark,
+    modes: Mapping[str, Partition],
+    prior: Partition,
+    class_name: str | None,
+    autoencoder: AutoencoderConfig,
+) -> dict[str, Any]:
+    """Decode the modes of a class as they are: most are means of many images, and so blurred.
+
+    Args:
+        benchmark: The classes.
+        modes: wnid -> modes (K, C, h, w).
+        prior: The weights, whose autoencoder decodes modes.
+        class_name: Which class, by its name; None for the first.
+        autoencoder: How modes are decoded.
+
+    Returns:
+        `spec` of the class, and `images` of its modes (K, 3, H, H), uint8.
+
+    Raises:
+        ValueError: If there is no such class.
+    """
+    by_name = {spec.class_name: spec for spec in benchmark.classes}
+    spec = lookup(by_name, class_name or next(iter(by_name)), "class_name")
+    decoder = load_autoencoder(prior.load(), autoencoder)
+    of_class = modes[spec.wnid].load()["modes"]
+    return {"spec": spec, "images": decoder.decode(of_class, benchmark.image_size)}
+
+
+def draw_class_images(
+    benchmark: Benchmark,
+    decoded_modes: Mapping[str, Any],
+    images: Images,
+    methods: Mapping[str, Any],
+    shown_methods: Sequence[str] | None,
+    method: str,
+    ipc: int,
+    seed: int,
+) -> Image:
+    """Lay out the first images of a class, a row per method, below the modes of one method.
+
+    Args:
+        benchmark: The classes.
+        decoded_modes: The class, and its modes as images; image k is drawn for mode k.
+        images: method -> loads wnid -> images (M, 3, H, W), uint8.
+        methods: All that are configured.
+        shown_methods: Those that have a row, in this order; None for all that have images.
+        method: Whose modes they are.
+        ipc: Images per class.
+        seed: Of the data sets.
+
+    Raises:
+        ValueError: If there is no such method, or none has images.
+
+    Source: MGD3 (arXiv 2505.18963), Figure 5.
+    """
+    for name in shown_methods or ():
+        lookup(methods, name, "shown_methods")
+    spec, side = decoded_modes["spec"], benchmark.image_size
+    rows = {f"modes of {method}": decoded_modes["images"]}
+    rows |= {
+        name: fit_images(of[spec.wnid].load(), side, side)
+        for name, of in load_images(images, shown_methods or methods).items()
+    }
+    most = max(map(len, rows.values()))
+    columns = min(most, SHOWN_IMAGES)
+    selection = note_selection(SHOWN_IMAGES, most, "images of the class")
+    about = (title_images(benchmark.name, ipc, seeds=[seed]), spec.class_name, selection)
+    return draw_image_grid(
+        [_row(of_method, columns) for of_method in rows.values()],
+        list(rows),
+        [str(number) for number in range(columns)],
+        title=", ".join(filter(None, about)),
+    )
+
+
+def _row(images: torch.Tensor, columns: int) -> list[NDArray[Any]]:
+    """Return the first images, and white ones where there are too few."""
+    shown = list(images[:columns].numpy())
+    return shown + [np.full_like(shown[0], WHITE)] * (columns - len(shown))
