@@ -1,10 +1,13 @@
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from mgd3_kedro.evaluation import LabelledSet
+from mgd3_kedro.evaluation import LabelledSet, train_network
 from mgd3_kedro.evaluation.data import Batch
+from mgd3_kedro.evaluation.mapped import allocate
 
 IMAGES = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
 LABELS = torch.tensor([0, 2, 1, 2])
@@ -81,3 +84,60 @@ def test_a_class_without_images_keeps_its_label():
     data = LabelledSet.of_classes([one, one[:0], one])
     assert data.labels.tolist() == [0, 2]
     assert data.num_classes == 3
+
+
+def test_classes_are_shown_one_after_the_other():
+    held = []
+
+    def show(of_class):
+        held.append(of_class)
+        return torch.full((len(of_class), 3, 2, 2), len(held), dtype=torch.uint8)
+
+    data = LabelledSet.of_classes([range(2), range(0), range(3)], show)
+    assert data.images[:, 0, 0, 0].tolist() == [1, 1, 3, 3, 3]
+    assert data.labels.tolist() == [0, 0, 2, 2, 2]
+    with pytest.raises(ValueError, match="images: expected at least one class, got none"):
+        LabelledSet.of_classes([])
+
+
+@pytest.fixture
+def mapped(monkeypatch, tmp_path):
+    """Put every set into a file; returns the folder of temporary files."""
+    monkeypatch.setattr("mgd3_kedro.evaluation.mapped.MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_images_too_many_for_memory_are_in_a_file_that_leaves_nothing_behind(mapped):
+    generator = torch.Generator().manual_seed(0)
+    shape = (5, 3, 4, 4)
+    classes = [torch.randint(256, shape, generator=generator, dtype=torch.uint8) for _ in range(3)]
+    data = LabelledSet.of_classes(classes)
+    files = Path("/proc/self/maps")
+    if files.is_file():
+        assert f"{mapped}/mgd3_kedro-" in files.read_text(encoding="utf-8")
+    assert not list(mapped.iterdir())
+    assert torch.equal(data.images, torch.cat(classes))
+    rows = torch.tensor([14, 0, 7])
+    assert torch.equal(data.images_of(rows), torch.cat(classes)[rows])
+
+
+def test_a_disk_without_room_for_them_is_told_before_anything_is_written(mapped):
+    with pytest.raises(
+        OSError, match=r"expected room for 4611686018\.4 GB of images, got .* GB"
+    ):
+        allocate((2**62,), torch.uint8)
+    assert not list(mapped.iterdir())
+
+
+def test_a_training_sees_the_same_of_a_file_as_of_memory(make_config, make_data, monkeypatch):
+    config = make_config(epochs=2)
+    run = {"network": "convnet1", "ipc": 4, "config": config, "seed": 0}
+    in_memory = train_network(make_data(4), make_data(2, seed=1), **run)
+    monkeypatch.setattr("mgd3_kedro.evaluation.mapped.MOST_IN_MEMORY", 0)
+    data, test = (
+        LabelledSet.of_classes([of.images[of.labels == label] for label in range(3)])
+        for of in (make_data(4), make_data(2, seed=1))
+    )
+    of_file = train_network(data, test, **run)
+    assert of_file.curve == in_memory.curve

@@ -56,6 +56,20 @@ def test_the_host_waits_for_no_update_of_any_protocol(protocol, card, make_confi
     assert many - few == Counter()
 
 
+@pytest.mark.parametrize("protocol", ["hard", "glad"])
+def test_images_too_many_for_memory_come_to_the_card_batch_by_batch(
+    protocol, card, make_config, make_data, monkeypatch
+):
+    monkeypatch.setattr("mgd3_kedro.evaluation.mapped.MOST_IN_MEMORY", 0)
+    data, test = make_data(4).to(DEVICE), make_data(2, seed=1)
+    assert (data.images.device.type, data.device) == ("cpu", DEVICE)
+    config = make_config(protocol=protocol, epochs=1, batch_size=4, device=NAME)
+    result, _ = card.watch(
+        lambda: train_network(data, test, network="convnet1", ipc=4, config=config, seed=0)
+    )
+    assert {weights.device for weights in result.network.parameters()} == {DEVICE}
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_host_waits_for_no_pass_through_any_network(network, card):
     with DEVICE:

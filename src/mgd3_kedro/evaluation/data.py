@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+
+from mgd3_kedro.evaluation.mapped import allocate, is_mapped
+from mgd3_kedro.evaluation.transfer import send
 
 SMALLEST = 1e-12
 """Weight that targets are divided by where theirs is none."""
@@ -18,7 +21,8 @@ class LabelledSet:
     """Images and their labels.
 
     Args:
-        images: (N, 3, H, H), uint8.
+        images: (N, 3, H, H), uint8; on the CPU whatever the device of the labels where they are
+            too many for memory.
         labels: (N,), int64, 0..num_classes-1.
         num_classes: n.
         weights: (N,), float, what an image counts for, 0 or more; None where all count alike.
@@ -57,20 +61,53 @@ class LabelledSet:
             )
 
     @classmethod
-    def of_classes(cls, images: Sequence[torch.Tensor]) -> LabelledSet:
-        """Put classes together, each (N, 3, H, H), in label order."""
-        labels = [torch.full((len(of),), label) for label, of in enumerate(images)]
-        return cls(torch.cat([*images]), torch.cat(labels), len(images))
+    def of_classes(
+        cls, images: Sequence[Any], show: Callable[[Any], torch.Tensor] = torch.as_tensor
+    ) -> LabelledSet:
+        """Put classes together, in label order; no other copy of all of them is held meanwhile.
+
+        Args:
+            images: Of each class, as many as its length says.
+            show: Returns those of a class as (N, 3, H, H), uint8.
+        """
+        counts = torch.tensor([len(of) for of in images])
+        ends = counts.cumsum(0).tolist()
+        together: torch.Tensor | None = None
+        for of, count, end in zip(images, counts.tolist(), ends, strict=True):
+            shown = show(of)
+            if together is None:
+                together = allocate((ends[-1], *shown.shape[1:]), shown.dtype)
+            together[end - count : end] = shown
+        if together is None:
+            raise ValueError("images: expected at least one class, got none")
+        return cls(together, torch.arange(len(counts)).repeat_interleave(counts), len(counts))
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.labels.device
 
     def to(self, device: torch.device) -> LabelledSet:
-        """Return the set on a device."""
+        """Return the set on a device; images that are too many for memory stay where they are."""
+        images = self.images if is_mapped(self.images) else self.images.to(device)
         weights = None if self.weights is None else self.weights.to(device)
-        return replace(
-            self, images=self.images.to(device), labels=self.labels.to(device), weights=weights
-        )
+        return replace(self, images=images, labels=self.labels.to(device), weights=weights)
+
+    def images_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return some images, (B, 3, H, H), where batches are.
+
+        Args:
+            rows: (B,), on the CPU.
+        """
+        return send(self.images[send(rows, self.images.device)], self.device)
 
     def targets_of(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return what some images are, (B, n): their weight at their class, 0 elsewhere."""
+        """Return what some images are, (B, n): their weight at their class, 0 elsewhere.
+
+        Args:
+            rows: (B,), on the CPU.
+        """
+        rows = send(rows, self.device)
         targets = F.one_hot(self.labels[rows], self.num_classes).float()
         return targets if self.weights is None else targets * self.weights[rows, None]
 

@@ -12,7 +12,6 @@ from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.hard_label import cross_entropy, sgd
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
 from mgd3_kedro.evaluation.siamese import STRATEGY, apply_siamese, draw_siamese
-from mgd3_kedro.evaluation.transfer import send
 
 EPOCHS = 1000
 RATE = 1e-3
@@ -67,15 +66,15 @@ def siamese_batches(
 
     Source: GLaD (arXiv 2305.01649), released code.
     """
-    count, device = len(data.images), data.images.device
+    count = len(data.images)
     batch_size = plan.batch_size or count
     strategy = STRATEGY if plan.flip_probability else STRATEGY.replace("_flip", "")
-    order = send(torch.randperm(count, generator=generator), device)
+    order = torch.randperm(count, generator=generator)
     for start in range(0, count, batch_size):
         rows = slice(start, min(start + batch_size, count))
         chosen = order[rows]
         drawn = draw_siamese(len(chosen), image_size, generator, shared=False, strategy=strategy)
-        inputs = apply_siamese(normalize(data.images[chosen].float() / 255), drawn)
+        inputs = apply_siamese(normalize(data.images_of(chosen).float() / 255), drawn)
         yield Batch.of(data, inputs, data.targets_of(chosen), rows)
 
 

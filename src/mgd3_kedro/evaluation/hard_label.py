@@ -15,7 +15,6 @@ from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.patches import draw_patch_orders, shuffle_patches
 from mgd3_kedro.evaluation.rand_augment import draw_operations, rand_augment
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-from mgd3_kedro.evaluation.transfer import send
 
 EPOCHS_BY_IPC = ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500))
 """Largest number of images per class -> epochs; beyond the last, `EPOCHS_OF_MANY`."""
@@ -107,10 +106,9 @@ def mixed_batches(
     Source: Minimax diffusion (arXiv 2311.15529), released code; patch shuffling as in RDED
     (arXiv 2312.03526).
     """
-    images, device = data.images, data.images.device
-    count, size = len(images), images.shape[-1]
+    count, size = len(data.images), data.images.shape[-1]
     batch_size = plan.batch_size or count
-    order = send(torch.randperm(count, generator=generator), device)
+    order = torch.randperm(count, generator=generator)
     drawn = draw_augmentation(
         count,
         size,
@@ -125,9 +123,10 @@ def mixed_batches(
     for start in range(0, count, batch_size):
         rows = slice(start, min(start + batch_size, count))
         chosen = order[rows]
-        changed = rand_augment(images[chosen], operations.rows(rows), plan.rand_augment_magnitude)
+        images = data.images_of(chosen)
+        changed = rand_augment(images, operations.rows(rows), plan.rand_augment_magnitude)
         shuffled = shuffle_patches(changed.float() / 255, patches[rows])
-        inputs = augment(shuffled, drawn.rows(rows, device), size=image_size)
+        inputs = augment(shuffled, drawn.rows(rows, data.device), size=image_size)
         targets = data.targets_of(chosen)
         if plan.cutmix:
             cut = draw_cut(len(chosen), image_size, generator)

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mgd3_kedro.devices import Precision, matmul_precision
 from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.transfer import send
 
 CPU_CHUNK_PIXELS = 16 * 32**2
 """Pixels of the images a CPU takes at once: their activations stay in its cache, which makes
@@ -79,10 +80,10 @@ class Passes:
         """Return the logits of test images, (M, n), float32.
 
         Args:
-            images: (M, 3, S, S), uint8.
+            images: (M, 3, S, S), uint8, on any device.
         """
         with evaluating(self.model):
-            parts = images.split(self._chunk_of(images))
+            parts = (send(part, self.device) for part in images.split(self._chunk_of(images)))
             return torch.cat([self.logits(normalize(part.float() / 255)) for part in parts])
 
     def _chunk_of(self, images: torch.Tensor) -> int:

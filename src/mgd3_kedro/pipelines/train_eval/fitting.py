@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -79,8 +80,6 @@ def training_set(
         fit: That side.
         weights: What the images count for; None: all alike.
     """
-    fitted = [
-        shown_images(images, fit.resize, fit.size, fitted=recipe.fitted) for images in classes
-    ]
+    show = partial(shown_images, resize=fit.resize, size=fit.size, fitted=recipe.fitted)
     counts_for = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-    return replace(LabelledSet.of_classes(fitted), weights=counts_for)
+    return replace(LabelledSet.of_classes(classes, show), weights=counts_for)

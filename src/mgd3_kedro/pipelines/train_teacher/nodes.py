@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def train_teacher(
     size = config.side_of(benchmark.image_size)
     data, test = (
         LabelledSet.of_classes(
-            [seen_images(images[wnid].load(), size, size) for wnid in benchmark.wnids]
+            [images[wnid].load() for wnid in benchmark.wnids],
+            partial(seen_images, resize=size, size=size),
         )
         for images in (train_images, test_images)
     )
