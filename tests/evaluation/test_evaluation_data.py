@@ -123,9 +123,7 @@ def test_images_too_many_for_memory_are_in_a_file_that_leaves_nothing_behind(map
 
 
 def test_a_disk_without_room_for_them_is_told_before_anything_is_written(mapped):
-    with pytest.raises(
-        OSError, match=r"expected room for 4611686018\.4 GB of images, got .* GB"
-    ):
+    with pytest.raises(OSError, match=r"expected room for 4611686018\.4 GB of images, got .* GB"):
         allocate((2**62,), torch.uint8)
     assert not list(mapped.iterdir())
 
