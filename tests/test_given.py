@@ -192,6 +192,16 @@ def test_a_number_is_whole_or_not_as_the_configured_one_if_it_can_be(name, kinds
     assert (type(value), value) == (kind, kind(expected))
 
 
+@pytest.mark.parametrize(
+    ("configured", "text", "value"),
+    [(0, "auto", "auto"), (0.5, "auto", "auto"), ("auto", "20", 20), ("auto", "0.5", 0.5),
+     ("auto", "auto", "auto"), ("auto", "cuda:1", "cuda:1"), (None, "auto", "auto")],
+)  # fmt: skip
+def test_a_number_that_may_be_found_out_is_given_either_way(configured, text, value):
+    read = read_one(f"scale={text}", configured={"scale": configured})
+    assert (type(read), read) == (type(value), value)
+
+
 @pytest.mark.parametrize(("configured", "text"), [(4.0, "4"), (4, "4.0"), (0, "-0.0"), (10, "1e1")])
 def test_a_number_that_equals_the_configured_one_is_that(configured, text):
     value = read_one(f"scale={text}", configured={"scale": configured})

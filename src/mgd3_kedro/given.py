@@ -21,6 +21,9 @@ PATHS = (
 )
 """Parameters that name a file or folder, or weights on the hub, which look like a path too."""
 
+AUTO = "auto"
+"""What stands for a number that is found out; whether a parameter has one is checked later."""
+
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LEADING_ZEROS = re.compile(r"^([+-]?)0+(?=[0-9])")
@@ -104,12 +107,14 @@ def read_path(text: str, project: Path) -> str:
 def _read(name: str, text: str, configured: Any) -> Any:
     if text == "null":
         return None
+    if configured == AUTO and (number := read_number(text)) is not None:
+        return number
     if isinstance(configured, str) or name in TEXTS:
         return _unquoted(text)
     if isinstance(configured, bool):
         return _read_flag(name, text)
     if isinstance(configured, int | float):
-        return _read_number(name, text, configured)
+        return AUTO if text == AUTO else _read_number(name, text, configured)
     if isinstance(configured, Sequence):
         return _read_list(name, text, configured)
     if isinstance(configured, Mapping):
