@@ -84,6 +84,7 @@ EVALUATED = [methods[-1] for kind, methods in KINDS.items() if kind != "mix"]
 GUIDED = {
     "mgd3": 2,
     "mgd3_pooled": 4,
+    "mgd3_anchored": 2,
     "mgd3_mixed": 4,
     "transport": 2,
     "dmgd": 1,

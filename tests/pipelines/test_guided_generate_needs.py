@@ -25,6 +25,7 @@ TAUGHT = {"evaluation.image_size", "device"}
 NEEDS = {
     "mgd3": DRAWN,
     "mgd3_pooled": DRAWN,
+    "mgd3_anchored": DRAWN,
     "mgd3_mixed": (DRAWN[0] | {"train_images"}, DRAWN[1]),
     "unguided": DRAWN,
     "d4m": DRAWN,

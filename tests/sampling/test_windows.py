@@ -26,6 +26,13 @@ def test_each_drift_acts_within_a_window_of_its_own(make_sampling):
     assert config.guided_steps(TIMESTEPS) == 30
 
 
+def test_steps_before_a_noised_mode_are_not_among_those_that_are_guided(make_sampling):
+    config = make_sampling(initial_latents="noised_modes", noise_strength=0.7)
+    assert config.guided_steps(TIMESTEPS) == 35 - 26
+    config = make_sampling(initial_latents="noised_modes", mode_guidance_window=[1, 0])
+    assert config.guided_steps(TIMESTEPS) == 50 * config.noise_strength
+
+
 def test_a_schedule_falls_within_the_window_of_a_drift(make_sampling):
     config = make_sampling(mode_guidance_window=[29, 20], mode_guidance_schedule="linear")
     scales = [config.scales_at(index, TIMESTEPS)["mode_guidance_scale"] for index in (29, 20)]

@@ -39,8 +39,16 @@ def noised_modes(
 
     Source: D4M (arXiv 2407.15138), released code.
     """
-    first = max(1, int(len(backbone.timesteps) * noise_strength)) - 1
+    first = steps_run(len(backbone.timesteps), noise_strength) - 1
     return backbone.add_noise(modes, noise, first), first
+
+
+def steps_run(steps: int, noise_strength: float) -> int:
+    """Return how many of all steps are run from a noised mode, at least one.
+
+    Source: D4M (arXiv 2407.15138), released code.
+    """
+    return max(1, int(steps * noise_strength))
 
 
 InitialLatents = Callable[[Backbone, torch.Tensor, torch.Tensor, float], tuple[torch.Tensor, int]]

@@ -15,7 +15,7 @@ from mgd3_kedro.sampling.drift_settings import SetByDrifts, all_options
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 from mgd3_kedro.sampling.guidance.needs import Need
 from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
-from mgd3_kedro.sampling.initial import INITIAL_LATENTS
+from mgd3_kedro.sampling.initial import INITIAL_LATENTS, steps_run
 from mgd3_kedro.stages import off_at
 
 MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -225,8 +225,12 @@ class SamplingConfig(metaclass=SetByDrifts):
         return found
 
     def guided_steps(self, timesteps: Sequence[int]) -> int:
-        """Count the guided steps of a run from pure noise."""
-        return len({index for name in self._scales() for index in self._guided(name, timesteps)})
+        """Count the steps that are run and guided."""
+        run = len(timesteps)
+        if not self.starts_from_noise:
+            run = steps_run(run, self.noise_strength)
+        guided = {index for name in self._scales() for index in self._guided(name, timesteps)}
+        return sum(index < run for index in guided)
 
     @property
     def options(self) -> dict[str, Any]:
