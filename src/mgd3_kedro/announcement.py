@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,8 @@ SHORTER_PRIOR = (
     "fewer steps of pretrain.autoencoder and pretrain.denoiser, or fewer layers of the denoiser; "
     "smaller images (image_size)"
 )
+NUMBER = re.compile(r"_\d+$")
+"""Ends the names of nodes that there are several of, one for each increment."""
 READ = "params:"
 """Begins the names of parameters that a node reads."""
 WHERE = ("benchmark", "split", "image_size", "device", "workers", "model")
@@ -84,18 +87,37 @@ def _groups(parameters: Mapping[str, Any], parts: int) -> str:
     return f"{groups} groups of {_images(parameters, parts)}"
 
 
+def _candidates(parameters: Mapping[str, Any], parts: int) -> str:
+    from mgd3_kedro.pipelines.guided_generate.procedures.increments import read_increments
+
+    own = read_increments(parameters["methods"][parameters["method"]])
+    draws = own.of(int(parameters["ipc"])).draws * own.increment_size * parts
+    return f"{draws} draws for {_images(parameters, parts)}"
+
+
+def _one(parameters: Mapping[str, Any], classes: int) -> int:
+    return 1
+
+
+def _student(parameters: Mapping[str, Any], parts: int) -> str:
+    return f"1 training ({parameters['student_training']['network']})"
+
+
 PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
     "train_eval.train_networks": _count_trainings,
     "full.train_networks": _count_trainings,
+    "guided_generate.train_student": _one,
 }
-"""Node -> number of its parts, where these are no classes."""
+"""Node, without its number -> number of its parts, where these are no classes."""
 WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "train_eval.train_networks": _trainings,
     "full.train_networks": _trainings,
     "guided_generate.distill_images": _images,
     "guided_generate.draw_groups": _groups,
+    "guided_generate.draw_candidates": _candidates,
+    "guided_generate.train_student": _student,
 }
-"""Node -> what its parts are, where more can be told than their number."""
+"""Node, without its number -> what its parts are, where more can be told than how many."""
 
 
 def speeds_of(project: Path) -> Speeds:
@@ -145,9 +167,10 @@ def plan_steps(
         took = speeds.find(speeds.key_of(node.name, settings_of(node, parameters)))
         is_measured = node.name in MEASURES and NEEDS.get(node.name, "benchmark") in node.inputs
         if partitioned:
-            parts = PARTS.get(node.name, lambda _, classes: classes)(parameters, classes)
+            kind = NUMBER.sub("", node.name)
+            parts = PARTS.get(kind, lambda _, classes: classes)(parameters, classes)
             there = parts if partitioned[0].exists() else min(partitioned[0].finished, parts)
-            words = WORDS.get(node.name, lambda _, parts: f"{parts} classes")(parameters, parts)
+            words = WORDS.get(kind, lambda _, parts: f"{parts} classes")(parameters, parts)
         elif is_measured or (took and took.seconds >= WORTH_TELLING):
             there, parts, words = 0, 1, ""
         else:

@@ -40,7 +40,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     as a text, `${first:A,B}` the first value that is not null, and `${store:}` what keeps it beside
     the folder.
 
-    In parameters, `${sampling_default:NAME,VALUE}` is what the model says (`resolution.py`).
+    In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
+    smaller of two numbers (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
 
     Raises:
@@ -119,13 +120,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
         templates = over(over(self.parameter_templates, of_method), given)
         configuration = OmegaConf.create(templates)
         run = self._resolved(configuration)
-        followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
+        # What a method has of its own may follow other parameters.
+        values = {name: value for name, value in flat(run).items() if name not in flat(given)}
+        own = {name: values.get(name, value) for name, value in flat(of_method).items()}
+        followed = self._followed(configuration, {**own, **flat(given)}) | self._seeded(flat(named))
         usual = settle_precisions(over(self.of_environment, nested(followed)))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(project / folder)
         settled = settled_in(flat(run), flat(given))
-        return Configured(templates, usual, run, settled, flat(of_method))
+        return Configured(templates, usual, run, settled, own)
 
     @cached_property
     def lineage(self) -> Lineage:

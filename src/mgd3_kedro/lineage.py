@@ -22,7 +22,7 @@ NEUTRAL = {
 """Parameters that change no result, but where and how fast it is made or shown."""
 TOLD_IN_FULL = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
-    "teacher_training",
+    *("student_training", "teacher_training", "redundancy"),
 )
 """Groups whose settings are told with the group's name; those of others by their own name, where no
 other has it."""

@@ -57,6 +57,9 @@ class Choice(NamedTuple):
 
 _chosen = Choice()
 
+MOST_INCREMENTS = 10
+"""Whose nodes are known by name before it is known how many increments a run has."""
+
 
 def choose(parameters: Mapping[str, Any]) -> None:
     """Have `register_pipelines` build the pipelines of a run.
@@ -104,7 +107,10 @@ def nodes_of(names: Iterable[str]) -> set[Node]:
     """
     labels = {one.labels for one in PROTOCOLS.values()}
     in_groups = Choice().needs._replace(comparison=Needs((), ()))
-    built = [*(_build(Choice(labels=one)) for one in labels), _build(Choice(needs=in_groups))]
+    in_increments = in_groups._replace(increments=MOST_INCREMENTS)
+    choices = [Choice(labels=one) for one in labels]
+    choices += [Choice(needs=one) for one in (in_groups, in_increments)]
+    built = [_build(choice) for choice in choices]
     return {
         node for known in built for name in names if name in known for node in known[name].nodes
     }
