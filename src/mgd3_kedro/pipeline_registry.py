@@ -177,6 +177,9 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         "evaluate": _ending_with(page, scored + judgement, images),
         "export": export.create_pipeline(is_drawn=choice.is_drawn, soft_labels=choice.soft_labels),
         "train_full": train_eval.create_full_pipeline(choice.labels),
+        "redundancy": train_eval.create_redundancy_pipeline(
+            choice.labels, keeps_real=choice.keeps_real
+        ),
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),
