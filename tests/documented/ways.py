@@ -47,6 +47,9 @@ BEFORE = {
     "kedro run --pipelines=export --params method=herding,ipc=50": (
         "kedro run --params method=herding,ipc=50"
     ),
+    "kedro run --pipelines=redundancy --params method=mgd3,ipc=50": (
+        "kedro run --params method=mgd3,ipc=50"
+    ),
     "kedro run --pipelines=report_sweep,show_sweep --params sweep=NAME": (
         "kedro sweep --name NAME --over sampling.stop_guidance_step=3,1"
     ),
