@@ -9,10 +9,16 @@ from tiny_project import save_teacher
 
 from mgd3_kedro.evaluation import UntaughtConfig, build_network
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.pipelines.guided_generate.increments import choose_increment, train_student
+from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.pipelines.guided_generate.increments import (
+    choose_increment,
+    draw_candidates,
+    train_student,
+)
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
 
 SIDE, MODES, KAPPA = 16, 2, 3
@@ -127,6 +133,30 @@ def choose(groups, student_training, model_folder, make_autoencoding, tmp_path):
 
 def candidates(made):
     return {wnid: [row["candidate"] for row in of.rows] for wnid, of in made.items()}
+
+
+def test_draws_are_those_of_a_set_of_one_increment(
+    groups, model_folder, make_diffusion, make_autoencoding
+):
+    sampling = SamplingConfig("noise", 0.7, 0.1, "constant", 25, None)
+    stage = draw_candidates(
+        benchmark_of(WNIDS),
+        DistillationConfig(2 * MODES, 0, "equal"),
+        {},
+        MODES,
+        KAPPA,
+        groups,
+        {wnid: kept(None) for wnid in WNIDS},
+        kept(model_folder),
+        make_diffusion(),
+        make_autoencoding(),
+        sampling,
+        ModesConfig("kmeans", MODES, 0, 1, 4, 50, "equal"),
+    )
+    assert stage.settings.groups == 1 + KAPPA
+    # As many images of a class as are drawn together, whatever there are in all.
+    assert stage.settings.denoising.distillation.ipc == MODES
+    assert {task.about.images for task in stage.tasks.values()} == {MODES}
 
 
 def test_a_student_that_is_the_teacher_learns_from_the_first_draws(choose):

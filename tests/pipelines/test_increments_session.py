@@ -96,6 +96,8 @@ def test_rows_tell_the_increment_and_what_was_said_of_the_image(chosen):
     difference = later["student_loss"] - later["teacher_loss"]
     assert later["learnability"].tolist() == pytest.approx(difference.tolist(), abs=1e-6)
     assert {*later["candidate"]} == {*range(KAPPA)}
+    draws = 1 + (later["increment"] - 2) * KAPPA + later["candidate"]
+    assert later["group"].tolist() == draws.tolist()
 
 
 def test_the_draw_that_is_kept_is_the_one_that_student_and_teacher_differ_most_about(chosen):

@@ -72,7 +72,6 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
             [shown_images(images, fit.resize, fit.size, fitted=True) for images in classes]
         )
         data = only(shown, places[number])
-        others = [rows for other, rows in enumerate(places) if other != number]
         identity = digest_of(
             task.about, config, code_digest(run_on_increments, settings), data.images
         )
@@ -80,7 +79,7 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
         desk = Desk(subject.classes, fit.size, config.precision, config.device)
         result = train_network(
             data,
-            only(tested, torch.cat(others)),
+            tested,
             network=subject.network,
             ipc=subject.ipc,
             config=config,
