@@ -14,22 +14,24 @@ from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.groups import draw_groups
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increment_choice import (
-    STUDENT,
     Choosing,
     Joined,
     Judging,
-    Learned,
     Offered,
-    Studying,
     choose_increments,
     join_increments,
-    train_students,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.increments import (
     Increments,
     read_increments,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.students import (
+    STUDENT,
+    Learned,
+    Studying,
+    train_students,
+)
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, Stage, Task

@@ -1,60 +1,22 @@
-"""Students of the increments so far, the images that they have most to learn from, and all."""
+"""The images that a student has most to learn from, and those of all increments together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.checks import naming
-from mgd3_kedro.devices import PRECISIONS, resolve_device
-from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, build_network, train_network
-from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.progress import ProgressLog
-from mgd3_kedro.evaluation.resampling import fit_images
-from mgd3_kedro.fingerprint import code_digest
+from mgd3_kedro.evaluation import UntaughtConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
-from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher, teacher_at
-from mgd3_kedro.randomness import seeded_globals
+from mgd3_kedro.pipelines.guided_generate.procedures.students import student_at
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.sampling import choose_learnable, measure_learnability
 from mgd3_kedro.stages import Made, Task, neutral
-
-STUDENT = "student"
-"""What the only part of a stage that trains a student is called."""
-
-
-@dataclass(frozen=True)
-class Studying:
-    """Settings of a student.
-
-    Args:
-        config: How it is trained.
-        size: Side of what it sees, in pixels.
-        checkpoints: Folder for trainings that are interrupted.
-    """
-
-    config: UntaughtConfig
-    size: int
-    checkpoints: str = neutral()
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What a student has seen.
-
-    Args:
-        increments: How many of every class.
-        ipc: Images per class, by which its protocol has its numbers.
-    """
-
-    increments: int
-    ipc: int
 
 
 @dataclass(frozen=True)
@@ -123,48 +85,6 @@ class Joined:
     rows: Sequence[Mapping[str, Any]]
     metrics: Mapping[str, float]
     seconds: float = neutral()
-
-
-def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, Made]:
-    """Train a network on some increments of all classes; one that was interrupted goes on.
-
-    Returns:
-        Name -> its weights.
-
-    Raises:
-        DivergenceError: If the loss is not finite.
-
-    Source: LGD (arXiv 2604.00519).
-    """
-    made, config = {}, settings.config
-    for name, task in batch.items():
-        learned: Learned = task.about
-        parts = [kept["images"] for kept in task.inputs["increments"]]
-        classes = [
-            torch.cat(parts[start : start + learned.increments])
-            for start in range(0, len(parts), learned.increments)
-        ]
-        data = LabelledSet.of_classes(
-            [fit_images(images, settings.size, settings.size) for images in classes]
-        )
-        identity = digest_of(learned, code_digest(train_students, settings), config, data.images)
-        told = f"{name} of {learned.increments}"
-        path = name_checkpoint(Path(settings.checkpoints), told.replace(" ", "-"), identity)
-        checkpoint = Checkpoint(path, identity)
-        result = train_network(
-            data,
-            data,
-            network=config.network,
-            ipc=learned.ipc,
-            config=config,
-            seed=config.seed,
-            checkpoint=checkpoint,
-            progress=ProgressLog(told),
-        )
-        checkpoint.remove()
-        state = {key: value.cpu() for key, value in result.network.state_dict().items()}
-        made[name] = Made(state, len(data.images), {"top1_of_its_images": result.top1_last})
-    return made
 
 
 def choose_increments(batch: Mapping[str, Task], settings: Choosing) -> dict[str, Made]:
@@ -247,7 +167,11 @@ def _judge(
         omega: Weight of the teacher.
     """
     pixels = images.flatten(0, 1).float() / 255
-    judges = _student_at(task, judging), teacher_at(task.inputs["teacher"], judging.schooling)
+    schooling, state = judging.schooling, task.inputs["student"]
+    judges = (
+        student_at(state, judging.student, judging.size, len(schooling.classes)),
+        teacher_at(task.inputs["teacher"], schooling),
+    )
     student, teacher = (
         judge.cross_entropy(pixels, task.about.label).unflatten(0, images.shape[:2])
         for judge in judges
@@ -260,14 +184,3 @@ def _judge(
     return chosen, [
         {name: values[place] for name, values in kept.items()} for place in range(len(chosen))
     ]
-
-
-def _student_at(task: Task, judging: Judging) -> Teacher:
-    """Return the student, to be asked as the teacher is."""
-    config, device = judging.student, resolve_device(judging.student.device)
-    classes = len(judging.schooling.classes)
-    with seeded_globals(torch.device("cpu"), config.seed):
-        network = build_network(config.network, classes, judging.size)
-    network.load_state_dict(task.inputs["student"])
-    network.to(device).eval().requires_grad_(False)
-    return Teacher(Passes(network, PRECISIONS["fp32"], device), judging.size)
