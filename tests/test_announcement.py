@@ -2,7 +2,8 @@ import pytest
 from kedro.io import DataCatalog
 
 from mgd3_kedro import measured_speeds, timing
-from mgd3_kedro.announcement import WORDS, Step, _measure, announce
+from mgd3_kedro.announcement import Step, _measure, announce
+from mgd3_kedro.node_parts import count_parts, describe_parts
 from mgd3_kedro.speeds import Speeds, Took
 from mgd3_kedro.timing import LONG_ENOUGH, SAMPLES, WATCHED, time_samples
 
@@ -39,8 +40,35 @@ def test_groups_of_images_take_as_many_times_longer_as_there_are(monkeypatch):
     known = {"params:method": "s3", "params:methods.s3.groups": 5}
     assert measured_speeds.measure_groups(known.__getitem__) == 10.0
     parameters = {"method": "s3", "ipc": 4, "methods": {"s3": {"groups": 5}}}
-    told = WORDS["guided_generate.draw_groups"](parameters, 3)
+    told = describe_parts("guided_generate.draw_groups", parameters, 3)
     assert told == "5 groups of 12 images of 3 classes (s3)"
+
+
+def test_increments_take_as_long_as_all_their_draws(monkeypatch):
+    monkeypatch.setattr(measured_speeds, "measure_drawing", lambda load: 25.0)
+    own = {"increment_size": 10, "kappa": 4}
+    known = {f"params:methods.lgd.{name}": value for name, value in own.items()}
+    known |= {"params:method": "lgd", "params:ipc": 25}
+    assert measured_speeds.measure_candidates(known.__getitem__) == 90.0
+    settings = {**own, "procedure": "choose_increments", "draws": {}, "omega": 1}
+    parameters = {"method": "lgd", "ipc": 25, "methods": {"lgd": settings}}
+    told = describe_parts("guided_generate.draw_candidates", parameters, 3)
+    assert told == "270 draws for 75 images of 3 classes (lgd)"
+
+
+def test_a_student_is_one_training_whichever_increment_it_is_of():
+    name = "guided_generate.train_student_12"
+    parameters = {"student_training": {"network": "convnet3"}}
+    assert count_parts(name, parameters, 10) == 1
+    assert describe_parts(name, parameters, 1) == "1 training (convnet3)"
+
+
+def test_every_increment_is_a_training_of_each_network():
+    parameters = {"ipc": 25, "redundancy": {"size": 10}, "protocol": "hard", "preset": "short"}
+    parameters |= {"trainings": {"networks": ["convnet3", "vit"], "repeats": 5}}
+    assert count_parts("redundancy.train_on_increments", parameters, 10) == 4
+    told = describe_parts("redundancy.train_on_increments", parameters, 4)
+    assert told == "4 trainings (convnet3, vit; hard-short)"
 
 
 def test_nothing_to_do_takes_no_time():

@@ -64,6 +64,16 @@ def test_a_value_that_does_not_fit_is_refused_where_it_is_used():
         _ = Settings("mnist", method="herding").plan
     with pytest.raises(ValueError, match=r"method: .* got s3, which chooses among groups of all"):
         _ = Settings("mnist", method="s3").plan
+    with pytest.raises(ValueError, match=r"got lgd, which chooses among groups of all"):
+        _ = Settings("mnist", method="lgd", ipc=20).plan
+
+
+@pytest.mark.parametrize(("ipc", "modes"), [(5, 5), (10, 10), (20, 10)])
+def test_increments_have_no_more_modes_than_images(ipc, modes):
+    settings = Settings("mnist", method="lgd", ipc=ipc)
+    assert settings.modes.ipc == modes
+    if ipc == modes:
+        assert settings.plan.settings == Settings("mnist", ipc=ipc).plan.settings
 
 
 def test_a_project_without_configuration_is_refused(tmp_path):

@@ -9,12 +9,11 @@ import yaml
 from tiny_project import IPC, REPOSITORY, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.evaluation import EvaluationConfig
+from mgd3_kedro.evaluation import EvaluationConfig, UntaughtConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.pretrain.tuning import TuningConfig
 from mgd3_kedro.pipelines.train_eval.nodes import TrainingsConfig
-from mgd3_kedro.pipelines.train_teacher.nodes import TeacherConfig
 from mgd3_kedro.preflight import (
     check_inputs,
     check_known_parameters,
@@ -514,7 +513,7 @@ def test_the_protocol_is_asked_for_as_many_images_as_are_trained_on(absent, give
         check_inputs(inputs)
 
 
-TEACHING = TeacherConfig(**vars(EVALUATION), network="convnet4", seed=0)
+TEACHING = UntaughtConfig(**vars(EVALUATION), network="convnet4", seed=0)
 
 
 def test_a_network_too_deep_for_a_teacher_is_refused_too():
@@ -527,7 +526,7 @@ def test_a_network_too_deep_for_a_teacher_is_refused_too():
 def test_a_teacher_cannot_be_taught_itself(protocol):
     with pytest.raises(
         ValueError,
-        match="protocol: expected one of glad, hard, hard_adamw, hard_strong for a teacher",
+        match="protocol: expected one of glad, hard, hard_adamw, hard_strong, which ask no teacher",
     ):
         replace(TEACHING, protocol=protocol)
 

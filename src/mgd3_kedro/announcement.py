@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import device_name
 from mgd3_kedro.measured_speeds import MEASURES, NEEDS
+from mgd3_kedro.node_parts import count_parts, describe_parts
 from mgd3_kedro.speeds import FILE, Speeds
 from mgd3_kedro.terminal.lines import title_of
 
@@ -63,41 +64,6 @@ class Step(NamedTuple):
     seconds: float | None
 
 
-def _count_trainings(parameters: Mapping[str, Any], classes: int) -> int:
-    trainings = parameters["trainings"]
-    return len(trainings["networks"]) * int(trainings["repeats"])
-
-
-def _trainings(parameters: Mapping[str, Any], parts: int) -> str:
-    networks = ", ".join(parameters["trainings"]["networks"])
-    trainings = "1 training" if parts == 1 else f"{parts} trainings"
-    return f"{trainings} ({networks}; {parameters['protocol']}-{parameters['preset']})"
-
-
-def _images(parameters: Mapping[str, Any], parts: int) -> str:
-    drawn = f"{parts * int(parameters['ipc'])} images of {parts} classes"
-    return f"{drawn} ({parameters['method']})"
-
-
-def _groups(parameters: Mapping[str, Any], parts: int) -> str:
-    groups = parameters["methods"][parameters["method"]]["groups"]
-    return f"{groups} groups of {_images(parameters, parts)}"
-
-
-PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
-    "train_eval.train_networks": _count_trainings,
-    "full.train_networks": _count_trainings,
-}
-"""Node -> number of its parts, where these are no classes."""
-WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
-    "train_eval.train_networks": _trainings,
-    "full.train_networks": _trainings,
-    "guided_generate.distill_images": _images,
-    "guided_generate.draw_groups": _groups,
-}
-"""Node -> what its parts are, where more can be told than their number."""
-
-
 def speeds_of(project: Path) -> Speeds:
     """Return what nodes of a project took on this machine."""
     return Speeds(project / FILE, device_name())
@@ -145,9 +111,9 @@ def plan_steps(
         took = speeds.find(speeds.key_of(node.name, settings_of(node, parameters)))
         is_measured = node.name in MEASURES and NEEDS.get(node.name, "benchmark") in node.inputs
         if partitioned:
-            parts = PARTS.get(node.name, lambda _, classes: classes)(parameters, classes)
+            parts = count_parts(node.name, parameters, classes)
             there = parts if partitioned[0].exists() else min(partitioned[0].finished, parts)
-            words = WORDS.get(node.name, lambda _, parts: f"{parts} classes")(parameters, parts)
+            words = describe_parts(node.name, parameters, parts)
         elif is_measured or (took and took.seconds >= WORTH_TELLING):
             there, parts, words = 0, 1, ""
         else:

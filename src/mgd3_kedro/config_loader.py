@@ -34,7 +34,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     as a text, `${first:A,B}` the first value that is not null, and `${store:}` what keeps it beside
     the folder.
 
-    In parameters, `${sampling_default:NAME,VALUE}` is what the model says (`resolution.py`).
+    In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
+    smaller of two numbers (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
 
     Raises:

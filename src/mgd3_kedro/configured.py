@@ -12,7 +12,7 @@ from mgd3_kedro.nesting import flat
 
 TOLD_IN_FULL = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
-    "teacher_training",
+    *("student_training", "teacher_training", "redundancy"),
 )
 """Groups whose settings are told with the group's name; those of others by their own name, where no
 other has it."""

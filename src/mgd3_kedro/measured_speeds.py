@@ -48,6 +48,16 @@ def measure_groups(load: Load) -> float:
     return measure_drawing(load) * int(load(f"params:methods.{method}.groups"))
 
 
+def measure_candidates(load: Load) -> float:
+    """Return the seconds that denoising several draws of later images takes, a class."""
+    from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
+
+    own = f"params:methods.{load('params:method')}"
+    ipc, size = int(load("params:ipc")), int(load(f"{own}.increment_size"))
+    draws = Increments(ipc, size, int(load(f"{own}.kappa"))).draws
+    return measure_drawing(load) / ipc * draws * size
+
+
 def measure_networks(load: Load) -> float:
     """Return the seconds that a training takes, where as many run side by side as are asked for."""
     from mgd3_kedro.executors import ONE_PER_CORE, count_cores
@@ -71,6 +81,7 @@ MEASURES: dict[str, Callable[[Load], float]] = {
     "encode.encode_images": measure_encoding,
     "guided_generate.distill_images": measure_drawing,
     "guided_generate.draw_groups": measure_groups,
+    "guided_generate.draw_candidates": measure_candidates,
     "train_eval.train_networks": measure_networks,
     "train_autoencoder": measured_priors.measure_autoencoder,
     "train_denoiser": measured_priors.measure_denoiser,

@@ -71,13 +71,16 @@ class ParameterFiles:
         templates = over(over(self.templates, of_method), given)
         configuration = OmegaConf.create(templates)
         run = resolve_parameters(configuration, self._project)
-        followed = self._followed(configuration, flat(given)) | self._seeded(flat(named))
+        # What a method has of its own may follow other parameters.
+        values = {name: value for name, value in flat(run).items() if name not in flat(given)}
+        own = {name: values.get(name, value) for name, value in flat(of_method).items()}
+        followed = self._followed(configuration, {**own, **flat(given)}) | self._seeded(flat(named))
         usual = settle_precisions(over(self.of_environment, nested(followed)))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(self._project / folder)
         settled = settled_in(flat(run), flat(given))
-        return Configured(templates, usual, run, settled, flat(of_method))
+        return Configured(templates, usual, run, settled, own)
 
     def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what each given parameter that follows others would be, were it not given."""

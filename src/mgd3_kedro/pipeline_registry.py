@@ -57,6 +57,9 @@ class Choice(NamedTuple):
 
 _chosen = Choice()
 
+MOST_INCREMENTS = 10
+"""Whose nodes are known by name before it is known how many increments a run has."""
+
 
 def choose(parameters: Mapping[str, Any]) -> None:
     """Have `register_pipelines` build the pipelines of a run.
@@ -104,7 +107,10 @@ def nodes_of(names: Iterable[str]) -> set[Node]:
     """
     labels = {one.labels for one in PROTOCOLS.values()}
     in_groups = Choice().needs._replace(comparison=Needs((), ()))
-    built = [*(_build(Choice(labels=one)) for one in labels), _build(Choice(needs=in_groups))]
+    in_increments = in_groups._replace(increments=MOST_INCREMENTS)
+    choices = [Choice(labels=one) for one in labels]
+    choices += [Choice(needs=one) for one in (in_groups, in_increments)]
+    built = [_build(choice) for choice in choices]
     return {
         node for known in built for name in names if name in known for node in known[name].nodes
     }
@@ -171,6 +177,9 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         "evaluate": _ending_with(page, scored + judgement, images),
         "export": export.create_pipeline(is_drawn=choice.is_drawn, soft_labels=choice.soft_labels),
         "train_full": train_eval.create_full_pipeline(choice.labels),
+        "redundancy": train_eval.create_redundancy_pipeline(
+            choice.labels, keeps_real=choice.keeps_real
+        ),
         "train_teacher": train_teacher.create_pipeline(),
         "pretrain": pretrain.create_pipeline(),
         "compare": compare.create_pipeline(),

@@ -19,7 +19,8 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     """Return parameters as plain values, without the settings that have a name.
 
     `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that it is sampled,
-    VALUE where it does not say, or is no folder. A precision is what "auto" stands for here.
+    VALUE where it does not say, or is no folder; `${smaller:A,B}` the smaller of two numbers. A
+    precision is what "auto" stands for here.
 
     Args:
         parameters: Nested, of all files and the run.
@@ -31,6 +32,7 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
 
     # Resolvers are global: parameters are resolved right after.
     OmegaConf.register_new_resolver("sampling_default", default, replace=True)
+    OmegaConf.register_new_resolver("smaller", min, replace=True)
     return settle_precisions(without_named(plain_values(parameters)))
 
 

@@ -50,6 +50,9 @@ BEFORE = {
     "kedro run --pipelines=show_class --params 'method=mgd3,shown_methods=[mgd3; unguided]'": (
         "kedro run --pipelines=generate"
     ),
+    "kedro run --pipelines=redundancy --params method=mgd3,ipc=50": (
+        "kedro run --params method=mgd3,ipc=50"
+    ),
     "kedro run --pipelines=report_sweep,show_sweep --params sweep=NAME": (
         "kedro sweep --name NAME --over sampling.stop_guidance_step=3,1"
     ),

@@ -51,6 +51,7 @@ SETTINGS = {
     # Models for 4, 4 and 2 of the classes.
     "minimax": {"epochs": 1, "batch_size": 32, "memory_size": 4, "classes_at_once": 4},
     "s3": {"groups": 2},
+    "lgd": {"increment_size": 1, "kappa": 2},
     "rded": {"candidates": 12, "crops_per_image": 2, "factor": 2},
     "dm": {"network": "convnet1", "iterations": 2},
     "idc1": {
@@ -70,7 +71,7 @@ KINDS = {
     kind: [name for name, method in CONFIGURED.items() if method["procedure"] == kind]
     for kind in dict.fromkeys(method["procedure"] for method in CONFIGURED.values())
 }
-IN_GROUPS = KINDS["choose_groups"]
+IN_GROUPS = KINDS["choose_groups"] + KINDS["choose_increments"]
 AT_ONCE = [name for name in CONFIGURED if name not in IN_GROUPS]
 """Methods whose images are made by one stage."""
 DRAWN = KINDS["denoise"] + KINDS["fine_tune"] + IN_GROUPS
@@ -90,8 +91,11 @@ GUIDED = {
     "dmgd": 1,
     "cgs": 4,
     "dap": 2,
+    "lgd": 2,
 }
 """Method -> how many of the four steps are guided."""
+STAGES = ["discover_modes", "guided_generate", "train_eval"]
+"""Of a run; latents are there, but some methods have modes of their own."""
 TEACHING = {"network": "convnet1_bn", "epochs": 1}
 READ = {
     **{name: name for name in ("benchmark", "train_images", "latents", "modes", "prior")},
@@ -111,7 +115,7 @@ def ran(tmp_path_factory):
     run(project, "train_teacher", "encode", "discover_modes")
     for method in EVALUATED:
         with session_of(project, method=method) as session:
-            session.run(pipeline_names=["distill"], tags=["guided_generate", "train_eval"])
+            session.run(pipeline_names=["distill"], tags=STAGES)
     return project
 
 
@@ -593,6 +597,8 @@ def check(inputs):
         read = {name: inputs[argument] for argument, name in READ.items()}
         changes = {"params:method": method, "params:methods": methods}
         changes |= {"teacher": teacher, "prior": prior}
+        own = methods[method].get("modes", {})
+        changes |= {"params:modes": replace(inputs["found_by"], **own)}
         seen = {**read, "params:ipc": IPC, **changes, "train_images": inputs["train_images"]}
         check_method(seen)
         check_real_images(seen)
@@ -617,8 +623,8 @@ def test_a_model_that_cannot_be_fine_tuned_is_refused_before_the_run(method, che
 
 COMPARING = [method for method in KEPT if method != "random"]
 ASKING = [
-    *((method, {}) for method in TAUGHT),
-    *((m, {"features": "teacher"}) for m in (*COMPARING, *IN_GROUPS)),
+    *((method, {}) for method in (*TAUGHT, *KINDS["choose_increments"])),
+    *((m, {"features": "teacher"}) for m in (*COMPARING, *KINDS["choose_groups"])),
 ]
 
 
@@ -634,7 +640,7 @@ def test_every_method_that_asks_a_teacher_is_refused_without_one(
         check(method, missing.load(), **settings)
 
 
-@pytest.mark.parametrize("method", sorted(set(CONFIGURED) - set(TAUGHT)))
+@pytest.mark.parametrize("method", sorted({*CONFIGURED} - {m for m, own in ASKING if not own}))
 def test_a_method_that_asks_no_teacher_does_without(method, check, tmp_path):
     check(method, Partition(lambda: pytest.fail("the teacher was asked"), "missing"))
 
@@ -659,3 +665,15 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
         check("herding", teacher, features="teacher")
     with pytest.raises(ValueError, match=message):
         check("s3", teacher, features="teacher")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"modes": {"ipc": 2}}, "modes.ipc: expected 1 as increment_size, got 2"),
+        ({"increment_size": 2}, "modes.ipc: expected 2 as ipc, got 1"),
+    ],
+)
+def test_modes_are_as_many_as_images_of_an_increment(settings, message, check):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check("lgd", **settings)

@@ -6,6 +6,7 @@ from tiny_project import base_parameters, merged
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.evaluation import UntaughtConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate import create_pipeline
 from mgd3_kedro.pipelines.guided_generate.needs import NEEDS_OF_DRAWS, needs_of
@@ -34,6 +35,7 @@ NEEDS = {
     "cgs": DRAWN,
     "dap": DRAWN,
     "s3": DRAWN,
+    "lgd": DRAWN,
     "annealed": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
     "random": ({"train_images"}, set()),
@@ -193,6 +195,49 @@ def test_nodes_of_groups_read_the_settings_that_are_theirs(features, entries, pa
     assert drawn == {"benchmark", *DRAWN[0], *own, *read}
     shared = {"benchmark", "drawn_groups", "params:methods.s3.features"}
     assert compared == shared | entries | {f"params:{name}" for name in parameters}
+
+
+def in_increments(ipc, **settings):
+    changes = {"ipc": ipc, "methods": {"lgd": settings}}
+    return needs_of("lgd", merged(PARAMETERS, changes))
+
+
+def test_increments_are_judged_by_a_teacher_and_by_a_student_of_all_before():
+    needs = in_increments(25)
+    assert (set(needs.entries), set(needs.parameters)) == DRAWN
+    assert needs.increments == 3
+    made = create_pipeline("lgd", needs)
+    first, last = (set(node_of("lgd", f"choose_increment_{n}", needs).inputs) for n in (1, 3))
+    read = {"distillation", "methods.lgd", "autoencoder"}
+    shared = {"benchmark", "drawn_groups", "prior", *(f"params:{name}" for name in read)}
+    assert first == shared
+    judges = {"teacher", "student_3", "params:student_training"}
+    assert last == shared | judges | {f"params:{name}" for name in TAUGHT}
+    study = node_of("lgd", "train_student_3", needs).inputs
+    assert {name for name in study if name.startswith("increment_")} == {
+        "increment_1",
+        "increment_2",
+    }
+    kept = node_of("lgd", "distill_images", needs).inputs
+    assert [name for name in kept if name.startswith("increment_")] == [
+        f"increment_{number}" for number in (1, 2, 3)
+    ]
+    known = TypeExtractor({"one": made}).extract_types_from_pipelines()
+    assert known["student_training"] is UntaughtConfig
+
+
+def test_what_increments_are_drawn_from_knows_neither_student_nor_teacher():
+    drawn = node_of("lgd", "draw_candidates", in_increments(20)).inputs
+    own = {f"params:methods.lgd.{name}" for name in ("draws", "increment_size", "kappa")}
+    read = {f"params:{name}" for name in (*DRAWN[1], "distillation")}
+    assert set(drawn) == {"benchmark", *DRAWN[0], *own, *read}
+
+
+@pytest.mark.parametrize(("ipc", "size"), [(10, 10), (3, 10), (1, 1)])
+def test_one_increment_is_made_at_once(ipc, size):
+    needs = in_increments(ipc, increment_size=size)
+    assert (needs.increments, needs.comparison) == (1, None)
+    assert not any("student" in name for name in create_pipeline("lgd", needs).datasets())
 
 
 def test_groups_leave_unread_what_their_draws_have_values_of_their_own_for():

@@ -188,10 +188,19 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
         ("s3", {"groups": 0}, r"groups: expected a number in \[1, inf\), got 0"),
         ("s3", {"draws": 3}, "draws: expected settings of a method, got 3"),
         ("s3", {"draws": {"scale": 1}}, "unknown setting of a method 'scale'"),
-        ("s3", {"draws": {"candidates": 2}}, "candidates: expected 1, as groups are kept or left"),
+        ("s3", {"draws": {"candidates": 2}}, "candidates: expected 1, as the method draws several"),
         ("s3", {"features": "pixel"}, "unknown features 'pixel'"),
         ("s3", {"alpha": -1}, r"alpha: expected a number in \[0, inf\), got -1"),
         ("s3", {"pair_weight": "1"}, r"pair_weight: expected a number in \[0, inf\), got '1'"),
+        ("lgd", {"kappa": 0}, r"kappa: expected a number in \[1, inf\), got 0"),
+        ("lgd", {"omega": -1}, r"omega: expected a number in \[0, inf\), got -1"),
+        ("lgd", {"increment_size": 0}, r"increment_size: expected a number in \[1, inf\), got 0"),
+        ("lgd", {"draws": 3}, "draws: expected settings of a method, got 3"),
+        (
+            "lgd",
+            {"draws": {"candidates": 2}},
+            "candidates: expected 1, as the method draws several",
+        ),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_with_its_method(
@@ -228,6 +237,17 @@ def test_groups_are_drawn_as_the_images_of_a_method_are(make_common):
         assert not plan.in_groups
 
 
+def test_draws_of_increments_are_those_of_a_set_of_one_increment(make_common):
+    ten, many = make_common(), make_common(distillation=DistillationConfig(25, 0, "equal"))
+    own = {**METHODS["lgd"], "kappa": 3}
+    plain, drawn = (plan_method("lgd", {"lgd": own}, common) for common in (ten, many))
+    usual = plan_method("mgd3", METHODS, ten)
+    assert (plain.function, plain.settings) == (usual.function, usual.settings)
+    assert drawn.settings.denoising == plain.settings
+    assert (drawn.settings.groups, drawn.drawn_at_once, drawn.in_groups) == (7, 10, True)
+    assert not plain.in_groups
+
+
 @pytest.mark.parametrize(
     "change", [{"alpha": 1.0}, {"beta": 0.1}, {"pair_weight": 0.2}, {"features": "pixels"}]
 )
@@ -245,7 +265,8 @@ def test_as_few_candidates_as_there_are_crops_are_enough(make_common):
     assert plan_method("rded", methods, make_common()).settings.config.candidates == 40
 
 
-DRAWN = {*OF["denoise"], *OF["fine_tune"], *OF["choose_groups"], *OF["mix"]}
+IN_GROUPS = [*OF["choose_groups"], *OF["choose_increments"]]
+DRAWN = {*OF["denoise"], *OF["fine_tune"], *IN_GROUPS, *OF["mix"]}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.scores import Scores
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.evaluation.train import DivergenceError, TrainingResult, train_network
+from mgd3_kedro.evaluation.untaught import UntaughtConfig
 
 __all__ = [
     "NETWORKS",
@@ -15,6 +16,7 @@ __all__ = [
     "LabelledSet",
     "Scores",
     "TrainingResult",
+    "UntaughtConfig",
     "build_network",
     "train_network",
 ]

@@ -25,7 +25,7 @@ from mgd3_kedro.preflight.making import (
     check_real_images,
     check_tuning,
 )
-from mgd3_kedro.preflight.networks import check_teacher, check_teacher_training, check_trainings
+from mgd3_kedro.preflight.networks import check_network, check_teacher, check_trainings
 from mgd3_kedro.preflight.parameters import (
     check_known_parameters,
     check_protocol,
@@ -59,7 +59,10 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:pretrain.tuning", "params:evaluation", "benchmark"}), check_tuning),
     (frozenset({"params:distillation", "params:method", "benchmark"}), check_method),
     (frozenset({"prior", "benchmark"}), check_prior),
-    (frozenset({"params:teacher_training", "benchmark"}), check_teacher_training),
+    *(
+        (frozenset({name, "benchmark"}), partial(check_network, name=name))
+        for name in ("params:teacher_training", "params:student_training")
+    ),
     (frozenset({"params:trainings", "benchmark"}), check_trainings),
     (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
     (frozenset({"params:export"}), check_export),

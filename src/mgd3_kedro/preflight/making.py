@@ -13,12 +13,10 @@ from mgd3_kedro.prior_quality import warn_of_poor_prior
 from mgd3_kedro.priors import check_classes_of_prior
 
 if TYPE_CHECKING:
-    from mgd3_kedro.pipelines.guided_generate.plan import Plan
+    from mgd3_kedro.modes import ModesConfig
+    from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, Plan
 
 logger = logging.getLogger(__name__)
-
-GROUPS = ("modes", "distillation")
-"""Parameters that say how many images there are to be."""
 
 
 def check_method(inputs: Inputs) -> None:
@@ -48,7 +46,8 @@ def check_real_images(inputs: Inputs) -> None:
             f"train_images: expected at least {plan.real_each} of each class, which {method} makes "
             f"one image of, class {wnid} has {partition.count}; leave it out, or add images"
         )
-    counts = tell_images_of_classes(train_images, wanted.ipc, wanted.balance, plan.real_each)
+    ipc = plan.drawn_at_once or wanted.ipc
+    counts = tell_images_of_classes(train_images, ipc, wanted.balance, plan.real_each)
     largest = max(counts, key=lambda name: counts[name])
     if plan.most_images is not None and counts[largest] > plan.most_images:
         raise ValueError(
@@ -63,17 +62,9 @@ def _plan(inputs: Inputs) -> Plan:
     from mgd3_kedro.pipelines.guided_generate.plan import Common
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 
-    method, ipc = inputs["params:method"], inputs["params:ipc"]
-    for name in GROUPS:
-        if f"params:{name}" in inputs and (own := inputs[f"params:{name}"].ipc) != ipc:
-            raise ValueError(f"{name}.ipc: expected {ipc} as ipc, got {own}")
-    if "params:modes" in inputs:
-        of_modes, of_images = (inputs[f"params:{group}"].balance for group in GROUPS)
-        if of_modes != of_images:
-            raise ValueError(
-                f"modes.balance: expected {of_images} as distillation.balance, got {of_modes}; "
-                "set balance instead"
-            )
+    method, ipc, wanted = (inputs[f"params:{name}"] for name in ("method", "ipc", "distillation"))
+    if wanted.ipc != ipc:
+        raise ValueError(f"distillation.ipc: expected {ipc} as ipc, got {wanted.ipc}")
     benchmark = inputs["benchmark"]
     names = ("diffusion", "autoencoder", "sampling", "modes", "device")
     given = {name: inputs[f"params:{name}"] for name in names if f"params:{name}" in inputs}
@@ -82,14 +73,29 @@ def _plan(inputs: Inputs) -> Plan:
     common = Common(
         classes=benchmark.classes,
         image_size=benchmark.image_size,
-        distillation=inputs["params:distillation"],
+        distillation=wanted,
         checkpoints="",
         **given,
     )
     own_settings = f"params:methods.{method}"
     known = own_settings in inputs
     methods = {method: inputs[own_settings]} if known else inputs["params:methods"]
-    return plan_method(method, methods, common)
+    plan = plan_method(method, methods, common)
+    if "params:modes" in inputs:
+        _check_modes(inputs["params:modes"], wanted, plan)
+    return plan
+
+
+def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: Plan) -> None:
+    """Refuse modes that are not as many as the images that are drawn for them."""
+    if modes.ipc != (ipc := plan.drawn_at_once or wanted.ipc):
+        of = "increment_size" if plan.drawn_at_once else "ipc"
+        raise ValueError(f"modes.ipc: expected {ipc} as {of}, got {modes.ipc}")
+    if modes.balance != wanted.balance:
+        raise ValueError(
+            f"modes.balance: expected {wanted.balance} as distillation.balance, got "
+            f"{modes.balance}; set balance instead"
+        )
 
 
 def check_device(inputs: Inputs, name: str) -> None:

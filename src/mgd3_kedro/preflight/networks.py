@@ -43,9 +43,9 @@ def _check_patches(factor: int, side: int) -> None:
         )
 
 
-def check_teacher_training(inputs: Inputs) -> None:
-    """Refuse a network to be trained as a teacher that does not fit the images."""
-    config = inputs["params:teacher_training"]
+def check_network(inputs: Inputs, name: str) -> None:
+    """Refuse a network to be trained, as a teacher or a student, that does not fit the images."""
+    config = inputs[name]
     _check_network(inputs["benchmark"], config, config.network)
 
 

@@ -9,7 +9,9 @@ from functools import wraps
 from typing import Any, get_args, get_type_hints
 
 
-def with_arguments(function: Callable[..., Any], names: Collection[str]) -> Callable[..., Any]:
+def with_arguments(
+    function: Callable[..., Any], names: Collection[str], **fixed: Any
+) -> Callable[..., Any]:
     """Return a function that takes some arguments by name, and leaves the others at their defaults.
 
     Kedro reads what a parameter is built as off the argument in its place, and finds the place by
@@ -18,13 +20,14 @@ def with_arguments(function: Callable[..., Any], names: Collection[str]) -> Call
     Args:
         function: Its optional dataclasses are those of parameters, never None once they are given.
         names: Of its arguments.
+        fixed: Arguments that a node is not given, by name.
     """
     known, hints = inspect.signature(function).parameters, get_type_hints(function)
     kinds = {name: _without_none(hints[name]) for name in known if name in names}
 
     @wraps(function)
     def with_some(**given: Any) -> Any:
-        return function(**given)
+        return function(**given, **fixed)
 
     parameters = [
         known[name].replace(annotation=kind, default=inspect.Parameter.empty)

@@ -11,6 +11,12 @@ from mgd3_kedro.pipelines.guided_generate.groups import (
     draw_groups,
     keep_groups,
 )
+from mgd3_kedro.pipelines.guided_generate.increments import (
+    choose_increment,
+    draw_candidates,
+    keep_increments,
+    train_student,
+)
 from mgd3_kedro.pipelines.guided_generate.needs import Needs
 from mgd3_kedro.pipelines.guided_generate.nodes import (
     collect_provenance,
@@ -34,7 +40,7 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
     real = {"train_images": "train_images"} if entries & {"train_images", "latents"} else {}
     return pipeline(
         [
-            *(_keep_of_groups(needs) if needs.comparison else [_distill(needs)]),
+            *_making(needs),
             node(
                 collect_provenance,
                 {"distilled_images": "distilled_images", **real},
@@ -77,8 +83,15 @@ def create_pipeline(method: str, needs: Needs) -> Pipeline:
     )
 
 
+def _making(needs: Needs) -> list[Node]:
+    """Return the nodes that make the images."""
+    if needs.increments > 1:
+        return _keep_of_increments(needs)
+    return _keep_of_groups(needs) if needs.comparison else [_distill(needs)]
+
+
 def _distill(needs: Needs) -> Node:
-    """Return the node that makes the images."""
+    """Return the node that makes the images at once."""
     read = {
         "benchmark": "benchmark",
         "method": "params:method",
@@ -136,6 +149,65 @@ def _keep_of_groups(needs: Needs) -> list[Node]:
             name="distill_images",
         ),
     ]
+
+
+def _keep_of_increments(needs: Needs) -> list[Node]:
+    """Return the nodes that draw candidates, choose each increment by a student, and join all."""
+    own = f"params:{needs.settings}"
+    shared = {"benchmark": "benchmark", "distillation": "params:distillation"}
+    drawn = {
+        **shared,
+        **{name: f"{own}.{name}" for name in ("draws", "increment_size", "kappa")},
+        **_named(needs),
+    }
+    chosen = {
+        **shared,
+        "drawn_groups": "drawn_groups",
+        "settings": own,
+        "prior": "prior",
+        "autoencoder": "params:autoencoder",
+    }
+    increments = {f"increment_{number}": f"increment_{number}" for number in _numbers(needs)}
+    nodes = [
+        node(with_arguments(draw_candidates, drawn), drawn, "drawn_groups", name="draw_candidates")
+    ]
+    for number in _numbers(needs):
+        judged = {
+            **chosen,
+            "student": f"student_{number}",
+            "config": "params:student_training",
+            **_named(needs.comparison or needs),
+        }
+        before = dict([*increments.items()][: number - 1])
+        if before:
+            nodes.append(_study(f"{own}.increment_size", before, number))
+        given = judged if before else chosen
+        nodes.append(
+            node(
+                with_arguments(choose_increment, given, number=number),
+                given,
+                f"increment_{number}",
+                name=f"choose_increment_{number}",
+            )
+        )
+    joined = {"benchmark": "benchmark", "drawn_groups": "drawn_groups", **increments}
+    return [*nodes, node(keep_increments, joined, "distilled_images", name="distill_images")]
+
+
+def _study(size: str, before: dict[str, str], number: int) -> Node:
+    """Return the node that trains the student of an increment on those before."""
+    read = {
+        "benchmark": "benchmark",
+        "config": "params:student_training",
+        "checkpoints": "checkpoints",
+        "increment_size": size,
+        **before,
+    }
+    return node(train_student, read, f"student_{number}", name=f"train_student_{number}")
+
+
+def _numbers(needs: Needs) -> range:
+    return range(1, needs.increments + 1)
 
 
 def _named(needs: Needs) -> dict[str, str]:

@@ -120,8 +120,9 @@ class Needs(NamedTuple):
         settings: Group of the method's own settings; that of all methods where it has none.
         unread: Parameters of these groups that the method has its own values in place of.
         keeps_real: Whether the images are some of the train images.
-        comparison: What groups of images are compared by, of which one of each class is kept; None
-            where images are made once.
+        comparison: What is read where one of several groups of images, or of several draws of an
+            image, is kept; None where images are made once.
+        increments: That the images of a class are chosen in, one after the other.
     """
 
     entries: tuple[str, ...]
@@ -130,6 +131,7 @@ class Needs(NamedTuple):
     unread: tuple[str, ...] = ()
     keeps_real: bool = False
     comparison: Needs | None = None
+    increments: int = 1
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:
@@ -153,7 +155,8 @@ class Plan(NamedTuple):
             without them.
         most_images: Images that a class can have; None for any number.
         remark: What is worth knowing before the work begins; None if nothing is.
-        in_groups: Whether it makes groups of images, of which others keep one of each class.
+        in_groups: Whether it makes groups of images, of which others keep some of each class.
+        drawn_at_once: Images of a class, a mode each, that are drawn at a time; None for all.
     """
 
     function: Callable[[Mapping[str, Task], Any], dict[str, Made]]
@@ -166,6 +169,7 @@ class Plan(NamedTuple):
     most_images: int | None = None
     remark: str | None = None
     in_groups: bool = False
+    drawn_at_once: int | None = None
 
 
 class Procedure(NamedTuple):

@@ -3,6 +3,11 @@
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images, label_images, train_networks
+from mgd3_kedro.pipelines.train_eval.redundancy import (
+    measure_redundancy,
+    tabulate_redundancy,
+    train_on_increments,
+)
 from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy, measure_accuracy
 
 SHARED = ("benchmark", "fitted_test_images", "teacher")
@@ -44,6 +49,46 @@ def create_full_pipeline(labels: str = "given") -> Pipeline:
         tags=["train_eval", "train_full"],
     )
     return _fitting() + on_real_images
+
+
+def create_redundancy_pipeline(labels: str = "given", *, keeps_real: bool = False) -> Pipeline:
+    """Build a diagnostic: what networks know of images that they were not trained on.
+
+    Args:
+        labels: Where the protocol's labels come from: given, teacher or stored.
+        keeps_real: See `create_pipeline`.
+    """
+    asked = (*(("teacher",) if TAUGHT[labels] else ()), *(("train_images",) if keeps_real else ()))
+    return pipeline(
+        [
+            node(
+                train_on_increments,
+                {
+                    "benchmark": "benchmark",
+                    "evaluated_images": "evaluated_images",
+                    "training_checkpoints": "training_checkpoints",
+                    "config": "params:evaluation",
+                    "networks": "params:trainings.networks",
+                    "mode_weight_exponent": "params:trainings.mode_weight_exponent",
+                    "redundancy": "params:redundancy",
+                    "seed": "params:seed",
+                    **{name: name for name in asked},
+                },
+                "redundancy_trainings",
+                name="train_on_increments",
+            ),
+            node(
+                tabulate_redundancy,
+                "redundancy_trainings",
+                "redundancy",
+                name="tabulate_redundancy",
+            ),
+            node(measure_redundancy, "redundancy", "redundancy_metrics", name="measure_redundancy"),
+        ],
+        namespace="redundancy",
+        prefix_datasets_with_namespace=False,
+        tags="redundancy",
+    )
 
 
 def _in_stage(nodes: list[Node] | Pipeline) -> Pipeline:

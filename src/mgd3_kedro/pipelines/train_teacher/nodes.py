@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mgd3_kedro.checkpoint import Checkpoint, digest_of
-from mgd3_kedro.checks import check_count, lookup
-from mgd3_kedro.evaluation import (
-    NETWORKS,
-    PROTOCOLS,
-    EvaluationConfig,
-    LabelledSet,
-    train_network,
-)
+from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, train_network
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import seen_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
@@ -28,39 +21,12 @@ from mgd3_kedro.stages import Partition
 from mgd3_kedro.version import code_version
 
 
-@dataclass(frozen=True, kw_only=True)
-class TeacherConfig(EvaluationConfig):
-    """How a teacher is trained: as networks are evaluated, by a protocol that asks no teacher.
-
-    Args:
-        network: A name of `NETWORKS`.
-        seed: Of initial weights, order and augmentation.
-
-    Raises:
-        ValueError: Naming the setting that does not fit.
-    """
-
-    network: str
-    seed: int
-
-    def __post_init__(self) -> None:
-        lookup(NETWORKS, self.network, "network")
-        if (source := lookup(PROTOCOLS, self.protocol, "protocol").labels) != "given":
-            known = [name for name, recipe in PROTOCOLS.items() if recipe.labels == "given"]
-            raise ValueError(
-                f"protocol: expected one of {', '.join(known)} for a teacher, got "
-                f"{self.protocol!r}, whose labels are {source}"
-            )
-        super().__post_init__()
-        check_count("seed", self.seed, 0, 2**32 - 1)
-
-
 def train_teacher(
     benchmark: Benchmark,
     train_images: Mapping[str, Partition],
     test_images: Mapping[str, Partition],
     checkpoints: Path,
-    config: TeacherConfig,
+    config: UntaughtConfig,
 ) -> tuple[dict[str, Any], dict[str, float], pd.DataFrame]:
     """Train a network on the whole train split; one that was interrupted goes on.
 

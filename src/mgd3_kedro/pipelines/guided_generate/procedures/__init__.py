@@ -26,6 +26,10 @@ from mgd3_kedro.pipelines.guided_generate.procedures.gradients import (
     plan_gradients,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.groups import needs_of_groups, plan_groups
+from mgd3_kedro.pipelines.guided_generate.procedures.increments import (
+    needs_of_increments,
+    plan_increments,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.inversion import (
     needs_of_inversion,
     plan_inversion,
@@ -65,6 +69,7 @@ def plan_method(method: str, methods: Mapping[str, Mapping[str, Any]], common: C
 
 PROCEDURES: dict[str, Procedure] = {
     "choose_groups": Procedure(plan_groups, needs_of_groups),
+    "choose_increments": Procedure(plan_increments, needs_of_increments),
     "cut_crops": Procedure(plan_crops, needs_of_crops),
     "denoise": Procedure(plan_denoising, needs_of_denoising),
     "fine_tune": Procedure(plan_fine_tuning, needs_of_fine_tuning),

@@ -153,13 +153,13 @@ def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> Plan:
         common: What methods share.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit, or images are chosen one by one.
+        ValueError: If a setting is unknown or does not fit, or makes draws of its own.
     """
     plan = plan_denoising(draws, common)
     denoising: Denoising = plan.settings
     if (candidates := denoising.sampling.candidates) > 1:
         raise ValueError(
-            f"candidates: expected 1, as groups are kept or left as a whole, got {candidates}; "
+            f"candidates: expected 1, as the method draws several times itself, got {candidates}; "
             "set sampling.candidates=1, or draws.plain=true"
         )
     settings = GroupDrawing(denoising, groups)

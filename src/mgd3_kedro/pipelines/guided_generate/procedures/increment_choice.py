@@ -1,0 +1,186 @@
+"""The images that a student has most to learn from, and those of all increments together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.checks import naming
+from mgd3_kedro.evaluation import UntaughtConfig
+from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.students import student_at
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
+from mgd3_kedro.sampling import choose_learnable, measure_learnability
+from mgd3_kedro.stages import Made, Task, neutral
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Settings of those who judge draws.
+
+    Args:
+        student: How the student was trained.
+        size: Side of what it sees, in pixels.
+        schooling: What the teacher sees, and where; its classes are in the order of the labels.
+    """
+
+    student: UntaughtConfig
+    size: int
+    schooling: Schooling
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """Settings of the choice of an increment.
+
+    Args:
+        increments: How classes are divided.
+        number: Of the increment, counted from 1.
+        omega: Weight of the teacher, see `measure_learnability`.
+        autoencoder: How draws are decoded.
+        image_size: To which side, in pixels.
+        judging: Who judges them; None where there is one draw of each image.
+    """
+
+    increments: Increments
+    number: int
+    omega: float
+    autoencoder: AutoencoderConfig
+    image_size: int
+    judging: Judging | None
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The draws of a class that an increment is chosen from.
+
+    Args:
+        label: Its own to student and teacher, whatever the order of the benchmark's classes.
+        modes: How many the class has.
+        rows: Of all draws of the class, one draw of all modes after the other.
+        seconds: That the training of the student took, a class.
+    """
+
+    label: int
+    modes: int
+    rows: Sequence[Mapping[str, Any]]
+    seconds: float = neutral()
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What is known of the images of all increments of a class.
+
+    Args:
+        rows: Of its images.
+        metrics: What was measured while they were drawn.
+        seconds: That drawing and choosing them took.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, float]
+    seconds: float = neutral()
+
+
+def choose_increments(batch: Mapping[str, Task], settings: Choosing) -> dict[str, Made]:
+    """Keep of each image of an increment the draw that the student has most to learn from.
+
+    Returns:
+        wnid -> `images` (P, 3, S, S), uint8, one for each of the first P modes.
+
+    Raises:
+        NotFiniteError: If pixels or losses are not finite.
+
+    Source: LGD (arXiv 2604.00519).
+    """
+    increments, number = settings.increments, settings.number
+    draws, made = increments.draws_of(number), {}
+    for wnid, task in batch.items():
+        offered: Offered = task.about
+        places = increments.places(number, offered.modes)
+        latents = task.inputs["groups"]["latents"][[*draws], :places]
+        names = [
+            f"draw {draw} for mode {mode} of class {wnid}"
+            for draw in draws
+            for mode in range(places)
+        ]
+        autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
+        flat = autoencoder.decode(latents.flatten(0, 1), settings.image_size, names)
+        images = flat.unflatten(0, latents.shape[:2])
+        chosen = torch.zeros(places, dtype=torch.int64)
+        judged: list[dict[str, Any]] = [{}] * places
+        if settings.judging is not None:
+            with naming(f"class {wnid}"):
+                chosen, judged = _judge(images, task, settings.judging, settings.omega)
+        first = sum(increments.places(one, offered.modes) for one in range(1, number))
+        told = {
+            "ipc": increments.ipc,
+            "increment_size": increments.size,
+            "kappa": increments.kappa,
+            "omega": settings.omega,
+            "increment": number,
+        }
+        rows = tuple(
+            {
+                **offered.rows[draws[int(candidate)] * offered.modes + place],
+                **told,
+                "candidate": int(candidate),
+                **judged[place],
+                "image": f"{wnid}/{first + place}.png",
+            }
+            for place, candidate in enumerate(chosen)
+        )
+        kept = images[chosen, torch.arange(places)]
+        made[wnid] = Made({"images": kept}, places, {}, rows, offered.seconds)
+    return made
+
+
+def join_increments(batch: Mapping[str, Task], settings: None) -> dict[str, Made]:
+    """Put the increments of every class together, in order.
+
+    Returns:
+        wnid -> images (N, 3, S, S), uint8.
+    """
+    made = {}
+    for wnid, task in batch.items():
+        joined: Joined = task.about
+        images = torch.cat([kept["images"] for kept in task.inputs["increments"]])
+        rows = tuple(joined.rows)
+        made[wnid] = Made(images, len(images), joined.metrics, rows, joined.seconds)
+    return made
+
+
+def _judge(
+    images: torch.Tensor, task: Task, judging: Judging, omega: float
+) -> tuple[torch.Tensor, list[dict[str, Any]]]:
+    """Return the draw that is kept of each image, and what student and teacher say of it.
+
+    Args:
+        images: (draws, P, 3, S, S), uint8.
+        task: Has `student` and `teacher`.
+        judging: Who they are.
+        omega: Weight of the teacher.
+    """
+    pixels = images.flatten(0, 1).float() / 255
+    schooling, state = judging.schooling, task.inputs["student"]
+    judges = (
+        student_at(state, judging.student, judging.size, len(schooling.classes)),
+        teacher_at(task.inputs["teacher"], schooling),
+    )
+    student, teacher = (
+        judge.cross_entropy(pixels, task.about.label).unflatten(0, images.shape[:2])
+        for judge in judges
+    )
+    scores = measure_learnability(student, teacher, omega)
+    chosen = choose_learnable(scores)
+    places = torch.arange(len(chosen))
+    facts = {"student_loss": student, "teacher_loss": teacher, "learnability": scores}
+    kept = {name: of_all[chosen, places].tolist() for name, of_all in facts.items()}
+    return chosen, [
+        {name: values[place] for name, values in kept.items()} for place in range(len(chosen))
+    ]

@@ -1,0 +1,112 @@
+"""Networks that are trained on the increments so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
+from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, build_network, train_network
+from mgd3_kedro.evaluation.passes import Passes
+from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.evaluation.resampling import fit_images
+from mgd3_kedro.fingerprint import code_digest
+from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher
+from mgd3_kedro.randomness import seeded_globals
+from mgd3_kedro.stages import Made, Task, neutral
+
+STUDENT = "student"
+"""What the only part of a stage that trains a student is called."""
+
+
+@dataclass(frozen=True)
+class Studying:
+    """Settings of a student.
+
+    Args:
+        config: How it is trained.
+        size: Side of what it sees, in pixels.
+        checkpoints: Folder for trainings that are interrupted.
+    """
+
+    config: UntaughtConfig
+    size: int
+    checkpoints: str = neutral()
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a student has seen.
+
+    Args:
+        increments: How many of every class.
+        ipc: Images per class, by which its protocol has its numbers.
+    """
+
+    increments: int
+    ipc: int
+
+
+def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, Made]:
+    """Train a network on some increments of all classes; one that was interrupted goes on.
+
+    Returns:
+        Name -> its weights.
+
+    Raises:
+        DivergenceError: If the loss is not finite.
+
+    Source: LGD (arXiv 2604.00519).
+    """
+    made, config = {}, settings.config
+    for name, task in batch.items():
+        learned: Learned = task.about
+        parts = [kept["images"] for kept in task.inputs["increments"]]
+        classes = [
+            torch.cat(parts[start : start + learned.increments])
+            for start in range(0, len(parts), learned.increments)
+        ]
+        data = LabelledSet.of_classes(
+            [fit_images(images, settings.size, settings.size) for images in classes]
+        )
+        identity = digest_of(learned, code_digest(train_students, settings), config, data.images)
+        told = f"{name} of {learned.increments}"
+        path = name_checkpoint(Path(settings.checkpoints), told.replace(" ", "-"), identity)
+        checkpoint = Checkpoint(path, identity)
+        result = train_network(
+            data,
+            data,
+            network=config.network,
+            ipc=learned.ipc,
+            config=config,
+            seed=config.seed,
+            checkpoint=checkpoint,
+            progress=ProgressLog(told),
+        )
+        checkpoint.remove()
+        state = {key: value.cpu() for key, value in result.network.state_dict().items()}
+        made[name] = Made(state, len(data.images), {"top1_of_its_images": result.top1_last})
+    return made
+
+
+def student_at(
+    state: Mapping[str, torch.Tensor], config: UntaughtConfig, size: int, classes: int
+) -> Teacher:
+    """Return a student, to be asked as a teacher is.
+
+    Args:
+        state: Its weights.
+        config: How it was trained.
+        size: Side of what it sees, in pixels.
+        classes: How many it knows.
+    """
+    device = resolve_device(config.device)
+    with seeded_globals(torch.device("cpu"), config.seed):
+        network = build_network(config.network, classes, size)
+    network.load_state_dict(state)
+    network.to(device).eval().requires_grad_(False)
+    return Teacher(Passes(network, PRECISIONS["fp32"], device), size)

@@ -1,0 +1,159 @@
+"""How much of some of the images a network knows that was trained on others of the same set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgd3_kedro.checks import check_count, lookup
+from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
+from mgd3_kedro.pipelines.train_eval.fitting import fit_of
+from mgd3_kedro.pipelines.train_eval.increments import Division, Learner, run_on_increments
+from mgd3_kedro.pipelines.train_eval.originals import as_in_files
+from mgd3_kedro.pipelines.train_eval.trainings import Subject
+from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
+from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import Partition, Stage, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST = 2
+"""Increments that there have to be, for one to be compared with another."""
+
+
+@dataclass(frozen=True)
+class RedundancyConfig:
+    """How a set is divided.
+
+    Args:
+        size: Images per class in an increment; what is left over is looked at by nobody.
+
+    Raises:
+        ValueError: If it is not a number of 1 or more.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        check_count("size", self.size)
+
+
+def train_on_increments(
+    benchmark: Benchmark,
+    evaluated_images: Mapping[str, Partition],
+    training_checkpoints: Path,
+    config: EvaluationConfig,
+    networks: Sequence[str],
+    mode_weight_exponent: float,
+    redundancy: RedundancyConfig,
+    seed: int,
+    teacher: Partition | None = None,
+    train_images: Mapping[str, Partition] | None = None,
+) -> Stage:
+    """Plan a training of every network on every increment of a set.
+
+    Args:
+        benchmark: The classes.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8.
+        training_checkpoints: Folder for interrupted trainings.
+        config: The protocol.
+        networks: Names of `NETWORKS`.
+        mode_weight_exponent: Images count for the members of their mode to this power.
+        redundancy: How the set is divided.
+        seed: Of the images, and of all trainings.
+        teacher: A trained network, for protocols that ask one, or store what it says.
+        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
+
+    Returns:
+        Training -> what share of each increment it classifies right.
+
+    Raises:
+        ValueError: If there are too few images, or a network is unknown.
+
+    Source: LGD (arXiv 2604.00519), its comparison of increments.
+    """
+    if train_images is not None:
+        evaluated_images = as_in_files(evaluated_images, train_images)
+    count = count_increments({w: evaluated_images[w] for w in benchmark.wnids}, redundancy.size)
+    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    weights = weigh_images(images, mode_weight_exponent)
+    taught = {} if teacher is None else {"teacher": teacher}
+    taught_by = tuple(partition.fingerprint for partition in taught.values())
+    tasks = {}
+    for network in networks:
+        lookup(NETWORKS, network, "network")
+        config.plan(redundancy.size, len(images), network)
+        subject = Subject(
+            network, redundancy.size, seed, seed, benchmark.classes, taught_by, weights
+        )
+        for number in range(count):
+            learner = Learner(number, subject)
+            tasks[f"{network}-{number + 1}"] = Task({"images": images, **taught}, learner)
+    # Its own accuracy is of the last epoch; a curve is looked at by nobody.
+    division = Division(
+        replace(config, validations=1),
+        fit_of(config, benchmark.image_size),
+        redundancy.size,
+        "teacher" if taught else "given",
+        str(training_checkpoints),
+    )
+    return Stage(run_on_increments, tasks, division)
+
+
+def count_increments(images: Mapping[str, Partition], size: int) -> int:
+    """Return how many whole increments there are of every class.
+
+    Args:
+        images: wnid -> images.
+        size: Images per class in an increment.
+
+    Raises:
+        ValueError: If there are fewer than `LEAST`.
+    """
+    wnid = min(images, key=lambda name: images[name].count)
+    if (count := images[wnid].count // size) < LEAST:
+        raise ValueError(
+            f"redundancy.size: expected at most half of the images of each class, of which {wnid} "
+            f"has {images[wnid].count}, got {size}; make more with ipc, or lower redundancy.size"
+        )
+    return count
+
+
+def tabulate_redundancy(redundancy_trainings: Mapping[str, Partition]) -> pd.DataFrame:
+    """Put what networks know of each other's increments into a table.
+
+    Returns:
+        One row per network, increment that it was trained on and increment that it classifies:
+        accuracy, percent.
+    """
+    import pandas as pd
+
+    values = [partition.load() for partition in redundancy_trainings.values()]
+    return pd.DataFrame(
+        {
+            "network": value["network"],
+            "trained_on": value["increment"],
+            "tested_on": number,
+            "top1": top1,
+        }
+        for value in values
+        for number, top1 in enumerate(value["top1"], 1)
+    )
+
+
+def measure_redundancy(redundancy: pd.DataFrame) -> dict[str, float]:
+    """Return the mean accuracy on other increments, and on the own one, percent, per network.
+
+    The higher that on others, the less an increment adds to another one.
+
+    Source: LGD (arXiv 2604.00519), its comparison of increments.
+    """
+    own = redundancy["trained_on"] == redundancy["tested_on"]
+    return {
+        f"{network}/top1_of_{name}": float(rows["top1"].mean())
+        for name, chosen in (("others", ~own), ("own", own))
+        for network, rows in redundancy[chosen].groupby("network", sort=False)
+    }
