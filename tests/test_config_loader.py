@@ -105,3 +105,10 @@ def test_the_published_settings_are_those_of_any_machine(conf, with_bf16):
     found = precisions(load(conf, settings="published"))
     assert {found[name] for name in FOLLOWING if name not in FOLLOWING[1:3]} == {"fp32"}
     assert found["diffusion.precision"] == found["autoencoder.precision"] == "tf32"
+
+
+@pytest.mark.parametrize(("ipc", "modes"), [(3, 3), (25, 10), ("auto", "auto")])
+def test_the_smaller_of_two_numbers_is_left_to_checks_where_one_is_none(ipc, modes, conf):
+    run = load(conf, method="lgd", ipc=ipc)["parameters"]
+    assert run["methods"]["lgd"]["increment_size"] == 10
+    assert run["modes"]["ipc"] == modes

@@ -47,7 +47,8 @@ POINTS = {
         "tune-frontier-10": [
             f"{ROWS} method*1 modes.mode_finder*2 sampling.mode_guidance_scale*2 seed*2",
             f"{ROWS} method*1 sampling.mode_guidance_scale*4 seed*2",
-            *(f"{ROWS} method*2 seed*2", "compare"),
+            f"{ROWS} method*2 sampling.noise_strength*3 seed*2",
+            *(f"{ROWS} method*1 seed*2", f"{ROWS} method*2 seed*2", "compare"),
         ],
         "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
         "ablate-scale": ["distill sampling.mode_guidance_scale*5 seed*3", REPORT],
@@ -59,7 +60,7 @@ POINTS = {
     },
 }
 OF_BOTH = {
-    "frontier-10": [f"{ROWS} seed*10 method*2", f"{ROWS} seed*5 method*12", "compare"],
+    "frontier-10": [f"{ROWS} seed*10 method*3", f"{ROWS} seed*5 method*12", "compare"],
     "labels": ["train_teacher", f"{ROWS} protocol*3 seed*3", "compare"],
     "networks": [ROWS, FULL, "compare"],
     "prior": ["pretrain"],

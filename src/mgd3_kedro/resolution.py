@@ -32,7 +32,7 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
 
     # Resolvers are global: parameters are resolved right after.
     OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-    OmegaConf.register_new_resolver("smaller", min, replace=True)
+    OmegaConf.register_new_resolver("smaller", _smaller, replace=True)
     return settle_precisions(without_named(plain_values(parameters)))
 
 
@@ -78,3 +78,11 @@ def plain_values(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
 def without_named(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters without the settings that have a name."""
     return {name: value for name, value in parameters.items() if name != NAMED}
+
+
+def _smaller(one: Any, other: Any) -> Any:
+    """Return the smaller of two numbers; what is none, so that whatever reads it can refuse it."""
+    for value in (one, other):
+        if not isinstance(value, int | float):
+            return value
+    return min(one, other)
