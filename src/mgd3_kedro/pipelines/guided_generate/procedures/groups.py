@@ -31,6 +31,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
     Denoising,
     Schooling,
+    check_draws,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import advise_on_samples
@@ -64,8 +65,7 @@ class GroupsConfig:
     pair_weight: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.draws, Mapping):
-            raise ValueError(f"draws: expected settings of a method, got {self.draws!r}")
+        check_draws(self.draws)
         check_count("groups", self.groups)
         lookup(FEATURES, self.features, "features")
         _ = self.objective

@@ -16,7 +16,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     plan_denoising,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.groups import plan_draws
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
+    TEACHING,
+    Schooling,
+    check_draws,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 
 
@@ -86,8 +90,7 @@ class IncrementsConfig:
     omega: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.draws, Mapping):
-            raise ValueError(f"draws: expected settings of a method, got {self.draws!r}")
+        check_draws(self.draws)
         check_count("increment_size", self.increment_size)
         check_count("kappa", self.kappa)
         check_range("omega", self.omega, 0)

@@ -23,7 +23,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     needs_of_denoising,
     plan_denoising,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising, check_draws
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
 from mgd3_kedro.stages import Made, Task
 
@@ -50,8 +50,7 @@ class MixingConfig:
     kept_share: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.draws, Mapping):
-            raise ValueError(f"draws: expected settings of a method, got {self.draws!r}")
+        check_draws(self.draws)
         check_range(SHARE, self.kept_share, 0, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +18,16 @@ from mgd3_kedro.stages import neutral, off_at
 
 TEACHING = ("evaluation.image_size", "device")
 """Parameters that are read where a teacher is asked."""
+
+
+def check_draws(settings: Any) -> None:
+    """Refuse what is no group of settings where a method has those of another that it draws by.
+
+    Raises:
+        ValueError: Saying what came.
+    """
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"draws: expected settings of a method, got {settings!r}")
 
 
 @dataclass(frozen=True)
