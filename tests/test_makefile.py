@@ -49,6 +49,7 @@ POINTS = {
             f"{ROWS} method*1 sampling.mode_guidance_scale*4 seed*2",
             f"{ROWS} method*2 sampling.initial_latents*1 sampling.noise_strength*3 seed*2",
             f"{ROWS} method*1 modes.mode_finder*1 sampling.initial_latents*1 seed*2",
+            f"{ROWS} method*2 diffusion.guidance_scale*2 seed*2",
             *(f"{ROWS} method*2 seed*2", "compare"),
         ],
         "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
