@@ -112,3 +112,9 @@ def test_the_smaller_of_two_numbers_is_left_to_checks_where_one_is_none(ipc, mod
     run = load(conf, method="lgd", ipc=ipc)["parameters"]
     assert run["methods"]["lgd"]["increment_size"] == 10
     assert run["modes"]["ipc"] == modes
+
+
+@pytest.mark.parametrize("networks", [[], None])
+def test_no_network_at_all_is_refused_before_what_follows_the_first(networks, conf):
+    with pytest.raises(ValueError, match=r"^trainings.networks: expected at least one as \[vit\]"):
+        load(conf, **{"trainings.networks": networks})["parameters"]

@@ -406,6 +406,22 @@ def test_what_differs_from_the_environment_is_told_in_the_rows_as_well(plan, kep
     assert kept({"settings": "mode_guidance_scale=0.3"}).have(point)
 
 
+def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_path):
+    part = replace(grid("seed=0", options={"pipelines": "generate"}), rows="")
+    (point,) = plan(part)
+    with pytest.raises(ValueError, match="mine: expected a part that makes result_rows where"):
+        KeptRows(tmp_path).have(point)
+    (point,) = plan(replace(grid("seed=0"), rows="nowhere"))
+    with pytest.raises(ValueError, match=r"mine: expected rows to be a folder, got .*nowhere"):
+        KeptRows(tmp_path).have(point)
+    (tmp_path / "mnist_rows.csv").write_text("a,b\n1,2\n")
+    (point,) = plan(kept_grid("seed=0"))
+    with pytest.raises(ValueError, match="expected a column benchmark of result rows, got none"):
+        KeptRows(tmp_path).have(point)
+    with pytest.raises(ValueError, match="odd: expected rows to be a folder, got 3"):
+        read_parts({"odd": {"parts": [{"rows": 3}]}}, "odd", {})
+
+
 def test_a_table_that_is_not_there_has_no_rows_and_one_that_was_cut_is_refused(plan, tmp_path):
     (point,) = plan(kept_grid("seed=1"))
     assert not KeptRows(tmp_path).have(point)

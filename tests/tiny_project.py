@@ -37,6 +37,7 @@ SMALL = {
     "precision": "fp32",
     "evaluation": {"presets": {"smoke": 0.001}, "validations": 2},
     "trainings": {"networks": ["convnet1"], "repeats": 2},
+    "student_training": {"network": "convnet1"},
     "diffusion": {"num_inference_steps": 4, "guidance_scale": 2.0},
     "sampling": {"mode_guidance_scale": 0.1, "stop_guidance_step": 1},
 }

@@ -59,7 +59,7 @@ class ParameterFiles:
             given: Nested, by hand.
 
         Raises:
-            ValueError: Naming a backbone or settings that are unknown.
+            ValueError: Naming a backbone or settings that are unknown, or if no network is left.
         """
         named = self.named.chosen(over(self.of_environment, given))
         given = over(named, given)
@@ -67,6 +67,8 @@ class ParameterFiles:
         templates = over(self.templates, given)
         # First: what else is configured is looked up under this name.
         lookup(templates["backbones"], templates["backbone"], "backbone")
+        if not (networks := templates["trainings"]["networks"]):
+            raise ValueError(f"trainings.networks: expected at least one as [vit], got {networks}")
         of_method = parameters_of_method(templates)
         templates = over(over(self.templates, of_method), given)
         configuration = OmegaConf.create(templates)

@@ -5,6 +5,7 @@ from test_report_methods_nodes import BIRDS, METHODS, folder
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.pipelines.report_methods.class_sheet import decode_modes, draw_class_images
+from mgd3_kedro.pipelines.report_methods.drawing import draw_method_images
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
 
@@ -72,8 +73,25 @@ def test_where_a_method_has_fewer_images_there_is_white(draw):
     assert (sheet[rows.min(), -96:] == 255).all()
 
 
-def test_what_has_no_row_is_refused_by_name(draw):
-    with pytest.raises(ValueError, match="unknown shown_methods 'herdin': expected one of"):
-        draw(shown=["herdin"])
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (["herdin"], "unknown shown_methods 'herdin': expected one of"),
+        (
+            ["mgd3", "dm"],
+            "shown_methods: expected images of dm, found none; make them first: kedro",
+        ),
+        ("mgd3", r"shown_methods: expected a list, got 'mgd3'; write it as \[mgd3\]"),
+        (3, "shown_methods: expected a list, got 3"),
+    ],
+)
+def test_methods_that_cannot_be_shown_are_refused_by_name(shown, message, draw):
+    with pytest.raises(ValueError, match=message):
+        draw(shown=shown)
+    with pytest.raises(ValueError, match=message):
+        draw_method_images(BIRDS, IMAGES, METHODS, shown, 2, 0)
+
+
+def test_without_images_of_any_method_there_is_no_sheet(draw):
     with pytest.raises(ValueError, match="expected images of at least one method, found none"):
-        draw(shown=["dm"])
+        draw({})

@@ -69,6 +69,9 @@ class LabelledSet:
         Args:
             images: Of each class, as many as its length says.
             show: Returns those of a class as (N, 3, H, H), uint8.
+
+        Raises:
+            ValueError: If there is no class, or images of one are of another size or number.
         """
         counts = torch.tensor([len(of) for of in images])
         ends = counts.cumsum(0).tolist()
@@ -77,6 +80,12 @@ class LabelledSet:
             shown = show(of)
             if together is None:
                 together = allocate((ends[-1], *shown.shape[1:]), shown.dtype)
+            expected = (count, *together.shape[1:])
+            if tuple(shown.shape) != expected or shown.dtype != together.dtype:
+                raise ValueError(
+                    f"images: expected {together.dtype} of shape {expected} as of the first class, "
+                    f"got {shown.dtype} of shape {tuple(shown.shape)}"
+                )
             together[end - count : end] = shown
         if together is None:
             raise ValueError("images: expected at least one class, got none")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import shutil
+import os
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -30,14 +31,23 @@ def allocate(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
     needed = size * dtype.itemsize
     if needed <= MOST_IN_MEMORY:
         return torch.empty(tuple(shape), dtype=dtype)
-    folder = tempfile.gettempdir()
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise OSError(
-            f"{folder}: expected room for {needed / 1e9:.1f} GB of images, got {free / 1e9:.1f} "
-            "GB; set TMPDIR to a folder on a larger disk"
-        )
-    with tempfile.NamedTemporaryFile(prefix="mgd3_kedro-", dir=folder) as file:
+    with tempfile.NamedTemporaryFile(prefix="mgd3_kedro-") as file:
+        try:
+            _reserve(file.fileno(), needed)
+        except OSError as error:
+            raise OSError(
+                f"{Path(file.name).parent}: expected room for {needed / 1e9:.1f} GB of images, "
+                f"got: {error.strerror}; set TMPDIR to a folder on a larger disk"
+            ) from error
         return torch.from_file(file.name, shared=True, size=size, dtype=dtype).view(*shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    # A process that writes into a hole of a mapped file ends without a word where the disk is full.
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
 
 
 def is_mapped(tensor: torch.Tensor) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,13 @@ CHEAP = {"benchmark", "teacher"}
 PARAMETER = "params:"
 
 
-def check_points(points: Sequence[Point], project: Path) -> None:
+def check_points(points: Sequence[Point], project: Path, known: Collection[Point] = ()) -> None:
     """Check every value of every axis as far as that takes moments.
+
+    Args:
+        points: All of them.
+        project: Its folder.
+        known: Those that need no run, of which what they would read is not asked for.
 
     Raises:
         ValueError: Naming what does not fit, or an axis that changes nothing.
@@ -31,7 +36,7 @@ def check_points(points: Sequence[Point], project: Path) -> None:
         seen: set[tuple[str, str]] = set()
         for point in ones:
             own = {(axis, repr(value)) for axis, value in point.values.items()}
-            if not own or own - seen:
+            if point not in known and (not own or own - seen):
                 _check_cheaply(point, project, trained)
                 seen |= own
         _check_axes(ones)

@@ -80,12 +80,12 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         return True
     parts = _parts(request, loader)
     points = plan_points(loader, parts)
-    check_points(points, context.project_path)
     root = folder_of_sweeps(points[0].loader)
     states = States(context.project_path / root, points)
-    name = request.sweep or parts[0].sweep
     kept = KeptRows(context.project_path)
     known = [one for one in states.with_status(PENDING) if kept.have(one)]
+    check_points(points, context.project_path, known)
+    name = request.sweep or parts[0].sweep
     if dry_run:
         report(f"{name}: {len(points)} points")
         for point in points:

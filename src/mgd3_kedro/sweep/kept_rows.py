@@ -13,8 +13,12 @@ from mgd3_kedro.sweep.plan import Point
 if TYPE_CHECKING:
     import pandas as pd
 
+MADE = "result_rows"
+"""Catalog entry of the rows of a run."""
 KEYS = ("benchmark", "split", "ipc", "method", "backbone", "protocol", "seed")
 """Columns of a row that are parameters of its run, by the same names."""
+FURTHER = ("preset", "network", "training_seed", "settings", "outcome")
+"""Columns that are looked at, too."""
 WORDS = "settings_of_rows"
 """Catalog entry of what else sets rows apart, in words."""
 
@@ -36,12 +40,20 @@ class KeptRows:
         As in a comparison, a row is the same whatever version of the code made it.
 
         Raises:
-            ValueError: Naming the table, if it cannot be read.
+            ValueError: If the part makes other things, or naming the table that cannot be read.
         """
         if point.part.rows is None:
             return False
+        if MADE not in point.nodes.all_outputs():
+            raise ValueError(
+                f"{point.part.sweep}: expected a part that makes {MADE} where it has rows, got one "
+                "that makes others; leave out rows"
+            )
         run = point.loader["parameters"]
-        rows = self._read(self._project / point.part.rows / f"{run['benchmark']}_rows.csv")
+        folder = self._project / point.part.rows
+        if not folder.is_dir():
+            raise ValueError(f"{point.part.sweep}: expected rows to be a folder, got {folder}")
+        rows = self._read(folder / f"{run['benchmark']}_rows.csv")
         if rows is None:
             return False
         (words,) = point.loader.entries([WORDS]).values()
@@ -56,9 +68,15 @@ class KeptRows:
 
     def _read(self, path: Path) -> pd.DataFrame | None:
         if path not in self._tables:
-            table = read_table(path) if path.is_file() else None
-            if table is not None:
-                table = table[table["outcome"] == FINISHED]
-                table = table.assign(settings=table["settings"].fillna(""))
-            self._tables[path] = table
+            self._tables[path] = _finished(path) if path.is_file() else None
         return self._tables[path]
+
+
+def _finished(path: Path) -> pd.DataFrame:
+    """Return the rows of trainings that have finished."""
+    table = read_table(path)
+    wanted = (*KEYS, *FURTHER)
+    if missing := [name for name in wanted if name not in table]:
+        raise ValueError(f"{path}: expected a column {missing[0]} of result rows, got none")
+    table = table[table["outcome"] == FINISHED]
+    return table.assign(settings=table["settings"].fillna(""))

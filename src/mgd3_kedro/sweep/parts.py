@@ -84,6 +84,8 @@ def read_parts(
         if "sweep" in part:
             parts += read_parts(sweeps, part["sweep"], given, (*within, name))
             continue
+        if not isinstance(rows := part.get("rows"), str | None):
+            raise ValueError(f"{name}: expected rows to be a folder, got {rows!r}")
         fixed = {key: as_text(value) for key, value in flat(part.get("params", {})).items()}
         over = part.get("over", {})
         parts.append(
@@ -94,7 +96,7 @@ def read_parts(
                 {axis: tuple(map(as_text, values)) for axis, values in flat(over).items()},
                 part.get("keep", {}),
                 len(parts),
-                part.get("rows"),
+                rows,
             )
         )
     return parts

@@ -70,7 +70,7 @@ def draw_class_images(
 
     Args:
         benchmark: The classes.
-        decoded_modes: The class, and its modes as images; image k is drawn for mode k.
+        decoded_modes: The class, and its modes as images.
         images: method -> loads wnid -> images (M, 3, H, W), uint8.
         methods: All that are configured.
         shown_methods: Those that have a row, in this order; None for all that have images.
@@ -79,17 +79,15 @@ def draw_class_images(
         seed: Of the data sets.
 
     Raises:
-        ValueError: If there is no such method, or none has images.
+        ValueError: If no method has images, or one that is wanted is unknown or has none.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
-    for name in shown_methods or ():
-        lookup(methods, name, "shown_methods")
     spec, side = decoded_modes["spec"], benchmark.image_size
     rows = {f"modes of {method}": decoded_modes["images"]}
     rows |= {
         name: fit_images(of[spec.wnid].load(), side, side)
-        for name, of in load_images(images, shown_methods or methods).items()
+        for name, of in load_images(images, methods, shown_methods).items()
     }
     most = max(map(len, rows.values()))
     columns = min(most, SHOWN_IMAGES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import (
     draw_cost,
@@ -108,7 +109,7 @@ def draw_method_images(
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
     classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
-    loaded = load_images(images, shown_methods or methods)
+    loaded = load_images(images, methods, shown_methods)
     rows = [
         [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
         for of in loaded.values()
@@ -130,13 +131,29 @@ def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
     return draw_cost(method_costs, title=title_images(benchmark, ipc))
 
 
-def load_images(images: Images, methods: Iterable[str]) -> dict[str, Mapping[str, Partition]]:
-    """Return method -> its images, of some that may have images, in their order.
+def load_images(
+    images: Images, methods: Iterable[str], shown: Sequence[str] | None = None
+) -> dict[str, Mapping[str, Partition]]:
+    """Return method -> its images.
+
+    Args:
+        images: method -> loads its images, of those that have any.
+        methods: All that are configured.
+        shown: Those that are wanted, in their order; None for all that have images.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are none, or one that is wanted is unknown or has none.
     """
-    loaded = {method: images[method]() for method in methods if method in images}
+    if isinstance(shown, str) or not isinstance(shown, Sequence | None):
+        raise ValueError(f"shown_methods: expected a list, got {shown!r}; write it as [{shown}]")
+    for name in shown or ():
+        lookup(dict.fromkeys(methods), name, "shown_methods")
+        if name not in images:
+            raise ValueError(
+                f"shown_methods: expected images of {name}, found none; make them first: "
+                f"kedro run --pipelines=generate --params method={name}"
+            )
+    loaded = {method: images[method]() for method in shown or methods if method in images}
     if not loaded:
         raise ValueError("expected images of at least one method, found none; run distill first")
     return loaded
