@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,13 @@ CALLS = 20
 
 def square(number):
     return number * number, os.getpid()
+
+
+def square_behind(gate, number):
+    """Return the square once the gate is there."""
+    while not gate.exists():
+        time.sleep(0.01)
+    return square(number)
 
 
 def end_here():
@@ -73,21 +81,25 @@ def executor(kind, request):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_call_runs_once_and_is_taken_when_a_worker_is_free(executor):
-    taken = []
+def test_every_call_runs_once_and_is_taken_when_a_worker_is_free(executor, tmp_path):
+    gate, taken, taken_before = tmp_path / "gate", [], []
 
     def calls():
         for number in range(CALLS):
             taken.append(number)
-            yield partial(square, number)
+            yield partial(square_behind, gate, number)
 
-    ahead, found = [], []
-    for returned, process in executor.run(calls(), 2):
-        found.append((returned, process))
-        ahead.append(len(taken) - len(found))
+    def open_gate():
+        taken_before.append(len(taken))
+        gate.touch()
+
+    timer = threading.Timer(1.0, open_gate)
+    timer.start()
+    found = list(executor.run(calls(), 2))
+    timer.join()
     assert sorted(one for one, _ in found) == [number * number for number in range(CALLS)]
     # Not all at once: one of each worker, and what is handed on while a result is on its way.
-    assert ahead[0] < CALLS - 1
+    assert taken_before[0] < CALLS - 1
     is_here = {process for _, process in found} == {os.getpid()}
     assert is_here == (executor.kind == "serial")
 
