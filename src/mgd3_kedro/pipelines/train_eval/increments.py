@@ -91,7 +91,7 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
         checkpoint.remove()
         device = resolve_device(config.device)
         passes = Passes(result.network, config.number_format, device)
-        logits = passes.classify(tested.images.to(device)).cpu()
+        logits = passes.classify(tested.images).cpu()
         top1 = [score(logits[rows], tested.labels[rows]).top1 for rows in places]
         value = {"network": subject.network, "increment": number + 1, "top1": top1}
         made[name] = Made(value, len(data.images))
