@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -70,9 +71,8 @@ def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, M
             torch.cat(parts[start : start + learned.increments])
             for start in range(0, len(parts), learned.increments)
         ]
-        data = LabelledSet.of_classes(
-            [fit_images(images, settings.size, settings.size) for images in classes]
-        )
+        show = partial(fit_images, resize=settings.size, size=settings.size)
+        data = LabelledSet.of_classes(classes, show)
         identity = digest_of(learned, code_digest(train_students, settings), config, data.images)
         told = f"{name} of {learned.increments}"
         path = name_checkpoint(Path(settings.checkpoints), told.replace(" ", "-"), identity)
