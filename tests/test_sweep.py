@@ -411,8 +411,9 @@ def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_pa
     (point,) = plan(part)
     with pytest.raises(ValueError, match="mine: expected a part that makes result_rows where"):
         KeptRows(tmp_path).have(point)
-    (point,) = plan(replace(grid("seed=0"), rows="nowhere"))
-    with pytest.raises(ValueError, match=r"mine: expected rows to be a folder, got .*nowhere"):
+    (tmp_path / "a_file").touch()
+    (point,) = plan(replace(grid("seed=0"), rows="a_file"))
+    with pytest.raises(ValueError, match=r"mine: expected rows to be a folder, got .*a_file"):
         KeptRows(tmp_path).have(point)
     (tmp_path / "mnist_rows.csv").write_text("a,b\n1,2\n")
     (point,) = plan(kept_grid("seed=0"))
@@ -420,6 +421,11 @@ def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_pa
         KeptRows(tmp_path).have(point)
     with pytest.raises(ValueError, match="odd: expected rows to be a folder, got 3"):
         read_parts({"odd": {"parts": [{"rows": 3}]}}, "odd", {})
+
+
+def test_a_folder_that_is_not_there_has_no_rows_as_in_a_new_project(plan, tmp_path):
+    (point,) = plan(replace(grid("seed=0"), rows="docs/results/mine"))
+    assert not KeptRows(tmp_path).have(point)
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_one_that_was_cut_is_refused(plan, tmp_path):

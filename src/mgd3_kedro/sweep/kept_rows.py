@@ -51,7 +51,8 @@ class KeptRows:
             )
         run = point.loader["parameters"]
         folder = self._project / point.part.rows
-        if not folder.is_dir():
+        # One that is not there has no rows yet, as in a new project.
+        if folder.exists() and not folder.is_dir():
             raise ValueError(f"{point.part.sweep}: expected rows to be a folder, got {folder}")
         rows = self._read(folder / f"{run['benchmark']}_rows.csv")
         if rows is None:
