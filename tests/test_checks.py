@@ -7,6 +7,7 @@ import torch
 from mgd3_kedro.checks import (
     check_choice,
     check_count,
+    check_count_or_auto,
     check_finite,
     check_latents,
     check_range,
@@ -18,6 +19,24 @@ from mgd3_kedro.checks import (
 
 def test_looking_up_a_known_name_returns_its_member():
     assert lookup({"one": 1, "two": 2}, "two", "number") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("Auto", "most: expected auto or a whole number, got 'Auto'"),
+        (-1, "most: expected a number in [0, inf), got -1"),
+        (1.5, "most: expected a whole number, got 1.5"),
+    ],
+)
+def test_what_is_neither_auto_nor_a_whole_number_is_refused(value, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        check_count_or_auto("most", value, 0)
+
+
+@pytest.mark.parametrize("value", ["auto", 0, 7])
+def test_auto_stands_for_a_whole_number(value):
+    check_count_or_auto("most", value, 0)
 
 
 def test_an_unknown_name_is_answered_with_all_known_ones_and_the_nearest():

@@ -11,6 +11,8 @@ from typing import TypeVar
 import torch
 
 Member = TypeVar("Member")
+AUTO = "auto"
+"""Setting that stands for a number that fits the images."""
 
 
 class NotFiniteError(ValueError, FloatingPointError):
@@ -87,6 +89,18 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
     check_range(name, value, low, high)
     if not isinstance(value, int):
         raise ValueError(f"{name}: expected a whole number, got {value!r}")
+
+
+def check_count_or_auto(name: str, value: int | str, low: int = 1) -> None:
+    """Refuse what is neither "auto" nor a whole number from `low` on.
+
+    Raises:
+        ValueError: Naming the setting.
+    """
+    if not isinstance(value, str):
+        check_count(name, value, low)
+    elif value != AUTO:
+        raise ValueError(f"{name}: expected auto or a whole number, got {value!r}")
 
 
 def check_flag(name: str, value: object) -> None:

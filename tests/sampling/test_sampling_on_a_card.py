@@ -55,7 +55,7 @@ def test_the_host_waits_for_no_step_with_any_drift(drift, waits_of_steps):
     assert waits_of_steps(**scales) == Counter()
 
 
-@pytest.mark.parametrize("conditioning", filter(None, CONDITIONINGS))
+@pytest.mark.parametrize("conditioning", [*filter(None, CONDITIONINGS)])
 def test_the_host_waits_for_no_step_with_any_conditioning(conditioning, waits_of_steps):
     assert waits_of_steps(**{conditioning: 0.1}) == Counter()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mgd3_kedro.balance import BALANCES
-from mgd3_kedro.checks import check_count, lookup
-from mgd3_kedro.modes.sizes import AUTO
+from mgd3_kedro.checks import check_count, check_count_or_auto, lookup
 from mgd3_kedro.stages import off_at
 
 
@@ -50,6 +48,4 @@ class ModesConfig:
         check_count("random_state", self.random_state, 0, 2**32 - 1)
         for name in ("ipc", "n_init", "pool", "components"):
             check_count(name, getattr(self, name))
-        least: Any = self.min_members
-        if least != AUTO:
-            check_count("min_members", least, 0)
+        check_count_or_auto("min_members", self.min_members, 0)

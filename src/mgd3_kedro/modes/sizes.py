@@ -12,7 +12,6 @@ from mgd3_kedro.modes.lloyd import halve
 if TYPE_CHECKING:
     from mgd3_kedro.modes.settings import ModesConfig
 
-AUTO = "auto"
 FEWEST, SHARE = 5, 0.2
 """Of "auto": members at least, and share of what clusters of equal size have."""
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import torch
 
-from mgd3_kedro.checks import check_count
+from mgd3_kedro.checks import AUTO, check_count_or_auto
 from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.guidance.options import Option
 
-AUTO = "auto"
 FEWEST, PER_IMAGE = 10, 2
 """Of "auto": points at least, and for every image that is drawn."""
 
 
-def check_support(name: str, value: Any) -> None:
-    """Refuse what is neither "auto" nor a number of points."""
-    if value != AUTO:
-        check_count(name, value)
-
-
-SUPPORT = Option(check_support, AUTO)
+SUPPORT = Option(check_count_or_auto, AUTO)
 """Option that says how many points; no fewer than real latents: all of these. "auto": `FEWEST`, or
 `PER_IMAGE` for every image."""
 

@@ -109,4 +109,4 @@ def student_at(
         network = build_network(config.network, classes, size)
     network.load_state_dict(state)
     network.to(device).eval().requires_grad_(False)
-    return Teacher(Passes(network, PRECISIONS["fp32"], device), size)
+    return Teacher(Passes(network, PRECISIONS["fp32"], device), size, STUDENT)

@@ -17,7 +17,7 @@ from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
 from mgd3_kedro.records import ModelFolder
 
-REMEDY = "the teacher computes in fp32; check its weights"
+REMEDY = "it computes in fp32; check its weights"
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Teacher:
     Args:
         passes: Through the network.
         size: Side of images, in pixels.
+        name: That messages call it by.
     """
 
     passes: Passes
     size: int
+    name: str = "teacher"
 
     @property
     def network(self) -> nn.Module:
@@ -55,7 +57,7 @@ class Teacher:
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Return what the last layer reads, (N, D), of images (N, 3, S, S), uint8."""
         features = self.extractor.classify(images.to(self.passes.device)).cpu()
-        check_finite("features of the teacher", features, REMEDY)
+        check_finite(f"features of the {self.name}", features, REMEDY)
         return features
 
     def cross_entropy(self, images: torch.Tensor, label: int) -> torch.Tensor:
@@ -67,7 +69,7 @@ class Teacher:
         logits = self.passes.logits_of(normalize(images))
         labels = torch.full((len(logits),), label, device=logits.device)
         losses = F.cross_entropy(logits, labels, reduction="none").cpu()
-        check_finite("cross-entropies of the teacher", losses[:, None], REMEDY)
+        check_finite(f"cross-entropies of the {self.name}", losses[:, None], REMEDY)
         return losses
 
 
