@@ -114,6 +114,22 @@ def test_the_smaller_of_two_numbers_is_left_to_checks_where_one_is_none(ipc, mod
     assert run["modes"]["ipc"] == modes
 
 
+@pytest.mark.parametrize(("ipc", "factor", "modes"), [(3, 2, 12), (3, 1, 3), ("auto", 2, "auto")])
+def test_modes_of_small_images_are_as_many_as_these(ipc, factor, modes, conf):
+    own = {"methods.mgd3_quarters.factor": factor}
+    assert load(conf, method="mgd3_quarters", ipc=ipc, **own)["parameters"]["modes"]["ipc"] == modes
+
+
+def test_a_method_has_numbers_of_steps_of_its_own_unless_others_are_given(conf):
+    run = load(conf, method="mgd3_quarters")
+    assert run["parameters"]["diffusion"]["num_inference_steps"] == 20
+    assert load(conf, method="mgd3")["parameters"]["diffusion"]["num_inference_steps"] == 50
+    given = load(conf, method="mgd3_quarters", **{"diffusion.num_inference_steps": 10})
+    assert given["parameters"]["diffusion"]["num_inference_steps"] == 10
+    assert given.words("distilled_images") == "num_inference_steps=10"
+    assert run.words("distilled_images") == ""
+
+
 @pytest.mark.parametrize("networks", [[], None])
 def test_no_network_at_all_is_refused_before_what_follows_the_first(networks, conf):
     with pytest.raises(ValueError, match=r"^trainings.networks: expected at least one as \[vit\]"):

@@ -312,7 +312,7 @@ def test_a_large_class_fits_a_batch_where_its_images_depend_on_each_other():
     [
         (
             {"params:modes": ModesConfig("kmeans", 3, 0, 10, 8, 50, "equal")},
-            "modes.ipc: expected 4 as ipc, got 3",
+            "modes.ipc: expected 4, as ipc, got 3",
         ),
         (
             {"params:distillation": DistillationConfig(2, 0, "equal")},

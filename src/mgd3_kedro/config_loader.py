@@ -35,7 +35,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     the folder.
 
     In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
-    smaller of two numbers (`resolution.py`).
+    smaller of two numbers, `${product:A,B}` their product (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
 
     Raises:

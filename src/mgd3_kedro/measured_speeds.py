@@ -27,7 +27,12 @@ def measure_encoding(load: Load) -> float:
 
 
 def measure_drawing(load: Load) -> float:
-    """Return the seconds that denoising takes, a class."""
+    """Return the seconds that denoising an image for every mode takes, a class."""
+    return _time_image(load) * load("params:modes").ipc
+
+
+def _time_image(load: Load) -> float:
+    """Return the seconds that denoising an image takes."""
     import torch
 
     from mgd3_kedro.backbones import load_backbone, settle_settings
@@ -39,7 +44,7 @@ def measure_drawing(load: Load) -> float:
     latents, last = latents.to(backbone.device), len(backbone.timesteps) - 1
     with torch.no_grad():
         seconds = time_samples(lambda: backbone.step(last, latents, conditions))
-    return seconds * len(backbone.timesteps) * int(load("params:ipc"))
+    return seconds * len(backbone.timesteps)
 
 
 def measure_groups(load: Load) -> float:
@@ -55,7 +60,7 @@ def measure_candidates(load: Load) -> float:
     own = f"params:methods.{load('params:method')}"
     ipc, size = int(load("params:ipc")), int(load(f"{own}.increment_size"))
     draws = Increments(ipc, size, int(load(f"{own}.kappa"))).draws
-    return measure_drawing(load) / ipc * draws * size
+    return _time_image(load) * draws * size
 
 
 def measure_networks(load: Load) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,8 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     """Return parameters as plain values, without the settings that have a name.
 
     `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that it is sampled,
-    VALUE where it does not say, or is no folder; `${smaller:A,B}` the smaller of two numbers. A
-    precision is what "auto" stands for here.
+    VALUE where it does not say, or is no folder; `${smaller:A,B}` the smaller of two numbers, and
+    `${product:A,B}` their product. A precision is what "auto" stands for here.
 
     Args:
         parameters: Nested, of all files and the run.
@@ -32,7 +34,8 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
 
     # Resolvers are global: parameters are resolved right after.
     OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-    OmegaConf.register_new_resolver("smaller", _smaller, replace=True)
+    OmegaConf.register_new_resolver("smaller", partial(_of_numbers, min), replace=True)
+    OmegaConf.register_new_resolver("product", partial(_of_numbers, operator.mul), replace=True)
     return settle_precisions(without_named(plain_values(parameters)))
 
 
@@ -80,9 +83,9 @@ def without_named(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name != NAMED}
 
 
-def _smaller(one: Any, other: Any) -> Any:
-    """Return the smaller of two numbers; what is none, so that whatever reads it can refuse it."""
+def _of_numbers(make: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+    """Return what two numbers make; what is none, so that whatever reads it can refuse it."""
     for value in (one, other):
         if not isinstance(value, int | float):
             return value
-    return min(one, other)
+    return make(one, other)

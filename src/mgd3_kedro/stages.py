@@ -94,6 +94,15 @@ def name_together(partitions: Iterable[Partition]) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
+PICTURES = "pictures_per_image"
+"""Fact about an image: how many of its kind are in the place of one; 1 where it is not told."""
+
+
+def pictures_per_image(images: Sequence[Partition]) -> int:
+    """Return how many images are in the place of each that was asked for."""
+    return max(row.get(PICTURES, 1) for partition in images for row in partition.rows[:1] or ({},))
+
+
 def images_per_class(images: Sequence[Partition]) -> int:
     """Return the images per class: what they were made for, or how many the largest class has."""
     made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]

@@ -1,5 +1,6 @@
 """What is told about a set that is handed on, and which sets can be cut."""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -74,6 +75,17 @@ def test_what_all_images_share_is_told_once_and_the_rest_with_each():
         "class_name": "a fig",
         "mode": 0,
     }
+
+
+def test_the_card_tells_what_small_images_are_enlarged_to():
+    small = {
+        wnid: replace(of, rows=[{**row, "pictures_per_image": 9} for row in of.rows])
+        for wnid, of in images().items()
+    }
+    card = assembled(small).card
+    assert "9 of them have as many pixels as one of the benchmark." in card
+    assert "the\n3-fold side, by a bicubic filter" in card
+    assert "bicubic" not in assembled().card
 
 
 def test_the_card_tells_where_a_set_comes_from():

@@ -44,7 +44,7 @@ from mgd3_kedro.pipelines.guided_generate.nodes import (
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import inversion
 from mgd3_kedro.preflight.making import check_method, check_real_images
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import PICTURES, Partition
 
 CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
 SETTINGS = {
@@ -74,6 +74,9 @@ KINDS = {
 IN_GROUPS = KINDS["choose_groups"] + KINDS["choose_increments"]
 AT_ONCE = [name for name in CONFIGURED if name not in IN_GROUPS]
 """Methods whose images are made by one stage."""
+SHARED = KINDS["denoise"] + KINDS["select"]
+"""Methods that can have several small images in the place of each."""
+FACTORS = {name: CONFIGURED[name]["factor"] for name in SHARED if "factor" in CONFIGURED[name]}
 DRAWN = KINDS["denoise"] + KINDS["fine_tune"] + IN_GROUPS
 KEPT = KINDS["select"]
 PLACED = [*DRAWN, *KINDS["mix"], "kmeans_closest"]
@@ -87,6 +90,7 @@ GUIDED = {
     "mgd3_pooled": 4,
     "mgd3_anchored": 2,
     "mgd3_mixed": 4,
+    "mgd3_quarters": 2,
     "transport": 2,
     "dmgd": 1,
     "cgs": 4,
@@ -227,7 +231,8 @@ def test_every_class_has_as_many_images_of_the_right_side_as_asked_for(method, m
     assert list(images_of(made, method)) == names
     folder = output(made, "07_model_output", method) / "images"
     images = torch.stack([read_images(folder / digit) for digit in DIGITS])
-    assert images.shape == (10, IPC, 3, 32, 32)
+    side = 32 // FACTORS.get(method, 1)
+    assert images.shape == (10, IPC, 3, side, side)
     assert images.float().flatten(2).std(2).min() > 1
 
 
@@ -259,8 +264,10 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(
     if method in KINDS["cut_crops"]:
         assert "batch_size" not in rows
         del settings["batch_size"]
-    for name in ("plain", "modes", "draws"):
+    for name in ("plain", "modes", "diffusion", "draws", *(["factor"] if method in SHARED else [])):
         settings.pop(name, None)
+    small = FACTORS.get(method, 1) ** 2
+    assert (rows[PICTURES] == small).all() if small > 1 else PICTURES not in rows
     for name, value in settings.items():
         found = rows[name].map(list) if isinstance(value, list) else rows[name]
         assert all(one == value for one in found), name
@@ -670,8 +677,11 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"modes": {"ipc": 2}}, "modes.ipc: expected 1 as increment_size, got 2"),
-        ({"increment_size": 2}, "modes.ipc: expected 2 as ipc, got 1"),
+        (
+            {"modes": {"ipc": 2}},
+            "modes.ipc: expected 1, those that the method makes at a time, got 2",
+        ),
+        ({"increment_size": 2}, "modes.ipc: expected 2, as ipc, got 1"),
     ],
 )
 def test_modes_are_as_many_as_images_of_an_increment(settings, message, check):

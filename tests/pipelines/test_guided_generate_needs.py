@@ -27,6 +27,7 @@ NEEDS = {
     "mgd3": DRAWN,
     "mgd3_pooled": DRAWN,
     "mgd3_anchored": DRAWN,
+    "mgd3_quarters": DRAWN,
     "mgd3_mixed": (DRAWN[0] | {"train_images"}, DRAWN[1]),
     "unguided": DRAWN,
     "d4m": DRAWN,

@@ -91,15 +91,20 @@ def test_a_configured_method_is_planned_from_sources_that_there_are(method, make
     assert ("teacher" in plan.needs) == (plan.try_teacher is not None) == asks
 
 
+WHOLE = [(method, "factor") for method in OF["select"]]
+"""Settings that have a default."""
+
+
 @pytest.mark.parametrize("method", OF["denoise"])
 def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, make_common):
     common = make_common()
-    taken = ("procedure", "modes")
+    taken = ("procedure", "modes", "diffusion", "factor")
     own = {name: value for name, value in METHODS[method].items() if name not in taken}
     plan = plan_method(method, METHODS, common)
     sampling = common.sampling.plain() if own.pop("plain", False) else common.sampling
     assert plan.settings.sampling == replace(sampling, **own)
     assert plan.settings.diffusion == common.diffusion
+    assert plan.settings.factor == METHODS[method].get("factor", 1)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +161,7 @@ def test_where_pixels_are_optimised_is_no_setting_of_a_method(method, make_commo
         for method, settings in METHODS.items()
         if method not in OF["denoise"]
         for name in settings
-        if name not in ("procedure", "modes")
+        if name not in ("procedure", "modes") and (method, name) not in WHOLE
     ],
 )
 def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common):
@@ -169,6 +174,9 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
     ("method", "changes", "message"),
     [
         ("mgd3", {"mode_guidance_scale": -1}, "mode_guidance_scale: expected a number in"),
+        ("mgd3_mixed", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
+        ("s3", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
+        ("lgd", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
         ("unguided", {"plain": "yes"}, "plain: expected true or false, got 'yes'"),
         ("random", {"coreset": "randm"}, "unknown coreset 'randm': .* did you mean 'random'"),
         (
@@ -244,7 +252,7 @@ def test_draws_of_increments_are_those_of_a_set_of_one_increment(make_common):
     usual = plan_method("mgd3", METHODS, ten)
     assert (plain.function, plain.settings) == (usual.function, usual.settings)
     assert drawn.settings.denoising == plain.settings
-    assert (drawn.settings.groups, drawn.drawn_at_once, drawn.in_groups) == (7, 10, True)
+    assert (drawn.settings.groups, drawn.images_each, drawn.in_groups) == (7, 10, True)
     assert not plain.in_groups
 
 
@@ -319,7 +327,7 @@ def test_images_depend_on_all_classes_if_a_model_tells_them_apart_or_is_told_of_
 def test_settings_are_those_configured_and_those_given():
     given = {"distillation": 2, "found_by": 4, "schooling": None, "decoding": 3}
     settings = build_settings(Selection, {"config": 1}, **given)
-    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, 4, None, 3]
+    assert [getattr(settings, field.name) for field in fields(Selection)] == [1, 2, 4, None, 3, 1]
 
 
 @pytest.mark.parametrize("features", FEATURES)

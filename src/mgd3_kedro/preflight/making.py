@@ -46,7 +46,7 @@ def check_real_images(inputs: Inputs) -> None:
             f"train_images: expected at least {plan.real_each} of each class, which {method} makes "
             f"one image of, class {wnid} has {partition.count}; leave it out, or add images"
         )
-    ipc = plan.drawn_at_once or wanted.ipc
+    ipc = plan.images_each or wanted.ipc
     counts = tell_images_of_classes(train_images, ipc, wanted.balance, plan.real_each)
     largest = max(counts, key=lambda name: counts[name])
     if plan.most_images is not None and counts[largest] > plan.most_images:
@@ -88,9 +88,9 @@ def _plan(inputs: Inputs) -> Plan:
 
 def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: Plan) -> None:
     """Refuse modes that are not as many as the images that are drawn for them."""
-    if modes.ipc != (ipc := plan.drawn_at_once or wanted.ipc):
-        of = "increment_size" if plan.drawn_at_once else "ipc"
-        raise ValueError(f"modes.ipc: expected {ipc} as {of}, got {modes.ipc}")
+    if modes.ipc != (ipc := plan.images_each or wanted.ipc):
+        of = "those that the method makes at a time" if plan.images_each else "as ipc"
+        raise ValueError(f"modes.ipc: expected {ipc}, {of}, got {modes.ipc}")
     if modes.balance != wanted.balance:
         raise ValueError(
             f"modes.balance: expected {wanted.balance} as distillation.balance, got "

@@ -15,7 +15,7 @@ from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.search.candidates import read_candidates
 from mgd3_kedro.search.halving import rank, rounds, survivors
-from mgd3_kedro.search.telling import as_markdown, describe, keeps_real, tabulate
+from mgd3_kedro.search.telling import as_markdown, describe, is_real, tabulate
 from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs
@@ -72,7 +72,7 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
     for told in dict.fromkeys(trials.refused.values()):
         names = ", ".join(name for name, why in trials.refused.items() if why == told)
         trials.report(f"not possible: {names}: {told}")
-    kinds = {name: keeps_real(trials, name) for name in trials.points}
+    kinds = {name: is_real(trials, name) for name in trials.points}
     left, killed = list(trials.points), True
     try:
         for seeds in rounds():

@@ -73,7 +73,7 @@ def describe(trials: Trials) -> Iterator[str]:
         yield f"{_difference(ahead)} {others[0]}, the next."
         if not ahead.is_decided:
             yield "These two are not told apart."
-    yield worth_of_prior(scores, lambda name: keeps_real(trials, name))
+    yield worth_of_prior(scores, lambda name: is_real(trials, name))
 
 
 def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str], bool]) -> str:
@@ -98,11 +98,11 @@ def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str
     return f"{verdict}: {told}."
 
 
-def keeps_real(trials: Trials, name: str) -> bool:
-    """Return whether a candidate keeps real images."""
+def is_real(trials: Trials, name: str) -> bool:
+    """Return whether a candidate has real images, whole or small, and none that a model draws."""
     from mgd3_kedro.pipeline_registry import choice_of
 
-    return choice_of(trials.points[name].loader["parameters"]).keeps_real
+    return not choice_of(trials.points[name].loader["parameters"]).is_drawn
 
 
 def _difference(lead: Lead) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
 from mgd3_kedro.records import Benchmark
+from mgd3_kedro.stages import PICTURES
 from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:
@@ -85,6 +87,9 @@ def _head(facts: Facts) -> Iterator[str]:
     yield "large data set: networks are trained on them in its place."
     if facts.config.ipc is not None:
         yield "The first images of each class of a larger set, of which they are a subset."
+    if (pictures := int(facts.settings.get(PICTURES, 1))) > 1:
+        yield f"{pictures} of them have as many pixels as one of the benchmark. Enlarge them to the"
+        yield f"{math.isqrt(pictures)}-fold side, by a bicubic filter, before networks are trained."
     yield from ("", "```python", *LOADING[facts.config.form], "```", "")
 
 

@@ -111,12 +111,13 @@ def _count_wanted(
     train_images: Mapping[str, Partition] | None,
 ) -> dict[str, Wanted]:
     """Return what is to be made of every class: an image for each mode where there are modes."""
-    counts = dict.fromkeys(benchmark.wnids, distillation.ipc)
+    ipc = plan.images_each or distillation.ipc
+    counts = dict.fromkeys(benchmark.wnids, ipc)
     if modes is not None and "modes" in plan.needs:
         counts = {wnid: modes[wnid].count for wnid in benchmark.wnids}
     elif train_images is not None and plan.real_each:
         real = {wnid: train_images[wnid].count for wnid in benchmark.wnids}
-        counts = allot_images(real, distillation.ipc, distillation.balance, plan.real_each)
+        counts = allot_images(real, ipc, distillation.balance, plan.real_each)
     twins = benchmark.twins
     return {
         spec.wnid: Wanted(spec, counts[spec.wnid], twins[spec.wnid]) for spec in benchmark.classes

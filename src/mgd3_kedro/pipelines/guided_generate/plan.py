@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
@@ -156,7 +156,7 @@ class Plan(NamedTuple):
         most_images: Images that a class can have; None for any number.
         remark: What is worth knowing before the work begins; None if nothing is.
         in_groups: Whether it makes groups of images, of which others keep some of each class.
-        drawn_at_once: Images of a class, a mode each, that are drawn at a time; None for all.
+        images_each: Images of a class that are made at a time, where that is not ipc; None for ipc.
     """
 
     function: Callable[[Mapping[str, Task], Any], dict[str, Made]]
@@ -169,7 +169,7 @@ class Plan(NamedTuple):
     most_images: int | None = None
     remark: str | None = None
     in_groups: bool = False
-    drawn_at_once: int | None = None
+    images_each: int | None = None
 
 
 class Procedure(NamedTuple):
@@ -196,9 +196,10 @@ def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: A
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
-    names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
-    check_known(settings, names)
-    if missing := [name for name in names if name not in settings]:
+    own = [field for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
+    check_known(settings, [field.name for field in own])
+    needed = [field.name for field in own if field.default is MISSING]
+    if missing := [name for name in needed if name not in settings]:
         raise ValueError(f"expected the setting {missing[0]}, got none")
     return kind(**settings, **given)
 

@@ -70,7 +70,11 @@ def fit_classes(batch: Mapping[str, Task], settings: Fit) -> dict[str, Made]:
 
 
 def training_set(
-    classes: Sequence[Any], recipe: Recipe, fit: Fit, weights: Sequence[float] | None = None
+    classes: Sequence[Any],
+    recipe: Recipe,
+    fit: Fit,
+    weights: Sequence[float] | None = None,
+    pictures: int = 1,
 ) -> LabelledSet:
     """Put the images of all classes together, at the side that the protocol crops them from.
 
@@ -79,7 +83,10 @@ def training_set(
         recipe: The protocol.
         fit: That side.
         weights: What the images count for; None: all alike.
+        pictures: Small images in the place of each that was asked for.
     """
-    show = partial(shown_images, resize=fit.resize, size=fit.size, fitted=recipe.fitted)
+    show = partial(
+        shown_images, resize=fit.resize, size=fit.size, fitted=recipe.fitted, pictures=pictures
+    )
     counts_for = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     return replace(LabelledSet.of_classes(classes, show), weights=counts_for)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ class Division:
     Args:
         config: The protocol.
         fit: Of the images.
-        size: Images per class in an increment.
+        size: Files of images per class in an increment.
         labels: A name of `LABELS`.
         checkpoints: Folder that interrupted trainings are kept in.
     """
@@ -67,10 +68,10 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
         subject, number = task.about.subject, task.about.increment
         classes = task.inputs["images"]
         places = increments_of([len(images) for images in classes], settings.size)
-        shown = training_set(classes, config.recipe, fit, subject.weights)
-        tested = LabelledSet.of_classes(
-            [shown_images(images, fit.resize, fit.size, fitted=True) for images in classes]
-        )
+        pictures = subject.pictures
+        shown = training_set(classes, config.recipe, fit, subject.weights, pictures)
+        see = partial(shown_images, resize=fit.resize, size=fit.size, pictures=pictures)
+        tested = LabelledSet.of_classes([see(images, fitted=True) for images in classes])
         data = only(shown, places[number])
         identity = digest_of(
             task.about, config, code_digest(run_on_increments, settings), data.images
@@ -87,6 +88,7 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
             labels=LABELS[settings.labels](task, desk),
             checkpoint=checkpoint,
             progress=ProgressLog(f"increment {name}"),
+            pictures=pictures,
         )
         checkpoint.remove()
         device = resolve_device(config.device)

@@ -20,7 +20,7 @@ from mgd3_kedro.evaluation.recipe import Plan
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.records import ClassSpec
-from mgd3_kedro.stages import Made, Task, neutral
+from mgd3_kedro.stages import Made, Task, neutral, off_at
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,13 @@ class Lesson:
         epochs: The first and the last, counted from 1.
         classes: Of the benchmark.
         batch_seed: Seed that batches are drawn from.
+        pictures: Small images in the place of each that was asked for.
     """
 
     epochs: tuple[int, int]
     classes: tuple[ClassSpec, ...]
     batch_seed: int
+    pictures: int = off_at(1, default=1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
     recipe, fit = PROTOCOLS[settings.protocol], settings.fit
     for name, task in batch.items():
         lesson: Lesson = task.about
-        data = training_set(task.inputs["images"], recipe, fit).to(resolve_device(settings.device))
+        shown = training_set(task.inputs["images"], recipe, fit, pictures=lesson.pictures)
+        data = shown.to(resolve_device(settings.device))
         desk = Desk(lesson.classes, fit.size, settings.precision, settings.device)
         teacher = teacher_at(desk, task.inputs["teacher"])
         first, last = lesson.epochs

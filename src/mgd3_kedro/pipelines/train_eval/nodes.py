@@ -16,7 +16,14 @@ from mgd3_kedro.pipelines.train_eval.originals import as_in_files
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task, images_per_class, selecting
+from mgd3_kedro.stages import (
+    Partition,
+    Stage,
+    Task,
+    images_per_class,
+    pictures_per_image,
+    selecting,
+)
 
 LESSONS = 10
 """Parts that stored labels are written in."""
@@ -100,14 +107,15 @@ def label_images(
     """
     fit = fit_of(config, benchmark.image_size)
     images = _in_order(benchmark, evaluated_images, train_images)
-    plan = config.plan(images_per_class(images), len(images), networks[0])
+    pictures = pictures_per_image(images)
+    plan = config.plan(images_per_class(images), len(images), networks[0], pictures)
     # What changes no batch leaves stored labels valid.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
     size = math.ceil(plan.epochs / LESSONS)
     tasks = {}
     for first in range(1, plan.epochs + 1, size):
         epochs = (first, min(first + size - 1, plan.epochs))
-        lesson = Lesson(epochs, benchmark.classes, seed)
+        lesson = Lesson(epochs, benchmark.classes, seed, pictures)
         tasks[f"epochs-{first:05}"] = Task({"images": images, "teacher": teacher}, lesson)
     settings = Labelling(config.protocol, batches, fit, config.precision, config.device)
     return Stage(label_epochs, tasks, settings)
@@ -156,17 +164,18 @@ def train_networks(
     fit = fit_of(config, benchmark.image_size)
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
-    ipc = images_per_class(images)
+    ipc, pictures = images_per_class(images), pictures_per_image(images)
     tasks = {}
     for network in trainings.networks:
-        config.plan(ipc, len(images), network)
+        config.plan(ipc, len(images), network, pictures)
         for repeat in range(trainings.repeats):
             # No two trainings of a comparison share a seed, on whichever images.
             training_seed = seed * trainings.repeats + repeat
             # Labels that were stored belong to the batches they were made for.
             batch_seed = training_seed if soft_labels is None else seed
             subject = Subject(
-                network, ipc, training_seed, batch_seed, benchmark.classes, taught_by, weights
+                *(network, ipc, training_seed, batch_seed),
+                *(benchmark.classes, taught_by, weights, pictures),
             )
             tasks[f"{network}-{training_seed}"] = Task(inputs, subject)
     settings = Trainings(config, fit, exponent, str(training_checkpoints))

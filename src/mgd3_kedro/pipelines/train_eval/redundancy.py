@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.train_eval.originals import as_in_files
 from mgd3_kedro.pipelines.train_eval.trainings import Subject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task
+from mgd3_kedro.stages import Partition, Stage, Task, pictures_per_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,17 +77,20 @@ def train_on_increments(
     """
     if train_images is not None:
         evaluated_images = as_in_files(evaluated_images, train_images)
-    count = count_increments({w: evaluated_images[w] for w in benchmark.wnids}, redundancy.size)
     images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    pictures = pictures_per_image(images)
+    files = redundancy.size * pictures
+    count = count_increments({w: evaluated_images[w] for w in benchmark.wnids}, files)
     weights = weigh_images(images, mode_weight_exponent)
     taught = {} if teacher is None else {"teacher": teacher}
     taught_by = tuple(partition.fingerprint for partition in taught.values())
     tasks = {}
     for network in networks:
         lookup(NETWORKS, network, "network")
-        config.plan(redundancy.size, len(images), network)
+        config.plan(redundancy.size, len(images), network, pictures)
         subject = Subject(
-            network, redundancy.size, seed, seed, benchmark.classes, taught_by, weights
+            *(network, redundancy.size, seed, seed),
+            *(benchmark.classes, taught_by, weights, pictures),
         )
         for number in range(count):
             learner = Learner(number, subject)
@@ -96,7 +99,7 @@ def train_on_increments(
     division = Division(
         replace(config, validations=1),
         fit_of(config, benchmark.image_size),
-        redundancy.size,
+        files,
         "teacher" if taught else "given",
         str(training_checkpoints),
     )

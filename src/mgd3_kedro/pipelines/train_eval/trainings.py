@@ -21,7 +21,7 @@ from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
 from mgd3_kedro.records import FINISHED, ClassSpec
-from mgd3_kedro.stages import Made, Task, neutral
+from mgd3_kedro.stages import Made, Task, neutral, off_at
 from mgd3_kedro.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Subject:
         classes: Of the benchmark.
         taught_by: Fingerprints of the teacher, or of what it said, if there is one.
         weights: What the images count for, in the order of classes; None where all count alike.
+        pictures: Small images in the place of each of `ipc`.
     """
 
     network: str
@@ -50,6 +51,7 @@ class Subject:
     classes: tuple[ClassSpec, ...]
     taught_by: tuple[str, ...] = ()
     weights: tuple[float, ...] | None = None
+    pictures: int = off_at(1, default=1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
     made = {}
     for name, task in batch.items():
         subject: Subject = task.about
-        data = training_set(task.inputs["images"], config.recipe, fit, subject.weights)
+        images = task.inputs["images"]
+        data = training_set(images, config.recipe, fit, subject.weights, subject.pictures)
         test = LabelledSet.of_classes([kept["images"] for kept in task.inputs["test_images"]])
         desk = Desk(subject.classes, fit.size, config.precision, config.device)
         checkpoint = Checkpoint(
@@ -99,6 +102,7 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
                 batch_seed=subject.batch_seed,
                 checkpoint=checkpoint,
                 progress=ProgressLog(name),
+                pictures=subject.pictures,
             )
         except DivergenceError as error:
             logger.error("%s", error)

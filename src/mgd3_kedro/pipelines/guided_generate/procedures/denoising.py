@@ -17,6 +17,7 @@ from mgd3_kedro.backbones import (
 )
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.checks import check_finite, check_flag, naming
+from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     Needs,
@@ -31,6 +32,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     Denoising,
     Schooling,
 )
+from mgd3_kedro.pipelines.guided_generate.procedures.shares import part_shares
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
     advise_on_samples,
@@ -58,6 +60,7 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
     Raises:
         ValueError: If a setting is unknown or does not fit.
     """
+    _, settings = part_shares(settings)
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
     sources = _sources(sampling)
     taught = TEACHING if "teacher" in sources else ()
@@ -80,15 +83,19 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     """
     diffusion = common.part("diffusion")
     steps = diffusion.num_inference_steps
+    shares, settings = part_shares(settings)
+    check_divisible(common.image_size, shares.factor)
     sampling = sampling_of(settings, common.part("sampling"))
     sampling = sampling.with_steps(steps, diffusion.reference_steps)
     schooling = Schooling.of(common) if "teacher" in _sources(sampling) else None
     return Plan(
         denoise_classes,
-        Denoising.of(common, sampling, schooling),
+        Denoising.of(common, sampling, schooling, shares),
         _sources(sampling),
         classes_at_once(
-            common.distillation.ipc, diffusion.max_batch, parted=not sampling.joint_settings
+            shares.pictures * common.distillation.ipc,
+            diffusion.max_batch,
+            parted=not sampling.joint_settings,
         ),
         partial(teacher_at, schooling=schooling) if schooling else None,
         partial(
@@ -101,6 +108,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
         real_each=1,
         most_images=diffusion.max_batch if sampling.joint_settings else None,
         remark=describe_unguided(sampling, steps),
+        images_each=shares.of(common.distillation.ipc),
     )
 
 
@@ -168,7 +176,7 @@ def draw_images(
         for wnid, count in zip(batch, counts, strict=True)
         for number in range(count)
     ]
-    images = autoencoder.decode(latents, settings.image_size, names)
+    images = autoencoder.decode(latents, settings.shares.side_of(settings.image_size), names)
     steps = sampling.guided_steps(backbone.timesteps)
     knobs, made = knobs_of(model, settings), {}
     parts = (latents.split(counts), images.split(counts), chosen.split(counts))
@@ -190,6 +198,7 @@ def knobs_of(model: ModelFolder, settings: Denoising) -> dict[str, Any]:
         **plain_settings(settle_settings(model, settings.diffusion)),
         **settings.sampling.as_columns(),
         "candidate_score": settings.sampling.choice,
+        **settings.shares.as_columns(),
     }
 
 

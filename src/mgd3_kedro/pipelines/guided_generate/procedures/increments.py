@@ -138,7 +138,7 @@ def plan_increments(settings: Mapping[str, Any], common: Common) -> Plan:
     if increments.count == 1:
         return plan_denoising(config.draws, common)
     judge = partial(teacher_at, schooling=Schooling.of(common))
-    return drawn._replace(try_teacher=judge, drawn_at_once=config.increment_size)
+    return drawn._replace(try_teacher=judge, images_each=config.increment_size)
 
 
 def of_increment(common: Common, size: int) -> Common:

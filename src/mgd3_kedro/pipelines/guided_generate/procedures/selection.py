@@ -12,6 +12,7 @@ from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import check_flag, lookup, naming
 from mgd3_kedro.coresets import CORESETS
 from mgd3_kedro.images import encoded_images
+from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.modes import ModesConfig, find_modes
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
@@ -23,10 +24,11 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.shares import WHOLE, Shares, part_shares
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
 from mgd3_kedro.randomness import seed_of_class
-from mgd3_kedro.stages import Made, Task, plain_settings
+from mgd3_kedro.stages import Made, Task, off_at, plain_settings
 
 UNSEEN = "latents"
 """Features that are configured where none are looked at."""
@@ -91,6 +93,7 @@ class Selection:
         schooling: What a teacher sees; None where none is asked.
         decoding: What decodes latents, and to which side in pixels; None where images are kept
             as they are.
+        factor: Of `Shares`.
     """
 
     config: SelectionConfig
@@ -98,6 +101,7 @@ class Selection:
     found_by: ModesConfig | None
     schooling: Schooling | None
     decoding: tuple[AutoencoderConfig, int] | None
+    factor: int = off_at(1, default=1)
 
 
 def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
@@ -106,17 +110,21 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
+    shares, settings = part_shares(settings)
     config = build_settings(SelectionConfig, settings)
     asked = [
         *(("modes",) if config.finds_modes else ()),
         *(TEACHING if "teacher" in config.sources else ()),
         *(("autoencoder",) if config.reconstructed else ()),
     ]
-    return Needs.of(config.sources, asked)._replace(keeps_real=not config.reconstructed)
+    as_it_is = not config.reconstructed and shares == WHOLE
+    return Needs.of(config.sources, asked)._replace(keeps_real=as_it_is)
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
     """Plan real images to be kept."""
+    shares, settings = part_shares(settings)
+    check_divisible(common.image_size, shares.factor)
     config = build_settings(SelectionConfig, settings)
     schooling = Schooling.of(common) if "teacher" in config.sources else None
     selection = Selection(
@@ -125,6 +133,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         common.part("modes") if config.finds_modes else None,
         schooling,
         (common.part("autoencoder"), common.image_size) if config.reconstructed else None,
+        shares.factor,
     )
     return Plan(
         select_from_classes,
@@ -132,6 +141,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         config.sources,
         try_teacher=(lambda folder: teacher_at(folder, schooling).extractor) if schooling else None,
         real_each=1,
+        images_each=shares.of(common.distillation.ipc),
     )
 
 
@@ -140,12 +150,13 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
 
     Source: MGD3 (arXiv 2505.18963), Table 1, selective methods.
     """
-    knobs = plain_settings(settings.config)
+    knobs = {**plain_settings(settings.config), **Shares(settings.factor).as_columns()}
     made = {}
     for wnid, task in batch.items():
         keep = _keep_encoded if "latents" in task.inputs else _keep
         with naming(f"class {wnid}"):
-            shown, facts = keep(task, _choose(task, settings), settings)
+            kept, facts = keep(task, _choose(task, settings), settings)
+        shown = Shares(settings.factor).shrink(kept)
         rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(shown, len(shown), {}, rows)
     return made

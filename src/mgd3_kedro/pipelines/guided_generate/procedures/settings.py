@@ -10,6 +10,7 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
+from mgd3_kedro.pipelines.guided_generate.procedures.shares import FACTOR, WHOLE, Shares
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig
@@ -23,11 +24,17 @@ TEACHING = ("evaluation.image_size", "device")
 def check_draws(settings: Any) -> None:
     """Refuse what is no group of settings where a method has those of another that it draws by.
 
+    Draws that others choose from, or that are put beside others, are whole images.
+
     Raises:
         ValueError: Saying what came.
     """
     if not isinstance(settings, Mapping):
         raise ValueError(f"draws: expected settings of a method, got {settings!r}")
+    if FACTOR in settings:
+        raise ValueError(
+            f"draws.{FACTOR}: expected none, as these images are whole, got {settings[FACTOR]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Denoising:
 
     Args:
         among: The classes of the benchmark where each image is told of another, too; else none.
+        factor: Of `Shares`.
 
     Raises:
         ValueError: If images of a class that depend on each other do not fit a batch, or are to be
@@ -98,9 +106,11 @@ class Denoising:
     mode_finder: str
     schooling: Schooling | None
     among: tuple[ClassSpec, ...] = off_at((), default=())
+    factor: int = off_at(1, default=1)
 
     def __post_init__(self) -> None:
-        ipc, most = self.distillation.ipc, self.diffusion.max_batch
+        ipc = self.distillation.ipc * self.shares.pictures
+        most = self.diffusion.max_batch
         if (tied := self.sampling.joint_settings) and most < ipc:
             raise ValueError(
                 f"max_batch: expected at least the {ipc} images of a class, which depend on each "
@@ -114,9 +124,18 @@ class Denoising:
                 "together with one, and one after the other with another; got all"
             )
 
+    @property
+    def shares(self) -> Shares:
+        """What the pixels of an image are spent on."""
+        return Shares(self.factor)
+
     @classmethod
     def of(
-        cls, common: Common, sampling: SamplingConfig, schooling: Schooling | None = None
+        cls,
+        common: Common,
+        sampling: SamplingConfig,
+        schooling: Schooling | None = None,
+        shares: Shares = WHOLE,
     ) -> Denoising:
         """Take them from what all methods share, but for how samples are drawn and chosen."""
         own: dict[str, Any] = {
@@ -124,6 +143,7 @@ class Denoising:
             "mode_finder": common.part("modes").mode_finder,
             "schooling": schooling,
             "among": common.classes if sampling.mixes_classes else (),
+            "factor": shares.factor,
         }
         names = [field.name for field in fields(cls) if field.name not in own]
         return cls(**{name: common.part(name) for name in names}, **own)
