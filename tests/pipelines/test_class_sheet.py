@@ -73,6 +73,26 @@ def test_where_a_method_has_fewer_images_there_is_white(draw):
     assert (sheet[rows.min(), -96:] == 255).all()
 
 
+def test_small_images_share_the_place_of_one(draw):
+    greys = torch.tensor([10, 20, 30, 40, 50, 60, 70, 80, 90], dtype=torch.uint8)
+    small = {
+        wnid: Partition(
+            lambda: greys[:, None, None, None].expand(9, 3, 4, 4).clone(),
+            wnid,
+            9,
+            rows=[{"pictures_per_image": 4}] * 9,
+        )
+        for wnid in BIRDS.wnids
+    }
+    sheet = draw({"mgd3": lambda: small})
+    shown = [value for value in greys.tolist() if (sheet == value).all(axis=2).sum() >= 48 * 48]
+    # The ninth has no place that is full.
+    assert shown == greys.tolist()[:8]
+    first, third = (np.argwhere((sheet == value).all(axis=2)).min(axis=0) for value in (10, 30))
+    assert third[0] > first[0]
+    assert third[1] == first[1]
+
+
 @pytest.mark.parametrize(
     ("shown", "message"),
     [

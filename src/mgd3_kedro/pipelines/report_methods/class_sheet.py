@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import lookup
-from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.figures.labels import note_selection, title_images
-from mgd3_kedro.pipelines.report_methods.drawing import load_images
+from mgd3_kedro.pipelines.report_methods.drawing import load_images, put_in_places
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
@@ -86,7 +85,7 @@ def draw_class_images(
     spec, side = decoded_modes["spec"], benchmark.image_size
     rows = {f"modes of {method}": decoded_modes["images"]}
     rows |= {
-        name: fit_images(of[spec.wnid].load(), side, side)
+        name: put_in_places(of[spec.wnid], side)
         for name, of in load_images(images, methods, shown_methods).items()
     }
     most = max(map(len, rows.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from mgd3_kedro.figures import (
     draw_trade_off,
 )
 from mgd3_kedro.figures.labels import note_selection, title_images
+from mgd3_kedro.matching.mosaics import tile
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import Partition, pictures_per_image
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    import torch
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -93,7 +96,8 @@ def draw_method_images(
 ) -> Image:
     """Lay out the first image of the first classes, a row per method.
 
-    Images of another size than the benchmark's are brought to it.
+    Images of another size than the benchmark's are brought to it; small ones that share the place
+    of one are in it together.
 
     Args:
         benchmark: The classes.
@@ -111,13 +115,30 @@ def draw_method_images(
     classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
     loaded = load_images(images, methods, shown_methods)
     rows = [
-        [fit_images(of[spec.wnid].load()[:1], size, size)[0].numpy() for spec in classes]
+        [put_in_places(of[spec.wnid], size, most=1)[0].numpy() for spec in classes]
         for of in loaded.values()
     ]
     names = [spec.class_name for spec in classes]
     selection = note_selection(SHOWN_CLASSES, len(benchmark.classes), "classes")
     about = (title_images(benchmark.name, ipc, seeds=[seed]), "the first of each class", selection)
     return draw_image_grid(rows, list(loaded), names, title=", ".join(filter(None, about)))
+
+
+def put_in_places(images: Partition, side: int, most: int | None = None) -> torch.Tensor:
+    """Return the images of a class as large as they are shown, small ones that share a place tiled.
+
+    Args:
+        images: (M, 3, H, W), uint8.
+        side: Of what is shown, in pixels.
+        most: Places that are wanted; None for all. The last one is left out if it is not full.
+
+    Returns:
+        (P, 3, side, side), uint8.
+    """
+    pictures, of_class = pictures_per_image([images]), images.load()
+    places = len(of_class) // pictures if most is None else most
+    shown = of_class[: places * pictures].unflatten(0, (places, pictures))
+    return fit_images(tile(shown, math.isqrt(pictures)), side, side)
 
 
 def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
