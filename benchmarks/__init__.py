@@ -17,6 +17,7 @@ from benchmarks.decoding import (
 )
 from benchmarks.dividing import (
     Classes,
+    compare_keeping,
     compare_two_processes,
     compare_with_calls,
     compare_with_serial,
@@ -32,6 +33,7 @@ from benchmarks.evaluation import (
     compare_with_eager,
 )
 from benchmarks.evaluation import compare_with_bare_forward as compare_validation
+from benchmarks.limits import compare_bare_halves
 from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
 from benchmarks.safety import compare_with_unsafe
@@ -133,11 +135,17 @@ MEASUREMENTS: dict[str, Measurement] = {
     "two_processes_per_one_modes": Measurement(
         partial(compare_two_processes, plan="modes", classes=SHARED_MODES), "<= 0.6", "cpu"
     ),
+    "two_processes_per_one_kmeans": Measurement(
+        partial(compare_bare_halves, classes=SHARED_MODES), only_on="cpu"
+    ),
     "two_processes_per_one_images": Measurement(
         partial(compare_two_processes, plan="images", classes=SHARED_IMAGES), "<= 0.6", "cpu"
     ),
     "divided_per_calls_ipc50": Measurement(
         partial(compare_with_calls, classes=FULL_CLASSES), "<= 1.02", "cpu"
+    ),
+    "kept_per_calls_ipc50": Measurement(
+        partial(compare_keeping, classes=FULL_CLASSES), "<= 0.02", "cpu"
     ),
     "dask_per_serial_ipc50": Measurement(
         partial(compare_with_serial, kind="dask", classes=FULL_CLASSES), "<= 1.02", "cpu"

@@ -16,7 +16,7 @@ from benchmarks.decoding import (
     compare_with_images_in_memory,
     measure_decoding_rate,
 )
-from benchmarks.dividing import Classes, compare_with_calls, help_out, plan_modes
+from benchmarks.dividing import Classes, compare_keeping, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
     ImageSet,
     compare_with_bare_autoencoder,
@@ -148,8 +148,10 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
     assert set(MEASUREMENTS) - set(chosen_names([], "cuda")) == {
         "encode_peak_rss_40000_per_5000",
         "two_processes_per_one_modes",
+        "two_processes_per_one_kmeans",
         "two_processes_per_one_images",
         "divided_per_calls_ipc50",
+        "kept_per_calls_ipc50",
         "dask_per_serial_ipc50",
         "short_attention_small_bf16",
         "short_attention_s2_bf16",
@@ -257,6 +259,18 @@ def test_what_is_divided_is_compared_with_its_calls(bench):
     spread = compare_with_calls(bench, Classes(count=2, images=4, ipc=2, steps=2, size=TINY_PRIOR))
     assert 0 < spread.low <= spread.median <= spread.high
     assert (bench.folder / "divided3.manifest/complete").is_file()
+
+
+def test_keeping_is_measured_without_the_calls_and_keeps_the_same(bench):
+    classes = Classes(count=2, images=4, ipc=2, steps=2, size=TINY_PRIOR)
+    compare_with_calls(bench, classes)
+    assert compare_keeping(bench, classes).median > 0
+    kept, made = (
+        [path.read_bytes() for path in sorted((bench.folder / name).rglob("*.png"))]
+        for name in ("kept1", "divided1")
+    )
+    assert kept == made
+    assert len(kept) == 4
 
 
 def test_scoring_a_class_is_measured_as_a_ratio_and_in_cpu_seconds(bench):
