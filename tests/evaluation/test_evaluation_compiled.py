@@ -49,7 +49,7 @@ def learn(passes, count):
 def test_batches_of_any_size_have_a_network_compiled_once_to_learn_and_once_to_tell(
     make_passes, counter
 ):
-    network, passes = make_passes("convnet1")
+    _, passes = make_passes("convnet1")
     counts = []
     # On a CPU in chunks of 16.
     for count in (32, 20, 7):
