@@ -14,6 +14,7 @@ from benchmarks.decoding import (
     compare_decoding,
     compare_with_images_in_memory,
     measure_decoding_rate,
+    measure_waits_at_borders,
 )
 from benchmarks.dividing import (
     Classes,
@@ -76,6 +77,8 @@ FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
 # Six slices a class: the first of each is waited for.
 PHOTOS = Photos(ImageSet(classes=2, images=96, side=256, channels=(32, 64, 64, 64)))
+# Small classes: of two slices each, the first is waited for.
+FEW_PHOTOS = Photos(ImageSet(classes=24, images=32, side=256, channels=(32, 64, 64, 64)))
 # As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
 SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
@@ -162,6 +165,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "encode_files_per_memory": Measurement(
         partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.1"
     ),
+    "encode_waits_at_borders_24": Measurement(partial(measure_waits_at_borders, photos=FEW_PHOTOS)),
     "warm_run_cpu_seconds_1000_classes": Measurement(
         partial(measure_warm_run, classes=1000), "<= 10", only_on="cpu"
     ),

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import time
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from benchmarks.decoding import (
     compare_decoding,
     compare_with_images_in_memory,
     measure_decoding_rate,
+    measure_waits_at_borders,
 )
 from benchmarks.dividing import Classes, compare_keeping, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
@@ -168,6 +170,7 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "encode_rss_bytes_per_image",
         "encode_peak_rss_40000_per_5000",
         "encode_files_per_memory",
+        "encode_waits_at_borders_24",
     ]
     with pytest.raises(ValueError, match="unknown measurement on cpu 'sampling_xl2"):
         chosen_names(["sampling_xl2*"], "cpu")
@@ -287,6 +290,24 @@ def test_photos_are_decoded_and_encoded_from_files(bench):
     first, *others = [sorted(path.read_bytes() for path in of.iterdir()) for of in folders]
     assert len(first) == 2
     assert all(other == first for other in others)
+
+
+def test_waiting_for_the_first_images_of_classes_is_a_share_of_encoding(bench, monkeypatch):
+    photos = Photos(ImageSet(classes=3, images=20, side=32, channels=(16, 16)), 50, 40)
+    seen = []
+
+    def decode_slowly(images, size, workers):
+        for part in images.chunks(size):
+            # As where no thread is ahead: it is waited for.
+            time.sleep(0.2)
+            seen.append(len(part))
+            yield part
+
+    monkeypatch.setattr("benchmarks.decoding.decode_ahead", decode_slowly)
+    spread = measure_waits_at_borders(bench, photos)
+    assert seen[:6] == [16, 4] * 3
+    # Half of the slices are first ones.
+    assert 0.02 < spread.low <= spread.high < 0.55
 
 
 def test_precision_auto_is_measured_next_to_float32(bench):
