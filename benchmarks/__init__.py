@@ -37,6 +37,13 @@ from benchmarks.evaluation import compare_with_bare_forward as compare_validatio
 from benchmarks.limits import compare_bare_halves
 from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
+from benchmarks.resizing import (
+    compare_readings,
+    compare_resizes,
+    compare_with_reading,
+    measure_largest_difference,
+    measure_mean_difference,
+)
 from benchmarks.safety import compare_with_unsafe
 from benchmarks.sampling import (
     compare_pulls,
@@ -161,6 +168,17 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "decoded_images_per_cpu_second": Measurement(
         partial(measure_decoding_rate, photos=PHOTOS), only_on="cpu"
+    ),
+    "resizing_per_reading": Measurement(
+        partial(compare_with_reading, photos=PHOTOS), only_on="cpu"
+    ),
+    "resizing_torch_per_pil": Measurement(partial(compare_resizes, photos=PHOTOS), only_on="cpu"),
+    "reading_torch_per_pil": Measurement(partial(compare_readings, photos=PHOTOS), only_on="cpu"),
+    "resizing_mean_difference": Measurement(
+        partial(measure_mean_difference, photos=PHOTOS), only_on="cpu"
+    ),
+    "resizing_largest_difference": Measurement(
+        partial(measure_largest_difference, photos=PHOTOS), only_on="cpu"
     ),
     "encode_files_per_memory": Measurement(
         partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.1"

@@ -89,7 +89,7 @@ def compare_decoding(bench: Bench, photos: Photos) -> Spread:
                 np.array(centre_crop(image.convert("RGB"), photos.images.side))
 
     return spread_of(
-        time_ratios(lambda: _decode(loaded), decode_alone, bench.seconds, time.process_time)
+        time_ratios(lambda: decode_all(loaded), decode_alone, bench.seconds, time.process_time)
     )
 
 
@@ -97,7 +97,7 @@ def measure_decoding_rate(bench: Bench, photos: Photos) -> Spread:
     """Return images that are decoded per CPU second, which bounds what a core can encode."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
     count = photos.images.classes * photos.images.images
-    rounds = time_rounds(lambda: _decode(loaded), bench.seconds, time.process_time)
+    rounds = time_rounds(lambda: decode_all(loaded), bench.seconds, time.process_time)
     return spread_of([count / seconds for seconds in rounds])
 
 
@@ -162,7 +162,8 @@ def _encoding(bench: Bench, photos: Photos) -> Callable[[dict[str, Partition]], 
     return encode
 
 
-def _decode(loaded: list[LazyImages]) -> None:
+def decode_all(loaded: list[LazyImages]) -> None:
+    """Decode all images as a run does."""
     for images in loaded:
         for _ in images.chunks(SLICE):
             pass

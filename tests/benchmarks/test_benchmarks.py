@@ -161,6 +161,11 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "analysis_per_differences",
         "decoded_images_per_cpu_second",
         "decoding_per_pil",
+        "resizing_per_reading",
+        "resizing_torch_per_pil",
+        "reading_torch_per_pil",
+        "resizing_mean_difference",
+        "resizing_largest_difference",
         "distill_per_unsafe",
         "warm_run_cpu_seconds_1000_classes",
     }
