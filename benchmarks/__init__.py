@@ -14,9 +14,11 @@ from benchmarks.decoding import (
     compare_decoding,
     compare_with_images_in_memory,
     measure_decoding_rate,
+    measure_waits_at_borders,
 )
 from benchmarks.dividing import (
     Classes,
+    compare_keeping,
     compare_two_processes,
     compare_with_calls,
     compare_with_serial,
@@ -32,8 +34,16 @@ from benchmarks.evaluation import (
     compare_with_eager,
 )
 from benchmarks.evaluation import compare_with_bare_forward as compare_validation
+from benchmarks.limits import compare_bare_halves
 from benchmarks.memory import measure_peak_memory
 from benchmarks.models import S2, SMALL, XL2, Bench, Work
+from benchmarks.resizing import (
+    compare_readings,
+    compare_resizes,
+    compare_with_reading,
+    measure_largest_difference,
+    measure_mean_difference,
+)
 from benchmarks.safety import compare_with_unsafe
 from benchmarks.sampling import (
     compare_pulls,
@@ -74,6 +84,8 @@ FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
 # Six slices a class: the first of each is waited for.
 PHOTOS = Photos(ImageSet(classes=2, images=96, side=256, channels=(32, 64, 64, 64)))
+# Small classes: of two slices each, the first is waited for.
+FEW_PHOTOS = Photos(ImageSet(classes=24, images=32, side=256, channels=(32, 64, 64, 64)))
 # As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
 SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
@@ -133,11 +145,17 @@ MEASUREMENTS: dict[str, Measurement] = {
     "two_processes_per_one_modes": Measurement(
         partial(compare_two_processes, plan="modes", classes=SHARED_MODES), "<= 0.6", "cpu"
     ),
+    "two_processes_per_one_kmeans": Measurement(
+        partial(compare_bare_halves, classes=SHARED_MODES), only_on="cpu"
+    ),
     "two_processes_per_one_images": Measurement(
         partial(compare_two_processes, plan="images", classes=SHARED_IMAGES), "<= 0.6", "cpu"
     ),
     "divided_per_calls_ipc50": Measurement(
         partial(compare_with_calls, classes=FULL_CLASSES), "<= 1.02", "cpu"
+    ),
+    "kept_per_calls_ipc50": Measurement(
+        partial(compare_keeping, classes=FULL_CLASSES), "<= 0.02", "cpu"
     ),
     "dask_per_serial_ipc50": Measurement(
         partial(compare_with_serial, kind="dask", classes=FULL_CLASSES), "<= 1.02", "cpu"
@@ -151,9 +169,21 @@ MEASUREMENTS: dict[str, Measurement] = {
     "decoded_images_per_cpu_second": Measurement(
         partial(measure_decoding_rate, photos=PHOTOS), only_on="cpu"
     ),
+    "resizing_per_reading": Measurement(
+        partial(compare_with_reading, photos=PHOTOS), only_on="cpu"
+    ),
+    "resizing_torch_per_pil": Measurement(partial(compare_resizes, photos=PHOTOS), only_on="cpu"),
+    "reading_torch_per_pil": Measurement(partial(compare_readings, photos=PHOTOS), only_on="cpu"),
+    "resizing_mean_difference": Measurement(
+        partial(measure_mean_difference, photos=PHOTOS), only_on="cpu"
+    ),
+    "resizing_largest_difference": Measurement(
+        partial(measure_largest_difference, photos=PHOTOS), only_on="cpu"
+    ),
     "encode_files_per_memory": Measurement(
         partial(compare_with_images_in_memory, photos=PHOTOS), "<= 1.1"
     ),
+    "encode_waits_at_borders_24": Measurement(partial(measure_waits_at_borders, photos=FEW_PHOTOS)),
     "warm_run_cpu_seconds_1000_classes": Measurement(
         partial(measure_warm_run, classes=1000), "<= 10", only_on="cpu"
     ),

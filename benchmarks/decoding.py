@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
+import torch
 from PIL import Image
 
 from benchmarks.encoding import ImageSet, save_autoencoder
@@ -19,6 +23,8 @@ from mgd3_kedro.datasets.decoding import centre_crop
 from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.images import LazyImages
+from mgd3_kedro.pipelines.encode import nodes
+from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig, encode_images
 from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
@@ -26,6 +32,7 @@ from mgd3_kedro.stages import Partition
 WORKERS = 1
 """Threads that decode: with the one of the model, two cores are in use."""
 SLICE = 16
+REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -45,23 +52,26 @@ class Photos:
 
     def write(self, folder: Path) -> Path:
         """Write the files, unless they are there; returns their folder."""
+        place = folder / f"photos{self.images.classes}"
         generator = np.random.default_rng(SEED)
         for label, number in itertools.product(
             range(self.images.classes), range(self.images.images)
         ):
-            path = folder / f"photos/{label:03}/{number}.jpg"
+            path = place / f"{label:03}/{number}.jpg"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # As detailed as photos are: about 50 kB.
                 small = generator.integers(0, 256, (self.height // 8, self.width // 8, 3))
                 picture = Image.fromarray(small.astype(np.uint8))
                 picture.resize((self.width, self.height), Image.Resampling.BICUBIC).save(path)
-        return folder / "photos"
+        return place
 
     def load(self, folder: Path) -> dict[str, Partition]:
         """Return the classes as a run has them."""
         return LabelledImagesDataset(
-            source=str(self.write(folder)), index=str(folder / "index"), image_size=self.images.side
+            source=str(self.write(folder)),
+            index=str(folder / f"index{self.images.classes}"),
+            image_size=self.images.side,
         ).load()
 
 
@@ -79,7 +89,7 @@ def compare_decoding(bench: Bench, photos: Photos) -> Spread:
                 np.array(centre_crop(image.convert("RGB"), photos.images.side))
 
     return spread_of(
-        time_ratios(lambda: _decode(loaded), decode_alone, bench.seconds, time.process_time)
+        time_ratios(lambda: decode_all(loaded), decode_alone, bench.seconds, time.process_time)
     )
 
 
@@ -87,7 +97,7 @@ def measure_decoding_rate(bench: Bench, photos: Photos) -> Spread:
     """Return images that are decoded per CPU second, which bounds what a core can encode."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
     count = photos.images.classes * photos.images.images
-    rounds = time_rounds(lambda: _decode(loaded), bench.seconds, time.process_time)
+    rounds = time_rounds(lambda: decode_all(loaded), bench.seconds, time.process_time)
     return spread_of([count / seconds for seconds in rounds])
 
 
@@ -99,14 +109,48 @@ def compare_with_images_in_memory(bench: Bench, photos: Photos) -> Spread:
         wnid: Partition(partial(decoded.__getitem__, wnid), of.fingerprint, of.count)
         for wnid, of in in_files.items()
     }
+    encode = _encoding(bench, photos)
+    return spread_of(
+        time_ratios(lambda: encode(in_files), lambda: encode(in_memory), bench.seconds)
+    )
+
+
+def measure_waits_at_borders(bench: Bench, photos: Photos) -> Spread:
+    """Return the share of encoding files for which the model waits for first slices of classes.
+
+    All others are decoded while it is at the ones before.
+    """
+    in_files, encode = photos.load(bench.folder), _encoding(bench, photos)
+    waited: list[float] = []
+
+    def watched(*arguments: Any) -> Iterator[torch.Tensor]:
+        begun = time.perf_counter()
+        slices = decode_ahead(*arguments)
+        first = next(slices)
+        waited.append(time.perf_counter() - begun)
+        yield first
+        yield from slices
+
+    def share() -> float:
+        waited.clear()
+        begun = time.perf_counter()
+        encode(in_files)
+        return sum(waited) / (time.perf_counter() - begun)
+
+    with mock.patch.object(nodes, "decode_ahead", watched):
+        share()  # what is loaded at first does not count
+        return spread_of([share() for _ in range(REPEATS)])
+
+
+def _encoding(bench: Bench, photos: Photos) -> Callable[[dict[str, Partition]], None]:
+    """Return what runs the encode stage on classes of images, into a new folder each time."""
     model = save_autoencoder(bench.folder, photos.images)
-    specs = tuple(ClassSpec(i, wnid, i, wnid) for i, wnid in enumerate(in_files))
-    benchmark = Benchmark("photos", photos.images.side, specs)
     numbers = itertools.count()
 
     def encode(real: dict[str, Partition]) -> None:
+        specs = tuple(ClassSpec(i, wnid, i, wnid) for i, wnid in enumerate(real))
         stage = encode_images(
-            benchmark,
+            Benchmark("photos", photos.images.side, specs),
             real,
             Partition(lambda: model, model.fingerprint),
             AutoencoderConfig(precision="fp32", compile=False, device=bench.device),
@@ -115,12 +159,11 @@ def compare_with_images_in_memory(bench: Bench, photos: Photos) -> Spread:
         folder = bench.folder / f"latents-of-photos{next(numbers)}"
         TensorPartitionsDataset(filepath=str(folder)).save(stage)
 
-    return spread_of(
-        time_ratios(lambda: encode(in_files), lambda: encode(in_memory), bench.seconds)
-    )
+    return encode
 
 
-def _decode(loaded: list[LazyImages]) -> None:
+def decode_all(loaded: list[LazyImages]) -> None:
+    """Decode all images as a run does."""
     for images in loaded:
         for _ in images.chunks(SLICE):
             pass

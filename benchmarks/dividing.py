@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.encoding import ImageSet, save_autoencoder
 from benchmarks.models import SMALL, Bench, DiTSize, Work, save_dit, settings_of
+from benchmarks.side_by_side import helper, serve
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
@@ -28,12 +26,10 @@ from mgd3_kedro.pipelines.guided_generate.nodes import distill_images
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
-from mgd3_kedro.stages import Partition, Stage
+from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 DECODER = ImageSet(classes=1, images=1, side=32, channels=(16, 16, 16))
 """Whose autoencoder decodes latents of 8 x 8 to images of 32 px."""
-START = "import sys; from benchmarks.dividing import help_out; help_out(*sys.argv[1:])"
-SHARES = {"OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def plan_modes(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsData
     """Return the search for modes, and what keeps them."""
     del folder
     latents = classes.partitions("latents", classes.latents)
-    return TensorPartitionsDataset, discover_modes(latents, latents, _search(classes))
+    return TensorPartitionsDataset, discover_modes(latents, latents, search(classes))
 
 
 def plan_images(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDataset], Stage]:
@@ -100,7 +96,7 @@ def plan_images(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDat
         diffusion=settings_of(work, "cpu"),
         autoencoder=AutoencoderConfig(precision="fp32", compile=False, device="cpu"),
         sampling=SamplingConfig("noise", 1.0, 0.1, "constant", 0, None),
-        found_by=_search(classes),
+        found_by=search(classes),
     )
     return ImagePartitionsDataset, stage
 
@@ -116,7 +112,8 @@ def compare_two_processes(bench: Bench, plan: str, classes: Classes) -> Spread:
     def alone() -> None:
         kind(filepath=str(next(names))).save(stage)
 
-    with helper(bench.folder, plan, classes) as start:
+    numbers = (classes.count, classes.images, classes.ipc, classes.steps)
+    with helper("benchmarks.dividing", bench.folder, plan, *numbers) as start:
 
         def together() -> None:
             folder = next(names)
@@ -142,6 +139,30 @@ def compare_with_calls(bench: Bench, classes: Classes) -> Spread:
     return spread_of(time_ratios(divided, calls, bench.seconds))
 
 
+def compare_keeping(bench: Bench, classes: Classes) -> Spread:
+    """Return the time of a stage whose calls have their results ready, in that of the calls.
+
+    What dividing, keeping and writing add is a hundredth: as a difference of two times that are as
+    long as the calls, it would be lost in what the machine does meanwhile.
+    """
+    kind, stage = plan_images(bench.folder, classes)
+    names = (bench.folder / f"kept{number}" for number in itertools.count())
+    made: dict[str, Made] = {}
+
+    def calls() -> None:
+        for wnid, task in stage.tasks.items():
+            made.update(stage.function({wnid: task.loaded()}, stage.settings))
+
+    def give(batch: Mapping[str, Task], settings: Any) -> dict[str, Made]:
+        return {wnid: made[wnid] for wnid in batch}
+
+    def keep() -> None:
+        kind(filepath=str(next(names))).save(replace(stage, function=give, group_size=1))
+
+    calls()
+    return spread_of(time_ratios(keep, calls, bench.seconds))
+
+
 def compare_with_serial(bench: Bench, kind: str, classes: Classes) -> Spread:
     """Return the time of a stage on a cluster of one worker, in that of this process.
 
@@ -159,33 +180,6 @@ def compare_with_serial(bench: Bench, kind: str, classes: Classes) -> Spread:
     return spread_of(time_ratios(partial(run, kind), partial(run, "serial"), bench.seconds))
 
 
-@contextmanager
-def helper(
-    folder: Path, plan: str, classes: Classes
-) -> Iterator[Callable[[Path], Callable[[], str]]]:
-    """Start a process that makes what it is told to, with everything loaded.
-
-    Yields:
-        Tells it a folder, and returns what waits until it is done.
-    """
-    numbers = [classes.count, classes.images, classes.ipc, classes.steps]
-    line = [sys.executable, "-c", START, str(folder), plan, *map(str, numbers)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(line, env={**os.environ, **SHARES}, **pipes)  # type: ignore[call-overload]
-    process.stdout.readline()
-
-    def start(place: Path) -> Callable[[], str]:
-        process.stdin.write(f"{place}\n")
-        process.stdin.flush()
-        return lambda: str(process.stdout.readline())
-
-    try:
-        yield start
-    finally:
-        process.stdin.close()
-        process.wait()
-
-
 def help_out(folder: str, plan: str, *numbers: str) -> None:
     """Make what is asked for, a folder a line, until there are no more lines.
 
@@ -196,10 +190,7 @@ def help_out(folder: str, plan: str, *numbers: str) -> None:
     """
     torch.set_num_threads(1)
     kind, stage = PLANS[plan](Path(folder), Classes(*map(int, numbers)))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        kind(filepath=line.strip()).save(stage)
-        print("done", flush=True)
+    serve(lambda place: kind(filepath=place).save(stage))
 
 
 def save_prior(folder: Path, size: DiTSize) -> ModelFolder:
@@ -210,7 +201,8 @@ def save_prior(folder: Path, size: DiTSize) -> ModelFolder:
     return model
 
 
-def _search(classes: Classes) -> ModesConfig:
+def search(classes: Classes) -> ModesConfig:
+    """Return how the modes of classes are found."""
     return ModesConfig("kmeans", classes.ipc, 0, 10, 8, 50, "equal")
 
 

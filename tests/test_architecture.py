@@ -46,6 +46,7 @@ BASE = (
     "randomness",
     "records",
     "resolution",
+    "rows",
     "shipped",
     "source_code",
     "splitting",

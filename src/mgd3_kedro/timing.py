@@ -29,6 +29,9 @@ def time_samples(function: Callable[[], object]) -> float:
 def time_call(function: Callable[[], object]) -> float:
     """Return the seconds that a call takes, the mean of several where it is short.
 
+    Networks that are to be compiled are not: that takes longer than all batches that are timed,
+    and the run has others.
+
     Args:
         function: Its first call is slower than others and does not count, unless it takes long.
     """
@@ -41,12 +44,13 @@ def time_call(function: Callable[[], object]) -> float:
             torch.cuda.synchronize()
         return time.perf_counter() - begun
 
-    if (first := timed()) >= LONG_ENOUGH:
-        return first
-    # A machine with other work to do is quick for a moment, and slow in the next.
-    taken = [timed()]
-    while sum(taken) < WATCHED:
-        taken.append(timed())
+    with torch.compiler.set_stance("force_eager"):
+        if (first := timed()) >= LONG_ENOUGH:
+            return first
+        # A machine with other work to do is quick for a moment, and slow in the next.
+        taken = [timed()]
+        while sum(taken) < WATCHED:
+            taken.append(timed())
     return sum(taken) / len(taken)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import time
 from dataclasses import replace
 
 import pytest
@@ -15,8 +16,9 @@ from benchmarks.decoding import (
     compare_decoding,
     compare_with_images_in_memory,
     measure_decoding_rate,
+    measure_waits_at_borders,
 )
-from benchmarks.dividing import Classes, compare_with_calls, help_out, plan_modes
+from benchmarks.dividing import Classes, compare_keeping, compare_with_calls, help_out, plan_modes
 from benchmarks.encoding import (
     ImageSet,
     compare_with_bare_autoencoder,
@@ -148,8 +150,10 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
     assert set(MEASUREMENTS) - set(chosen_names([], "cuda")) == {
         "encode_peak_rss_40000_per_5000",
         "two_processes_per_one_modes",
+        "two_processes_per_one_kmeans",
         "two_processes_per_one_images",
         "divided_per_calls_ipc50",
+        "kept_per_calls_ipc50",
         "dask_per_serial_ipc50",
         "short_attention_small_bf16",
         "short_attention_s2_bf16",
@@ -157,6 +161,11 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "analysis_per_differences",
         "decoded_images_per_cpu_second",
         "decoding_per_pil",
+        "resizing_per_reading",
+        "resizing_torch_per_pil",
+        "reading_torch_per_pil",
+        "resizing_mean_difference",
+        "resizing_largest_difference",
         "distill_per_unsafe",
         "warm_run_cpu_seconds_1000_classes",
     }
@@ -166,6 +175,7 @@ def test_a_pattern_chooses_among_the_measurements_of_a_device():
         "encode_rss_bytes_per_image",
         "encode_peak_rss_40000_per_5000",
         "encode_files_per_memory",
+        "encode_waits_at_borders_24",
     ]
     with pytest.raises(ValueError, match="unknown measurement on cpu 'sampling_xl2"):
         chosen_names(["sampling_xl2*"], "cpu")
@@ -259,6 +269,18 @@ def test_what_is_divided_is_compared_with_its_calls(bench):
     assert (bench.folder / "divided3.manifest/complete").is_file()
 
 
+def test_keeping_is_measured_without_the_calls_and_keeps_the_same(bench):
+    classes = Classes(count=2, images=4, ipc=2, steps=2, size=TINY_PRIOR)
+    compare_with_calls(bench, classes)
+    assert compare_keeping(bench, classes).median > 0
+    kept, made = (
+        [path.read_bytes() for path in sorted((bench.folder / name).rglob("*.png"))]
+        for name in ("kept1", "divided1")
+    )
+    assert kept == made
+    assert len(kept) == 4
+
+
 def test_scoring_a_class_is_measured_as_a_ratio_and_in_cpu_seconds(bench):
     assert compare_with_differences(bench, TINY_CLASS).median > 0
     assert 0 < measure_class_seconds(bench, TINY_CLASS).median < 5
@@ -273,6 +295,24 @@ def test_photos_are_decoded_and_encoded_from_files(bench):
     first, *others = [sorted(path.read_bytes() for path in of.iterdir()) for of in folders]
     assert len(first) == 2
     assert all(other == first for other in others)
+
+
+def test_waiting_for_the_first_images_of_classes_is_a_share_of_encoding(bench, monkeypatch):
+    photos = Photos(ImageSet(classes=3, images=20, side=32, channels=(16, 16)), 50, 40)
+    seen = []
+
+    def decode_slowly(images, size, workers):
+        for part in images.chunks(size):
+            # As where no thread is ahead: it is waited for.
+            time.sleep(0.2)
+            seen.append(len(part))
+            yield part
+
+    monkeypatch.setattr("benchmarks.decoding.decode_ahead", decode_slowly)
+    spread = measure_waits_at_borders(bench, photos)
+    assert seen[:6] == [16, 4] * 3
+    # Half of the slices are first ones.
+    assert 0.02 < spread.low <= spread.high < 0.55
 
 
 def test_precision_auto_is_measured_next_to_float32(bench):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F
 
-from mgd3_kedro.backbones.batching import pad_batch
 from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import PRECISIONS, Precision, matmul_precision
+from mgd3_kedro.rows import pad_batch
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, VQModel

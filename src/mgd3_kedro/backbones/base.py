@@ -9,8 +9,8 @@ from typing import Protocol
 
 import torch
 
-from mgd3_kedro.backbones.batching import pad_batch
 from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.rows import pad_batch
 
 
 @dataclass(frozen=True)

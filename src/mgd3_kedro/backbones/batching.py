@@ -15,13 +15,3 @@ def row_tile(device: torch.device) -> int:
     would be wasted.
     """
     return CPU_ROW_TILE if device.type == "cpu" else 1
-
-
-def pad_batch(batch: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the last row until the batch size is a multiple.
-
-    Matrix kernels treat the rows left over from their tile with other instructions, which changes
-    the last bits of those rows; without leftovers a sample does not depend on its batch.
-    """
-    missing = -len(batch) % multiple
-    return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -10,13 +11,14 @@ from functools import cached_property, partial
 import torch
 
 from mgd3_kedro.backbones.base import ConditionChange, Denoiser
-from mgd3_kedro.backbones.batching import pad_batch, row_tile
+from mgd3_kedro.backbones.batching import row_tile
 from mgd3_kedro.backbones.conditioning import classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS, total_pull
 from mgd3_kedro.backbones.schedule import NoiseSchedule, TrainedSchedule, respaced_schedule
 from mgd3_kedro.backbones.settings import BackboneConfig
 from mgd3_kedro.devices import PRECISIONS, matmul_precision
 from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.rows import SteadyRows, pad_batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,8 @@ class DiffusionBackbone:
             conditions: (B, ...).
             depth: Share of the blocks, 0..1.
         """
-        return self._run(partial(self.denoiser.features, depth=depth), index, latents, conditions)
+        run = partial(self.denoiser.features, depth=depth)
+        return self._run(run, index, latents, conditions, row_tile(latents.device))
 
     def as_precise(self) -> AbstractContextManager[None]:
         """Compute as precisely as the network does, for gradients of features."""
@@ -154,9 +157,18 @@ class DiffusionBackbone:
         conditions: torch.Tensor,
         change: ConditionChange | None,
     ) -> torch.Tensor:
-        padded = change.padded(row_tile(latents.device)) if change else None
-        run = partial(self.denoiser.predict, change=padded)
-        return self._run(run, index, latents, conditions)
+        tile = row_tile(latents.device)
+        if self.config.compile:
+            guided = self.config.uses_null_class(self.timesteps[index])
+            whole = math.ceil(len(latents) / tile) * tile
+            with self._steady.size(whole, guided) as size:
+                return self._run(self.denoiser.predict, index, latents, conditions, size)
+        run = partial(self.denoiser.predict, change=change.padded(tile) if change else None)
+        return self._run(run, index, latents, conditions, tile)
+
+    @cached_property
+    def _steady(self) -> SteadyRows:
+        return SteadyRows()
 
     def _run(
         self,
@@ -164,14 +176,14 @@ class DiffusionBackbone:
         index: int,
         latents: torch.Tensor,
         conditions: torch.Tensor,
+        multiple: int,
     ) -> torch.Tensor:
         precision = PRECISIONS[self.config.precision]
-        tile = row_tile(latents.device)
-        rows = pad_batch(latents.to(precision.dtype), tile)
+        rows = pad_batch(latents.to(precision.dtype), multiple)
         # Filled in by the device, which a copy from the host would wait for.
         timesteps = torch.full((len(rows),), self.timesteps[index], device=rows.device)
         with matmul_precision(precision):
-            output = run(rows, timesteps, pad_batch(conditions, tile))
+            output = run(rows, timesteps, pad_batch(conditions, multiple))
         return output[: len(latents)].float()
 
 
