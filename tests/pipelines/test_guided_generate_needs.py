@@ -30,6 +30,7 @@ NEEDS = {
     "mgd3_mixed": (DRAWN[0] | {"train_images"}, DRAWN[1]),
     "unguided": DRAWN,
     "d4m": DRAWN,
+    "ddoq": DRAWN,
     "transport": DRAWN,
     "dmgd": DRAWN,
     "cgs": DRAWN,

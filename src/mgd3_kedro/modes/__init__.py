@@ -17,6 +17,7 @@ from mgd3_kedro.modes.kmeans import (
     find_kmeans_pooled,
     find_kmeans_pooled_closest,
 )
+from mgd3_kedro.modes.minibatch import find_minibatch_kmeans
 from mgd3_kedro.modes.mixture import find_gmm
 from mgd3_kedro.modes.quality import measure_class
 from mgd3_kedro.modes.real import find_kmeans_closest, find_random
@@ -70,6 +71,7 @@ MODE_FINDERS: dict[str, ModeFinder] = {
     "kmeans_pca": find_kmeans_pca,
     "kmeans_pooled": find_kmeans_pooled,
     "kmeans_pooled_closest": find_kmeans_pooled_closest,
+    "minibatch_kmeans": find_minibatch_kmeans,
     "random": find_random,
 }
 
