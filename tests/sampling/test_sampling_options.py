@@ -33,10 +33,13 @@ OFF = {
     "mean_matching_scale": 0,
     "determinantal_scale": 0,
     "dap_scale": 0,
+    "mode_guidance_gain": "constant",
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},
     "tangents": {"tangent_components": 3},
+    "as noise": {"mode_guidance_gain": "sigma"},
+    "as a Gaussian": {"mode_guidance_gain": "gauss"},
     "repulsion": {"repulsion_scale": 0.2},
     "repulsion alone": {"repulsion_scale": 0.2, "mode_guidance_scale": 0},
     "transport": {"noise_coupling": "transport"},

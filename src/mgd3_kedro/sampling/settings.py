@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from itertools import chain
 from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
@@ -121,7 +122,8 @@ class SamplingConfig(metaclass=SetByDrifts):
     @property
     def needs(self) -> tuple[Need, ...]:
         """What `gather_facts` finds of a class, each once: what the drifts that are on need."""
-        return tuple(dict.fromkeys(need for name in self._scales() for need in DRIFTS[name].needs))
+        found = [DRIFTS[name].needs_with(self.options) for name in self._scales()]
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     @property
     def in_turn(self) -> bool:
