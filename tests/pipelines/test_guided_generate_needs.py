@@ -38,6 +38,7 @@ NEEDS = {
     "s3": DRAWN,
     "lgd": DRAWN,
     "annealed": DRAWN,
+    "boundary": DRAWN,
     "minimax": (DRAWN[0] | {"checkpoints"}, DRAWN[1] | {"device"}),
     "random": ({"train_images"}, set()),
     "kmeans_closest": ({"train_images", "latents", "modes"}, set()),

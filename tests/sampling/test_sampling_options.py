@@ -34,6 +34,7 @@ OFF = {
     "determinantal_scale": 0,
     "dap_scale": 0,
     "mode_guidance_gain": "constant",
+    "boundary_share": 0,
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},

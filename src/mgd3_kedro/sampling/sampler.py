@@ -101,7 +101,7 @@ def denoise(
     sight = open_sight(backbone, conditions, config.sighted)
     batch = Batch(backbone, classes, generators, among)
     conditioning = CONDITIONINGS[config.conditioning]
-    change_at = conditioning.begin(batch, config.condition_noise, config.options)
+    change_at = conditioning.begin(batch, config.strength, config.options)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
     mates = group_mates(classes, backbone.device)
