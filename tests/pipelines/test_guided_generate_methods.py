@@ -92,6 +92,7 @@ GUIDED = {
     "dmgd": 1,
     "cgs": 4,
     "dap": 2,
+    "manifoldgd": 2,
     "lgd": 2,
 }
 """Method -> how many of the four steps are guided."""

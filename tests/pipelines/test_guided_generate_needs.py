@@ -35,6 +35,7 @@ NEEDS = {
     "dmgd": DRAWN,
     "cgs": DRAWN,
     "dap": DRAWN,
+    "manifoldgd": DRAWN,
     "s3": DRAWN,
     "lgd": DRAWN,
     "annealed": DRAWN,

@@ -35,7 +35,13 @@ WHOLE = [{"transport_scale": 0.5}, IN_TURN, {"mean_matching_scale": 1, "determin
 """Drifts that look at a class as a whole."""
 SEEN = [{"dap_scale": 5.0}, {"dap_scale": 5.0, "dap_of": "mode", "dap_real": 4}]
 """Drifts that ask the network what it sees."""
-OTHERS = [*WHOLE, *SEEN, {"condition_noise": 0.5}, {"boundary_share": 0.5}]
+OTHERS = [
+    *WHOLE,
+    *SEEN,
+    {"condition_noise": 0.5},
+    {"boundary_share": 0.5},
+    {"manifoldgd_scale": 5.0},
+]
 OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *OTHERS]
 
 

@@ -35,6 +35,7 @@ OFF = {
     "dap_scale": 0,
     "mode_guidance_gain": "constant",
     "boundary_share": 0,
+    "manifoldgd_scale": 0,
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},
@@ -47,6 +48,7 @@ OPTIONS = {
     "noised modes, transported": {"noise_coupling": "transport", "initial_latents": "noised_modes"},
     "transport of a class": {"transport_scale": 0.2},
     "as dmgd": {"dmgd_scale": 5.0, "transport_support": 3},
+    "as manifoldgd": {"manifoldgd_scale": 0.5},
     "its mean": {"mean_matching_scale": 0.2},
     "its determinant": {"determinantal_scale": 0.1},
     "all": {

@@ -109,7 +109,8 @@ def denoise(
         {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
         for spec in dict.fromkeys(classes)
     ]
-    context = GuidanceContext(modes, mates, measured, config.options, tuple(found), sight)
+    known = (tuple(found), sight, generators)
+    context = GuidanceContext(modes, mates, measured, config.options, *known)
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]

@@ -18,6 +18,7 @@ from mgd3_kedro.sampling.guidance.matching_as_released import DMGD_WINDOW, match
 from mgd3_kedro.sampling.guidance.mean_matching import match_mean
 from mgd3_kedro.sampling.guidance.needs import Need, find_mean
 from mgd3_kedro.sampling.guidance.options import Option, check_grid
+from mgd3_kedro.sampling.guidance.plane import push_to_plane
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.repulsion import repel_mates
 from mgd3_kedro.sampling.guidance.spread import measure_sharpness, scale_pull
@@ -148,5 +149,6 @@ DRIFTS: dict[str, Drift] = {
         needs=(find_compared,),
         needs_sight=True,
     ),
+    "manifoldgd_scale": Drift(push_to_plane, options={"manifoldgd_window": WINDOW}),
 }
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""
