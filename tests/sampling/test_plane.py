@@ -100,7 +100,8 @@ def test_the_push_of_an_image_is_a_function_of_its_own_key_and_of_the_step():
     first = draw_cloud(generator, step_at(30, latents))
     torch.randn(7, generator=generator)
     assert torch.equal(draw_cloud(generator, step_at(30, latents)), first)
-    assert not torch.equal(draw_cloud(generator, step_at(29, latents)), first)
+    next_one = draw_cloud(generator, step_at(29, latents))
+    assert torch.cosine_similarity(first.flatten(), next_one.flatten(), 0).abs() < 0.1
 
 
 def test_images_are_steered_and_keep_their_noise(make_sampling):
