@@ -140,3 +140,16 @@ def test_what_is_given_counts_more_than_what_a_method_has_and_is_told():
     assert given.configured.run["modes"]["mode_finder"] == "kmeans"
     assert given.words("modes") == "min_members=auto"
     assert given.words("distilled_images") == "mode_finder=kmeans"
+
+
+def test_a_method_may_have_images_count_for_their_clusters_which_its_name_tells():
+    own = loader("mnist", method="ddoq")
+    assert own.configured.run["trainings"]["mode_weight_exponent"] == 1
+    assert own.configured.run["modes"]["mode_finder"] == "minibatch_kmeans"
+    assert own.words("trainings") == own.words("distilled_images") == ""
+    alike = loader("mnist", method="ddoq", trainings={"mode_weight_exponent": 0})
+    assert alike.words("trainings") == "mode_weight_exponent=0"
+    assert alike.words("distilled_images") == ""
+    other = loader("mnist", method="mgd3")
+    assert other.configured.run["trainings"]["mode_weight_exponent"] == 0
+    assert other.words("trainings") == ""

@@ -13,7 +13,7 @@ CHOOSER, NAMED = "settings", "named_settings"
 """The parameter that chooses, and the one that has what there is to choose."""
 EVERYWHERE = "all"
 """What settings of all backbones are under."""
-OF_METHODS = ("modes", "diffusion")
+OF_METHODS = ("modes", "diffusion", "trainings")
 """Groups of parameters that a method may have values of its own for."""
 
 

@@ -51,7 +51,7 @@ def test_guidance_replaces_the_clean_sample_and_recomputes_the_noise(scale, inde
     noise = (latents - now**0.5 * clean) / (1 - now) ** 0.5
     expected = before**0.5 * clean + (1 - before) ** 0.5 * noise
     step = ddim_step(SCHEDULE, index, latents, noise_pred)
-    guided = step.prev_mean + pull_towards_modes(step, modes, scale)
+    guided = step.prev_mean + pull_towards_modes(step, modes, scale * step.pull)
     assert torch.allclose(guided, expected, rtol=1e-9, atol=1e-9)
 
 

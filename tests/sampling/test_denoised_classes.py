@@ -35,7 +35,13 @@ WHOLE = [{"transport_scale": 0.5}, IN_TURN, {"mean_matching_scale": 1, "determin
 """Drifts that look at a class as a whole."""
 SEEN = [{"dap_scale": 5.0}, {"dap_scale": 5.0, "dap_of": "mode", "dap_real": 4}]
 """Drifts that ask the network what it sees."""
-OTHERS = [*WHOLE, *SEEN, {"condition_noise": 0.5}]
+OTHERS = [
+    *WHOLE,
+    *SEEN,
+    {"condition_noise": 0.5},
+    {"boundary_share": 0.5},
+    {"manifoldgd_scale": 5.0},
+]
 OPTIONS = [{name: value} for name, value in ALL.items()] + [ALL, *OTHERS]
 
 
@@ -214,6 +220,7 @@ def test_a_class_that_is_told_bit_by_bit_to_a_compiled_network_is_refused_with_w
     with pytest.raises(ValueError, match=message):
         plan(compiled=True, condition_noise=0.06)
     assert plan(compiled=True).settings.diffusion.compile
+    assert plan(compiled=True, boundary_share=0.5).settings.diffusion.compile
 
 
 def test_images_depend_on_the_classes_of_the_benchmark_only_where_they_are_told_of_another(plan):

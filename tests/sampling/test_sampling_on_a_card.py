@@ -16,6 +16,7 @@ from mgd3_kedro.sampling import (
 from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
+from mgd3_kedro.sampling.guidance.gains import GAINS
 
 CLASSES = [0, 0, 0, 1, 1]
 
@@ -53,6 +54,11 @@ def waits_of_steps(card, make_dit, make_classes, make_sampling):
 def test_the_host_waits_for_no_step_with_any_drift(drift, waits_of_steps):
     scales = dict.fromkeys(DRIFTS, 0.0) | {drift: 0.1}
     assert waits_of_steps(**scales) == Counter()
+
+
+@pytest.mark.parametrize("gain", GAINS)
+def test_the_host_waits_for_no_step_with_any_gain(gain, waits_of_steps):
+    assert waits_of_steps(mode_guidance_gain=gain) == Counter()
 
 
 @pytest.mark.parametrize("conditioning", [*filter(None, CONDITIONINGS)])

@@ -33,16 +33,22 @@ OFF = {
     "mean_matching_scale": 0,
     "determinantal_scale": 0,
     "dap_scale": 0,
+    "mode_guidance_gain": "constant",
+    "boundary_share": 0,
+    "manifoldgd_scale": 0,
 }
 OPTIONS = {
     "adaptation": {"mode_guidance_adaptation": 0.7},
     "tangents": {"tangent_components": 3},
+    "as noise": {"mode_guidance_gain": "sigma"},
+    "as a Gaussian": {"mode_guidance_gain": "gauss"},
     "repulsion": {"repulsion_scale": 0.2},
     "repulsion alone": {"repulsion_scale": 0.2, "mode_guidance_scale": 0},
     "transport": {"noise_coupling": "transport"},
     "noised modes, transported": {"noise_coupling": "transport", "initial_latents": "noised_modes"},
     "transport of a class": {"transport_scale": 0.2},
     "as dmgd": {"dmgd_scale": 5.0, "transport_support": 3},
+    "as manifoldgd": {"manifoldgd_scale": 0.5},
     "its mean": {"mean_matching_scale": 0.2},
     "its determinant": {"determinantal_scale": 0.1},
     "all": {

@@ -102,7 +102,7 @@ def test_without_entropy_it_is_mode_guidance_with_modes_dealt_out_at_least_cost(
     _, own = linear_sum_assignment(cost.numpy())
     ones = torch.ones_like(clean)
     step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5, 0, clean)
-    expected = pull_towards_modes(step, modes[own], 1.0)
+    expected = pull_towards_modes(step, modes[own], step.pull)
     options = {"transport_entropy": 1e-3, "transport_debiased": False}
     found = pull(clean, facts_of(modes), **options)
     assert torch.allclose(found, expected, atol=1e-3)

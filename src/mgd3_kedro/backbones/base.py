@@ -42,6 +42,23 @@ class ConditionChange:
         return replace(self, noise=noise, others=others)
 
 
+@dataclass(frozen=True)
+class SecondCondition:
+    """Another condition that some samples are drawn on beside their own, in one step.
+
+    Args:
+        rows: Of these samples, (M,), int64.
+        conditions: (M, ...).
+        share: Of it in what is predicted with a condition, 0..1; the rest is of their own.
+        scale: Factor of the guidance scale for these samples.
+    """
+
+    rows: torch.Tensor
+    conditions: torch.Tensor
+    share: float
+    scale: float
+
+
 class Backbone(Protocol):
     """A pre-trained diffusion model behind one interface, whatever its family.
 
@@ -76,7 +93,7 @@ class Backbone(Protocol):
         index: int,
         latents: torch.Tensor,
         conditions: torch.Tensor,
-        change: ConditionChange | None = None,
+        change: ConditionChange | SecondCondition | None = None,
     ) -> DenoisingStep:
         """Predict one reverse step.
 
@@ -85,7 +102,7 @@ class Backbone(Protocol):
             latents: (B, C, H, W).
             conditions: (B, ...).
             change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
-                None leaves them.
+                or another condition of some samples; None leaves all as they are.
         """
 
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 import torch
 
-from mgd3_kedro.backbones.base import ConditionChange, Denoiser
+from mgd3_kedro.backbones.base import ConditionChange, Denoiser, SecondCondition
 from mgd3_kedro.backbones.batching import row_tile
 from mgd3_kedro.backbones.conditioning import classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS, total_pull
@@ -78,7 +78,7 @@ class DiffusionBackbone:
         index: int,
         latents: torch.Tensor,
         conditions: torch.Tensor,
-        change: ConditionChange | None = None,
+        change: ConditionChange | SecondCondition | None = None,
     ) -> DenoisingStep:
         """Predict one reverse step.
 
@@ -87,17 +87,19 @@ class DiffusionBackbone:
             latents: (B, C, H, W).
             conditions: (B, ...).
             change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
-                None leaves them.
+                or another condition of some samples; None leaves all as they are.
 
         Raises:
             ValueError: If embeddings are to be changed within a compiled network.
         """
-        if change is not None and self.config.compile:
+        second = change if isinstance(change, SecondCondition) else None
+        embedded = change if isinstance(change, ConditionChange) else None
+        if embedded is not None and self.config.compile:
             raise ValueError(
                 "compile: expected false, as embeddings of conditions are changed within the "
                 "network and a compiled one would not notice, got true; set diffusion.compile=false"
             )
-        output, variance = self._guided_output(index, latents, conditions, change)
+        output, variance = self._guided_output(index, latents, conditions, embedded, second)
         noise_pred = self.schedule.noise_pred(index, latents, output)
         sampler = SAMPLERS[self.config.sampler]
         step = sampler(self.schedule, index, latents, noise_pred, variance)
@@ -131,8 +133,10 @@ class DiffusionBackbone:
         latents: torch.Tensor,
         conditions: torch.Tensor,
         change: ConditionChange | None,
+        second: SecondCondition | None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         channels = latents.shape[1]
+        without = None
         if not self.config.uses_null_class(self.timesteps[index]):
             own = change.rows(slice(len(latents))) if change else None
             output = self._predict(index, latents, conditions, own)
@@ -148,6 +152,15 @@ class DiffusionBackbone:
                 self.config.guidance_scale,
                 self.config.cfg_channels,
             )
+        if second is not None:
+            rows = second.rows
+            other = self._predict(index, latents[rows], second.conditions, None)[:, :channels]
+            both = (1 - second.share) * output[rows, :channels] + second.share * other
+            if without is not None:
+                scale = second.scale * self.config.guidance_scale
+                null = without[rows, :channels]
+                both = classifier_free(both, null, scale, self.config.cfg_channels)
+            combined = combined.index_copy(0, rows, both)
         return combined, output[:, channels:] if output.shape[1] > channels else None
 
     def _predict(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mgd3_kedro.backbones.base import ConditionChange
+from mgd3_kedro.backbones.base import ConditionChange, SecondCondition
 from mgd3_kedro.backbones.samplers import Sampler
 from mgd3_kedro.backbones.schedule import NoiseSchedule
 from mgd3_kedro.records import ClassSpec, DenoisingStep
@@ -74,7 +74,7 @@ class GaussianMixtureBackbone:
         index: int,
         latents: torch.Tensor,
         conditions: torch.Tensor,
-        change: ConditionChange | None = None,
+        change: ConditionChange | SecondCondition | None = None,
     ) -> DenoisingStep:
         """Predict one reverse step from the exact posterior mean of the clean sample.
 

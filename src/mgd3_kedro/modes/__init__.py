@@ -10,6 +10,7 @@ import torch
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.modes.clusters import Clusters, make_mode_set
 from mgd3_kedro.modes.density import find_dbscan
+from mgd3_kedro.modes.hierarchical_density import find_hdbscan
 from mgd3_kedro.modes.hierarchy import cut_modes, find_agglomerative, find_bisecting_kmeans
 from mgd3_kedro.modes.kmeans import (
     find_kmeans,
@@ -17,6 +18,7 @@ from mgd3_kedro.modes.kmeans import (
     find_kmeans_pooled,
     find_kmeans_pooled_closest,
 )
+from mgd3_kedro.modes.minibatch import find_minibatch_kmeans
 from mgd3_kedro.modes.mixture import find_gmm
 from mgd3_kedro.modes.quality import measure_class
 from mgd3_kedro.modes.real import find_kmeans_closest, find_random
@@ -65,11 +67,13 @@ MODE_FINDERS: dict[str, ModeFinder] = {
     "bisecting_kmeans": find_bisecting_kmeans,
     "dbscan": find_dbscan,
     "gmm": find_gmm,
+    "hdbscan": find_hdbscan,
     "kmeans": find_kmeans,
     "kmeans_closest": find_kmeans_closest,
     "kmeans_pca": find_kmeans_pca,
     "kmeans_pooled": find_kmeans_pooled,
     "kmeans_pooled_closest": find_kmeans_pooled_closest,
+    "minibatch_kmeans": find_minibatch_kmeans,
     "random": find_random,
 }
 

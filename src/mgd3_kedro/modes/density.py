@@ -45,15 +45,20 @@ def find_dbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     for radius in np.linspace(reach.min(), reach.max(), RADII):
         density = DBSCAN(eps=max(float(radius), 1e-12), min_samples=neighbours)
         labels = density.fit_predict(coordinates)
-        kept = _largest(labels, config.ipc)
+        kept = keep_largest(labels, config.ipc)
         score = (int(kept.max()) + 1, int((kept >= 0).sum()))
         if score > best_score:
             best, best_score = kept, score
-    return gather_clusters(points, _split_largest(coordinates, best, config), config.ipc)
+    return gather_clusters(points, split_largest(coordinates, best, config), config.ipc)
 
 
-def _largest(labels: np.ndarray, count: int) -> np.ndarray:
-    """Renumber the largest clusters 0.. by size; everything else becomes -1."""
+def keep_largest(labels: np.ndarray, count: int) -> np.ndarray:
+    """Renumber the largest clusters 0.. by size; everything else becomes -1.
+
+    Args:
+        labels: (N,), the cluster of each latent, -1 for none.
+        count: Clusters that are kept, at most.
+    """
     names, sizes = np.unique(labels[labels >= 0], return_counts=True)
     kept = np.full_like(labels, -1)
     for rank, position in enumerate(np.argsort(-sizes, kind="stable")[:count]):
@@ -61,8 +66,14 @@ def _largest(labels: np.ndarray, count: int) -> np.ndarray:
     return kept
 
 
-def _split_largest(points: np.ndarray, labels: np.ndarray, config: ModesConfig) -> np.ndarray:
-    """Halve the largest cluster until there are `ipc`; without any, all points are one."""
+def split_largest(points: np.ndarray, labels: np.ndarray, config: ModesConfig) -> np.ndarray:
+    """Halve the largest cluster until there are `ipc`; without any, all points are one.
+
+    Args:
+        points: (N, D).
+        labels: (N,), the cluster of each, 0.. without a gap, -1 for none.
+        config: `ipc`; `n_init` and `random_state` of k-means.
+    """
     labels = labels.copy()
     if labels.max() < 0:
         labels[:] = 0

@@ -19,12 +19,13 @@ class ModesConfig:
         random_state: Seed of the clustering.
         n_init: Starts of k-means, of which the best is kept.
         pool: Side of the grid that `kmeans_pooled` averages latents over.
-        components: Principal components that `kmeans_pca` keeps.
+        components: Principal components that `kmeans_pca`, `gmm` and `hdbscan` look at.
         balance: A name of `BALANCES`: whether all classes have as many, or those with more images
             more.
         min_members: Members that every cluster of `kmeans`, `kmeans_pooled`, `kmeans_pca` and of
             what is found from them has at least, but no more than half of what equal clusters would
-            have; "auto": 5, or a fifth of what equal clusters have; 0: any number.
+            have; "auto": 5, or a fifth of what equal clusters have; 0: any number. Also members of
+            a cluster of density with `hdbscan`, where 0 is 55.
 
     Raises:
         ValueError: Naming the setting that does not fit.

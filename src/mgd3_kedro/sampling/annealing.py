@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mgd3_kedro.backbones.base import Backbone, ConditionChange
+from mgd3_kedro.backbones.base import Backbone, ConditionChange, SecondCondition
 from mgd3_kedro.checks import check_choice, check_range
 from mgd3_kedro.randomness import fork_generator
 from mgd3_kedro.records import ClassSpec
@@ -67,8 +67,9 @@ class Batch(NamedTuple):
     among: Sequence[ClassSpec]
 
 
-ChangeAt = Callable[[int], ConditionChange | None]
-"""Step index -> what embeddings of conditions become there; None where they stay."""
+ChangeAt = Callable[[int], ConditionChange | SecondCondition | None]
+"""Step index -> what embeddings of conditions become there, or another condition of some samples;
+None where all stays."""
 
 
 def anneal_conditions(batch: Batch, strength: float, options: Mapping[str, Any]) -> ChangeAt:

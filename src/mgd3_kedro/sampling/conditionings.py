@@ -13,6 +13,7 @@ from mgd3_kedro.sampling.annealing import (
     anneal_conditions,
     check_annealing,
 )
+from mgd3_kedro.sampling.boundary import BOUNDARY, draw_on_boundary
 from mgd3_kedro.sampling.guidance.options import Option
 
 NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
@@ -34,23 +35,25 @@ class Conditioning(NamedTuple):
         begin: (batch, strength, options) -> what embeddings of conditions become at a step index.
         options: Name of a setting -> option.
         check: (options) -> nothing; it refuses by ValueError those that do not fit each other.
-        other: The option that says how much of another class is mixed in; empty if there is none.
+        other: The setting that says how much of another class is mixed in; empty if there is none.
+        within: Whether it changes embeddings within the network.
     """
 
     begin: Callable[[Batch, float, Mapping[str, Any]], ChangeAt]
     options: Mapping[str, Option] = NO_OPTIONS
     check: Callable[[Mapping[str, Any]], None] = fits_anyhow
     other: str = ""
+    within: bool = False
 
 
 CONDITIONINGS: dict[str | None, Conditioning] = {
     None: Conditioning(keep_conditions),
     "condition_noise": Conditioning(
-        anneal_conditions, ANNEALING, check_annealing, "condition_other"
+        anneal_conditions, ANNEALING, check_annealing, "condition_other", within=True
     ),
+    "boundary_share": Conditioning(draw_on_boundary, BOUNDARY, other="boundary_share"),
 }
-"""Setting that holds its strength, a field that is 0 where it is off -> conditioning; None: where
-all are off."""
+"""Setting that holds its strength, 0 where it is off -> conditioning; None: where all are off."""
 
 
 def refuse_compiled(compiled: bool, conditioning: str | None) -> None:
@@ -63,7 +66,7 @@ def refuse_compiled(compiled: bool, conditioning: str | None) -> None:
     Raises:
         ValueError: Saying what to change.
     """
-    if compiled and conditioning:
+    if compiled and CONDITIONINGS[conditioning].within:
         raise ValueError(
             f"compile: expected false with sampling.{conditioning}, which changes embeddings "
             f"within the network, got true; set diffusion.compile=false, or {conditioning}=0"

@@ -10,6 +10,11 @@ from mgd3_kedro.sampling.guidance import DRIFTS
 from mgd3_kedro.sampling.guidance.options import Option
 
 
+def all_scales() -> tuple[str, ...]:
+    """Return the settings that hold the scales of drifts and the strengths of conditionings."""
+    return (*DRIFTS, *filter(None, CONDITIONINGS))
+
+
 def all_options() -> dict[str, Option]:
     """Return the options of all drifts and conditionings by name."""
     # Not by `DRIFTS.values()`, with which all of their code would be that of any result.
@@ -19,7 +24,7 @@ def all_options() -> dict[str, Option]:
 
 
 class SetByDrifts(type):
-    """Lets settings be built with the scales of any of `DRIFTS` and all options, fields or not."""
+    """Lets settings be built with the scale of any drift or conditioning and all options."""
 
     def __call__(cls, *args: Any, **given: Any) -> Any:
         """Build settings; scales that are no fields are kept in `further_scales`, but for 0.
@@ -35,7 +40,8 @@ class SetByDrifts(type):
             for name, value in options.items()
             if name not in known or value != known[name].default
         }
-        further = {name: given.pop(name) for name in DRIFTS if name in given and name not in names}
+        own = [name for name in all_scales() if name not in names]
+        further = {name: given.pop(name) for name in own if name in given}
         scales = {**given.get("further_scales", {}), **further}
         # A drift that is off is no other setting than one that is not there.
         given["further_scales"] = {name: scale for name, scale in scales.items() if scale != 0}

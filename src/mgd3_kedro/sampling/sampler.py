@@ -101,7 +101,7 @@ def denoise(
     sight = open_sight(backbone, conditions, config.sighted)
     batch = Batch(backbone, classes, generators, among)
     conditioning = CONDITIONINGS[config.conditioning]
-    change_at = conditioning.begin(batch, config.condition_noise, config.options)
+    change_at = conditioning.begin(batch, config.strength, config.options)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
     mates = group_mates(classes, backbone.device)
@@ -109,7 +109,8 @@ def denoise(
         {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
         for spec in dict.fromkeys(classes)
     ]
-    context = GuidanceContext(modes, mates, measured, config.options, tuple(found), sight)
+    known = (tuple(found), sight, generators)
+    context = GuidanceContext(modes, mates, measured, config.options, *known)
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.mates)
     start = INITIAL_LATENTS[config.initial_latents]

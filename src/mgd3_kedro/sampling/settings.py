@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from itertools import chain
 from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.sampling.candidates import CANDIDATE_SCORES
 from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
-from mgd3_kedro.sampling.drift_settings import SetByDrifts, all_options
+from mgd3_kedro.sampling.drift_settings import SetByDrifts, all_options, all_scales
 from mgd3_kedro.sampling.guidance import DRIFTS, TRAITS
 from mgd3_kedro.sampling.guidance.needs import Need
 from mgd3_kedro.sampling.guidance.windows import Window, steps_within, with_steps
@@ -58,7 +59,8 @@ class SamplingConfig(metaclass=SetByDrifts):
         candidates: Draws per mode, of which one is kept.
         candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
         condition_noise: Of the noise that hides the class at first, as embeddings are; 0 is none.
-        further_scales: Name of a drift without a field here -> its scale; given by that name.
+        further_scales: Name of a drift or a conditioning without a field here -> its scale; given
+            by that name.
         further_options: Name of an option -> its value, if not its default; given by that name.
 
     Raises:
@@ -85,12 +87,16 @@ class SamplingConfig(metaclass=SetByDrifts):
         lookup(INITIAL_LATENTS, self.initial_latents, "kind of initial latents")
         check_range("noise_strength", self.noise_strength, 0, 1, low_open=True)
         for name in self.further_scales:
-            lookup(DRIFTS, name, "drift")
-        for name in (*DRIFTS, "condition_noise"):
+            lookup(dict.fromkeys(all_scales()), name, "drift")
+        for name in all_scales():
             check_range(name, self._scale(name), 0)
         known = all_options()
         for name, value in self.further_options.items():
             lookup(known, name, "option").check(name, value)
+        if len(told := [name for name in CONDITIONINGS if name and self._scale(name)]) > 1:
+            raise ValueError(
+                f"{' and '.join(told)}: expected 0 for all but one of them, got others"
+            )
         CONDITIONINGS[self.conditioning].check(self.options)
         lookup(MODE_GUIDANCE_SCHEDULES, self.mode_guidance_schedule, "mode guidance schedule")
         stops = {
@@ -121,7 +127,8 @@ class SamplingConfig(metaclass=SetByDrifts):
     @property
     def needs(self) -> tuple[Need, ...]:
         """What `gather_facts` finds of a class, each once: what the drifts that are on need."""
-        return tuple(dict.fromkeys(need for name in self._scales() for need in DRIFTS[name].needs))
+        found = [DRIFTS[name].needs_with(self.options) for name in self._scales()]
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     @property
     def in_turn(self) -> bool:
@@ -146,12 +153,18 @@ class SamplingConfig(metaclass=SetByDrifts):
     @property
     def conditioning(self) -> str | None:
         """Which of `CONDITIONINGS` changes what the network is told of a class."""
-        return "condition_noise" if self.condition_noise else None
+        return next((name for name in CONDITIONINGS if name and self._scale(name)), None)
+
+    @property
+    def strength(self) -> float:
+        """How strongly it does, 0 where none does."""
+        return self._scale(self.conditioning or "")
 
     @property
     def mixes_classes(self) -> bool:
         """Whether the network is told of another class, too."""
-        return bool(self.options.get(CONDITIONINGS[self.conditioning].other))
+        other = CONDITIONINGS[self.conditioning].other
+        return bool(self.options.get(other) or self._scale(other))
 
     @property
     def joint_settings(self) -> tuple[str, ...]:
@@ -163,12 +176,12 @@ class SamplingConfig(metaclass=SetByDrifts):
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, those of drifts without a field included."""
         own = [one.name for one in fields(cls) if one.name not in FURTHER]
-        return (*own, *(name for name in DRIFTS if name not in own), *all_options())
+        return (*own, *(name for name in all_scales() if name not in own), *all_options())
 
     def as_columns(self) -> dict[str, Any]:
         """Return every setting by its name, the scales of all drifts included."""
-        given = {**vars(self), **self.options}
-        return {name: self._scale(name) if name in DRIFTS else given[name] for name in self.names()}
+        given, scales = {**vars(self), **self.options}, all_scales()
+        return {name: self._scale(name) if name in scales else given[name] for name in self.names()}
 
     def plain(self) -> SamplingConfig:
         """Return the same settings with everything that steers or chooses off."""
@@ -177,7 +190,7 @@ class SamplingConfig(metaclass=SetByDrifts):
     @classmethod
     def off(cls) -> dict[str, Any]:
         """Return the value of every setting with which it neither steers nor chooses."""
-        scales = dict.fromkeys(DRIFTS, 0.0)
+        scales = dict.fromkeys(all_scales(), 0.0)
         defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
         options = {name: option.default for name, option in all_options().items()}
         return {**defaults, **scales, **options, **STEERED_WITHOUT}

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.backbones.base import Backbone, ConditionChange
+from mgd3_kedro.backbones.base import Backbone, ConditionChange, SecondCondition
 from mgd3_kedro.records import ClassSpec, DenoisingStep
 
 
@@ -60,7 +60,7 @@ class RecordingBackbone:
         index: int,
         latents: torch.Tensor,
         conditions: torch.Tensor,
-        change: ConditionChange | None = None,
+        change: ConditionChange | SecondCondition | None = None,
     ) -> DenoisingStep:
         """Predict one reverse step, and keep its clean sample if it is asked for."""
         step = self.backbone.step(index, latents, conditions, change)

@@ -24,6 +24,7 @@ class GuidanceContext:
         options: Name -> value of every option of `DRIFTS`.
         facts: For each of `mates` what its drifts need of the class; empty where none needs any.
         sight: What the network sees of the samples, None where no drift needs it.
+        generators: Of each sample, to fork others from: what is drawn from these is its noise.
     """
 
     modes: torch.Tensor
@@ -32,6 +33,7 @@ class GuidanceContext:
     options: Mapping[str, Any]
     facts: tuple[Facts, ...] = ()
     sight: Sight | None = None
+    generators: Sequence[torch.Generator] = ()
 
     @property
     def of_classes(self) -> Iterator[tuple[torch.Tensor, Facts]]:

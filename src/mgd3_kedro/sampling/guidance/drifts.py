@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,10 +13,12 @@ from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.compared import COMPARED_WITH, MOST, find_compared
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.determinantal import turn_apart
+from mgd3_kedro.sampling.guidance.gains import GAIN, GAINS
 from mgd3_kedro.sampling.guidance.matching_as_released import DMGD_WINDOW, match_as_released
 from mgd3_kedro.sampling.guidance.mean_matching import match_mean
 from mgd3_kedro.sampling.guidance.needs import Need, find_mean
 from mgd3_kedro.sampling.guidance.options import Option, check_grid
+from mgd3_kedro.sampling.guidance.plane import push_to_plane
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.repulsion import repel_mates
 from mgd3_kedro.sampling.guidance.spread import measure_sharpness, scale_pull
@@ -50,11 +53,13 @@ TRAITS: dict[str, Trait] = {
 def pull_shaped(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
     """Return the pull towards the modes as the traits of classes shape it, (B, C, H, W).
 
-    `pull_pool`, if it is not None, is the grid that the pull is averaged over.
+    `pull_pool`, if it is not None, is the grid that the pull is averaged over;
+    `mode_guidance_gain` says how strong it is at this step.
 
     Source: MGD3 (arXiv 2505.18963), section 3.2; the traits are ours.
     """
-    pull = pull_towards_modes(step, context.modes, scale, context.options["pull_pool"])
+    weight = GAINS[context.options["mode_guidance_gain"]].weigh(step, scale, context)
+    pull = pull_towards_modes(step, context.modes, weight, context.options["pull_pool"])
     for name, measured in context.traits.items():
         pull = TRAITS[name].shape(pull, measured)
     return pull
@@ -84,10 +89,20 @@ class Drift(NamedTuple):
     in_turn: bool = False
     needs_sight: bool = False
 
+    def needs_with(self, options: Mapping[str, Any]) -> tuple[Need, ...]:
+        """Return what it needs of a class with some values of options, its own included."""
+        found = [option.needs(options[name]) for name, option in self.options.items()]
+        return (*self.needs, *chain.from_iterable(found))
+
 
 DRIFTS: dict[str, Drift] = {
     "mode_guidance_scale": Drift(
-        pull_shaped, options={"pull_pool": Option(check_grid), "mode_guidance_window": WINDOW}
+        pull_shaped,
+        options={
+            "pull_pool": Option(check_grid),
+            "mode_guidance_gain": GAIN,
+            "mode_guidance_window": WINDOW,
+        },
     ),
     "repulsion_scale": Drift(repel_mates, joint=True, options={"repulsion_window": WINDOW}),
     "transport_scale": Drift(
@@ -134,5 +149,6 @@ DRIFTS: dict[str, Drift] = {
         needs=(find_compared,),
         needs_sight=True,
     ),
+    "manifoldgd_scale": Drift(push_to_plane, options={"manifoldgd_window": WINDOW}),
 }
 """Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""

@@ -9,7 +9,7 @@ from mgd3_kedro.records import DenoisingStep
 
 
 def pull_towards_modes(
-    step: DenoisingStep, modes: torch.Tensor, mode_guidance_scale: float, grid: int | None = None
+    step: DenoisingStep, modes: torch.Tensor, weight: torch.Tensor | float, grid: int | None = None
 ) -> torch.Tensor:
     """Return what mode guidance adds to the mean of a step, (B, C, H, W).
 
@@ -19,7 +19,8 @@ def pull_towards_modes(
     Args:
         step: The step of the backbone.
         modes: The mode of each sample, (B, C, H, W).
-        mode_guidance_scale: Lambda.
+        weight: What the way from the clean sample to the mode is multiplied by, broadcastable to
+            (B, C, H, W); in the paper lambda times the deviation of the step.
         grid: Cells per side; the pull is then the same within each, so that it moves layout and
             leaves detail to the model. None: it differs from place to place.
 
@@ -31,7 +32,7 @@ def pull_towards_modes(
     difference = modes - step.pred_original_sample
     if grid is not None:
         difference = average_cells(difference, grid)
-    return mode_guidance_scale * step.pull * difference
+    return weight * difference
 
 
 def average_cells(latents: torch.Tensor, grid: int) -> torch.Tensor:

@@ -1,0 +1,76 @@
+"""Clusters of whatever density stands out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters, squared_distances
+from mgd3_kedro.modes.density import keep_largest, split_largest
+from mgd3_kedro.modes.reduction import principal_coordinates
+from mgd3_kedro.modes.sizes import least_members
+
+if TYPE_CHECKING:
+    from mgd3_kedro.modes.settings import ModesConfig
+
+SMALLEST, NEIGHBOURS = 55, 3
+"""Members of a cluster of density at least, where no number is asked for, and latents around one
+that say how dense it is there."""
+
+
+def find_hdbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
+    """Take the most probable latent of each of the largest clusters of density.
+
+    Where there are fewer clusters than asked for, the largest are split by k-means. Latents that
+    density leaves out are of no cluster, unless nothing is left to be split.
+
+    Args:
+        latents: (N, C, H, W), scaled.
+        config: `ipc`; `components` that latents are reduced to, each of their dimensions with a
+            variance of 1 before; `min_members` of a cluster of density, 0: `SMALLEST`, but no more
+            than half of what equal clusters would have; `n_init` and `random_state` of the splits.
+
+    Source: CoDA, released code, with principal components in the place of UMAP and without its
+        splits by density; Campello et al., Density-based clustering based on hierarchical density
+        estimates, PAKDD 2013.
+    """
+    points = flatten(latents)
+    deviations = points.std(0)
+    standard = (points - points.mean(0)) / np.where(deviations > 0, deviations, 1)
+    coordinates = principal_coordinates(standard, config.components)
+    found, probabilities = _find_density(coordinates, config)
+    labels = split_largest(coordinates, keep_largest(found, config.ipc), config)
+    chosen = [
+        _most_probable(coordinates, probabilities, np.flatnonzero(labels == cluster))
+        for cluster in range(config.ipc)
+    ]
+    return gather_clusters(points, labels, config.ipc, points[chosen])
+
+
+def _find_density(points: np.ndarray, config: ModesConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cluster of each point, -1 for none, and how probable it is there, 0..1; (N,)."""
+    from sklearn.cluster import HDBSCAN
+
+    if not points.any():
+        # Equal latents, of which density says nothing.
+        return np.zeros(len(points), dtype=np.int64), np.ones(len(points))
+    least = least_members(replace(config, min_members=config.min_members or SMALLEST), len(points))
+    fitted = HDBSCAN(
+        min_cluster_size=max(2, least),
+        min_samples=min(NEIGHBOURS, len(points)),
+        # One mode may stand for all of a class; of more, each is a part of it.
+        allow_single_cluster=config.ipc == 1,
+        copy=True,
+    ).fit(points)
+    return fitted.labels_, fitted.probabilities_
+
+
+def _most_probable(points: np.ndarray, probabilities: np.ndarray, members: np.ndarray) -> int:
+    """Return the most probable of the members; of those as probable, the nearest to their mean."""
+    of_cluster = points[members]
+    best = probabilities[members] == probabilities[members].max()
+    to_mean = squared_distances(of_cluster, of_cluster.mean(0, keepdims=True))[:, 0]
+    return int(members[np.where(best, to_mean, np.inf).argmin()])

@@ -1,0 +1,82 @@
+"""Images on the boundary between their class and another: some are drawn on both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mgd3_kedro.backbones.base import SecondCondition
+from mgd3_kedro.randomness import fork_generator
+from mgd3_kedro.sampling.annealing import Batch, ChangeAt, check_share, draw_others
+from mgd3_kedro.sampling.guidance.options import Option
+
+NOISY, CLEAR = 0.7, 0.3
+"""Step indices, as shares of the highest, from which on an image is nearly all noise, and below
+which its class is settled."""
+SHARES = (0.1, 0.35)
+"""How much of the other class there is in the noisy part, and at the last step, as shares of what
+there is in the middle."""
+SCALES = (0.9, 1.0, 1.15)
+"""Factors of the guidance scale in the noisy part, in the middle, and in the clear part."""
+BOUNDARY: Mapping[str, Option] = {"boundary_chance": Option(check_share, 0.5)}
+"""How probable it is for an image to be drawn on two classes."""
+
+
+def draw_on_boundary(batch: Batch, strength: float, options: Mapping[str, Any]) -> ChangeAt:
+    """Draw some images on their class and another one, in steps of three passes.
+
+    Args:
+        batch: Which of its images, and on which other class, is drawn by each from a generator of
+            its own: their noise, and the images that are not on a boundary, stay what they are.
+        strength: Share of the other class where there is most of it, 0..1.
+        options: Of `BOUNDARY`.
+
+    Source: Boundary-aware dataset distillation, released code, but for its fine-tuning.
+    """
+    chance = options["boundary_chance"]
+    rows = [row for row, one in enumerate(batch.generators) if _draw(one) < chance]
+    if not rows or len(batch.among) < 2:
+        return lambda index: None
+    others = batch.backbone.conditions(draw_others(batch))
+    chosen = torch.tensor(rows, device=others.device)
+    highest = max(len(batch.backbone.timesteps) - 1, 1)
+
+    def change_at(index: int) -> SecondCondition:
+        noise = index / highest
+        share = strength * share_of_other(noise)
+        return SecondCondition(chosen, others[chosen], share, scale_of_guidance(noise))
+
+    return change_at
+
+
+def share_of_other(noise: float) -> float:
+    """Return how much of the other class there is, as a share of the most, 0..1.
+
+    Args:
+        noise: Step index, as a share of the highest.
+
+    Source: Boundary-aware dataset distillation, released code.
+    """
+    at_first, at_last = SHARES
+    if noise >= NOISY:
+        return at_first
+    if noise >= CLEAR:
+        return 1.0
+    return 1 + (CLEAR - noise) / CLEAR * (at_last - 1)
+
+
+def scale_of_guidance(noise: float) -> float:
+    """Return the factor of the guidance scale, at a step index as a share of the highest.
+
+    Source: Boundary-aware dataset distillation, released code.
+    """
+    noisy, middle, clear = SCALES
+    if noise >= NOISY:
+        return noisy
+    return middle if noise >= CLEAR else clear
+
+
+def _draw(generator: torch.Generator) -> float:
+    return float(torch.rand((), generator=fork_generator(generator, "boundary")))

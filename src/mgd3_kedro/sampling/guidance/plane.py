@@ -1,0 +1,138 @@
+"""A push towards a plane through random points around the mode, as ManifoldGD's code has it."""
+
+from __future__ import annotations
+
+import torch
+
+from mgd3_kedro.randomness import fork_generator
+from mgd3_kedro.records import DenoisingStep
+from mgd3_kedro.sampling.guidance.context import GuidanceContext
+from mgd3_kedro.sampling.guidance.precision import precise
+
+POINTS, NEAREST, DIMENSIONS = 300, 12, 3
+SMALLEST, RADIUS = 0.1, 0.05
+"""Radii of spheres around the mode, in half of them evenly spaced between these."""
+BANDWIDTH, LEAST = 0.1, 1e-8
+SWEEPS = 8
+"""Of Jacobi's method; for twelve points five bring them to the last digit."""
+
+
+def push_to_plane(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
+    """Return the way from the noisy sample to a plane near its mode, of length 1, (B, C, H, W).
+
+    The plane is that of the three widest directions of the nearest of some points, which are drawn
+    on spheres around the mode and noised to this step, anew in every step. No real latent has a
+    part in it.
+
+    Args:
+        step: The step of the backbone.
+        scale: In the unit of the released code: length of the push, of whatever size latents are.
+            It is less where a point is nearer than about a tenth.
+        context: `modes`; `generators`, from which the points of an image are drawn.
+
+    Source: ManifoldGD, released code, without its radius that shrinks in the first steps.
+    """
+    samples, modes = step.noisy.flatten(1), context.modes.flatten(1)
+    # One after the other: the points of a sample take as much memory as hundreds of samples.
+    found = [
+        find_nearest(sample, step.alpha_bar**0.5 * mode, draw_cloud(one, step))
+        for sample, mode, one in zip(samples, modes, context.generators, strict=True)
+    ]
+    neighbours, nearest = (torch.stack(each) for each in zip(*found, strict=True))
+    ways = find_ways(precise(samples), neighbours)
+    length = ways.norm(dim=1, keepdim=True) + LEAST
+    push = torch.tanh(nearest / BANDWIDTH)[:, None] * ways / length
+    return scale * push.to(step.prev_mean.dtype).view_as(step.prev_mean)
+
+
+def draw_cloud(generator: torch.Generator, step: DenoisingStep) -> torch.Tensor:
+    """Draw where the points around a mode are, seen from the mode, at the noise of a step.
+
+    Args:
+        generator: Of the image, from which nothing is drawn.
+        step: The step of the backbone.
+
+    Returns:
+        (`POINTS`, D), on the CPU.
+
+    Source: ManifoldGD, released code.
+    """
+    stream = fork_generator(generator, f"plane {step.index}")
+    shape = (POINTS, step.noisy[0].numel())
+    directions = torch.nn.functional.normalize(torch.randn(shape, generator=stream), dim=1)
+    half = POINTS // 2
+    drawn = RADIUS * torch.rand(POINTS - half, generator=stream)
+    radii = torch.cat([torch.linspace(SMALLEST, RADIUS, half), drawn])
+    noise = torch.randn(shape, generator=stream)
+    clean = radii[:, None] * directions
+    return step.alpha_bar**0.5 * clean + (1 - step.alpha_bar) ** 0.5 * noise
+
+
+def find_nearest(
+    sample: torch.Tensor, middle: torch.Tensor, cloud: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the points nearest to a sample, (`NEAREST`, D), and how far the nearest is, ().
+
+    Args:
+        sample: (D,).
+        middle: Of the points, (D,).
+        cloud: Where they are, seen from there, (P, D).
+    """
+    # What was drawn on the CPU is sent without waiting for it.
+    points = precise(middle + cloud.to(middle.device, non_blocking=True))
+    distances = (points - precise(sample)).norm(dim=1)
+    near, chosen = distances.topk(NEAREST, largest=False)
+    return points[chosen], near[0]
+
+
+def find_ways(samples: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
+    """Return the way of each sample to the plane of its neighbours, at right angles to it, (B, D).
+
+    Args:
+        samples: (B, D).
+        neighbours: Of each, (B, N, D), N even.
+
+    Source: principal components, of as many points as there are, whatever the dimensions.
+    """
+    middle = neighbours.mean(1)
+    away, centred = samples - middle, neighbours - middle[:, None]
+    values, vectors = find_eigenvectors(centred @ centred.mT)
+    widest, places = values.topk(DIMENSIONS, dim=1)
+    axes = vectors.gather(2, places[:, None].expand(-1, vectors.shape[1], -1))
+    # With the axes of the plane as sums of neighbours, nothing of D by D is needed.
+    tiny = torch.finfo(widest.dtype).tiny
+    along = axes.mT @ (centred @ away[:, :, None]) / widest.clamp_min(tiny)[:, :, None]
+    within = centred.mT @ (axes @ along)
+    return within[:, :, 0] - away
+
+
+def find_eigenvectors(symmetric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the eigenvalues (B, N) and eigenvectors (B, N, N) of symmetric matrices, N even.
+
+    By rotations alone, as many for all, so that a card need not be waited for.
+
+    Args:
+        symmetric: (B, N, N).
+
+    Returns:
+        In no order; eigenvectors are columns.
+
+    Source: Jacobi's method, in the order of Brent and Luk (SIAM J. Sci. Stat. Comput. 6, 1985).
+    """
+    size = symmetric.shape[1]
+    half = size // 2
+    eye = torch.eye(size, dtype=symmetric.dtype, device=symmetric.device)
+    turned = [eye[:1], eye[half : half + 1], eye[1 : half - 1], eye[half + 1 :]]
+    order = torch.cat([*turned, eye[half - 1 : half]])
+    values, vectors = symmetric, eye.expand_as(symmetric)
+    for _ in range(SWEEPS * (size - 1)):
+        # Row i and row i + N / 2 are a pair; then rows are dealt out to other pairs.
+        diagonal = values.diagonal(dim1=1, dim2=2)
+        gap = diagonal[:, :half] - diagonal[:, half:]
+        across = 2 * values[:, :half, half:].diagonal(dim1=1, dim2=2)
+        angle = torch.atan2(torch.where(gap < 0, -across, across), gap.abs()) / 2
+        cosine, sine = angle.cos().diag_embed(), angle.sin().diag_embed()
+        rotation = torch.cat([torch.cat([cosine, -sine], 2), torch.cat([sine, cosine], 2)], 1)
+        turn = rotation @ order.T
+        values, vectors = turn.mT @ values @ turn, vectors @ turn
+    return values.diagonal(dim1=1, dim2=2), vectors
