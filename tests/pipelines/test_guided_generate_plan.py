@@ -17,6 +17,7 @@ from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import Published, Selected
 from mgd3_kedro.fingerprint import plain_text
 from mgd3_kedro.modes import ModesConfig
+from mgd3_kedro.named_settings import OF_METHODS
 from mgd3_kedro.pipelines.guided_generate.nodes import (
     collect_provenance,
     measure_generation,
@@ -98,7 +99,7 @@ WHOLE = [(method, "factor") for method in OF["select"]]
 @pytest.mark.parametrize("method", OF["denoise"])
 def test_a_method_that_denoises_has_the_common_settings_but_for_its_own(method, make_common):
     common = make_common()
-    taken = ("procedure", "modes", "diffusion", "factor")
+    taken = ("procedure", "factor", *OF_METHODS)
     own = {name: value for name, value in METHODS[method].items() if name not in taken}
     plan = plan_method(method, METHODS, common)
     sampling = common.sampling.plain() if own.pop("plain", False) else common.sampling
@@ -161,7 +162,7 @@ def test_where_pixels_are_optimised_is_no_setting_of_a_method(method, make_commo
         for method, settings in METHODS.items()
         if method not in OF["denoise"]
         for name in settings
-        if name not in ("procedure", "modes") and (method, name) not in WHOLE
+        if name not in ("procedure", *OF_METHODS) and (method, name) not in WHOLE
     ],
 )
 def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common):
@@ -320,7 +321,7 @@ def test_images_depend_on_all_classes_if_a_model_tells_them_apart_or_is_told_of_
     fewer = make_common(classes=tuple(make_classes([0, 1])))
     for name in WITH_TAUGHT:
         settings = [plan_method(name, WITH_TAUGHT, c).settings for c in (make_common(), fewer)]
-        of_all = name in TAUGHT or name in (*OF["fine_tune"], "annealed")
+        of_all = name in TAUGHT or name in (*OF["fine_tune"], "annealed", "boundary")
         assert (plain_text(settings[0]) != plain_text(settings[1])) == of_all
 
 
