@@ -69,6 +69,19 @@ def test_a_score_that_a_class_lacks_is_empty():
     assert found.isna().tolist() == [True, False, False, False]
 
 
+def test_an_axis_that_is_called_as_a_score_keeps_its_column():
+    axis = {"precision": ["fp32", "bf16"] * 2}
+    table = tabulate_sweep(ROWS.assign(**axis), scores(precision=0.7))
+    assert table["precision"].tolist() == axis["precision"]
+    assert set(table["precision_of_images"]) == {0.7}
+    points = POINTS.rename(columns={"sampling.stop_guidance_step": "precision"}).assign(**axis)
+    picture, interactive = draw_knob(table, points, "precision", "top1_last")
+    assert picture.axes
+    assert interactive.data
+    given = (table.assign(benchmark="birds"), points, interactive, "precision", "top1_last")
+    assert "fp32" in write_sweep_page(*given, "numbers")
+
+
 def test_points_without_scores_have_rows_all_the_same():
     assert tabulate_sweep(ROWS, pd.DataFrame()).equals(ROWS)
 

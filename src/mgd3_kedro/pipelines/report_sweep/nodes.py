@@ -31,7 +31,8 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         scores: One per class, with its `point`; may be empty.
 
     Returns:
-        One row per training; scores are means over classes, empty where a class has none.
+        One row per training; scores are means over classes, empty where a class has none. One that
+        is called as an axis has `_of_images` after its name.
 
     Raises:
         ValueError: If there is no training.
@@ -44,7 +45,9 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         return rows
     known = [name for name in score_names() if name in scores]
     means = scores.groupby(POINT)[known].mean(skipna=False)
-    return rows.merge(means, left_on=POINT, right_index=True, how="left")
+    # An axis may be called as a score is, as precision.
+    named_apart = ("", "_of_images")
+    return rows.merge(means, left_on=POINT, right_index=True, how="left", suffixes=named_apart)
 
 
 def draw_knob(
