@@ -67,7 +67,7 @@ OF_BOTH = {
     "frontier-10": [
         f"{ROWS} seed*10 method*4",
         *(f"{ROWS} seed*5 method*1 methods.{method}.factor*1" for method in ("mgd3", "herding")),
-        *(f"{ROWS} seed*5 method*12", "compare"),
+        *(f"{ROWS} seed*5 method*15", "compare"),
     ],
     "labels": ["train_teacher", f"{ROWS} protocol*3 seed*3", "compare"],
     "networks": [ROWS, FULL, "compare"],
