@@ -19,8 +19,8 @@ from benchmarks.encoding import ImageSet, save_autoencoder
 from benchmarks.models import SEED, Bench
 from benchmarks.timing import Spread, spread_of, time_ratios, time_rounds
 from mgd3_kedro.backbones import AutoencoderConfig
-from mgd3_kedro.datasets.decoding import centre_crop
 from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
+from mgd3_kedro.datasets.resizing import centre_crop
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.images import LazyImages
 from mgd3_kedro.pipelines.encode import nodes
@@ -76,7 +76,7 @@ class Photos:
 
 
 def compare_decoding(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of decoding as a run does, in that of Pillow alone with the same resize.
+    """Return the CPU time of decoding as a run does, in that of Pillow and the same resize alone.
 
     A run reads each file as a whole, and checks that it is the one that was indexed.
     """
@@ -86,7 +86,7 @@ def compare_decoding(bench: Bench, photos: Photos) -> Spread:
     def decode_alone() -> None:
         for path in paths:
             with Image.open(path) as image:
-                np.array(centre_crop(image.convert("RGB"), photos.images.side))
+                centre_crop(image.convert("RGB"), photos.images.side)
 
     return spread_of(
         time_ratios(lambda: decode_all(loaded), decode_alone, bench.seconds, time.process_time)

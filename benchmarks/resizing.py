@@ -1,4 +1,4 @@
-"""What resizing is of reading a photo, and whether PyTorch's would be as good as Pillow's."""
+"""What resizing is of reading a photo, and what Pillow's would be, which it stands for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,13 +15,13 @@ from benchmarks.decoding import Photos, decode_all
 from benchmarks.models import Bench
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.datasets import decoding
-from mgd3_kedro.datasets.decoding import centre_crop
+from mgd3_kedro.datasets.resizing import centre_crop
 
 Pixels = NDArray[np.uint8]
 
 
-def crop_by_torch(image: Image.Image, side: int) -> Pixels:
-    """Return what `centre_crop` does, (S, S, 3), with PyTorch's bicubic filter on bytes.
+def crop_by_pil(image: Image.Image, side: int) -> Pixels:
+    """Return what `centre_crop` does, (S, S, 3), with Pillow's bicubic filter.
 
     Args:
         image: In RGB; its short side is less than twice the target, or it would be halved first.
@@ -31,10 +29,9 @@ def crop_by_torch(image: Image.Image, side: int) -> Pixels:
     """
     scale = side / min(image.size)
     width, height = round(image.width * scale), round(image.height * scale)
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    resized = F.interpolate(pixels, size=(height, width), mode="bicubic", antialias=True)[0]
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
     left, top = (width - side) // 2, (height - side) // 2
-    return resized.permute(1, 2, 0)[top : top + side, left : left + side].numpy()
+    return np.array(resized.crop((left, top, left + side, top + side)))
 
 
 def compare_with_reading(bench: Bench, photos: Photos) -> Spread:
@@ -45,21 +42,21 @@ def compare_with_reading(bench: Bench, photos: Photos) -> Spread:
 
 
 def compare_resizes(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of resizing photos by PyTorch, in that by Pillow."""
+    """Return the CPU time of resizing photos as a run does, in that by Pillow."""
     pictures, side = _open_all(bench, photos), photos.images.side
-    by_torch, by_pil = (_resizing(of, pictures, side) for of in (crop_by_torch, centre_crop))
+    by_torch, by_pil = (_resizing(of, pictures, side) for of in (centre_crop, crop_by_pil))
     return _compare(bench, by_torch, by_pil)
 
 
 def compare_readings(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of reading photos with PyTorch's resize, in that as a run does."""
+    """Return the CPU time of reading photos as a run does, in that with Pillow's resize."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
 
-    def read_with_torch() -> None:
-        with mock.patch.object(decoding, "centre_crop", crop_by_torch):
+    def read_with_pil() -> None:
+        with mock.patch.object(decoding, "centre_crop", crop_by_pil):
             decode_all(loaded)
 
-    return _compare(bench, read_with_torch, lambda: decode_all(loaded))
+    return _compare(bench, lambda: decode_all(loaded), read_with_pil)
 
 
 def measure_mean_difference(bench: Bench, photos: Photos) -> Spread:
@@ -75,7 +72,7 @@ def measure_largest_difference(bench: Bench, photos: Photos) -> Spread:
 def _differences(bench: Bench, photos: Photos) -> list[NDArray[np.int64]]:
     side = photos.images.side
     return [
-        abs(np.asarray(centre_crop(one, side)).astype(int) - crop_by_torch(one, side).astype(int))
+        abs(centre_crop(one, side).astype(int) - crop_by_pil(one, side).astype(int))
         for one in _open_all(bench, photos)
     ]
 
@@ -90,7 +87,7 @@ def _resizing(
 ) -> Callable[[], None]:
     def run() -> None:
         for picture in pictures:
-            np.array(resize(picture, side))
+            resize(picture, side)
 
     return run
 

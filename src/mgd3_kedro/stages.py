@@ -58,6 +58,9 @@ def plain_settings(settings: Any) -> dict[str, Any]:
 
 GIVEN = "given"
 """Configuration of images that nothing here has made."""
+RESIZED = "by PyTorch, antialiased, on bytes"
+"""How files of images are resized: part of the identity of those of which some are. To be changed
+when they would have other pixels."""
 
 
 @dataclass(frozen=True)

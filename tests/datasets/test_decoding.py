@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mgd3_kedro.datasets.decoding import MAX_PIXELS, centre_crop, decode_image, describe_image
+from mgd3_kedro.datasets.decoding import decode_image, describe_image
+from mgd3_kedro.datasets.resizing import MAX_PIXELS
 
 SIDE = 8
 RAMP = np.linspace(0, 255, SIDE * SIDE).astype(np.uint8).reshape(SIDE, SIDE)
@@ -152,20 +153,6 @@ def test_a_large_image_is_halved_by_means_then_resized_then_cropped():
     assert np.array_equal(decoded(Image.fromarray(wide)), COLOURS)
     tall = wide.transpose(1, 0, 2)
     assert np.array_equal(decoded(Image.fromarray(tall)), COLOURS.transpose(1, 0, 2))
-
-
-@pytest.mark.parametrize("size", [(13, 9), (9, 13), (15, 15), (5, 7), (47, 33)])
-def test_between_halvings_the_filter_is_bicubic(size):
-    image = Image.fromarray(COLOURS).resize(size)
-    found = np.asarray(centre_crop(image, SIDE))
-    assert found.shape == (SIDE, SIDE, 3)
-    halved = image
-    while min(halved.size) >= 2 * SIDE:
-        halved = halved.resize([side // 2 for side in halved.size], Image.Resampling.BOX)
-    scale = SIDE / min(halved.size)
-    whole = halved.resize([round(side * scale) for side in halved.size], Image.Resampling.BICUBIC)
-    left, top = ((side - SIDE) // 2 for side in whole.size)
-    assert np.array_equal(found, np.asarray(whole)[top : top + SIDE, left : left + SIDE])
 
 
 def test_a_strip_that_would_fill_the_memory_is_refused():

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mgd3_kedro.datasets.resizing import MAX_PIXELS, centre_crop, resize_once
+
 if TYPE_CHECKING:
     from PIL import Image
 
 VERSION = 1
-"""To be raised when a file would give other pixels: what was made from them is stale then."""
+"""To be raised when a file would give other pixels, resized or not (see `RESIZED`): what was made
+from them is stale then."""
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Others are not even tried: some start programs of their own."""
-MAX_PIXELS = 89_478_485
-"""Beyond it PIL warns of a decompression bomb: a quarter of a gigabyte of RGB."""
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 LOOK_SIDE = 16
 """Side of the small grey picture that copies of an image are found by."""
@@ -45,13 +46,11 @@ def decode_image(data: bytes, name: str, image_size: int, resize: int | None = N
     Raises:
         ValueError: Naming the file, if it is no image or damaged.
     """
-    import numpy as np
-
     with _opened(data, name) as image:
         upright = to_rgb(image)
         if resize is None:
-            return np.array(centre_crop(upright, image_size))
-        return np.array(resize_once(upright, resize, image_size))
+            return centre_crop(upright, image_size)
+        return resize_once(upright, resize, image_size)
 
 
 def decode_whole(data: bytes, name: str) -> Any:
@@ -113,59 +112,6 @@ def to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def centre_crop(image: Image.Image, image_size: int) -> Image.Image:
-    """Return the square in the middle of an RGB image, resized.
-
-    Halves with a box filter while the short side is at least twice the target, then resizes with a
-    bicubic one; an image of the size asked for comes back untouched.
-
-    Raises:
-        ValueError: If the image is so elongated that it would not fit into memory on the way.
-
-    Source: ADM (arXiv 2105.05233), released code.
-    """
-    from PIL.Image import Resampling
-
-    if image.size == (image_size, image_size):
-        return image
-    while min(image.size) >= 2 * image_size:
-        image = image.resize((image.width // 2, image.height // 2), Resampling.BOX)
-    scale = image_size / min(image.size)
-    width, height = round(image.width * scale), round(image.height * scale)
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels are too elongated")
-    if (width, height) != image.size:
-        image = image.resize((width, height), Resampling.BICUBIC)
-    left, top = (width - image_size) // 2, (height - image_size) // 2
-    return image.crop((left, top, left + image_size, top + image_size))
-
-
-def resize_once(image: Image.Image, resize: int, image_size: int) -> Image.Image:
-    """Return the square in the middle of an RGB image whose short side was resized, bilinearly.
-
-    Args:
-        image: In RGB.
-        resize: What the short side is brought to, in pixels.
-        image_size: Side of the square, at most `resize`.
-
-    Raises:
-        ValueError: If the image is so elongated that it would not fit into memory on the way.
-
-    Source: torchvision's `Resize` and `CenterCrop`, as in Minimax diffusion (arXiv 2311.15529) and
-    RDED (arXiv 2312.03526), released code.
-    """
-    from PIL.Image import Resampling
-
-    short = min(image.size)
-    width, height = (side * resize // short for side in image.size)
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels are too elongated")
-    if (width, height) != image.size:
-        image = image.resize((width, height), Resampling.BILINEAR)
-    left, top = round((width - image_size) / 2), round((height - image_size) / 2)
-    return image.crop((left, top, left + image_size, top + image_size))
 
 
 @contextmanager

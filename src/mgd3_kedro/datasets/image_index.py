@@ -19,7 +19,7 @@ from mgd3_kedro.datasets.own_split import numbers_of_side
 from mgd3_kedro.datasets.sources.base import Entry, Source
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest
-from mgd3_kedro.stages import GIVEN, Partition
+from mgd3_kedro.stages import GIVEN, RESIZED, Partition
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,10 +151,13 @@ class IndexedClass:
     def summary(self, image_size: int, kept: Kept, leaks: str) -> tuple[Partition, list[str]]:
         """Return the class as a partition, and what is wrong with which of its files."""
         used = self.part.of(kept)
-        contents = [record["digest"] for record in used if "error" not in record]
+        good = [record for record in used if "error" not in record]
+        contents = [record["digest"] for record in good]
+        # What was made from images that need no resizing is known by what it always was.
+        resized = [RESIZED] if any(min(one["pixels"]) != image_size for one in good) else []
         partition = Partition(
             partial(self.load, image_size),
-            digest("labelled images", str(VERSION), str(image_size), *contents),
+            digest("labelled images", str(VERSION), str(image_size), *resized, *contents),
             count=len(contents),
             rows=IndexRows(self, len(contents), leaks),
             configuration=GIVEN,

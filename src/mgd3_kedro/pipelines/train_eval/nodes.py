@@ -10,9 +10,9 @@ from pathlib import Path
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
-from mgd3_kedro.pipelines.train_eval.fitting import fit_classes, fit_of, fit_to
+from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
-from mgd3_kedro.pipelines.train_eval.originals import as_in_files
+from mgd3_kedro.pipelines.train_eval.originals import as_seen, given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
@@ -75,9 +75,11 @@ def fit_test_images(
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
-    tasks = {wnid: Task({"images": test_images[wnid]}) for wnid in benchmark.wnids}
     side = side_of(seen_size, benchmark.image_size)
-    return Stage(fit_classes, tasks, fit_to(PROTOCOLS[protocol], side, benchmark.image_size))
+    fit = fit_to(PROTOCOLS[protocol], side, benchmark.image_size)
+    seen = as_seen(test_images, fit.resize, benchmark.image_size)
+    tasks = {wnid: Task({"images": seen[wnid]}) for wnid in benchmark.wnids}
+    return Stage(fit_classes, tasks, fit)
 
 
 def label_images(
@@ -106,7 +108,7 @@ def label_images(
     Source: FKD (arXiv 2112.01528), section 3.
     """
     fit = fit_of(config, benchmark.image_size)
-    images = _in_order(benchmark, evaluated_images, train_images)
+    images = _in_order(benchmark, evaluated_images, train_images, fit)
     pictures = pictures_per_image(images)
     plan = config.plan(images_per_class(images), len(images), networks[0], pictures)
     # What changes no batch leaves stored labels valid.
@@ -152,7 +154,8 @@ def train_networks(
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
-    images = _in_order(benchmark, evaluated_images, train_images)
+    fit = fit_of(config, benchmark.image_size)
+    images = _in_order(benchmark, evaluated_images, train_images, fit)
     tests = tuple(fitted_test_images[wnid] for wnid in benchmark.wnids)
     taught: dict[str, Partition | tuple[Partition, ...]] = {}
     if soft_labels is not None:
@@ -161,7 +164,6 @@ def train_networks(
         taught = {"teacher": teacher}
     taught_by = tuple(partition.fingerprint for _, partition in Task(taught).partitions)
     inputs = {"images": images, "test_images": tests, **taught}
-    fit = fit_of(config, benchmark.image_size)
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
     ipc, pictures = images_per_class(images), pictures_per_image(images)
@@ -186,8 +188,8 @@ def _in_order(
     benchmark: Benchmark,
     evaluated_images: Mapping[str, Partition],
     train_images: Mapping[str, Partition] | None,
+    fit: Fit,
 ) -> tuple[Partition, ...]:
     """Return images to train on, in label order; real ones as they are in their files."""
-    if train_images is not None:
-        evaluated_images = as_in_files(evaluated_images, train_images)
-    return tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    given = given_images(evaluated_images, train_images, fit.resize, benchmark.image_size)
+    return tuple(given[wnid] for wnid in benchmark.wnids)

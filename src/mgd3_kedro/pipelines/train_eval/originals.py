@@ -12,7 +12,7 @@ import torch
 from mgd3_kedro.evaluation.resampling import enlarge_pictures, fit_images, seen_images
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.images import LazyImages, mirror
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, RESIZED, Partition
 
 Images = torch.Tensor | LazyImages
 
@@ -46,6 +46,48 @@ class KeptImages:
         else:
             shown = fit_images(self.images[self.numbers], resize, size)
         return mirror(shown, self.mirrored)
+
+
+def given_images(
+    evaluated_images: Mapping[str, Partition],
+    train_images: Mapping[str, Partition] | None,
+    resize: int,
+    image_size: int,
+) -> Mapping[str, Partition]:
+    """Return images to train on, wnid -> images; real ones as they are in their files.
+
+    Args:
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8.
+        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
+        resize: Side that networks see the short one of a file at, in pixels.
+        image_size: Side of the benchmark's images, in pixels.
+    """
+    if train_images is None:
+        return as_seen(evaluated_images, resize, image_size)
+    return as_in_files(evaluated_images, as_seen(train_images, resize, image_size))
+
+
+def as_seen(
+    images: Mapping[str, Partition], resize: int, image_size: int
+) -> Mapping[str, Partition]:
+    """Tell real images that networks see at another side than the benchmark's by how they resize.
+
+    What is resized to the side of the benchmark says so already.
+
+    Args:
+        images: wnid -> images (N, 3, H, H), uint8; only those that are read from files change.
+        resize: Side that the short one is brought to for networks, in pixels.
+        image_size: Side of the benchmark's images, in pixels.
+    """
+    if resize == image_size:
+        return images
+    return {
+        wnid: replace(of, fingerprint=digest("resized once", RESIZED, of.fingerprint))
+        # Those of which nothing is told beside their files are in none.
+        if of.configuration == GIVEN and of.rows
+        else of
+        for wnid, of in images.items()
+    }
 
 
 def as_in_files(

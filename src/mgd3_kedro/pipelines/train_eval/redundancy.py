@@ -11,7 +11,7 @@ from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import fit_of
 from mgd3_kedro.pipelines.train_eval.increments import Division, Learner, run_on_increments
-from mgd3_kedro.pipelines.train_eval.originals import as_in_files
+from mgd3_kedro.pipelines.train_eval.originals import given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Subject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
@@ -75,12 +75,12 @@ def train_on_increments(
 
     Source: LGD (arXiv 2604.00519), its comparison of increments.
     """
-    if train_images is not None:
-        evaluated_images = as_in_files(evaluated_images, train_images)
-    images = tuple(evaluated_images[wnid] for wnid in benchmark.wnids)
+    fit = fit_of(config, benchmark.image_size)
+    given = given_images(evaluated_images, train_images, fit.resize, benchmark.image_size)
+    images = tuple(given[wnid] for wnid in benchmark.wnids)
     pictures = pictures_per_image(images)
     files = redundancy.size * pictures
-    count = count_increments({w: evaluated_images[w] for w in benchmark.wnids}, files)
+    count = count_increments({w: given[w] for w in benchmark.wnids}, files)
     weights = weigh_images(images, mode_weight_exponent)
     taught = {} if teacher is None else {"teacher": teacher}
     taught_by = tuple(partition.fingerprint for partition in taught.values())
@@ -98,7 +98,7 @@ def train_on_increments(
     # Its own accuracy is of the last epoch; a curve is looked at by nobody.
     division = Division(
         replace(config, validations=1),
-        fit_of(config, benchmark.image_size),
+        fit,
         files,
         "teacher" if taught else "given",
         str(training_checkpoints),
