@@ -45,7 +45,7 @@ def test_groups_of_images_take_as_many_times_longer_as_there_are(monkeypatch):
 
 
 def test_increments_take_as_long_as_all_their_draws(monkeypatch):
-    monkeypatch.setattr(measured_speeds, "measure_drawing", lambda load: 25.0)
+    monkeypatch.setattr(measured_speeds, "_time_image", lambda load: 1.0)
     own = {"increment_size": 10, "kappa": 4}
     known = {f"params:methods.lgd.{name}": value for name, value in own.items()}
     known |= {"params:method": "lgd", "params:ipc": 25}
