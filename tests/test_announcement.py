@@ -44,8 +44,16 @@ def test_groups_of_images_take_as_many_times_longer_as_there_are(monkeypatch):
     assert told == "5 groups of 12 images of 3 classes (s3)"
 
 
+@pytest.mark.parametrize(("procedure", "count"), [("denoise", 48), ("cut_crops", 12)])
+def test_small_images_are_all_counted_but_not_patches_of_one(procedure, count):
+    methods = {"own": {"procedure": procedure, "factor": 2}}
+    parameters = {"method": "own", "ipc": 4, "methods": methods}
+    told = describe_parts("guided_generate.distill_images", parameters, 3)
+    assert told == f"{count} images of 3 classes (own)"
+
+
 def test_increments_take_as_long_as_all_their_draws(monkeypatch):
-    monkeypatch.setattr(measured_speeds, "measure_drawing", lambda load: 25.0)
+    monkeypatch.setattr(measured_speeds, "_time_image", lambda load: 1.0)
     own = {"increment_size": 10, "kappa": 4}
     known = {f"params:methods.lgd.{name}": value for name, value in own.items()}
     known |= {"params:method": "lgd", "params:ipc": 25}

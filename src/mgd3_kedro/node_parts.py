@@ -22,8 +22,11 @@ def _trainings(parameters: Mapping[str, Any], parts: int) -> str:
 
 
 def _images(parameters: Mapping[str, Any], parts: int) -> str:
-    drawn = f"{parts * int(parameters['ipc'])} images of {parts} classes"
-    return f"{drawn} ({parameters['method']})"
+    from mgd3_kedro.pipelines.guided_generate.procedures.shares import pictures_of
+
+    method = parameters["method"]
+    count = parts * int(parameters["ipc"]) * pictures_of(parameters["methods"].get(method))
+    return f"{count} images of {parts} classes ({method})"
 
 
 def _groups(parameters: Mapping[str, Any], parts: int) -> str:

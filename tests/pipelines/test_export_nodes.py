@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
+from mgd3_kedro.evaluation.augment import normalize
+from mgd3_kedro.evaluation.resampling import enlarge_pictures
 from mgd3_kedro.modes import NESTING
+from mgd3_kedro.pipelines.export import soft_labels
 from mgd3_kedro.pipelines.export.nodes import assemble_export
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of
 from mgd3_kedro.priors import licence_of
@@ -163,3 +166,15 @@ def test_soft_labels_go_with_their_class():
     assert made.has_logits
     assert "soft_labels.safetensors" in made.card
     assert not assembled().has_logits
+
+
+def test_a_teacher_sees_small_images_enlarged_as_networks_do(monkeypatch):
+    noise = torch.randint(256, (4, 3, 4, 4), dtype=torch.uint8)
+    rows = [{"pictures_per_image": 4}] * 4
+    small = {w: Partition(lambda: noise, w, 4, rows=rows) for w in BENCHMARK.wnids}
+    monkeypatch.setattr(soft_labels, "load_teacher", lambda *given: torch.nn.Flatten())
+    teacher = Partition(lambda: None, "teacher")
+    stage = soft_labels.label_exported_images(BENCHMARK, small, teacher, None, "cpu")
+    told = stage.function({"figs": stage.tasks["figs"].loaded()}, stage.settings)
+    seen = told["figs"].value["logits"].view(4, 3, 8, 8)
+    assert torch.equal(seen, normalize(enlarge_pictures(noise, 4).float() / 255))

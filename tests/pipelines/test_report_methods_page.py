@@ -1,9 +1,11 @@
 import math
 
 import pandas as pd
+import torch
 from test_report_methods_nodes import BIRDS, METHODS, SCORED, folder, runs
 from test_train_eval_nodes import CONFIG
 
+from mgd3_kedro.matching.mosaics import tile
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.report_methods.nodes import score_methods
 from mgd3_kedro.pipelines.report_methods.page import write_methods_page
@@ -15,6 +17,8 @@ from mgd3_kedro.pipelines.report_methods.sections import (
     show_trade_off,
 )
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS
+from mgd3_kedro.report.thumbnails import as_data_uri
+from mgd3_kedro.stages import Partition
 
 COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, "hard", "mgd3")
 
@@ -78,6 +82,18 @@ def test_images_are_the_first_of_every_class_a_row_per_method():
     assert [row["name"] for row in section.content["rows"]] == ["mgd3", "random"]
     assert section.content["names"] == ["bird 0", "bird 1"]
     assert len({uri for row in section.content["rows"] for uri in row["images"]}) == 4
+
+
+def test_small_images_that_share_a_place_are_on_the_page_together():
+    grey = torch.full((1, 3, 4, 4), 60, dtype=torch.uint8)
+    white = torch.full((3, 3, 4, 4), 200, dtype=torch.uint8)
+    small = Partition(
+        lambda: torch.cat([grey, white]), "small", 4, rows=[{"pictures_per_image": 4}] * 4
+    )
+    images = {"mgd3": lambda: dict.fromkeys(BIRDS.wnids, small)}
+    (row,) = show_method_images(BIRDS, images, METHODS).content["rows"]
+    expected = tile(torch.cat([grey, white])[None], 2)[0]
+    assert row["images"] == [as_data_uri(expected.numpy())] * 2
 
 
 def test_the_trade_off_has_a_large_point_per_method():

@@ -161,7 +161,9 @@ def test_two_ways_to_tell_a_class_are_refused(make_sampling):
         make_sampling(**ON, condition_noise=0.06)
 
 
-@pytest.mark.parametrize(("name", "value"), [("boundary_share", -0.5), ("boundary_chance", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("boundary_share", -0.5), ("boundary_share", 1.5), ("boundary_chance", 1.5)]
+)
 def test_a_setting_that_does_not_fit_is_named(name, value, make_sampling):
     with pytest.raises(ValueError, match=f"^{name}: expected .* got {value}"):
         make_sampling(**{**ON, name: value})

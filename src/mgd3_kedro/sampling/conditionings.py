@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -37,6 +38,7 @@ class Conditioning(NamedTuple):
         check: (options) -> nothing; it refuses by ValueError those that do not fit each other.
         other: The setting that says how much of another class is mixed in; empty if there is none.
         within: Whether it changes embeddings within the network.
+        most: The highest strength.
     """
 
     begin: Callable[[Batch, float, Mapping[str, Any]], ChangeAt]
@@ -44,6 +46,7 @@ class Conditioning(NamedTuple):
     check: Callable[[Mapping[str, Any]], None] = fits_anyhow
     other: str = ""
     within: bool = False
+    most: float = math.inf
 
 
 CONDITIONINGS: dict[str | None, Conditioning] = {
@@ -51,7 +54,7 @@ CONDITIONINGS: dict[str | None, Conditioning] = {
     "condition_noise": Conditioning(
         anneal_conditions, ANNEALING, check_annealing, "condition_other", within=True
     ),
-    "boundary_share": Conditioning(draw_on_boundary, BOUNDARY, other="boundary_share"),
+    "boundary_share": Conditioning(draw_on_boundary, BOUNDARY, other="boundary_share", most=1),
 }
 """Setting that holds its strength, 0 where it is off -> conditioning; None: where all are off."""
 

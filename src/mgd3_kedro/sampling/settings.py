@@ -89,7 +89,8 @@ class SamplingConfig(metaclass=SetByDrifts):
         for name in self.further_scales:
             lookup(dict.fromkeys(all_scales()), name, "drift")
         for name in all_scales():
-            check_range(name, self._scale(name), 0)
+            most = CONDITIONINGS[name].most if name in CONDITIONINGS else math.inf
+            check_range(name, self._scale(name), 0, most)
         known = all_options()
         for name, value in self.further_options.items():
             lookup(known, name, "option").check(name, value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.resampling import fit_images
@@ -26,7 +27,6 @@ from mgd3_kedro.stages import Partition, pictures_per_image
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-    import torch
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -130,12 +130,16 @@ def put_in_places(images: Partition, side: int, most: int | None = None) -> torc
     Args:
         images: (M, 3, H, W), uint8.
         side: Of what is shown, in pixels.
-        most: Places that are wanted; None for all. The last one is left out if it is not full.
+        most: Places that are wanted; None for all. The last one is left out if it is not full,
+            unless it is the first: then the rest of it is white.
 
     Returns:
         (P, 3, side, side), uint8.
     """
     pictures, of_class = pictures_per_image([images]), images.load()
+    if (missing := pictures - len(of_class)) > 0:
+        white = torch.full_like(of_class[:1], 255).expand(missing, *of_class.shape[1:])
+        of_class = torch.cat([of_class, white])
     places = len(of_class) // pictures if most is None else most
     shown = of_class[: places * pictures].unflatten(0, (places, pictures))
     return fit_images(tile(shown, math.isqrt(pictures)), side, side)

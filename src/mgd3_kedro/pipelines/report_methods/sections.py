@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mgd3_kedro.durations import in_words
-from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
 from mgd3_kedro.metrics.comparison import ACCURACIES, CompareConfig, compare_groups
+from mgd3_kedro.pipelines.report_methods.drawing import put_in_places
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
@@ -83,13 +83,15 @@ def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) 
 def show_method_images(benchmark: Benchmark, images: Images, methods: Mapping[str, Any]) -> Section:
     """Show the first image of every class, a row per method.
 
+    Small images that share the place of one are in it together.
+
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
     shown, size = benchmark.classes[:SHOWN_IMAGES], benchmark.image_size
     rows = []
     for method in (name for name in methods if name in images):
         of = images[method]()
-        pictures = [fit_images(of[spec.wnid].load()[:1], size, size)[0] for spec in shown]
+        pictures = [put_in_places(of[spec.wnid], size, most=1)[0] for spec in shown]
         rows.append({"name": method, "images": [as_data_uri(one.numpy()) for one in pictures]})
     names = [spec.class_name for spec in shown]
     left_out = len(benchmark.classes) - len(shown)
