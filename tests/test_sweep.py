@@ -423,9 +423,12 @@ def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_pa
         read_parts({"odd": {"parts": [{"rows": 3}]}}, "odd", {})
 
 
-def test_a_folder_that_is_not_there_has_no_rows_as_in_a_new_project(plan, tmp_path):
-    (point,) = plan(replace(grid("seed=0"), rows="docs/results/mine"))
-    assert not KeptRows(tmp_path).have(point)
+def test_a_folder_that_is_not_there_has_no_rows_and_is_told_once(plan, tmp_path, caplog):
+    points = plan(replace(grid("seed=0,1"), rows="docs/results/mine"))
+    kept = KeptRows(tmp_path)
+    assert [kept.have(point) for point in points] == [False, False]
+    (told,) = caplog.messages
+    assert told == "rows: docs/results/mine is not there yet, so that no run is left out"
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_one_that_was_cut_is_refused(plan, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from mgd3_kedro.sweep.plan import Point
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 MADE = "result_rows"
 """Catalog entry of the rows of a run."""
@@ -33,6 +36,7 @@ class KeptRows:
     def __init__(self, project: Path) -> None:
         self._project = project
         self._tables: dict[Path, pd.DataFrame | None] = {}
+        self._missing: set[str] = set()
 
     def have(self, point: Point) -> bool:
         """Return whether there is a row of a finished training for each training of a point.
@@ -51,8 +55,9 @@ class KeptRows:
             )
         run = point.loader["parameters"]
         folder = self._project / point.part.rows
-        # One that is not there has no rows yet, as in a new project.
-        if folder.exists() and not folder.is_dir():
+        if not folder.exists():
+            self._tell_missing(point.part.rows)
+        elif not folder.is_dir():
             raise ValueError(f"{point.part.sweep}: expected rows to be a folder, got {folder}")
         rows = self._read(folder / f"{run['benchmark']}_rows.csv")
         if rows is None:
@@ -66,6 +71,12 @@ class KeptRows:
         trainings = rows.groupby("network")["training_seed"].nunique()
         asked = run["trainings"]
         return all(trainings.get(name, 0) >= asked["repeats"] for name in asked["networks"])
+
+    def _tell_missing(self, rows: str) -> None:
+        """Say once that a folder has no rows yet, as in a new project, or was misspelt."""
+        if rows not in self._missing:
+            self._missing.add(rows)
+            logger.warning("rows: %s is not there yet, so that no run is left out", rows)
 
     def _read(self, path: Path) -> pd.DataFrame | None:
         if path not in self._tables:
