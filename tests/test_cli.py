@@ -160,7 +160,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"ipc": 0}, "ipc: expected a number in [1, inf), got 0"),
         ({"ipc": "many"}, "ipc: expected a number, got 'many'"),
         ({"ipc": 2.5}, "ipc: expected a whole number, got 2.5"),
-        ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC} as ipc, got 3"),
+        ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC}, as ipc, got 3"),
         ({"seed": -1}, "distillation: seed, analysis: random_state: expected a number in [0, "),
         ({"seed": 2**32}, "expected a number in [0, 4294967295], got 4294967296"),
         ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),

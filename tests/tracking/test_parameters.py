@@ -28,7 +28,8 @@ def test_parameters_of_other_pipelines_methods_and_models_are_left_out():
     found = used("distill")
     others = {"pretrain", "teacher_training", "mixture", "fetch", "named_settings"}
     assert not groups(found) & {*others, "results", "figures", "sweep", "knob"}
-    assert {name for name in found if name.startswith("methods.")} == {"methods.mgd3.procedure"}
+    own = {name for name in found if name.startswith("methods.")}
+    assert own == {"methods.mgd3.procedure", "methods.mgd3.factor"}
     assert groups(name.removeprefix("backbones.") for name in found if "backbones." in name) == {
         "dit"
     }
