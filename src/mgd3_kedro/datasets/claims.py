@@ -20,8 +20,8 @@ LOCK, WORK = ".lock", ".work"
 LEASE = 60.0
 """Seconds without a sign of life after which a process is taken for dead, where the file system has
 no locks."""
-WAIT = 0.25
-"""Seconds between two looks at what others do."""
+FIRST_WAIT, WAIT = 0.01, 0.25
+"""Seconds between two looks at what others do: at first, and at most."""
 
 
 def lock_of_system(path: Path) -> BaseFileLock:

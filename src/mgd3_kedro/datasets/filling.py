@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from mgd3_kedro.cards import use_free_card
-from mgd3_kedro.datasets.claims import WAIT, Claims
+from mgd3_kedro.datasets.claims import FIRST_WAIT, WAIT, Claims
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.partition_records import Origin
 from mgd3_kedro.datasets.reuse import tell_difference
@@ -110,7 +110,7 @@ def fill(
     Raises:
         ValueError: If a worker has another version of the project, or writes to another place.
     """
-    told = False
+    told, pause = False, FIRST_WAIT
     while pending:
         groups = take_groups(work, pending, claims)
         if first := next(groups, None):
@@ -125,7 +125,9 @@ def fill(
                 name = work.manifest.artefact.name
                 logger.info("%s: another process makes the other %d, waiting", name, len(pending))
             told = True
-            time.sleep(WAIT)
+            # What takes moments is not waited for by the longest pause.
+            time.sleep(pause)
+            pause = min(2 * pause, WAIT)
         pending = work.check(pending).pending
 
 
