@@ -12,7 +12,7 @@ from benchmarks.models import SEED, Bench
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet, build_network, train_network
-from mgd3_kedro.evaluation.compiled import compile_network
+from mgd3_kedro.evaluation.compiled import CompiledNetwork
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.evaluation.train import TrainingResult
@@ -142,7 +142,7 @@ def compare_with_eager(bench: Bench, course: Course) -> Spread:
 
 def _passes(course: Course, device: torch.device) -> Passes:
     model = build_network(course.network, CLASSES, course.image_size).to(device)
-    run = compile_network(model) if course.compile else model
+    run = CompiledNetwork(model) if course.compile else model
     return Passes(run, PRECISIONS[course.precision], device)
 
 

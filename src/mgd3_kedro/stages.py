@@ -103,7 +103,8 @@ PICTURES = "pictures_per_image"
 
 def pictures_per_image(images: Sequence[Partition]) -> int:
     """Return how many images are in the place of each that was asked for."""
-    return max(row.get(PICTURES, 1) for partition in images for row in partition.rows[:1] or ({},))
+    told = [row.get(PICTURES, 1) for partition in images for row in partition.rows[:1]]
+    return max(told, default=1)
 
 
 def images_per_class(images: Sequence[Partition]) -> int:

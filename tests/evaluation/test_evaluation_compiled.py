@@ -8,7 +8,7 @@ from torch._dynamo.testing import CompileCounter
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import build_network, compiled
-from mgd3_kedro.evaluation.compiled import compile_network
+from mgd3_kedro.evaluation.compiled import CompiledNetwork
 from mgd3_kedro.evaluation.passes import Passes
 
 SIZE, CLASSES = 32, 3
@@ -31,7 +31,7 @@ def make_passes(counter):
     def make(name, is_compiled=True):
         torch.manual_seed(0)
         network = build_network(name, CLASSES, SIZE)
-        run = compile_network(network) if is_compiled else network
+        run = CompiledNetwork(network) if is_compiled else network
         return network, Passes(run, PRECISIONS["fp32"], torch.device("cpu"))
 
     return make

@@ -19,7 +19,7 @@ class CompiledNetwork(nn.Module):
     is compiled once more, for the last batch of an epoch.
 
     Args:
-        network: Maps images (B, 3, S, S) to logits (B, n).
+        network: Maps images (B, 3, S, S) to logits (B, n); its weights are shared.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -37,8 +37,3 @@ class CompiledNetwork(nn.Module):
         with self._steady.size(len(images), self.training) as size:
             logits: torch.Tensor = self._compiled(pad_batch(images, size))
         return logits[: len(images)]
-
-
-def compile_network(network: nn.Module) -> nn.Module:
-    """Return a compiled network with the weights of another, which it shares."""
-    return CompiledNetwork(network)

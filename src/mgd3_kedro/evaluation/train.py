@@ -15,7 +15,7 @@ from torch import nn
 from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.checks import check_range
 from mgd3_kedro.devices import reproducible, resolve_device
-from mgd3_kedro.evaluation.compiled import compile_network
+from mgd3_kedro.evaluation.compiled import CompiledNetwork
 from mgd3_kedro.evaluation.data import LabelledSet
 from mgd3_kedro.evaluation.labels import Labels, epoch_generator, given_labels
 from mgd3_kedro.evaluation.networks import build_network
@@ -146,7 +146,7 @@ def train_network(
         state = State.new(model, recipe, plan)
         if checkpoint and (found := checkpoint.load()):
             state.restore(found)
-        run: Callable[[nn.Module], Any] = compile_network if config.compile else _as_it_is
+        run: Callable[[nn.Module], Any] = CompiledNetwork if config.compile else _as_it_is
         training = Passes(run(model), config.number_format, device)
         tested = Passes(run(state.average), config.number_format, device)
         data, test = data.to(device), test.to(device)
