@@ -97,12 +97,15 @@ def test_tf32_is_allowed_for_one_precision_alone_and_restored_after_an_error(
     ("capabilities", "settled"),
     [
         ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, "bf16"),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, "fp32"),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, "bf16"),
         ({"amx_bf16": True}, "bf16"),
         ({"avx512_f": True, "avx512_bf16": False}, "fp32"),
         ({"neon": True}, "fp32"),
     ],
 )
-def test_auto_is_bf16_where_a_processor_has_instructions_for_it(capabilities, settled, monkeypatch):
+def test_auto_is_bf16_where_a_processor_is_faster_in_it(capabilities, settled, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert settle_precision("auto", "cpu") == settled
 
