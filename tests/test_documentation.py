@@ -6,11 +6,11 @@ import shlex
 import pandas as pd
 import pytest
 import yaml
+from asked_runs import loader_of, unread
 from documented.commands import FEWEST, PAGES, ROOT, read_commands
 from documented.ways import fill_in
 
 from mgd3_kedro.cli import cli
-from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.modes import MODE_FINDERS
 from mgd3_kedro.nesting import nested
@@ -26,9 +26,7 @@ RESULTS = ROOT / "docs/results"
 
 def configured(env="mnist"):
     """Return the parameters of an environment."""
-    return ProjectConfigLoader(
-        str(ROOT / "conf"), env=env, base_env="base", default_run_env="mnist"
-    ).of_environment
+    return loader_of(env).of_environment
 
 
 def calls_of_kedro():
@@ -78,6 +76,10 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
     assert (ROOT / "conf" / env).is_dir()
     known = configured(env)
     check_known_parameters(asked.get("params") or {}, known)
+    # `backbone=mine` is one that the reader has added.
+    if name == "run" and (asked.get("params") or {}).get("backbone") in (None, *known["backbones"]):
+        given = asked.get("params") or {}
+        assert unread(given, asked.get("pipelines") or ["distill"], env) == []
     for axis in asked.get("over") or ():
         check_known_parameters(nested({axis.partition("=")[0]: None}), known)
     if name == "sweep" and arguments[0].islower() and not arguments[0].startswith("-"):

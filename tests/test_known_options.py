@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
-from mgd3_kedro.known_options import check_folder, describe_unread
+from mgd3_kedro.known_options import check_folder, describe_unread_files
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_settings_that_no_run_reads_are_told(files, env, told, tmp_path):
     local.mkdir()
     for name in files:
         (local / name).touch()
-    found = describe_unread(local, env)
+    found = describe_unread_files(local, env)
     assert found.startswith(told)
     assert bool(found) == bool(told)
 

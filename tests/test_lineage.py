@@ -62,7 +62,7 @@ def resolved(templates):
     return OmegaConf.to_container(OmegaConf.create(templates), resolve=True)
 
 
-def lineage(everywhere=(), **given):
+def lineage(everywhere=(), unread=(), **given):
     from omegaconf import OmegaConf
 
     given = {name.replace("__", "."): value for name, value in given.items()}
@@ -76,7 +76,7 @@ def lineage(everywhere=(), **given):
         given,
     )
     types = {"training": Training | None}
-    return Lineage(NODES, CATALOG, configured, types, (), {"evaluated": "images"}, everywhere)
+    return Lineage(NODES, CATALOG, configured, types, unread, {"evaluated": "images"}, everywhere)
 
 
 def words(entry, apart_from=None, **given):
@@ -154,3 +154,30 @@ def test_references_are_found_within_references():
     found = references("${priors.${prior}.folder}/${parameters:seed}", values)
     assert list(found) == ["prior", "priors.small.folder", "seed"]
     assert list(references(3, values)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "entries", "expected"),
+    [
+        ({"sampling.scale": 0.3}, ["latents", "modes"], ["sampling.scale"]),
+        ({"sampling.scale": 0.3}, ["rows"], []),
+        ({"sampling.scale": 0.3}, ["params:sampling"], []),
+        ({"sampling.scale": 0.3}, ["params:modes"], ["sampling.scale"]),
+        ({"priors.large.folder": "x"}, ["rows"], ["priors.large.folder"]),
+        # What follows it is read, or what keeps the entry is named after it.
+        ({"priors.small.folder": "x"}, ["prior"], []),
+        ({"seed": 1}, ["params:modes"], []),
+        ({"seed": 1}, ["modes"], []),
+        # No result depends on these, or all have them anyway.
+        ({"training.threads": 1, "device": "cpu"}, ["latents"], []),
+        ({"sampling.scale": 0.1}, ["latents"], []),
+    ],
+)
+def test_what_was_given_and_changes_nothing_is_found(given, entries, expected):
+    found = lineage(**{name.replace(".", "__"): value for name, value in given.items()})
+    assert found.unread(given, entries) == expected
+
+
+def test_what_a_method_has_a_value_of_its_own_for_is_found_whatever_was_given():
+    found = lineage(unread=["sampling.scale"], sampling__scale=0.1)
+    assert found.unread(["sampling.scale", "seed"], ["images"]) == ["sampling.scale"]

@@ -93,7 +93,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             ValueError: Naming a parameter that cannot be read, or a backbone or settings that are
                 unknown.
         """
-        return self.parameter_files.configure(self._given())
+        return self.parameter_files.configure(self.given_by_hand())
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -161,7 +161,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return a line for each parameter that the settings chosen by name change."""
         configured = self.configured
         return self.parameter_files.named.describe(
-            configured.run, configured.environment, flat(self._given()).keys()
+            configured.run, configured.environment, flat(self.given_by_hand()).keys()
         )
 
     def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
@@ -188,8 +188,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         differing = self.configured.differing.items()
         return [[name, _shown(value), _shown(usual.get(name))] for name, value in differing]
 
-    def _given(self) -> dict[str, Any]:
-        """Return what was given by hand, read as what is configured."""
+    def given_by_hand(self) -> dict[str, Any]:
+        """Return what was given by hand, nested, read as what is configured."""
         given, project = self.runtime_params or {}, Path(self.conf_source).parent
         return read_parameters(given, self.of_environment, project)
 

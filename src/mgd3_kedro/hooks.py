@@ -20,12 +20,13 @@ from mgd3_kedro import pipeline_registry
 from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.executors import ExecutorConfig
-from mgd3_kedro.known_options import describe_unread
+from mgd3_kedro.known_options import describe_unread_files
 from mgd3_kedro.memory import collect_garbage
 from mgd3_kedro.preflight import (
     check_inputs,
     check_order,
     check_runner,
+    describe_unread,
     place_of,
 )
 from mgd3_kedro.terminal.watch import Watch
@@ -110,16 +111,18 @@ class PreflightHooks:
     """Refuses bad input before any work, and before a run is recorded."""
 
     def __init__(self) -> None:
+        self._loader: Any = None
         self._computes_here = True
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse parameters that do not fit, and build the pipelines that the others ask for."""
         loader: Any = context.config_loader
+        self._loader = loader
         loader.check()
         for line in loader.chosen_settings():
             print(line)
-        if told := describe_unread(context.project_path / "conf/local", loader.env_name):
+        if told := describe_unread_files(context.project_path / "conf/local", loader.env_name):
             logger.warning(told)
         pipeline_registry.choose(loader["parameters"])
         executor = ExecutorConfig(**loader["parameters"]["executor"])
@@ -136,6 +139,9 @@ class PreflightHooks:
         check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
         if self._computes_here:
             use_free_card()
+        given = self._loader.given_by_hand()
+        for line in describe_unread(self._loader.lineage, given, pipeline.datasets()):
+            logger.warning(line)
         check_inputs(FreeInputs(pipeline, catalog))
 
 

@@ -87,7 +87,7 @@ def check_parts(options: Mapping[str, Any], nodes: Iterable[Node]) -> None:
                 raise ValueError(f"{option}: {unknown_name(name, names, option[:-1])}")
 
 
-def describe_unread(local: Path, env: str) -> str:
+def describe_unread_files(local: Path, env: str) -> str:
     """Return what is said of files in conf/local that no run of another environment reads.
 
     Args:

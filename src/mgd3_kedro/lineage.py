@@ -111,6 +111,29 @@ class Lineage:
             key for key in self._values if key == group or key.startswith(f"{group}.")
         } - self._unread
 
+    def unread(self, given: Iterable[str], names: Iterable[str]) -> list[str]:
+        """Return the parameters that were given, and none of some entries is made from.
+
+        Those that change no result are left out, and so is what the environment has anyway.
+
+        Args:
+            given: Full names of parameters.
+            names: Entries of the catalog, and groups of parameters as `params:GROUP`.
+        """
+        read = set[str]()
+        for name in names:
+            read |= self.configuring(name) | self._ancestry(name)
+        followers = self.configured.followers
+        neutral = self._neutral - self._unread
+        return [
+            name
+            for name in given
+            if (name in followers or name in self._unread)
+            and name not in neutral
+            and name.partition(".")[0] not in NEUTRAL
+            and not any(is_within(one, read) for one in followers.get(name, {name}))
+        ]
+
     def _words(self, entry: str) -> list[str]:
         read, named = self.parameters(entry), self._named(entry)
         configured = self.configured

@@ -35,6 +35,7 @@ from mgd3_kedro.preflight.parameters import (
 )
 from mgd3_kedro.preflight.places import check_order, place_of
 from mgd3_kedro.preflight.sizes import check_images_per_class
+from mgd3_kedro.preflight.unread import describe_unread
 
 __all__ = [
     "CHECKS",
@@ -46,6 +47,7 @@ __all__ = [
     "check_run_keys",
     "check_runner",
     "check_used",
+    "describe_unread",
     "place_of",
 ]
 
