@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -91,7 +92,8 @@ class Checkpoint:
                 raise written.failure or error from error
             file.write(written.digest.encode())
             sync(file)
-            if self.path.exists():
+            # There is none at first; or another process of the same identity has just moved it.
+            with suppress(FileNotFoundError):
                 self.path.replace(self.before)
         self._saved = time.monotonic()
 

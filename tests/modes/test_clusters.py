@@ -38,6 +38,13 @@ def test_given_centres_hold_while_every_cluster_has_members():
     assert filled.centres.ravel().tolist() == [0.5, 5]
 
 
+def test_where_a_cluster_was_empty_the_centres_of_others_hold():
+    points = column(0, 1, 9, 20, 21)
+    filled = gather_clusters(points, np.array([0, 0, 0, 1, 1]), 3, column(5, 7, 3))
+    assert filled.labels.tolist() == [0, 0, 2, 1, 1]
+    assert filled.centres.ravel().tolist() == [0.5, 7, 9]
+
+
 def test_labels_given_are_not_changed():
     labels = np.array([0, 0, 0])
     gather_clusters(column(0, 1, 5), labels, 2)

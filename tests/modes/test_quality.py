@@ -5,7 +5,7 @@ import torch
 
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.modes import measure_class as measure_with
-from mgd3_kedro.modes.stability import agreement_of_seeds, explained_variance
+from mgd3_kedro.modes.stability import agreement_of_seeds, explained_variance, finder_coordinates
 from mgd3_kedro.records import ModeSet
 
 
@@ -88,6 +88,22 @@ def test_a_finder_that_looks_at_layout_explains_more_of_that(planted):
     found = mode_set(torch.zeros(4, 2, 4, 4), (torch.arange(80) % 4).tolist(), latents)
     measured = measure_with(latents, found, config_of("kmeans_pooled", 4, pool=1))
     assert measured["explained_variance_in_finder"] > measured["explained_variance"] + 0.02
+
+
+@pytest.mark.parametrize(
+    ("finder", "columns"),
+    [("kmeans", 32), ("kmeans_pooled", 8), ("kmeans_pca", 5), ("gmm", 5), ("hdbscan", 5)],
+)
+def test_what_a_finder_looks_at_has_its_dimensions(finder, columns):
+    latents = torch.randn(20, 2, 4, 4)
+    assert finder_coordinates(latents, config_of(finder, pool=2)).shape == (20, columns)
+
+
+def test_density_is_found_where_every_dimension_varies_alike():
+    latents = torch.randn(40, 2, 1, 1) * torch.tensor([1.0, 100]).view(2, 1, 1)
+    for finder, ratio in (("kmeans_pca", 10), ("hdbscan", 1)):
+        spreads = finder_coordinates(latents, config_of(finder)).std(0)
+        assert (spreads.max() / spreads.min() > 10) is (ratio == 10)
 
 
 def test_clusters_that_are_there_are_found_from_every_start(planted):

@@ -134,16 +134,6 @@ def test_with_other_steps_than_it_was_chosen_for_guidance_stops_at_the_same_nois
     asked = common.sampling.stop_guidance_step
     plan = plan_method("mgd3", METHODS, common)
     assert plan.settings.sampling.stop_guidance_step == round(asked / 2)
-    assert plan.remark is None
-
-
-def test_guidance_that_never_begins_is_remarked(make_common, make_diffusion):
-    common = make_common(diffusion=make_diffusion(num_inference_steps=20))
-    assert (
-        "no step is guided: guidance stops at step 25 of 20"
-        in plan_method("mgd3", METHODS, common).remark
-    )
-    assert plan_method("unguided", METHODS, common).remark is None
 
 
 @pytest.mark.parametrize("method", [*OF["match_distribution"], *OF["match_gradients"]])

@@ -13,6 +13,7 @@ from mgd3_kedro.pipelines.illustrate_steps.nodes import (
     draw_steps_of_classes,
     draw_strip,
     record_image,
+    stop_of,
     vary_stops,
 )
 from mgd3_kedro.records import Benchmark
@@ -20,6 +21,7 @@ from mgd3_kedro.sampling import SamplingConfig, denoise, gather_facts, image_gen
 from mgd3_kedro.stages import Partition, Task
 
 SAMPLING = SamplingConfig("noise", 0.7, 0.5, "constant", 1, None)
+TIMESTEPS = (0, 166, 332, 498, 664, 830)
 STEPS = StepsConfig([1.0, 0.5, 0.0], columns=3, classes=1)
 
 
@@ -44,13 +46,34 @@ def drawing(make_diffusion, make_autoencoding):
 
 
 def test_the_stop_that_is_configured_is_among_those_that_are_drawn():
-    stops = [one.stop_guidance_step for one in vary_stops(SAMPLING, [1.0, 0.5, 0.0], 6)]
+    stops = [one.stop_guidance_step for one in vary_stops(SAMPLING, [1.0, 0.5, 0.0], TIMESTEPS)]
     assert stops == [6, 3, 1, 0]
-    assert [one.stop_guidance_step for one in vary_stops(SAMPLING, [0.17, 1.0], 6)] == [6, 1]
+    assert [one.stop_guidance_step for one in vary_stops(SAMPLING, [0.17, 1], TIMESTEPS)] == [6, 1]
     by_time = replace(SAMPLING, stop_guidance_step=None, stop_guidance_timestep=400)
-    varied = vary_stops(by_time, [1.0, 0.0], 6)
-    assert varied[-1] == by_time
-    assert [one.stop_guidance_step for one in varied] == [6, 0, None]
+    varied = vary_stops(by_time, [1.0, 0.0], TIMESTEPS)
+    assert [one.stop_guidance_step for one in varied] == [6, None, 0]
+    assert varied[1] == by_time
+
+
+def test_a_window_of_the_pull_is_that_of_the_settings_alone():
+    windowed = replace(SAMPLING, mode_guidance_window=[5, 4])
+    varied = vary_stops(windowed, [1.0, 0.0], TIMESTEPS)
+    assert [stop_of(one, TIMESTEPS) for one in varied] == [5, 3, 0]
+    assert varied[1] == windowed
+
+
+@pytest.mark.parametrize(
+    ("changes", "stop"),
+    [
+        ({}, 1),
+        ({"stop_guidance_step": 6}, 5),
+        # The steps before a noised mode are not run: where guidance stops is the same.
+        ({"initial_latents": "noised_modes"}, 1),
+        ({"initial_latents": "noised_modes", "stop_guidance_step": 4}, 5),
+    ],
+)
+def test_guidance_stops_before_the_last_step_that_is_guided(changes, stop):
+    assert stop_of(replace(SAMPLING, **changes), TIMESTEPS) == stop
 
 
 @pytest.mark.parametrize("option", [{}, {"condition_noise": 0.5}, {"dap_scale": 0.5}])
@@ -76,7 +99,7 @@ def test_guidance_that_lasts_longer_brings_the_image_nearer_to_its_mode(task, dr
     mode = task.inputs["modes"]["modes"][:1]
     distances = [
         float((record_image(backbone, task, one, 5, [0])[0] - mode).norm())
-        for one in vary_stops(SAMPLING, [1.0, 0.0], 6)
+        for one in vary_stops(SAMPLING, [1.0, 0.0], TIMESTEPS)
     ]
     assert distances == sorted(distances, reverse=True)
     assert len(set(distances)) == len(distances)
@@ -86,9 +109,10 @@ def test_frames_are_images_by_stop_and_step(task, drawing, make_classes):
     made = draw_steps_of_classes({"n3": task}, drawing)["n3"]
     frames = made.value["frames"]
     assert (frames.dtype, tuple(frames.shape)) == (torch.uint8, (4, 3, 3, 16, 16))
-    assert [row["last_free_step"] for row in made.rows] == [5, 3, 1, 0]
+    guided = ["", "4 5", "2 3 4 5", "1 2 3 4 5"]
+    assert [row["guided_steps"] for row in made.rows] == guided
+    assert [row["name"] for row in made.rows] == ["never guided", "3", "1", "0, the end"]
     assert [row["chosen"] for row in made.rows] == [False, False, True, False]
-    assert made.rows[0]["name"] == "never guided"
     assert made.rows[0]["steps"] == "5 2 0"
     # Before any of them stops, all rows are one and the same.
     np.testing.assert_array_equal(frames[1, 0], frames[3, 0])

@@ -194,8 +194,8 @@ def test_a_plane_names_the_images_of_the_page():
 def test_a_strip_shows_where_guidance_stops():
     frames = torch.zeros((2, 3, 3, 8, 8), dtype=torch.uint8)
     rows = tuple(
-        {"last_free_step": stop, "name": str(stop), "chosen": stop == 0, "steps": "4 2 0"}
-        for stop in (4, 2)
+        {"guided_steps": guided, "name": guided, "chosen": False, "steps": "4 2 0"}
+        for guided in ("", "3 4")
     )
     section = show_steps(BIRDS, {"n1": keep({"frames": frames}, rows=rows)})
     (strip,) = section.content["strips"]

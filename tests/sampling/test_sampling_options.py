@@ -174,7 +174,7 @@ def test_repulsion_falls_and_stops_with_mode_guidance(make_sampling):
 def test_steps_that_only_repel_count_as_guided(make_sampling):
     timesteps = tuple(range(50))
     config = make_sampling(repulsion_scale=0.4, mode_guidance_scale=0)
-    assert config.guided_steps(timesteps) == 24
+    assert len(config.guided_steps(timesteps)) == 24
     assert config.scales_at(30, timesteps) == {"repulsion_scale": 0.4}
     assert scale_at(config, 30, timesteps) == 0
 

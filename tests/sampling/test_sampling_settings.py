@@ -117,7 +117,7 @@ def test_a_timestep_that_is_none_is_named(value, make_sampling):
 )
 def test_guided_steps_are_those_strictly_above_the_stop(stop, guided, make_sampling):
     config = make_sampling(stop_guidance_step=stop)
-    assert config.guided_steps(TIMESTEPS) == guided
+    assert config.guided_steps(TIMESTEPS) == list(range(50 - guided, 50))
     scales = [scale_at(config, index, TIMESTEPS) for index in range(50)]
     assert scales == [0.0] * (50 - guided) + [0.1] * guided
 
@@ -143,11 +143,17 @@ def test_a_stop_step_is_that_of_the_steps_it_was_chosen_for(
         (20, {}, True),
         (27, {}, False),
         (20, {"mode_guidance_scale": 0.0}, False),
-        (20, {"stop_guidance_step": None, "stop_guidance_timestep": 500}, False),
+        (20, {"stop_guidance_step": None, "stop_guidance_timestep": 500}, True),
+        (27, {"stop_guidance_step": None, "stop_guidance_timestep": 500}, False),
+        (50, {"initial_latents": "noised_modes", "noise_strength": 0.5}, True),
+        (50, {"initial_latents": "noised_modes", "noise_strength": 0.7}, False),
+        (20, {"mode_guidance_window": [1, 0]}, False),
+        (20, {"mode_guidance_window": [40, 30]}, True),
     ],
 )
 def test_guidance_that_stops_before_it_starts_is_found(steps, changes, never, make_sampling):
-    assert make_sampling(**{"stop_guidance_step": 25, **changes}).is_never_guided(steps) is never
+    sampling = make_sampling(**{"stop_guidance_step": 25, **changes})
+    assert sampling.is_never_guided(TIMESTEPS[:steps]) is never
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ def test_guided_steps_are_those_strictly_above_a_timestep(
     trained = TrainedSchedule(steps_offset=offset)
     timesteps = tuple(respaced_schedule(50, trained, spacing).timesteps.tolist())
     config = make_sampling(stop_guidance_step=None, stop_guidance_timestep=stop)
-    assert config.guided_steps(timesteps) == guided
+    assert config.guided_steps(timesteps) == list(range(50 - guided, 50))
     for index, timestep in enumerate(timesteps):
         assert (scale_at(config, index, timesteps) > 0) is (timestep > stop)
 
@@ -181,7 +187,7 @@ def test_guided_steps_are_those_strictly_above_a_timestep(
 def test_at_scale_zero_no_step_is_guided(make_sampling):
     for stop in ({}, {"stop_guidance_step": None, "stop_guidance_timestep": 0}):
         config = make_sampling(mode_guidance_scale=0, **({"stop_guidance_step": 0} | stop))
-        assert config.guided_steps(TIMESTEPS) == 0
+        assert config.guided_steps(TIMESTEPS) == []
         assert scale_at(config, 49, TIMESTEPS) == 0
 
 
@@ -249,7 +255,7 @@ def test_a_drift_is_a_function_and_a_line_in_the_table(
     config = make_sampling(mode_guidance_scale=0.0, wind_scale=0.5)
     assert config.scales_at(49, TIMESTEPS) == {"wind_scale": 0.5}
     assert config.joint_settings == ()
-    assert config.guided_steps(TIMESTEPS) == 24
+    assert len(config.guided_steps(TIMESTEPS)) == 24
     modes, classes = torch.zeros(1, 1, 2, 2), make_classes([0])
     still, moved = (
         denoise(make_standing_still(), modes, classes, one, [torch.Generator().manual_seed(0)])

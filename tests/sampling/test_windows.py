@@ -23,14 +23,14 @@ def test_each_drift_acts_within_a_window_of_its_own(make_sampling):
     assert acting[30] == acting[26] == {"mode_guidance_scale", "repulsion_scale"}
     assert acting[25] == acting[20] == {"repulsion_scale"}
     assert acting[19] == set()
-    assert config.guided_steps(TIMESTEPS) == 30
+    assert config.guided_steps(TIMESTEPS) == list(range(20, 50))
 
 
 def test_steps_before_a_noised_mode_are_not_among_those_that_are_guided(make_sampling):
     config = make_sampling(initial_latents="noised_modes", noise_strength=0.7)
-    assert config.guided_steps(TIMESTEPS) == 35 - 26
+    assert config.guided_steps(TIMESTEPS) == list(range(26, 35))
     config = make_sampling(initial_latents="noised_modes", mode_guidance_window=[1, 0])
-    assert config.guided_steps(TIMESTEPS) == 50 * config.noise_strength
+    assert config.guided_steps(TIMESTEPS) == list(range(35))
 
 
 def test_a_schedule_falls_within_the_window_of_a_drift(make_sampling):
@@ -43,9 +43,10 @@ def test_a_drift_may_have_a_window_where_none_is_given(monkeypatch, make_samplin
     drift = Drift(lambda step, scale, context: scale * step.pull, window=(40, 31))
     monkeypatch.setitem(DRIFTS, "late_scale", drift)
     config = make_sampling(late_scale=0.3, mode_guidance_scale=0)
-    assert config.guided_steps(TIMESTEPS) == 10
+    assert config.guided_steps(TIMESTEPS) == list(range(31, 41))
     assert config.scales_at(40, TIMESTEPS) == {"late_scale": 0.3}
-    assert not config.is_never_guided(20)
+    assert not config.is_never_guided(TIMESTEPS)
+    assert config.is_never_guided(TIMESTEPS[:20])
 
 
 def test_a_window_is_that_of_the_steps_it_was_chosen_for(make_sampling):
@@ -53,6 +54,13 @@ def test_a_window_is_that_of_the_steps_it_was_chosen_for(make_sampling):
     assert config == make_sampling(stop_guidance_step=12, mode_guidance_window=[20, 10])
     shares = make_sampling(mode_guidance_window=[0.8, 0.4])
     assert shares.with_steps(25, 50).options == shares.options
+
+
+@pytest.mark.parametrize("window", [[3, 0], [3, 2], [2, 1], [5, 3]])
+def test_the_last_few_steps_stay_the_last_few_among_fewer(window, make_sampling):
+    config = make_sampling(mode_guidance_window=window).with_steps(20, 50)
+    first, last = (round(step * 20 / 50) for step in window)
+    assert config.guided_steps(TIMESTEPS[:20]) == list(range(last, first + 1))
 
 
 @pytest.mark.parametrize("window", [30, [30], [20, 30], [0.5, 20], [-1, -2], [1.5, 0.5], [True, 0]])

@@ -64,16 +64,21 @@ def gather_clusters(
         points: (N, D).
         labels: (N,), the cluster of each point, -1 for none.
         count: Number of clusters K.
-        centres: (K, D); by default, and wherever a cluster was empty, the means of the members.
+        centres: (K, D); by default, and of clusters that were empty or gave a member to one, the
+            means of the members.
         parents: (K,), where clusters nest.
     """
     labels = labels.astype(np.int64)
     was_empty = np.bincount(labels[labels >= 0], minlength=count) == 0
+    changed = set(range(count)) if centres is None else set[int]()
     for empty in np.flatnonzero(was_empty):
-        labels[_most_remote(points, labels)] = empty
-    if centres is None or was_empty.any():
-        centres = np.stack([points[labels == cluster].mean(0) for cluster in range(count)])
-    return Clusters(labels, centres, was_empty, parents)
+        moved = _most_remote(points, labels)
+        changed |= {int(empty), int(labels[moved])}
+        labels[moved] = empty
+    found = np.empty((count, points.shape[1])) if centres is None else centres.copy()
+    for cluster in changed:
+        found[cluster] = points[labels == cluster].mean(0)
+    return Clusters(labels, found, was_empty, parents)
 
 
 def make_mode_set(latents: torch.Tensor, clusters: Clusters) -> ModeSet:

@@ -10,7 +10,7 @@ import torch
 
 from mgd3_kedro.modes.clusters import Clusters, flatten, gather_clusters, squared_distances
 from mgd3_kedro.modes.density import keep_largest, split_largest
-from mgd3_kedro.modes.reduction import principal_coordinates
+from mgd3_kedro.modes.reduction import principal_coordinates, standardise
 from mgd3_kedro.modes.sizes import least_members
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def find_hdbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
         estimates, PAKDD 2013.
     """
     points = flatten(latents)
-    deviations = points.std(0)
-    standard = (points - points.mean(0)) / np.where(deviations > 0, deviations, 1)
-    coordinates = principal_coordinates(standard, config.components)
+    coordinates = principal_coordinates(standardise(points), config.components)
     found, probabilities = _find_density(coordinates, config)
     labels = split_largest(coordinates, keep_largest(found, config.ipc), config)
     chosen = [

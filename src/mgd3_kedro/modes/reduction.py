@@ -26,6 +26,13 @@ def span_coordinates(points: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(triangle.T)
 
 
+def standardise(points: np.ndarray) -> np.ndarray:
+    """Return points (N, D) with a mean of 0 and, where they differ at all, a variance of 1."""
+    deviations = points.std(0)
+    standard: np.ndarray = (points - points.mean(0)) / np.where(deviations > 0, deviations, 1)
+    return standard
+
+
 def principal_coordinates(points: np.ndarray, components: int) -> np.ndarray:
     """Project points onto their first principal components.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from mgd3_kedro.modes.reduction import (
     pooled_coordinates,
     principal_coordinates,
     span_coordinates,
+    standardise,
 )
 
 if TYPE_CHECKING:
@@ -27,12 +29,8 @@ MOST_POINTS, POINTS_PER_MODE = 256, 8
 
 def finder_coordinates(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
     """Return latents (N, C, H, W) as the points (N, D) that their mode finder clusters."""
-    name = config.mode_finder
-    if "pooled" in name:
-        return pooled_coordinates(latents, config.pool)
-    if name in IN_COMPONENTS:
-        return principal_coordinates(flatten(latents), config.components)
-    return flatten(latents)
+    coordinates = COORDINATES.get(config.mode_finder)
+    return flatten(latents) if coordinates is None else coordinates(latents, config)
 
 
 def explained_variance(points: np.ndarray, labels: np.ndarray) -> float:
@@ -78,5 +76,23 @@ def agreement_of_seeds(points: np.ndarray, config: ModesConfig) -> float:
     return fmean(float(adjusted_rand_score(*pair)) for pair in combinations(found, 2))
 
 
-IN_COMPONENTS = frozenset({"kmeans_pca", "gmm"})
-"""Mode finders that look at principal components."""
+def _on_a_grid(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
+    return pooled_coordinates(latents, config.pool)
+
+
+def _in_components(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
+    return principal_coordinates(flatten(latents), config.components)
+
+
+def _in_standard_components(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
+    return principal_coordinates(standardise(flatten(latents)), config.components)
+
+
+COORDINATES: dict[str, Callable[[torch.Tensor, ModesConfig], np.ndarray]] = {
+    "gmm": _in_components,
+    "hdbscan": _in_standard_components,
+    "kmeans_pca": _in_components,
+    "kmeans_pooled": _on_a_grid,
+    "kmeans_pooled_closest": _on_a_grid,
+}
+"""Mode finder -> what it clusters, where that is not the latents themselves."""

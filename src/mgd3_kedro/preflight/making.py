@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 def check_method(inputs: Inputs) -> None:
     """Refuse a method, procedure or setting that does not exist or fit, or lacks its models."""
     plan = _plan(inputs)
-    if plan.remark:
-        logger.warning(plan.remark)
     if plan.try_model and "prior" in inputs:
         plan.try_model(inputs["prior"].load())
     if plan.try_teacher and "teacher" in inputs:

@@ -215,12 +215,13 @@ class SamplingConfig(metaclass=SetByDrifts):
             stop = round(stop * steps / reference)
         return replace(self, stop_guidance_step=stop, **windows)
 
-    def is_never_guided(self, steps: int) -> bool:
-        """Tell whether guidance is asked for that stops before the first of T steps."""
-        stop, scales = self.stop_guidance_step, self._scales()
-        if not scales or any(self._window(name) for name in scales):
-            return False
-        return stop is not None and stop >= steps - 1
+    def steps_run(self, steps: int) -> int:
+        """Return how many of T steps are run, the last ones: all that follow the start."""
+        return steps if self.starts_from_noise else steps_run(steps, self.noise_strength)
+
+    def is_never_guided(self, timesteps: Sequence[int]) -> bool:
+        """Tell whether guidance is asked for that reaches none of the steps that are run."""
+        return bool(self._scales()) and not self.guided_steps(timesteps)
 
     def scales_at(self, index: int, timesteps: Sequence[int]) -> dict[str, float]:
         """Return the scale of each of `DRIFTS` that acts at a step index, none outside its window.
@@ -238,13 +239,11 @@ class SamplingConfig(metaclass=SetByDrifts):
                 found[name] = scale * schedule((index - guided.start + 1) / len(guided))
         return found
 
-    def guided_steps(self, timesteps: Sequence[int]) -> int:
-        """Count the steps that are run and guided."""
-        run = len(timesteps)
-        if not self.starts_from_noise:
-            run = steps_run(run, self.noise_strength)
+    def guided_steps(self, timesteps: Sequence[int]) -> list[int]:
+        """Return the indices of the steps that are run and guided, ascending."""
+        run = self.steps_run(len(timesteps))
         guided = {index for name in self._scales() for index in self._guided(name, timesteps)}
-        return sum(index < run for index in guided)
+        return sorted(index for index in guided if index < run)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -154,7 +154,6 @@ class Plan(NamedTuple):
         real_each: Real images of its class that every image is made from; 0 where it is made
             without them.
         most_images: Images that a class can have; None for any number.
-        remark: What is worth knowing before the work begins; None if nothing is.
         in_groups: Whether it makes groups of images, of which others keep some of each class.
         images_each: Images of a class that are made at a time, where that is not ipc; None for ipc.
     """
@@ -167,7 +166,6 @@ class Plan(NamedTuple):
     try_model: Callable[[ModelFolder], object] | None = None
     real_each: int = 0
     most_images: int | None = None
-    remark: str | None = None
     in_groups: bool = False
     images_each: int | None = None
 

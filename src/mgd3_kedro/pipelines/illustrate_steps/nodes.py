@@ -150,7 +150,8 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
         total = len(backbone.timesteps)
         shown = sorted({*np.linspace(total - 1, 0, settings.config.columns).round().astype(int)})
         rows, frames = [], []
-        for sampling in vary_stops(settings.sampling, settings.config.stops, total):
+        varied = vary_stops(settings.sampling, settings.config.stops, backbone.timesteps)
+        for sampling in varied:
             seen = record_image(backbone, task, sampling, settings.seed, shown, settings.among)
             # A start from a noised mode visits the last steps alone.
             latents = torch.cat([seen.get(step, seen[max(seen)]) for step in reversed(shown)])
@@ -158,8 +159,8 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
             guided = sampling.guided_steps(backbone.timesteps)
             rows.append(
                 {
-                    "last_free_step": total - guided - 1,
-                    "name": _name(total - guided - 1, total),
+                    "guided_steps": " ".join(map(str, guided)),
+                    "name": _name(stop_of(sampling, backbone.timesteps), total),
                     "chosen": sampling == settings.sampling,
                     "steps": " ".join(str(step) for step in reversed(shown)),
                 }
@@ -169,25 +170,27 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
 
 
 def vary_stops(
-    sampling: SamplingConfig, shares: Sequence[float], total: int
+    sampling: SamplingConfig, shares: Sequence[float], timesteps: Sequence[int]
 ) -> list[SamplingConfig]:
-    """Return how images are guided with every stop, that of the settings among them, latest last.
+    """Return how images are guided with every stop, and as the settings have it, latest stop last.
 
     Args:
-        sampling: The settings.
+        sampling: The settings. A window of the pull is theirs alone: it would have no stop.
         shares: Stops, as shares of all steps.
-        total: Number of steps.
+        timesteps: The T visited timesteps, ascending.
     """
-    stops = sorted({round(share * total) for share in shares}, reverse=True)
+    stops: dict[str, Any] = {"stop_guidance_timestep": None, "mode_guidance_window": None}
     varied = [
-        replace(sampling, stop_guidance_step=stop, stop_guidance_timestep=None) for stop in stops
+        replace(sampling, stop_guidance_step=stop, **stops)
+        for stop in sorted({round(share * len(timesteps)) for share in shares})
     ]
-    own = [one for one in varied if one.stop_guidance_step == sampling.stop_guidance_step]
-    if own:
-        return varied
-    later = sampling.stop_guidance_step if sampling.stop_guidance_step is not None else -1
-    place = sum(stop > later for stop in stops)
-    return [*varied[:place], sampling, *varied[place:]]
+    among = varied if sampling in varied else [sampling, *varied]
+    return sorted(among, key=lambda one: stop_of(one, timesteps), reverse=True)
+
+
+def stop_of(sampling: SamplingConfig, timesteps: Sequence[int]) -> int:
+    """Return the step that guidance stops at: the next is the last that is guided, if any is."""
+    return min(sampling.guided_steps(timesteps), default=len(timesteps)) - 1
 
 
 def record_image(
@@ -244,7 +247,7 @@ def draw_strip(benchmark: Benchmark, denoising_frames: Mapping[str, Partition]) 
     )
 
 
-def _name(last_free: int, total: int) -> str:
-    if last_free == total - 1:
+def _name(stop: int, total: int) -> str:
+    if stop == total - 1:
         return "never guided"
-    return str(last_free) if last_free > 0 else "0, the end"
+    return str(stop) if stop > 0 else "0, the end"

@@ -36,7 +36,7 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
         steps = [int(step) for step in partition.rows[0]["steps"].split()]
         rows = []
         for row, images in zip(partition.rows, frames, strict=True):
-            guided = [step > row["last_free_step"] for step in steps]
+            guided = [str(step) in row["guided_steps"].split() for step in steps]
             stops = [
                 now and not later for now, later in zip(guided, [*guided[1:], False], strict=True)
             ]

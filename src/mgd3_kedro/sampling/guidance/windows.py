@@ -56,7 +56,9 @@ def with_steps(window: Window, steps: int, reference: int) -> Window:
     """
     if not _has_indices(window):
         return window
-    return [round(step * steps / reference) for step in window]
+    scaled = [round(step * steps / reference) for step in window]
+    # Indices that are all below 2 would be read as shares.
+    return scaled if _has_indices(scaled) else [step / max(steps - 1, 1) for step in scaled]
 
 
 def _has_indices(window: Window) -> bool:

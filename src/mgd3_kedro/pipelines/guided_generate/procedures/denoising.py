@@ -36,7 +36,6 @@ from mgd3_kedro.pipelines.guided_generate.procedures.shares import part_shares
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
     advise_on_samples,
-    describe_unguided,
     try_sampling,
 )
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
@@ -98,16 +97,9 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
             parted=not sampling.joint_settings,
         ),
         partial(teacher_at, schooling=schooling) if schooling else None,
-        partial(
-            try_sampling,
-            diffusion=diffusion,
-            from_noise=sampling.starts_from_noise,
-            grid=sampling.options["pull_pool"],
-            sighted=sampling.sighted,
-        ),
+        partial(try_sampling, diffusion=diffusion, sampling=sampling),
         real_each=1,
         most_images=diffusion.max_batch if sampling.joint_settings else None,
-        remark=describe_unguided(sampling, steps),
         images_each=shares.of(common.distillation.ipc),
     )
 
@@ -177,7 +169,7 @@ def draw_images(
         for number in range(count)
     ]
     images = autoencoder.decode(latents, settings.shares.side_of(settings.image_size), names)
-    steps = sampling.guided_steps(backbone.timesteps)
+    steps = len(sampling.guided_steps(backbone.timesteps))
     knobs, made = knobs_of(model, settings), {}
     parts = (latents.split(counts), images.split(counts), chosen.split(counts))
     for (wnid, task), of_class, pixels, numbers in zip(batch.items(), *parts, strict=True):

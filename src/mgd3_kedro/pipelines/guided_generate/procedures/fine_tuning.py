@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.backbones import BackboneConfig, load_backbone
+from mgd3_kedro.backbones import load_backbone
 from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.matching import MinimaxConfig, fine_tune
 from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
@@ -78,11 +79,11 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
         SOURCES,
         config.classes_at_once,
         real_each=1,
-        try_model=partial(try_tuning, diffusion=tuning.denoising.diffusion),
+        try_model=partial(try_tuning, settings=tuning.denoising),
     )
 
 
-def try_tuning(model: ModelFolder, diffusion: BackboneConfig) -> None:
+def try_tuning(model: ModelFolder, settings: Denoising) -> None:
     """Refuse a model that cannot be fine-tuned, or cannot be sampled so.
 
     Raises:
@@ -95,7 +96,7 @@ def try_tuning(model: ModelFolder, diffusion: BackboneConfig) -> None:
             f"expected a diffusion transformer to fine-tune, got a model of the family "
             f"{model.family}; take one of the family {TUNED} with --params backbone=NAME"
         )
-    try_sampling(model, diffusion, from_noise=True)
+    try_sampling(model, settings.diffusion, settings.sampling)
 
 
 def draw_fine_tuned(batch: Mapping[str, Task], settings: FineTuning) -> dict[str, Made]:
@@ -147,16 +148,18 @@ def fine_tuned_backbone(
     indices = torch.tensor([spec.class_index for spec in group])
     schedule = read_trained_schedule(model.path / "scheduler")
     contents = [partition.fingerprint for partition in used]
+    time_frequencies = untuned.config.time_frequencies
+    identity = repr((settings.config, model.fingerprint, contents, time_frequencies))
     trained = fine_tune(
         denoiser.transformer,
         schedule,
         torch.cat(latents),
         indices.repeat_interleave(counts),
         settings.config,
-        checkpoint=Path(settings.checkpoints, f"minimax-{group[0].wnid}.ckpt"),
-        identity=repr(
-            (settings.config, model.fingerprint, contents, untuned.config.time_frequencies)
+        checkpoint=name_checkpoint(
+            Path(settings.checkpoints), f"minimax-{group[0].wnid}", identity
         ),
+        identity=identity,
         device=resolve_device(settings.device),
     )
     tuned: Any = trained.model

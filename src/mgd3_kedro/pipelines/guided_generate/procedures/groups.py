@@ -191,7 +191,7 @@ def draw_groups_of_classes(batch: Mapping[str, Task], settings: GroupDrawing) ->
     repeated = replace(denoising.sampling, candidates=settings.groups)
     batches = fitting_batches(model, denoising.diffusion)
     pool = draw_pool(batch, replace(denoising, sampling=repeated), backbone, batches)
-    steps = denoising.sampling.guided_steps(backbone.timesteps)
+    steps = len(denoising.sampling.guided_steps(backbone.timesteps))
     knobs, made = knobs_of(model, denoising), {}
     for (wnid, task), groups in zip(batch.items(), pool.split(counts, dim=1), strict=True):
         with naming(f"class {wnid}"):

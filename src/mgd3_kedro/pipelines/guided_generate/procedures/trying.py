@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 from mgd3_kedro.backbones import (
     BackboneConfig,
@@ -12,7 +11,7 @@ from mgd3_kedro.backbones import (
     settle_settings,
 )
 from mgd3_kedro.backbones.early_start import describe_early_start
-from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.backbones.schedule import read_trained_schedule, respaced_schedule
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.sampling.guidance.pull import cells_along
@@ -20,21 +19,15 @@ from mgd3_kedro.sampling.guidance.pull import cells_along
 logger = logging.getLogger(__name__)
 
 
-def try_sampling(
-    model: ModelFolder,
-    diffusion: BackboneConfig,
-    from_noise: bool,
-    grid: int | None = None,
-    sighted: Sequence[str] = (),
-) -> None:
-    """Refuse settings that are not for a model, and warn of a start that is not noise to it.
+def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: SamplingConfig) -> None:
+    """Refuse settings that are not for a model, and warn of those that do not do what they say.
+
+    Warnings are of a start that is not noise to the model, and of guidance that reaches no step.
 
     Args:
         model: Where it is.
         diffusion: How it is sampled.
-        from_noise: Whether samples start from noise alone.
-        grid: Cells per side that the pull is averaged over; None for none.
-        sighted: Settings by which its network is asked what it sees.
+        sampling: Where samples start and how they are guided.
 
     Raises:
         ValueError: Naming the setting.
@@ -43,23 +36,21 @@ def try_sampling(
     settle_settings(model, diffusion)
     trained = read_trained_schedule(model.path / "scheduler")
     steps, spacing = diffusion.num_inference_steps, diffusion.timestep_spacing
-    if grid is not None:
+    if (grid := sampling.options["pull_pool"]) is not None:
         cells_along(grid, latent_side_of(model))
-    for name in sighted:
+    for name in sampling.sighted:
         check_features(model, name)
-    if from_noise and (remark := describe_early_start(steps, trained, spacing)):
-        logger.warning(remark)
-
-
-def describe_unguided(sampling: SamplingConfig, steps: int) -> str | None:
-    """Say that guidance is asked for and reaches none of T steps; None if it does."""
-    if not sampling.is_never_guided(steps):
-        return None
-    return (
-        f"no step is guided: guidance stops at step {sampling.stop_guidance_step} of {steps}, the "
-        "first is the last of these; lower sampling.stop_guidance_step, or name the number of "
-        "steps it was chosen for with diffusion.reference_steps"
-    )
+    if sampling.starts_from_noise and (told := describe_early_start(steps, trained, spacing)):
+        logger.warning(told)
+    timesteps = respaced_schedule(steps, trained, spacing).timesteps.tolist()
+    if sampling.is_never_guided(timesteps):
+        logger.warning(
+            "no step is guided: the steps that are run are %d to 0 of %d, and guidance stops "
+            "before them; lower sampling.stop_guidance_step, or name the number of steps it was "
+            "chosen for with diffusion.reference_steps",
+            sampling.steps_run(steps) - 1,
+            steps,
+        )
 
 
 def advise_on_samples(diffusion: BackboneConfig) -> str:
