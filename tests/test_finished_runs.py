@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mgd3_kedro.finished_runs import FinishedRun, stamp_of
+from mgd3_kedro.finished_runs import FinishedRun, _libraries, stamp_of
 
 OPTIONS = {"pipelines": ["distill"], "params": {"seed": 1}, "env": None, "tags": ()}
 
@@ -119,3 +119,24 @@ def test_a_folder_is_told_by_what_is_in_it(project):
     assert stamp_of(project / "nothing") == "missing"
     (project / "real/cat/0.png").rename(project / "real/cat/1.png")
     assert stamp_of(project / "real") != before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("platform.node", "elsewhere"), ("importlib.metadata.version", "99")]
+)
+def test_one_of_another_machine_or_with_another_library_is_not(name, value, project, monkeypatch):
+    before = FinishedRun.of(project, OPTIONS)
+    assert FinishedRun.of(project, OPTIONS) == before
+    monkeypatch.setattr(name, lambda *_: value)
+    assert FinishedRun.of(project, OPTIONS) != before
+
+
+def test_one_that_saw_other_cards_is_not(project, monkeypatch):
+    before = FinishedRun.of(project, OPTIONS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert FinishedRun.of(project, OPTIONS) != before
+
+
+def test_every_library_that_is_required_is_told():
+    told = {line.split()[0] for line in _libraries()}
+    assert {"torch", "diffusers", "safetensors", "scikit-learn", "kedro-datasets"} <= told

@@ -68,6 +68,12 @@ def reproducible(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(threads_before)
 
 
+def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a CPU tensor on a device; a graphics card is not waited for."""
+    # Only CUDA reads the source before the call returns.
+    return values.to(device, non_blocking=device.type == "cuda")
+
+
 class Precision(NamedTuple):
     """Number format of weights and activations; latents and noise levels stay in float32.
 

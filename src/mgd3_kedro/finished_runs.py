@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -21,7 +22,9 @@ OPTIONS = ("env", "params", "pipelines", "pipeline")
 """Options of a run that may be told to be finished; one with others is always run."""
 CHILD_OF = ("MGD3_RUN_NAME", "MLFLOW_RUN_ID")
 """Variables that say that the run is a part of something that waits for it."""
-VERSIONS = ("torch", "diffusers", "scikit-learn", "scipy", "numpy", "pillow", "mlxtend", "kedro")
+PACKAGE = __name__.split(".", maxsplit=1)[0]
+CARDS = "CUDA_VISIBLE_DEVICES"
+"""Variable that says which cards are seen."""
 PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
 """What catalog entries call the files that they are read from, or kept in."""
 SOURCE = "source"
@@ -60,7 +63,10 @@ class FinishedRun:
             json.dumps(given, sort_keys=True, default=str),
             os.environ.get("KEDRO_ENV", ""),
             platform.python_version(),
-            *(f"{name} {metadata.version(name)}" for name in VERSIONS),
+            # What "auto" stands for is another on another machine, which may have the same project.
+            platform.node(),
+            os.environ.get(CARDS, ""),
+            *_libraries(),
             *(f"{path} {_digest(path)}" for path in sources),
         ]
         return cls(project, hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16])
@@ -104,6 +110,14 @@ class FinishedRun:
         with contextlib.suppress(OSError):
             text = json.dumps({"stamps": stamps, **about})
             write_json(self.path, [text, hashlib.sha256(text.encode()).hexdigest()])
+
+
+def _libraries() -> Iterator[str]:
+    """Yield the libraries that this package names and that are installed, with their versions."""
+    required = metadata.requires(PACKAGE) or []
+    for name in sorted({re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in required}):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield f"{name} {metadata.version(name)}"
 
 
 def stamp_of(path: Path) -> str | None:

@@ -206,7 +206,7 @@ def test_a_run_that_is_at_work_in_another_process_is_left_to_it(tmp_path):
 
 def test_a_sweep_without_a_server_has_no_run_of_its_own_and_goes_on(dead, store, caplog):
     uri = f"sqlite:///{store / 'mlflow.db'}"
-    runs = SweepRuns(uri, "mgd3_kedro", {"grid": {"seed": "0, 1"}})
+    runs = SweepRuns(uri, "mgd3_kedro", "birds", {"grid": {"seed": "0, 1"}})
     revive = dead()
     assert runs.open_child("grid", "seed=0") == ""
     revive()

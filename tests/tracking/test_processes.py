@@ -110,17 +110,31 @@ def test_a_run_that_is_killed_in_the_moment_it_is_made_is_marked_at_the_next_sta
 def test_a_killed_sweep_and_its_children_are_marked_by_the_next_one(store, finished, monkeypatch):
     uri = f"sqlite:///{store / 'mlflow.db'}"
     monkeypatch.setattr("mgd3_kedro.sweep.runs.process_tags", lambda: finished)
-    killed = SweepRuns(uri, "mgd3_kedro", {"grid": {"seed": "0, 1"}})
+    killed = SweepRuns(uri, "mgd3_kedro", "birds", {"grid": {"seed": "0, 1"}})
     child = MlflowClient().get_run(killed.open_child("grid", "seed=0"))
     parent = MlflowClient().get_run(child.data.tags[PARENT_TAG])
     assert [run.info.status for run in (child, parent)] == ["RUNNING"] * 2
     monkeypatch.undo()
-    SweepRuns(uri, "mgd3_kedro", {})
+    SweepRuns(uri, "mgd3_kedro", "birds", {})
     for run in (child, parent):
         assert MlflowClient().get_run(run.info.run_id).info.status == "KILLED"
-    again = SweepRuns(uri, "mgd3_kedro", {"grid": {"seed": "0, 1"}})
+    again = SweepRuns(uri, "mgd3_kedro", "birds", {"grid": {"seed": "0, 1"}})
     other = MlflowClient().get_run(again.open_child("grid", "seed=0"))
     assert other.data.tags[PARENT_TAG] == parent.info.run_id
     assert MlflowClient().get_run(parent.info.run_id).info.status == "RUNNING"
     again.settle_child(other.info.run_id, "FINISHED")
     again.close([], killed=False)
+
+
+def test_a_sweep_of_the_same_name_of_another_benchmark_has_a_parent_of_its_own(store):
+    uri = f"sqlite:///{store / 'mlflow.db'}"
+    parents = []
+    for benchmark in ("birds", "cars", "birds"):
+        runs = SweepRuns(uri, "mgd3_kedro", benchmark, {"shared": {"seed": "0"}})
+        child = MlflowClient().get_run(runs.open_child("shared", "seed=0"))
+        parents.append(MlflowClient().get_run(child.data.tags[PARENT_TAG]))
+        runs.settle_child(child.info.run_id, "FINISHED")
+        runs.close([], killed=False)
+    one, other, again = (run.info.run_id for run in parents)
+    assert one == again != other
+    assert [run.data.tags["benchmark"] for run in parents] == ["birds", "cars", "birds"]

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_finite
-from mgd3_kedro.devices import PRECISIONS, Precision, matmul_precision
+from mgd3_kedro.devices import PRECISIONS, Precision, matmul_precision, send
 from mgd3_kedro.rows import pad_batch
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class LatentAutoencoder:
 
         def decode_slice(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             unscaled = batch / self.vae.config.scaling_factor
-            images = self.vae.decode(self._sent(unscaled).to(self.vae.dtype)).sample.float()
+            images = self.vae.decode(send(unscaled, self.device).to(self.vae.dtype)).sample.float()
             pixels = unit_to_pixels(_resized(images, image_size or self.image_size))
             return pixels, images.abs().amax((1, 2, 3))
 
@@ -132,7 +132,7 @@ class LatentAutoencoder:
         return f"the autoencoder computes in {dtype}; check its weights and what it is given"
 
     def _posterior(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = _resized(pixels_to_unit(self._sent(images)), self.image_size)
+        pixels = _resized(pixels_to_unit(send(images, self.device)), self.image_size)
         encoded = self.vae.encode(pixels.to(self.vae.dtype))
         if "latents" in encoded:
             mean = encoded.latents
@@ -140,10 +140,6 @@ class LatentAutoencoder:
         else:
             mean, std = encoded.latent_dist.mode(), encoded.latent_dist.std
         return mean.float(), std.float()
-
-    def _sent(self, rows: torch.Tensor) -> torch.Tensor:
-        # Only CUDA reads the source before the call returns.
-        return rows.to(self.device, non_blocking=self.device.type == "cuda")
 
 
 def image_side(vae: Any, denoiser: Path) -> int:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import torch
 
+from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.resampling import resized_crop
-from mgd3_kedro.evaluation.transfer import send
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from mgd3_kedro.evaluation.transfer import send
+from mgd3_kedro.devices import send
 
 
 class Cut(NamedTuple):

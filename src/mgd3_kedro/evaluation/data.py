@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 
+from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.mapped import allocate, is_mapped
-from mgd3_kedro.evaluation.transfer import send
 
 SMALLEST = 1e-12
 """Weight that targets are divided by where theirs is none."""

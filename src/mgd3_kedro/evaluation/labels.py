@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from mgd3_kedro.checks import check_finite
+from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.data import Batch, LabelledSet
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
-from mgd3_kedro.evaluation.transfer import send
 from mgd3_kedro.randomness import seeded_generator
 
 Labels = Callable[[int, Batch], torch.Tensor]

@@ -10,9 +10,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mgd3_kedro.devices import Precision, matmul_precision
+from mgd3_kedro.devices import Precision, matmul_precision, send
 from mgd3_kedro.evaluation.augment import normalize
-from mgd3_kedro.evaluation.transfer import send
 
 CPU_CHUNK_PIXELS = 16 * 32**2
 """Pixels of the images a CPU takes at once: their activations stay in its cache, which makes

@@ -10,7 +10,7 @@ import math
 import torch
 
 from mgd3_kedro.checks import check_count
-from mgd3_kedro.evaluation.transfer import send
+from mgd3_kedro.devices import send
 
 
 def draw_patch_orders(count: int, factor: int, generator: torch.Generator) -> torch.Tensor:

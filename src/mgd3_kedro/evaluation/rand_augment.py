@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.augment import LUMA, constant_on
-from mgd3_kedro.evaluation.transfer import send
 
 STEPS = 30
 """The largest magnitude."""

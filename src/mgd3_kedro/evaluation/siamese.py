@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 
 from mgd3_kedro.checks import lookup
+from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.siamese_operations import OPERATIONS
-from mgd3_kedro.evaluation.transfer import send
 
 STRATEGY = "color_crop_cutout_flip_scale_rotate"
 """The operations of the released code."""

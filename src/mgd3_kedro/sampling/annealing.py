@@ -10,6 +10,7 @@ import torch
 
 from mgd3_kedro.backbones.base import Backbone, ConditionChange, SecondCondition
 from mgd3_kedro.checks import check_choice, check_range
+from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import fork_generator
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.guidance.options import Option
@@ -97,7 +98,7 @@ def anneal_conditions(batch: Batch, strength: float, options: Mapping[str, Any])
         if weights.own == 1:
             return None
         drawn = torch.stack([draw(shape, generator=one) for one in streams], 1).flatten(0, 1)
-        noise = drawn.to(backbone.device, non_blocking=True)
+        noise = send(drawn, backbone.device)
         return ConditionChange(partial(mix, weights), noise, both)
 
     return change_at

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import torch
 
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.annealing import Batch
@@ -151,4 +152,4 @@ def _noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.T
     # Drawn on the CPU, whose generators give the same numbers on every machine.
     shape = like.shape[1:]
     drawn = [torch.randn(shape, generator=generator) for generator in generators]
-    return torch.stack(drawn).to(like.device, non_blocking=True)
+    return send(torch.stack(drawn), like.device)

@@ -60,7 +60,7 @@ def run_search(
     budget = Budget(minutes * MINUTE, jobs)
     trials = Trials(loader, candidates, shared, name, budget, report)
     with alone(root, [name]):
-        _search(trials, open_runs(context, {}), root)
+        _search(trials, open_runs(context, run, {}), root)
         _tell(trials, root / name)
         _distil(trials, given, root / name)
 

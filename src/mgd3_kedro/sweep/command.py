@@ -102,7 +102,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         if pending:
             check_fully(pending[0])
             states.write()
-            runs = open_runs(context, _grids(parts))
+            runs = open_runs(context, points[0].loader, _grids(parts))
             with shared_clusters(pending, jobs) as addresses:
                 loop = Loop(context.project_path, states, runs, jobs, addresses, report)
                 _run(loop, runs, states, pending)
@@ -129,10 +129,13 @@ def folder_of_sweeps(loader: ProjectConfigLoader) -> Path:
     return Path(REPORTS, loader["parameters"]["benchmark"], "sweeps")
 
 
-def open_runs(context: KedroContext, grids: Mapping[str, Mapping[str, str]]) -> SweepRuns:
-    """Return the MLflow runs of sweeps, in the project's experiment."""
+def open_runs(
+    context: KedroContext, loader: ProjectConfigLoader, grids: Mapping[str, Mapping[str, str]]
+) -> SweepRuns:
+    """Return the MLflow runs of sweeps of a run's benchmark, in the project's experiment."""
     experiment = context.config_loader["mlflow"]["tracking"]["experiment"]["name"]
-    return SweepRuns(address_of(context), experiment, grids)
+    benchmark = str(loader["parameters"]["benchmark"])
+    return SweepRuns(address_of(context), experiment, benchmark, grids)
 
 
 def _run(loop: Loop, runs: SweepRuns, states: States, points: Sequence[Point]) -> None:

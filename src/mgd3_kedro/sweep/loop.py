@@ -111,7 +111,7 @@ class Loop:
             if not status:
                 write_places(self._states.folder(point), point.name, point.places())
                 error = self._keep(point)
-            self._runs.settle_child(running.run_id, "FAILED" if status else "FINISHED", error)
+            self._runs.settle_child(running.run_id, "FAILED" if error else "FINISHED", error)
             self._states.record(
                 point, status=FAILED if error else DONE, seconds=round(seconds, 1), error=error
             )

@@ -17,7 +17,7 @@ from mgd3_kedro.version import code_version
 
 logger = logging.getLogger(__name__)
 
-SWEEP_TAG = "sweep"
+SWEEP_TAG, BENCHMARK_TAG = "sweep", "benchmark"
 PARENT_TAG = "mlflow.parentRunId"
 Answer = TypeVar("Answer")
 
@@ -30,11 +30,15 @@ class SweepRuns:
     Args:
         uri: Of the store.
         experiment: Name of the experiment.
+        benchmark: Of the sweeps; one of another has runs of its own.
         grids: Sweep -> what is varied -> its values; of others nothing is told.
     """
 
-    def __init__(self, uri: str, experiment: str, grids: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, uri: str, experiment: str, benchmark: str, grids: Mapping[str, Mapping[str, str]]
+    ) -> None:
         self._client: MlflowClient | None = MlflowClient(uri)
+        self._benchmark = benchmark
         self._grids = grids
         self._parents: dict[str, str] = {}
         self._experiment = self._ask(lambda client: _find_experiment(client, experiment), "")
@@ -84,11 +88,11 @@ class SweepRuns:
 
     def _open_parent(self, client: MlflowClient, sweep: str) -> str:
         tags = {"code_version": code_version(), **process_tags()}
-        found = client.search_runs(
-            [self._experiment], filter_string=f"tags.`{SWEEP_TAG}` = '{sweep}'", max_results=1
-        )
+        own = {SWEEP_TAG: sweep, BENCHMARK_TAG: self._benchmark}
+        wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in own.items())
+        found = client.search_runs([self._experiment], filter_string=wanted, max_results=1)
         if not found:
-            return self._make_parent(client, sweep, tags)
+            return self._make_parent(client, sweep, {**own, **tags})
         parent = str(found[0].info.run_id)
         # In this order: a run that says it is running always says whose it is.
         for key, value in tags.items():
@@ -96,8 +100,8 @@ class SweepRuns:
         client.update_run(parent, status="RUNNING")
         return parent
 
-    def _make_parent(self, client: MlflowClient, sweep: str, tags: Mapping[str, str]) -> str:
-        run = client.create_run(self._experiment, tags={SWEEP_TAG: sweep, **tags}, run_name=sweep)
+    def _make_parent(self, client: MlflowClient, sweep: str, tags: dict[str, str]) -> str:
+        run = client.create_run(self._experiment, tags=tags, run_name=sweep)
         grid = self._grids.get(sweep, {}).items()
         params = [Param(key, values[:PARAMETER_LENGTH]) for key, values in grid]
         client.log_batch(run.info.run_id, params=params)

@@ -91,7 +91,9 @@ class Session:
         said = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
         last = [line for line in lines if line][-1:]
         code = self._process.returncode
-        return (said[-1:] or last or [""])[0] if code >= 0 else f"killed by signal {-code}"
+        if code < 0:
+            return f"killed by signal {-code}"
+        return (said[-1:] or last or [f"ended with status {code} and no word"])[0]
 
     def _kill_group(self) -> None:
         # Workers of a process that has gone.

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import torch
 
+from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.training.settings import LoopConfig
 
@@ -66,5 +67,4 @@ def draw_flips(
 @lru_cache(maxsize=1)
 def _order_of(epoch: int, samples: int, seed: int, device: torch.device) -> torch.Tensor:
     order = torch.randperm(samples, generator=seeded_generator(seed, ORDER, epoch))
-    # Only CUDA reads the source before the call returns.
-    return order.to(device, non_blocking=device.type == "cuda")
+    return send(order, device)

@@ -156,7 +156,8 @@ def collect_provenance(
 
     rows = []
     for wnid, partition in distilled_images.items():
-        real = train_images[wnid].rows if train_images else ()
+        # Once: the rows of images that are files are read again at every look.
+        real = list(train_images[wnid].rows) if train_images else []
         made_by = {"environment": partition.environment, "command": partition.command}
         for row in partition.rows:
             named = {column: row[fact] for fact, column in FILES.items() if fact in row}

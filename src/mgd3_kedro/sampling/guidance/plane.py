@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import fork_generator
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
@@ -79,7 +80,7 @@ def find_nearest(
         cloud: Where they are, seen from there, (P, D).
     """
     # What was drawn on the CPU is sent without waiting for it.
-    points = precise(middle + cloud.to(middle.device, non_blocking=True))
+    points = precise(middle + send(cloud, middle.device))
     distances = (points - precise(sample)).norm(dim=1)
     near, chosen = distances.topk(NEAREST, largest=False)
     return points[chosen], near[0]
