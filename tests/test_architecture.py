@@ -38,6 +38,7 @@ BASE = (
     "memory",
     "named_settings",
     "nesting",
+    "network_ops",
     "parameter_files",
     "points",
     "priors",

@@ -132,11 +132,11 @@ def _measure_loop(
     import torch
 
     from mgd3_kedro.devices import resolve_device
+    from mgd3_kedro.network_ops import move_average
     from mgd3_kedro.training.acceleration import (
         build_optimizer,
         choose_attention,
         fast_kernels,
-        move_average,
     )
     from mgd3_kedro.training.batches import batch_at
 

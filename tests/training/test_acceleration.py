@@ -9,12 +9,11 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import nn
 
 from mgd3_kedro.devices import PRECISIONS
+from mgd3_kedro.network_ops import compile_parts, move_average
 from mgd3_kedro.training.acceleration import (
     build_optimizer,
     choose_attention,
-    compile_parts,
     fast_kernels,
-    move_average,
 )
 from mgd3_kedro.training.attention import ShortAttention, shorten_attention
 from mgd3_kedro.training.settings import LoopConfig

@@ -11,6 +11,7 @@ import torch
 
 from mgd3_kedro.backbones.settings import Placement
 from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.network_ops import compile_parts
 from mgd3_kedro.records import PICKLES
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
@@ -137,10 +138,7 @@ def load_component(model_class: type[Any], folder: Path, placement: Placement) -
     )
     model.to(resolve_device(placement.device)).eval().requires_grad_(False)
     if placement.compile:
-        # An autoencoder is never called itself, only its halves are.
-        halves = [half for name in ("encoder", "decoder") if (half := getattr(model, name, None))]
-        for part in halves or [model]:
-            part.compile()
+        compile_parts(model)
     return model
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from mgd3_kedro.evaluation.data import Batch
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.network_ops import move_average
 
 MODULES = ("model", "average", "optimizer")
 FACTS = ("curve", "epoch", "step", "seconds")
@@ -75,7 +76,8 @@ class State:
         self.step += 1
         if plan.ema_decay:
             # The average of a young training must not be dominated by its initial weights.
-            self._move_average(min(plan.ema_decay, (1 + self.step) / (10 + self.step)))
+            decay = min(plan.ema_decay, (1 + self.step) / (10 + self.step))
+            move_average(self.average, self.model, decay)
         self.losses.append(loss)
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,11 +96,3 @@ class State:
             setattr(self, name, state[name])
         device = next(self.model.parameters()).device
         self.losses = [*state["losses"].to(device)]
-
-    @torch.no_grad()
-    def _move_average(self, decay: float) -> None:
-        weights: list[torch.Tensor] = list(self.model.parameters())
-        averages: list[torch.Tensor] = list(self.average.parameters())
-        torch._foreach_lerp_(averages, weights, 1 - decay)
-        for kept, current in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            kept.copy_(current)

@@ -14,7 +14,6 @@ from mgd3_kedro.figures.methods_in_plane import draw_methods_in_plane
 from mgd3_kedro.figures.mixture import draw_mixture
 from mgd3_kedro.figures.modes import draw_modes
 from mgd3_kedro.figures.nearest import draw_nearest
-from mgd3_kedro.figures.saving import encode_figure
 from mgd3_kedro.figures.sweep import draw_sweep
 from mgd3_kedro.figures.trade_off import draw_trade_off
 
@@ -36,5 +35,4 @@ __all__ = [
     "draw_sweep",
     "draw_trade_off",
     "draw_training_curves",
-    "encode_figure",
 ]

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-BATCH = 1000
-"""Values that MLflow takes at once, at most."""
 END = "end"
 
 
@@ -44,9 +42,7 @@ def _metrics(client: MlflowClient, run_id: str, values: list[tuple[str, float, i
     """(name, value, milliseconds, step) points."""
     from mlflow.entities import Metric
 
-    metrics = [Metric(*point) for point in values]
-    for start in range(0, len(metrics), BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    client.log_batch(run_id, metrics=[Metric(*point) for point in values])
 
 
 def _inputs(client: MlflowClient, run_id: str, values: list[tuple[dict[str, str], Any]]) -> None:

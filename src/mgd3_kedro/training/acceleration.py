@@ -10,8 +10,6 @@ import torch
 from mgd3_kedro.devices import Precision, matmul_precision
 from mgd3_kedro.training.settings import LoopConfig
 
-HALVES = ("encoder", "decoder")
-
 
 def build_optimizer(
     model: torch.nn.Module, config: LoopConfig, device: torch.device
@@ -37,16 +35,6 @@ def choose_attention(model: torch.nn.Module, config: LoopConfig, device: torch.d
         shorten_attention(model)
 
 
-def compile_parts(model: torch.nn.Module) -> None:
-    """Have what is called of a model compiled, in place; names of its weights stay.
-
-    An autoencoder is never called itself, only its halves are.
-    """
-    halves = [half for name in HALVES if (half := getattr(model, name, None)) is not None]
-    for part in halves or [model]:
-        part.compile()
-
-
 @contextmanager
 def fast_kernels(precision: Precision) -> Iterator[None]:
     """Let cuDNN try its kernels on the first batch, and TF32 be as configured; restore both after.
@@ -61,17 +49,3 @@ def fast_kernels(precision: Precision) -> Iterator[None]:
             yield
     finally:
         cudnn.benchmark = before
-
-
-@torch.no_grad()
-def move_average(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
-    """Move an average of weights towards the present ones, all in one call; buffers are copied.
-
-    Args:
-        average: A copy of the model.
-        model: What is trained.
-        decay: Share of the average that stays, in [0, 1].
-    """
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
-    for kept, current in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(current)

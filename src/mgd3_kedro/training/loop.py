@@ -14,12 +14,11 @@ from typing import Any
 import torch
 
 from mgd3_kedro.checkpoint import Checkpoint
+from mgd3_kedro.network_ops import compile_parts, move_average
 from mgd3_kedro.training.acceleration import (
     build_optimizer,
     choose_attention,
-    compile_parts,
     fast_kernels,
-    move_average,
 )
 from mgd3_kedro.training.batches import CPU, Batch, batch_at
 from mgd3_kedro.training.settings import LoopConfig

@@ -7,8 +7,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 LAYOUT_GRID = 4
 """Cells per side of what is left of a latent where its layout alone is looked at."""
-SPACES = {"nearest_mode": "", "nearest_mode_in_layout": "_in_layout"}
-"""Fact about an image -> how the names of what is summed up of it end."""
+NEAREST = ("nearest_mode", "nearest_mode_in_layout")
+"""Facts about an image: by latents, and by layout."""
 
 
 def find_nearest_modes(latents: torch.Tensor, modes: torch.Tensor) -> list[dict[str, int]]:
@@ -22,7 +22,7 @@ def find_nearest_modes(latents: torch.Tensor, modes: torch.Tensor) -> list[dict[
         torch.cdist(space(latents).double(), space(modes).double()).argmin(1).tolist()
         for space in (lambda points: points.flatten(1), _layout)
     ]
-    return [dict(zip(SPACES, of_image, strict=True)) for of_image in zip(*nearest, strict=True)]
+    return [dict(zip(NEAREST, of_image, strict=True)) for of_image in zip(*nearest, strict=True)]
 
 
 def _layout(latents: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,9 @@ from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.precision import precise
 
 POINTS, NEAREST, DIMENSIONS = 300, 12, 3
-SMALLEST, RADIUS = 0.1, 0.05
-"""Radii of spheres around the mode, in half of them evenly spaced between these."""
+OUTER_RADIUS, INNER_RADIUS = 0.1, 0.05
+"""Of half of the points, on spheres around the mode, evenly spaced from the one to the other; the
+others are within the second."""
 BANDWIDTH, LEAST = 0.1, 1e-8
 SWEEPS = 8
 """Of Jacobi's method; for twelve points five bring them to the last digit."""
@@ -62,8 +63,8 @@ def draw_cloud(generator: torch.Generator, step: DenoisingStep) -> torch.Tensor:
     shape = (POINTS, step.noisy[0].numel())
     directions = torch.nn.functional.normalize(torch.randn(shape, generator=stream), dim=1)
     half = POINTS // 2
-    drawn = RADIUS * torch.rand(POINTS - half, generator=stream)
-    radii = torch.cat([torch.linspace(SMALLEST, RADIUS, half), drawn])
+    drawn = INNER_RADIUS * torch.rand(POINTS - half, generator=stream)
+    radii = torch.cat([torch.linspace(OUTER_RADIUS, INNER_RADIUS, half), drawn])
     noise = torch.randn(shape, generator=stream)
     clean = radii[:, None] * directions
     return step.alpha_bar**0.5 * clean + (1 - step.alpha_bar) ** 0.5 * noise
