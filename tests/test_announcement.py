@@ -1,4 +1,5 @@
 import pytest
+from asked_runs import loader_of
 from kedro.io import DataCatalog
 
 from mgd3_kedro import measured_speeds, timing
@@ -9,6 +10,12 @@ from mgd3_kedro.timing import LONG_ENOUGH, SAMPLES, WATCHED, time_samples
 
 DONE = Step("encode_images", 10, 10, "10 classes", None)
 LEFT = Step("train_networks", 0, 2, "2 trainings (convnet3; hard-short)", 90.0)
+
+
+def run_of(**given):
+    """Return the parameters of a run, of four images per class."""
+    return loader_of(given={"ipc": 4, **given})["parameters"]
+
 
 COMPUTED = {"bf16": ["diffusion", "autoencoder"], "fp32": ["evaluation"]}
 
@@ -39,17 +46,22 @@ def test_groups_of_images_take_as_many_times_longer_as_there_are(monkeypatch):
     monkeypatch.setattr(measured_speeds, "measure_drawing", lambda load: 2.0)
     known = {"params:method": "s3", "params:methods.s3.groups": 5}
     assert measured_speeds.measure_groups(known.__getitem__) == 10.0
-    parameters = {"method": "s3", "ipc": 4, "methods": {"s3": {"groups": 5}}}
-    told = describe_parts("guided_generate.draw_groups", parameters, 3)
+    told = describe_parts("guided_generate.draw_groups", run_of(method="s3"), 3)
     assert told == "5 groups of 12 images of 3 classes (s3)"
 
 
-@pytest.mark.parametrize(("procedure", "count"), [("denoise", 48), ("cut_crops", 12)])
-def test_small_images_are_all_counted_but_not_patches_of_one(procedure, count):
-    methods = {"own": {"procedure": procedure, "factor": 2}}
-    parameters = {"method": "own", "ipc": 4, "methods": methods}
-    told = describe_parts("guided_generate.distill_images", parameters, 3)
-    assert told == f"{count} images of 3 classes (own)"
+@pytest.mark.parametrize(
+    ("method", "count"), [("mgd3_quarters", 48), ("herding", 12), ("rded", 12), ("theirs", 12)]
+)
+def test_small_images_are_all_counted_but_not_patches_of_one(method, count):
+    told = describe_parts("guided_generate.distill_images", run_of(method=method), 3)
+    assert told == f"{count} images of 3 classes ({method})"
+
+
+def test_real_images_that_are_kept_small_are_all_counted():
+    run = run_of(method="herding", methods={"herding": {"factor": 3}})
+    told = describe_parts("guided_generate.distill_images", run, 2)
+    assert told == "72 images of 2 classes (herding)"
 
 
 def test_increments_take_as_long_as_all_their_draws(monkeypatch):
@@ -58,9 +70,7 @@ def test_increments_take_as_long_as_all_their_draws(monkeypatch):
     known = {f"params:methods.lgd.{name}": value for name, value in own.items()}
     known |= {"params:method": "lgd", "params:ipc": 25}
     assert measured_speeds.measure_candidates(known.__getitem__) == 90.0
-    settings = {**own, "procedure": "choose_increments", "draws": {}, "omega": 1}
-    parameters = {"method": "lgd", "ipc": 25, "methods": {"lgd": settings}}
-    told = describe_parts("guided_generate.draw_candidates", parameters, 3)
+    told = describe_parts("guided_generate.draw_candidates", run_of(method="lgd", ipc=25), 3)
     assert told == "270 draws for 75 images of 3 classes (lgd)"
 
 

@@ -25,6 +25,7 @@ BASE = (
     "checks",
     "code_identity",
     "configured",
+    "counting",
     "devices",
     "durable",
     "durations",

@@ -12,6 +12,7 @@ from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import device_name
 from mgd3_kedro.measured_speeds import MEASURES, NEEDS
+from mgd3_kedro.nesting import select
 from mgd3_kedro.node_parts import count_parts, describe_parts
 from mgd3_kedro.speeds import FILE, Speeds
 from mgd3_kedro.terminal.lines import title_of
@@ -81,7 +82,7 @@ def precisions_of(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str
     """
     found: dict[str, list[str]] = {}
     for name in sorted(pipeline.inputs()):
-        group = _select(parameters, name[len(READ) :]) if name.startswith(READ) else None
+        group = select(parameters, name[len(READ) :]) if name.startswith(READ) else None
         if isinstance(group, Mapping) and (precision := group.get("precision")):
             found.setdefault(precision, []).append(name[len(READ) :])
     return found
@@ -90,7 +91,7 @@ def precisions_of(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str
 def settings_of(node: Node, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that the speed of a node depends on."""
     own = [name.removeprefix(READ) for name in node.inputs if name.startswith(READ)]
-    return {name: _select(parameters, name) for name in (*WHERE, *own)}
+    return {name: select(parameters, name) for name in (*WHERE, *own)}
 
 
 def plan_steps(
@@ -176,13 +177,6 @@ def _describe(step: Step) -> str:
     part = f", {step.there} there" if step.there else ""
     left = f": {in_words(step.seconds)}" if step.seconds is not None else ""
     return f"{step.words}{part}{left}".removeprefix(": ")
-
-
-def _select(parameters: Mapping[str, Any], name: str) -> Any:
-    value: Any = parameters
-    for part in name.split("."):
-        value = value[part]
-    return value
 
 
 def _has_gpu() -> bool:

@@ -15,7 +15,7 @@ from mgd3_kedro.configured import LOCAL, Configured, references_of
 from mgd3_kedro.given import read_parameters
 from mgd3_kedro.known_options import check_folder
 from mgd3_kedro.lineage import PLACES, Lineage
-from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.nesting import configured_as, flat, nested, select
 from mgd3_kedro.parameter_files import ParameterFiles
 from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
 from mgd3_kedro.resolution import plain_values
@@ -186,7 +186,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return what was given and is not the environment's: name, value, the environment's."""
         usual = flat(self.configured.environment)
         differing = self.configured.differing.items()
-        return [[name, _shown(value), _shown(usual.get(name))] for name, value in differing]
+        return [
+            [name, configured_as(value), configured_as(usual.get(name))]
+            for name, value in differing
+        ]
 
     def given_by_hand(self) -> dict[str, Any]:
         """Return what was given by hand, nested, read as what is configured."""
@@ -198,7 +201,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         run = self.configured.run
         values = flat(run)
         resolvers: dict[str, Callable[..., Any]] = {
-            "parameters": lambda name: values[name] if name in values else _group(run, name),
+            "parameters": lambda name: values[name] if name in values else select(run, name),
             "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
             "words": self.words,
             "differing": self.differing_settings,
@@ -234,14 +237,3 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
 FILES = ("read_files", "parameter_files", "catalog_files")
 """What is read from files alone."""
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
-
-
-def _group(parameters: Mapping[str, Any], name: str) -> Any:
-    value: Any = parameters
-    for part in name.split("."):
-        value = value[part]
-    return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mgd3_kedro.checks import lookup, unknown_name
-from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.nesting import configured_as, flat, nested
 
 CHOOSER, NAMED = "settings", "named_settings"
 """The parameter that chooses, and the one that has what there is to choose."""
@@ -78,7 +78,8 @@ class NamedSettings:
         """
         usual = flat(environment)
         return [
-            f"settings={run[CHOOSER]}: {name}={_shown(value)} (without it: {_shown(usual[name])})"
+            f"settings={run[CHOOSER]}: {name}={configured_as(value)} "
+            f"(without it: {configured_as(usual[name])})"
             for name, value in self._chosen(run).items()
             if name not in given and value != usual[name]
         ]
@@ -94,7 +95,3 @@ class NamedSettings:
             for group in (EVERYWHERE, parameters["backbone"])
             for parameter, value in groups.get(group, {}).items()
         }
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)

@@ -32,6 +32,19 @@ def nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def select(parameters: Mapping[str, Any], name: str) -> Any:
+    """Return the value, or the group, of a full name as "a.b"."""
+    value: Any = parameters
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def configured_as(value: Any) -> str:
+    """Return a value as files of the configuration have it."""
+    return "null" if value is None else str(value)
+
+
 def _leaves(parameters: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in parameters.items():
         if isinstance(value, Mapping) and value:

@@ -22,10 +22,10 @@ def _trainings(parameters: Mapping[str, Any], parts: int) -> str:
 
 
 def _images(parameters: Mapping[str, Any], parts: int) -> str:
-    from mgd3_kedro.pipelines.guided_generate.procedures.shares import pictures_of
+    from mgd3_kedro.pipelines.guided_generate.needs import needs_of
 
     method = parameters["method"]
-    count = parts * int(parameters["ipc"]) * pictures_of(parameters["methods"].get(method))
+    count = parts * int(parameters["ipc"]) * needs_of(method, parameters).pictures
     return f"{count} images of {parts} classes ({method})"
 
 

@@ -2,9 +2,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import encode_figure
 from matplotlib.colors import to_hex
 
-from mgd3_kedro.figures import draw_cost, encode_figure
+from mgd3_kedro.figures import draw_cost
 from mgd3_kedro.figures.style import COLOURS
 
 STAGES = pd.DataFrame(

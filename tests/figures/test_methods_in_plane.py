@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from drawn import encode_figure
 from matplotlib.colors import to_hex
 
 from mgd3_kedro.figures import (
     draw_interactive_methods_in_plane,
     draw_methods_in_plane,
-    encode_figure,
 )
 from mgd3_kedro.figures.looks import pick_method_looks
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from drawn import encode_figure
 from matplotlib.colors import to_hex
 
 from mgd3_kedro.backbones.mixture import GaussianMixtureBackbone
 from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.backbones.schedule import respaced_schedule
-from mgd3_kedro.figures import draw_mixture, encode_figure
+from mgd3_kedro.figures import draw_mixture
 from mgd3_kedro.figures.style import COLOURS
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 

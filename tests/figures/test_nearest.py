@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from drawn import encode_figure
 
-from mgd3_kedro.figures import draw_nearest, encode_figure
+from mgd3_kedro.figures import draw_nearest
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import encode_figure
 from matplotlib.colors import to_hex
 
-from mgd3_kedro.figures import draw_interactive_trade_off, draw_trade_off, encode_figure
+from mgd3_kedro.figures import draw_interactive_trade_off, draw_trade_off
 from mgd3_kedro.figures.looks import pick_method_looks
 from mgd3_kedro.metrics.normalisation import normalise_scores
 

@@ -20,9 +20,3 @@ def check_columns(name: str, table: pd.DataFrame, columns: Sequence[str]) -> Non
         raise ValueError(f"{name}: expected columns {', '.join(missing)}, got {list(table)}")
     if table.empty:
         raise ValueError(f"{name}: expected at least one row, got none")
-
-
-def count(number: int, unit: str) -> str:
-    """Write a number with its unit, in the plural where there is more than one."""
-    plural = f"{unit}es" if unit.endswith("s") else f"{unit}s"
-    return f"{number:,} {unit if number == 1 else plural}"

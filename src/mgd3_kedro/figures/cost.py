@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mgd3_kedro.figures.columns import check_columns, count
+from mgd3_kedro.counting import count
+from mgd3_kedro.figures.columns import check_columns
 from mgd3_kedro.figures.style import (
     INK,
     MEDIUM,

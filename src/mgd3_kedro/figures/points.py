@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mgd3_kedro.figures.columns import count
+from mgd3_kedro.counting import count
 
 Points = NDArray[Any]
 """(N, 2), any real dtype."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mgd3_kedro.figures.columns import check_columns, count
+from mgd3_kedro.counting import count
+from mgd3_kedro.figures.columns import check_columns
 from mgd3_kedro.records import RUN_KEYS
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mgd3_kedro.figures.columns import check_columns, count
+from mgd3_kedro.counting import count
+from mgd3_kedro.figures.columns import check_columns
 
 if TYPE_CHECKING:
     import pandas as pd

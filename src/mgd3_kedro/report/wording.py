@@ -33,17 +33,6 @@ def in_percent(mean: float, spread: float | None = None) -> str:
     return told if spread is None or not math.isfinite(spread) else f"{told} ± {spread:.1f}"
 
 
-def count(number: int, unit: str, units: str = "") -> str:
-    """Write a number with its unit.
-
-    Args:
-        number: How many.
-        unit: Of one.
-        units: Of several; with an s where it is not given.
-    """
-    return f"{number:,} {unit if number == 1 else units or f'{unit}s'}"
-
-
 def join(words: Sequence[str]) -> str:
     """Write words as a list in a sentence: a, b and c."""
     *first, last = words

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.checks import check_count, check_range
+from mgd3_kedro.counting import count
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.durations import in_words
-from mgd3_kedro.figures.columns import count
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.search.candidates import read_candidates

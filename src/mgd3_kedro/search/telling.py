@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from mgd3_kedro.figures.columns import count
+from mgd3_kedro.counting import count
 from mgd3_kedro.search.halving import Lead, measure_lead, rank
 from mgd3_kedro.search.trials import Trials
 

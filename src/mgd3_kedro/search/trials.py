@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
+from mgd3_kedro.counting import count
 from mgd3_kedro.datasets.result_tables import read_table
-from mgd3_kedro.figures.columns import count
 from mgd3_kedro.plain_errors import EXPECTED, describe_error
 from mgd3_kedro.points import DONE, FAILED
 from mgd3_kedro.search.candidates import Candidate

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mgd3_kedro.counting import count
 from mgd3_kedro.metrics.comparison import (
     ACCURACIES,
     METHOD_KEYS,
@@ -173,8 +174,8 @@ def _describe_cells(measured: pd.DataFrame, config: CompareConfig) -> str:
 def _count(numbers: pd.Series[int], unit: str) -> str:
     low, high = int(numbers.min()), int(numbers.max())
     if low != high:
-        return f"{low} to {high} {unit}s"
-    return f"{low} {unit}" if low == 1 else f"{low} {unit}s"
+        return f"{low} to {count(high, unit)}"
+    return count(low, unit)
 
 
 def _note(lines: pd.DataFrame) -> Iterator[str]:

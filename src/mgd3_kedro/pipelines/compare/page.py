@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mgd3_kedro.counting import count
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.compare.layout import Table, lay_out
 from mgd3_kedro.report import Page, Section, render_page
 from mgd3_kedro.report.charts import chart_lines
-from mgd3_kedro.report.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd

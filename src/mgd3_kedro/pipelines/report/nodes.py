@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mgd3_kedro.counting import count
 from mgd3_kedro.pipelines.report.making import show_citation
 from mgd3_kedro.report import Page, Section, render_page
-from mgd3_kedro.report.wording import PROTOCOLS, count
+from mgd3_kedro.report.wording import PROTOCOLS
 from mgd3_kedro.stages import Partition
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mgd3_kedro.counting import count
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.figures.labels import label_network
 from mgd3_kedro.metrics.comparison import CompareConfig, find_finished
@@ -21,7 +22,7 @@ from mgd3_kedro.pipelines.report_methods.sections import (
 )
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Page, render_page
-from mgd3_kedro.report.wording import PROTOCOLS, count
+from mgd3_kedro.report.wording import PROTOCOLS
 
 
 def write_methods_page(

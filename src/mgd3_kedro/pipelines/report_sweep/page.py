@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mgd3_kedro.counting import count
 from mgd3_kedro.figures.labels import find_knob_axis, label_measure
 from mgd3_kedro.figures.sweep_lines import collect_sweep
 from mgd3_kedro.metrics.comparison import find_finished
 from mgd3_kedro.pipelines.report_sweep.nodes import find_knob
 from mgd3_kedro.points import axes_of, columns_of
 from mgd3_kedro.report import Chart, Page, Section, render_page
-from mgd3_kedro.report.wording import count, in_percent
+from mgd3_kedro.report.wording import in_percent
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -59,13 +59,14 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
     Raises:
         ValueError: If a setting is unknown or does not fit.
     """
-    _, settings = part_shares(settings)
+    shares, settings = part_shares(settings)
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
     sources = _sources(sampling)
     taught = TEACHING if "teacher" in sources else ()
     own = [name for name in settings if name != "plain"]
     unread = unread_by((*own, *(SamplingConfig.off() if settings.get("plain") else ())))
-    return Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))._replace(unread=unread)
+    needs = Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))
+    return needs._replace(unread=unread, pictures=shares.pictures)
 
 
 def unread_by(names: Iterable[str]) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
         *(("autoencoder",) if config.reconstructed else ()),
     ]
     as_it_is = not config.reconstructed and shares == WHOLE
-    return Needs.of(config.sources, asked)._replace(keeps_real=as_it_is)
+    return Needs.of(config.sources, asked)._replace(keeps_real=as_it_is, pictures=shares.pictures)
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:

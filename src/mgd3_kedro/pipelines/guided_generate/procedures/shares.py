@@ -13,8 +13,6 @@ from mgd3_kedro.checks import check_count
 from mgd3_kedro.stages import PICTURES
 
 FACTOR = "factor"
-SHARING = ("denoise", "select")
-"""Procedures whose factor is that of `Shares`; others tile patches by theirs."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,3 @@ def part_shares(settings: Mapping[str, Any]) -> tuple[Shares, dict[str, Any]]:
     """
     others = {name: value for name, value in settings.items() if name != FACTOR}
     return Shares(settings.get(FACTOR, 1)), others
-
-
-def pictures_of(method: Mapping[str, Any] | None) -> int:
-    """Return how many small images a method makes in the place of each, as it is configured.
-
-    Args:
-        method: Its procedure and its settings; None for one that has none.
-
-    Raises:
-        ValueError: If the factor does not fit.
-    """
-    if not method or method.get("procedure") not in SHARING:
-        return WHOLE.pictures
-    return part_shares(method)[0].pictures
