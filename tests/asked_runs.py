@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.pipeline_registry import build_pipelines
-from mgd3_kedro.preflight import describe_unread
+from mgd3_kedro.preflight import warn_of_unread
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,9 +20,8 @@ def loader_of(env="mnist", given=None):
     )
 
 
-def unread(given, pipelines, env="mnist"):
-    """Return what is said of parameters that change nothing in a run of some pipelines."""
+def warn(given, pipelines, env="mnist"):
+    """Warn of parameters that change nothing in a run of some pipelines."""
     loader = loader_of(env, given)
     known = build_pipelines(loader["parameters"])
-    entries = set().union(*(known[name].datasets() for name in pipelines))
-    return describe_unread(loader.lineage, loader.given_by_hand(), entries)
+    warn_of_unread(loader, set().union(*(known[name].datasets() for name in pipelines)))

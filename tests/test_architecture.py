@@ -81,6 +81,7 @@ EDGE = (
     "node_names",
     "node_parts",
     "preflight",
+    "run_checks",
     "run_names",
     "store_hooks",
     "tracking",

@@ -160,8 +160,18 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"ipc": 0}, "ipc: expected a number in [1, inf), got 0"),
         ({"ipc": "many"}, "ipc: expected a number, got 'many'"),
         ({"ipc": 2.5}, "ipc: expected a whole number, got 2.5"),
+        (
+            {"method": "mgd3_quarters", "methods": {"mgd3_quarters": {"factor": 0}}},
+            "methods.mgd3_quarters.factor: expected a number in [1, inf), got 0",
+        ),
+        (
+            {"method": "lgd", "methods": {"lgd": {"increment_size": 2.5}}},
+            "methods.lgd.increment_size: expected a whole number, got 2.5",
+        ),
+        ({"image_size": 0}, "image_size: expected a number in [1, inf), got 0"),
+        ({"sampling": {"noise_strength": 2}}, "sampling.noise_strength: expected a number"),
         ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC}, as ipc, got 3"),
-        ({"seed": -1}, "distillation: seed, analysis: random_state: expected a number in [0, "),
+        ({"seed": -1}, "seed: expected a number in [0, "),
         ({"seed": 2**32}, "expected a number in [0, 4294967295], got 4294967296"),
         ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),
         (
@@ -208,8 +218,8 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ({"sampling": {"noise_strength": 2}}, "noise_strength: expected a number in (0, 1], got 2"),
         ({"evaluation": {"cutmix": "maybe"}}, "cutmix: expected true or false, got 'maybe'"),
         ({"evaluation": {"presets": {"smoke": 0}}}, "presets.smoke: expected a number in (0"),
-        ({"trainings": {"repeats": 0}}, "trainings: repeats: expected a number in [1"),
-        ({"analysis": {"perplexity": 0}}, "analysis: perplexity: expected a number in [1"),
+        ({"trainings": {"repeats": 0}}, "trainings.repeats: expected a number in [1"),
+        ({"analysis": {"perplexity": 0}}, "analysis.perplexity: expected a number in [1"),
         ({"device": "tpu"}, "device: expected one of auto, cpu, cuda, mps, cuda:0, ..., got 'tpu'"),
         ({"jobs": 0}, "jobs: expected a number in [1, inf), got 0"),
         ({"jobs": "all"}, "jobs: expected a number, got 'all'"),
@@ -618,7 +628,7 @@ def wrapped(inner, *texts):
                 "parameter 'a': seed: expected 1, got 2\n- Parameter 'b': Failed to instantiate D "
                 "for parameter 'b': random_state: expected 1, got 2"
             ),
-            "a: seed, b: random_state: expected 1, got 2",
+            "a.seed, b.random_state: expected 1, got 2",
         ),
         (
             DatasetError("expected images, got 2:\n  a\n  b\nremove them"),
@@ -680,3 +690,33 @@ def test_a_command_starts_without_warnings():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "grid of parameters" in done.stdout
     assert done.stderr == ""
+
+
+def estimated(project, *arguments, **changes):
+    """Call `kedro estimate` in this process, with changed parameters."""
+    options = ["--params", ",".join(as_options(changes))] if changes else []
+    bootstrap_project(project)
+    with chdir(project):
+        return CliRunner().invoke(cli, ["estimate", *arguments, *options])
+
+
+def test_an_estimate_tells_the_stages_and_does_nothing(untouched):
+    told = estimated(untouched, *DISTILL)
+    assert told.exit_code == 0, told.output
+    assert "encode images" in told.stdout
+    assert "train networks" in told.stdout
+    assert_untouched(untouched)
+
+
+def test_an_estimate_refuses_what_the_run_would(untouched):
+    tight = {"sampling": {"repulsion_scale": 0.5}, "diffusion": {"max_batch": 1}}
+    refused = error_of(estimated(untouched, *DISTILL, **tight))
+    assert refused == error_of(kedro_run(untouched, *DISTILL, **tight))
+    assert "max_batch: expected at least" in refused
+    assert_untouched(untouched)
+
+
+def test_an_estimate_tells_what_changes_nothing(untouched, caplog):
+    told = estimated(untouched, *DISTILL, method="unguided", sampling={"mode_guidance_scale": 0.3})
+    assert told.exit_code == 0, told.output
+    assert "sampling.mode_guidance_scale=0.3 changes nothing" in caplog.text + told.output

@@ -17,7 +17,14 @@ from mgd3_kedro.known_options import check_folder
 from mgd3_kedro.lineage import PLACES, Lineage
 from mgd3_kedro.nesting import configured_as, flat, nested, select
 from mgd3_kedro.parameter_files import ParameterFiles
-from mgd3_kedro.preflight import check_known_parameters, check_protocol, check_run_keys, check_used
+from mgd3_kedro.preflight import (
+    check_counts,
+    check_known_parameters,
+    check_protocol,
+    check_run_keys,
+    check_sources,
+    check_used,
+)
 from mgd3_kedro.resolution import plain_values
 from mgd3_kedro.words import folder_words
 
@@ -154,6 +161,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         used = set[str]().union(*map(self.parameters_of, read))
         check_used(given, used, self.env_name)
         check_run_keys(self.configured.run)
+        check_counts(self.configured.run)
+        check_sources(self.configured, "modes.ipc")
         if "protocol" in given:
             check_protocol(self.configured.run["protocol"])
 

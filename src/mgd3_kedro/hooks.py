@@ -22,13 +22,8 @@ from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.known_options import describe_unread_files
 from mgd3_kedro.memory import collect_garbage
-from mgd3_kedro.preflight import (
-    check_inputs,
-    check_order,
-    check_runner,
-    describe_unread,
-    place_of,
-)
+from mgd3_kedro.preflight import check_runner, warn_of_unread
+from mgd3_kedro.run_checks import check_run
 from mgd3_kedro.terminal.watch import Watch
 from mgd3_kedro.tracking.hooks import TrackingHooks
 
@@ -135,14 +130,10 @@ class PreflightHooks:
     ) -> None:
         """Check what runs the nodes, their order, and what they read."""
         check_runner(str(run_params["runner"]))
-        resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
-        check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
         if self._computes_here:
             use_free_card()
-        given = self._loader.given_by_hand()
-        for line in describe_unread(self._loader.lineage, given, pipeline.datasets()):
-            logger.warning(line)
-        check_inputs(FreeInputs(pipeline, catalog))
+        warn_of_unread(self._loader, pipeline.datasets())
+        check_run(pipeline, catalog)
 
 
 class TerminalHooks:
@@ -205,17 +196,3 @@ class TerminalHooks:
         if self._watch:
             self._watch.stop()
             self._watch = None
-
-
-class FreeInputs:
-    """The values a run reads and does not make."""
-
-    def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        self._names = pipeline.inputs()
-        self._catalog = catalog
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __getitem__(self, name: str) -> Any:
-        return self._catalog.load(name)

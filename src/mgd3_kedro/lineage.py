@@ -74,8 +74,8 @@ class Lineage:
         self._aliases = aliases
         self._everywhere = tuple(everywhere)
         self._read: dict[str, frozenset[str]] = {}
-        self._unread = set(unread)
-        self._neutral = _marked(types, is_neutral) | self._unread
+        self.unread_by_method = frozenset(unread)
+        self._neutral = _marked(types, is_neutral) | self.unread_by_method
         self._selecting = _marked(types, is_selecting)
 
     def words(self, entry: str, apart_from: str | None = None) -> list[str]:
@@ -109,7 +109,7 @@ class Lineage:
         group = name.removeprefix(PARAMETERS)
         return {
             key for key in self._values if key == group or key.startswith(f"{group}.")
-        } - self._unread
+        } - self.unread_by_method
 
     def unread(self, given: Iterable[str], names: Iterable[str]) -> list[str]:
         """Return the parameters that were given, and none of some entries is made from.
@@ -124,11 +124,11 @@ class Lineage:
         for name in names:
             read |= self.configuring(name) | self._ancestry(name)
         followers = self.configured.followers
-        neutral = self._neutral - self._unread
+        neutral = self._neutral - self.unread_by_method
         return [
             name
             for name in given
-            if (name in followers or name in self._unread)
+            if (name in followers or name in self.unread_by_method)
             and name not in neutral
             and name.partition(".")[0] not in NEUTRAL
             and not any(is_within(one, read) for one in followers.get(name, {name}))

@@ -49,6 +49,8 @@ def describe_error(error: BaseException) -> str:
     if isinstance(cause, ParameterValidationError):
         text = re.sub(r".*failed:\n", "", text)
         text = re.sub(r"Parameter '(.+?)': (Failed to instantiate .+? '\1': )?", r"\1: ", text)
+        # As parameters are given: modes.ipc.
+        text = re.sub(r"^(- )?(\w+): (\w+): ", r"\1\2.\3: ", text, flags=re.MULTILINE)
         text = _merge_equal(text)
     if isinstance(cause, OSError) and cause.strerror:
         text = cause.strerror

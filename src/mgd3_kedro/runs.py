@@ -97,12 +97,20 @@ def load_parameters(project: Path) -> dict[str, Any]:
 
 
 def estimate(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that a run with these options starts with, and do nothing else."""
+    """Yield the lines that a run with these options starts with, and do nothing else.
+
+    Raises:
+        ValueError: What the run would refuse.
+    """
     from mgd3_kedro.announcement import announce, plan_steps, precisions_of, speeds_of
+    from mgd3_kedro.preflight import warn_of_unread
+    from mgd3_kedro.run_checks import check_run
 
     with KedroSession.create(env=options["env"], runtime_params=options["params"]) as session:
         context: Any = session.load_context()  # type: ignore[attr-defined]
         asked, parameters = _asked(options), context.config_loader["parameters"]
+        warn_of_unread(context.config_loader, asked.datasets())
+        check_run(asked, context.catalog)
         speeds = speeds_of(context.project_path)
         steps = [*plan_steps(asked, context.catalog, parameters, speeds)]
     yield from announce(steps, precisions_of(asked, parameters), parameters[CHOOSER])

@@ -45,7 +45,7 @@ def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
     if bad_images == "stop":
         raise DatasetError(
             f"{path}: expected images, got {len(bad)} files that are none:\n  "
-            f"{listed}{more}\nreplace or remove them, or leave them out with bad_images: skip"
+            f"{listed}{more}\nreplace or remove them, or leave them out with bad_images=skip"
         )
     logger.warning(
         "%s: left out %d files that are no images:\n  %s%s", path, len(bad), listed, more

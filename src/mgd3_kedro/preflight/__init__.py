@@ -27,28 +27,32 @@ from mgd3_kedro.preflight.making import (
 )
 from mgd3_kedro.preflight.networks import check_network, check_teacher, check_trainings
 from mgd3_kedro.preflight.parameters import (
+    check_counts,
     check_known_parameters,
     check_protocol,
     check_run_keys,
     check_runner,
+    check_sources,
     check_used,
 )
 from mgd3_kedro.preflight.places import check_order, place_of
 from mgd3_kedro.preflight.sizes import check_images_per_class
-from mgd3_kedro.preflight.unread import describe_unread
+from mgd3_kedro.preflight.unread import warn_of_unread
 
 __all__ = [
     "CHECKS",
     "Inputs",
+    "check_counts",
     "check_inputs",
     "check_known_parameters",
     "check_order",
     "check_protocol",
     "check_run_keys",
     "check_runner",
+    "check_sources",
     "check_used",
-    "describe_unread",
     "place_of",
+    "warn_of_unread",
 ]
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (

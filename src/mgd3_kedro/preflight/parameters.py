@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from mgd3_kedro.checks import check_count, lookup, unknown_name
+from mgd3_kedro.configured import Configured, references
 from mgd3_kedro.executors import ONE_PER_CORE, ExecutorConfig
+from mgd3_kedro.nesting import flat
 
 SHARING_RUNNERS = ("ParallelRunner", "ThreadRunner")
 """Those of Kedro that run several nodes at once."""
+COUNTS = {"ipc": (1, math.inf), "seed": (0, 2**32 - 1), "image_size": (1, math.inf)}
+"""Parameter that several groups follow -> the least and the most that it can be."""
 OF_IMAGES = ("data", "bad_images", "leaks")
 """Parameters about how images are read."""
 
@@ -57,6 +62,31 @@ def check_used(given: Iterable[str], used: Container[str], environment: str) -> 
                 f"{name}: expected an environment that reads images from files, got that of "
                 f"{environment}, which has its own; name another, as --env custom for your images"
             )
+
+
+def check_counts(parameters: Mapping[str, Any]) -> None:
+    """Refuse numbers that settings of several stages are made from, by their own names.
+
+    Raises:
+        ValueError: Naming the parameter.
+    """
+    for name, (least, most) in COUNTS.items():
+        check_count(name, parameters[name], least, most)
+
+
+def check_sources(configured: Configured, name: str) -> None:
+    """Refuse a number that another is made from, by its own name.
+
+    Args:
+        configured: The parameters of a run.
+        name: Full name of the other, a number of 1 or more.
+
+    Raises:
+        ValueError: Naming the first that is none.
+    """
+    run = flat(configured.run)
+    for source in references(flat(configured.templates)[name], run):
+        check_count(source, run[source])
 
 
 def check_runner(runner: str) -> None:

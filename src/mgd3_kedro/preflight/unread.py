@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import logging
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, Protocol
 
 from mgd3_kedro.lineage import Lineage
 from mgd3_kedro.named_settings import CHOOSER
-from mgd3_kedro.nesting import flat
+from mgd3_kedro.nesting import configured_as, flat
+
+logger = logging.getLogger(__name__)
 
 
-def describe_unread(
-    lineage: Lineage, given: Mapping[str, Any], entries: Iterable[str]
-) -> list[str]:
-    """Return a line for each parameter that changes nothing of what a run reads and makes.
+class Loader(Protocol):
+    """What knows the configuration of a run."""
+
+    @property
+    def lineage(self) -> Lineage:
+        """Knows the parameters, and what entries are made from."""
+
+    def given_by_hand(self) -> dict[str, Any]:
+        """Return what was given, nested."""
+
+
+def warn_of_unread(loader: Loader, entries: Iterable[str]) -> None:
+    """Warn of parameters that change nothing of what a run reads and makes.
 
     Args:
-        lineage: Knows the parameters, and what entries are made from.
-        given: By hand, nested.
-        entries: Of the catalog, and groups of parameters as `params:GROUP`, that the run reads or
-            makes.
+        loader: Of the run.
+        entries: Of the catalog, and groups of parameters as `params:GROUP`, that it reads or makes.
     """
-    run = flat(lineage.configured.run)
-    names = (name for name in flat(given) if name in run and name != CHOOSER)
-    return [_describe(name, run) for name in lineage.unread(names, entries)]
+    run = flat(loader.lineage.configured.run)
+    given = [name for name in flat(loader.given_by_hand()) if name in run and name != CHOOSER]
+    for name in loader.lineage.unread(given, entries):
+        logger.warning(_describe(name, run, loader.lineage.unread_by_method))
 
 
-def _describe(name: str, run: Mapping[str, Any]) -> str:
-    told, method = f"{name}={run[name]} changes nothing in this run", run["method"]
-    inner = name.rpartition(".")[2]
+def _describe(name: str, run: Mapping[str, Any], unread_by_method: Container[str]) -> str:
+    told = f"{name}={configured_as(run[name])} changes nothing in this run"
+    if name not in unread_by_method:
+        return told
+    method, inner = run["method"], name.rpartition(".")[2]
     own = (key for key in run if key.startswith(f"methods.{method}.") and key.endswith(f".{inner}"))
-    if (instead := next(own, None)) is not None:
-        return f"{told}: method={method} has a value of its own; set {instead} instead"
-    return f"{told}, with method={method}"
+    if (instead := next(own, None)) is None:
+        return f"{told}: method={method} does not use it"
+    return f"{told}: method={method} has a value of its own; set {instead} instead"

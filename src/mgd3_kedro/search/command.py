@@ -53,6 +53,7 @@ def run_search(
     context, loader = open_project(env)
     candidates, shared = read_candidates(loader["best"], given)
     run = loader.with_parameters(params)
+    run.check()
     root = context.project_path / folder_of_sweeps(run)
     # Another search has a folder of its own.
     content = digest(json.dumps([loader.env_name, shared, sorted(candidates)], sort_keys=True))

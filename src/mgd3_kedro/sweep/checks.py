@@ -10,8 +10,8 @@ from typing import Any
 from kedro.framework.session import KedroSession
 from kedro.validation.parameter_validator import ParameterValidator
 
-from mgd3_kedro.hooks import FreeInputs
-from mgd3_kedro.preflight import check_inputs, check_order, place_of
+from mgd3_kedro.preflight import check_inputs
+from mgd3_kedro.run_checks import check_run
 from mgd3_kedro.sweep.plan import Point, datasets_of
 
 CHEAP = {"benchmark", "teacher"}
@@ -52,9 +52,7 @@ def check_fully(point: Point) -> None:
     params = dict(point.loader.runtime_params)
     with KedroSession.create(env=point.loader.env_name, runtime_params=params) as session:
         catalog = session.load_context().catalog  # type: ignore[attr-defined]
-    resolve = catalog.config_resolver.resolve_pattern
-    check_order(point.nodes.nodes, lambda name: place_of(resolve(name)))
-    check_inputs(FreeInputs(point.nodes, catalog))
+    check_run(point.nodes, catalog)
 
 
 def _check_axes(points: Sequence[Point]) -> None:
