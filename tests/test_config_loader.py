@@ -130,6 +130,16 @@ def test_a_method_has_numbers_of_steps_of_its_own_unless_others_are_given(conf):
     assert run.words("distilled_images") == ""
 
 
+@pytest.mark.parametrize("given", [{"modes.ipc": 40}, {"diffusion.num_inference_steps": 20}])
+@pytest.mark.parametrize("entry", ["modes", "distilled_images"])
+def test_what_a_method_has_anyway_may_be_given_and_changes_nothing(entry, given, conf):
+    plain = load(conf, method="mgd3_quarters")
+    assert load(conf, method="mgd3_quarters", **given).place(entry) == plain.place(entry)
+    other = {name: value + 1 for name, value in given.items()}
+    changed = load(conf, method="mgd3_quarters", **other).place("distilled_images")
+    assert changed != plain.place("distilled_images")
+
+
 @pytest.mark.parametrize("networks", [[], None])
 def test_no_network_at_all_is_refused_before_what_follows_the_first(networks, conf):
     with pytest.raises(ValueError, match=r"^trainings.networks: expected at least one as \[vit\]"):

@@ -73,9 +73,7 @@ class ParameterFiles:
         templates = over(over(self.templates, of_method), given)
         configuration = OmegaConf.create(templates)
         run = resolve_parameters(configuration, self._project)
-        # What a method has of its own may follow other parameters.
-        values = {name: value for name, value in flat(run).items() if name not in flat(given)}
-        own = {name: values.get(name, value) for name, value in flat(of_method).items()}
+        own = self._own(of_method, given, run)
         followed = self._followed(configuration, {**own, **flat(given)}) | self._seeded(flat(named))
         usual = settle_precisions(over(self.of_environment, nested(followed)))
         # The catalog knows where the project is; what reads this path does not.
@@ -83,6 +81,21 @@ class ParameterFiles:
             run["pretrain"]["autoencoder"]["given"] = str(self._project / folder)
         settled = settled_in(flat(run), flat(given))
         return Configured(templates, usual, run, settled, own)
+
+    def _own(
+        self, of_method: Mapping[str, Any], given: Mapping[str, Any], run: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what a method has of its own, as it is where nothing of it is given.
+
+        It may follow other parameters, so that a run says what it is.
+        """
+        names = flat(of_method).keys()
+        others = {name: value for name, value in flat(given).items() if name not in names}
+        if len(others) < len(flat(given)):
+            merged = over(over(self.templates, of_method), nested(others))
+            run = resolve_parameters(OmegaConf.create(merged), self._project)
+        values = flat(run)
+        return {name: values[name] for name in names}
 
     def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what each given parameter that follows others would be, were it not given."""
