@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.cards import use_free_card
-from mgd3_kedro.datasets.found import FoundDataset, PeakMemoryDataset
+from mgd3_kedro.datasets.found import FoundDataset
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.known_options import describe_unread_files
 from mgd3_kedro.memory import collect_garbage
@@ -98,7 +98,7 @@ class RunPlacesHooks:
         """Name the catalog to datasets that read what is there of other entries."""
         for name in pipeline.inputs():
             dataset = catalog.get(name)
-            if isinstance(dataset, FoundDataset | PeakMemoryDataset):
+            if isinstance(dataset, FoundDataset):
                 dataset.find = catalog.get
 
 

@@ -72,6 +72,7 @@ class Partition:
         fingerprint: Identity of the content.
         count: Number of samples.
         seconds: Time it took to make.
+        peak_memory_mb: What the process that made it held at most; 0 if that is not known.
         metrics: What was measured while it was made.
         rows: Facts about each sample, written down while it was made.
         configuration: Identity of how it was made, whatever the seeds and the real images; empty if
@@ -89,6 +90,7 @@ class Partition:
     configuration: str = ""
     environment: str = ""
     command: str = ""
+    peak_memory_mb: float = 0.0
 
 
 def name_together(partitions: Iterable[Partition]) -> str:

@@ -469,12 +469,25 @@ def test_rows_name_what_made_them_and_the_file_of_what_was_kept():
 
 
 def test_only_stages_that_a_method_needs_are_counted_for_it():
-    made, *earlier = ({"n1": Partition(dict, "0", seconds=seconds)} for seconds in (4.0, 1.0, 2.0))
-    alone = tabulate_cost(made, "dm", 3).to_dict("records")
-    assert alone == [{"method": "dm", "seed": 3, "stage": "guided_generate", "seconds": 4.0}]
+    made, *earlier = (
+        {
+            "n1": Partition(dict, "0", seconds=seconds, peak_memory_mb=100 * seconds),
+            "n2": Partition(dict, "1", seconds=0.5, peak_memory_mb=50.0),
+        }
+        for seconds in (4.0, 1.0, 2.0)
+    )
+    (alone,) = tabulate_cost(made, "dm", 3).to_dict("records")
+    assert alone == {
+        "method": "dm",
+        "seed": 3,
+        "stage": "guided_generate",
+        "seconds": 4.5,
+        "peak_memory_mb": 400.0,
+    }
     costs = tabulate_cost(made, "mgd3", 3, *earlier)
     assert costs["stage"].tolist() == ["encode", "discover_modes", "guided_generate"]
-    assert costs["seconds"].tolist() == [1.0, 2.0, 4.0]
+    assert costs["seconds"].tolist() == [1.5, 2.5, 4.5]
+    assert costs["peak_memory_mb"].tolist() == [100.0, 200.0, 400.0]
 
 
 def test_losses_are_means_over_the_classes_where_there_are_any():

@@ -153,7 +153,7 @@ def stages(method, seed, seconds):
     names = ("encode", "discover_modes", "guided_generate")
     run = {"method": method, "seed": seed}
     rows = [{**run, "stage": s, "seconds": seconds + i} for i, s in enumerate(names)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(peak_memory_mb=100 * seconds)
 
 
 def training(
@@ -195,6 +195,14 @@ def test_costs_are_medians_over_seeds_and_a_training_is_the_last_stage():
         "guided_generate": 4.0,
         "train_eval": 15.0,
     }
+    assert costs["peak_memory_mb"].tolist()[:3] == [60_000.0] * 3
+    assert np.isnan(costs["peak_memory_mb"].tolist()[3])
+
+
+def test_costs_that_an_earlier_version_wrote_say_nothing_of_memory():
+    before = stages("mgd3", 0, 1.0).drop(columns="peak_memory_mb")
+    costs = tabulate_costs(runs(before), {}, CONFIG, ["convnet3"])
+    assert costs["peak_memory_mb"].isna().all()
 
 
 def test_costs_before_any_training_are_those_of_the_images():

@@ -37,8 +37,12 @@ def rows_of(method, values):
 
 ROWS = pd.concat([rows_of("random", [40.0, 44.0]), rows_of("mgd3", [50.0])], ignore_index=True)
 COSTS = pd.DataFrame(
-    [("mgd3", "encode", 60.0), ("mgd3", "train_eval", 30.0), ("random", "train_eval", 20.0)],
-    columns=["method", "stage", "seconds"],
+    [
+        ("mgd3", "encode", 60.0, 900.0),
+        ("mgd3", "train_eval", 30.0, math.nan),
+        ("random", "train_eval", 20.0, math.nan),
+    ],
+    columns=["method", "stage", "seconds", "peak_memory_mb"],
 )
 
 
@@ -56,8 +60,8 @@ def test_a_stage_without_a_time_is_marked():
     section = show_method_costs(COSTS)
     assert section.content["head"][1:3] == ("real images to latents", "trainings and tests")
     assert section.content["rows"] == [
-        ("random", "missing", "20 s", "20 s"),
-        ("mgd3", "1 min", "30 s", "1 min 30 s"),
+        ("random", "missing", "20 s", "20 s", "not measured"),
+        ("mgd3", "1 min", "30 s", "1 min 30 s", "900 MB"),
     ]
     assert "missing" in section.note
 

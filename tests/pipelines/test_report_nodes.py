@@ -205,14 +205,16 @@ def test_a_strip_shows_where_guidance_stops():
 
 
 def test_costs_are_those_of_the_stages_that_are_there():
-    timed = {"n0": keep(0, seconds=30.0, command="kedro run", environment="torch=2 device=A_CPU")}
-    records = tabulate_stages({"latents": 2048.0}, timed, None, made(), None, timed)
+    about = {"seconds": 30.0, "command": "kedro run", "environment": "torch=2 device=A_CPU"}
+    timed = {"n0": keep(0, **about)}
+    measured = {"n0": keep(0, peak_memory_mb=5.0), "n1": keep(0, **about, peak_memory_mb=2048.0)}
+    records = tabulate_stages(measured, None, made(), None, timed)
     assert [(of["stage"], of["seconds"]) for of in records] == [
         ("encode", 30.0),
         ("analyze_diversity", 30.0),
     ]
     rows = show_costs(records).content["rows"]
-    assert rows[0] == ("real images to latents", "1", "30 s", "50 %", "2.0 GB", "A CPU")
+    assert rows[0] == ("real images to latents", "2", "30 s", "50 %", "2.0 GB", "A CPU")
     assert rows[1][4] == "not measured"
     assert rows[-1][2] == "1 min"
     settings = show_settings(records, [["ipc", "3", "10"]])

@@ -176,11 +176,6 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             f"{self._manifest.finished or 'no'} finished partitions; {advice}"
         )
 
-    def peak_memory_mb(self) -> float:
-        """Return what the processes that made it held at most, in MB."""
-        records = self._manifest.read_records(self._manifest.read_index()).values()
-        return max(record["peak_memory_mb"] for record in records)
-
     def _exists(self) -> bool:
         return self._manifest.is_complete
 
@@ -199,4 +194,5 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
             configuration=record["configuration"],
             environment=record["environment"],
             command=record["command"],
+            peak_memory_mb=record["peak_memory_mb"],
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from kedro.io import AbstractDataset
 
-from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 
 Find = Callable[[str], AbstractDataset[Any, Any] | None]
@@ -39,30 +38,3 @@ class FoundDataset(ReadOnlyDataset[Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"entry": self._entry}
-
-
-class PeakMemoryDataset(ReadOnlyDataset[dict[str, float]]):
-    """What processes held at most while they made some entries of the catalog; read only.
-
-    Args:
-        entries: Their names.
-        metadata: Ignored by Kedro; read by plugins.
-    """
-
-    def __init__(self, *, entries: Sequence[str], metadata: dict[str, Any] | None = None) -> None:
-        self.find: Find = find_nothing
-        """Finds entries of the catalog of a run; set where that is known."""
-        self._entries = tuple(entries)
-        self.metadata = metadata
-
-    def load(self) -> dict[str, float]:
-        """Return entry -> MB, of those that are there."""
-        found: Mapping[str, Any] = {name: self.find(name) for name in self._entries}
-        return {
-            name: dataset.peak_memory_mb()
-            for name, dataset in found.items()
-            if isinstance(dataset, ClassPartitionsDataset) and dataset.exists()
-        }
-
-    def _describe(self) -> dict[str, Any]:
-        return {"entries": list(self._entries)}

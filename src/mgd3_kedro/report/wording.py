@@ -6,6 +6,9 @@ import html
 import math
 from collections.abc import Sequence
 
+MEGABYTES = 1024
+"""In a gigabyte."""
+NOT_MEASURED = "not measured"
 PROTOCOLS = {
     "hard": "hard labels",
     "hard_adamw": "hard labels, AdamW",
@@ -31,6 +34,13 @@ def in_percent(mean: float, spread: float | None = None) -> str:
         return "–"
     told = f"{mean:.1f}"
     return told if spread is None or not math.isfinite(spread) else f"{told} ± {spread:.1f}"
+
+
+def in_bytes(megabytes: float) -> str:
+    """Write an amount of memory; one that is 0 or no number was not measured."""
+    if not megabytes or math.isnan(megabytes):
+        return NOT_MEASURED
+    return f"{megabytes / MEGABYTES:.1f} GB" if megabytes >= MEGABYTES else f"{megabytes:.0f} MB"
 
 
 def join(words: Sequence[str]) -> str:

@@ -91,7 +91,6 @@ LIKE = {
     "sweep_diversity_scores": "diversity_scores",
     **dict.fromkeys(("sweep_distilled_images", "method_images"), "distilled_images"),
     "denoising_frames": "latents",
-    "peak_memory": "latents, record",
     "sweep_points": "states of a sweep",
     **dict.fromkeys(("train_images", "test_images"), "images of the family `bring an image`"),
     **dict.fromkeys(("committed_results", "page_tables", "pages"), "files of the repository"),

@@ -177,10 +177,10 @@ def tabulate_cost(
     latents: Mapping[str, Partition] | None = None,
     modes: Mapping[str, Partition] | None = None,
 ) -> pd.DataFrame:
-    """Return how long every stage before the evaluation took, over all classes.
+    """Return what every stage before the evaluation took, over all classes.
 
-    Stages that methods share are counted for each that needs them. What was taken up again counts
-    with the time it took when it was made.
+    Memory is the most that a process held. Stages that methods share are counted for each that
+    needs them. What was taken up again counts with the time it took when it was made.
     """
     import pandas as pd
 
@@ -191,6 +191,7 @@ def tabulate_cost(
             "seed": seed,
             "stage": stage,
             "seconds": sum(partition.seconds for partition in made.values()),
+            "peak_memory_mb": max(partition.peak_memory_mb for partition in made.values()),
         }
         for stage, made in stages.items()
         if made is not None

@@ -9,14 +9,12 @@ from mgd3_kedro.durations import in_words
 from mgd3_kedro.environment import command, environment
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.citing import PAPER, cite_software
-from mgd3_kedro.report.wording import STAGES, join
+from mgd3_kedro.report.wording import STAGES, in_bytes, join
 from mgd3_kedro.version import code_version
 
 COSTS_KEY, COSTS_TITLE = "costs", "Time and memory"
 SETTINGS_KEY, SETTINGS_TITLE = "settings", "Settings and command"
 CITE_KEY, CITE_TITLE = "cite", "How to cite"
-NOT_MEASURED = "not measured"
-MEGABYTES = 1024
 
 
 def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()) -> Section:
@@ -35,7 +33,7 @@ def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str]
             f"{record['parts']:,}",
             in_words(record["seconds"]),
             f"{100 * record['seconds'] / total:.0f} %" if total else "–",
-            _memory(record["peak_memory_mb"]),
+            in_bytes(record["peak_memory_mb"]),
             _device(record["environment"]),
         )
         for record in stage_records
@@ -102,12 +100,6 @@ def show_citation() -> Section:
         {"name": "This software", "text": cite_software(code_version())},
     ]
     return Section(CITE_KEY, CITE_TITLE, content={"entries": entries})
-
-
-def _memory(megabytes: float | None) -> str:
-    if megabytes is None:
-        return NOT_MEASURED
-    return f"{megabytes / MEGABYTES:.1f} GB" if megabytes >= MEGABYTES else f"{megabytes:.0f} MB"
 
 
 def _device(words: str) -> str:

@@ -14,7 +14,6 @@ from mgd3_kedro.stages import Partition
 
 
 def tabulate_stages(
-    peak_memory: Mapping[str, float],
     latents: Mapping[str, Partition] | None,
     modes: Mapping[str, Partition] | None,
     distilled_images: Mapping[str, Partition] | None,
@@ -24,7 +23,6 @@ def tabulate_stages(
     """Return what every stage of a run took, of those that are there and that this project ran.
 
     Args:
-        peak_memory: Entry of the catalog -> what was held at most while it was made, MB.
         latents: wnid -> latents of the real images.
         modes: wnid -> modes.
         distilled_images: wnid -> distilled images.
@@ -35,14 +33,14 @@ def tabulate_stages(
         `stage`, `parts`, `seconds`, `peak_memory_mb`, `command` and `environment` of each.
     """
     made = {
-        "encode": ("latents", latents),
-        "discover_modes": ("modes", modes),
-        "guided_generate": ("distilled_images", distilled_images),
-        "train_eval": ("trainings", trainings),
-        "analyze_diversity": ("analysis", analysis),
+        "encode": latents,
+        "discover_modes": modes,
+        "guided_generate": distilled_images,
+        "train_eval": trainings,
+        "analyze_diversity": analysis,
     }
     records = []
-    for stage, (entry, partitions) in made.items():
+    for stage, partitions in made.items():
         parts = list((partitions or {}).values())
         if seconds := sum(part.seconds for part in parts):
             records.append(
@@ -50,7 +48,7 @@ def tabulate_stages(
                     "stage": stage,
                     "parts": len(parts),
                     "seconds": seconds,
-                    "peak_memory_mb": peak_memory.get(entry),
+                    "peak_memory_mb": max(part.peak_memory_mb for part in parts),
                     "command": parts[-1].command,
                     "environment": parts[-1].environment,
                 }

@@ -28,17 +28,8 @@ def create_pipeline() -> Pipeline:
             node(
                 tabulate_stages,
                 [
-                    "peak_memory",
-                    *(
-                        f"{FOUND}{name}"
-                        for name in (
-                            "latents",
-                            "modes",
-                            "distilled_images",
-                            "trainings",
-                            "analysis",
-                        )
-                    ),
+                    f"{FOUND}{name}"
+                    for name in ("latents", "modes", "distilled_images", "trainings", "analysis")
                 ],
                 "stage_records",
                 name="tabulate_stages",

@@ -110,9 +110,9 @@ def place_methods(
 def tabulate_costs(
     stages: Tables, runs: Tables, evaluation: EvaluationConfig, networks: list[str]
 ) -> pd.DataFrame:
-    """Return the seconds of every stage of every method.
+    """Return the seconds of every stage of every method, and the most memory that it took.
 
-    They are medians over seeds: a run that had to wait, or was stopped for a while, is none.
+    Seconds are medians over seeds: a run that had to wait, or was stopped for a while, is none.
 
     Args:
         stages: File -> loads the stages of a run before its evaluation.
@@ -121,13 +121,17 @@ def tabulate_costs(
         networks: The first of which they train.
 
     Returns:
-        `method`, `stage` and `seconds`; the last stage is one training, where there is one.
+        `method`, `stage`, `seconds` and `peak_memory_mb`; the last stage is one training, where
+        there is one, of whose memory nothing is known.
 
     Raises:
         ValueError: If there is no run.
     """
     before = _rows_of(stages, "distill")
-    costs = before.groupby(["method", "stage"], sort=False)["seconds"].median().reset_index()
+    # What an earlier version wrote says nothing of memory.
+    before = before.reindex(columns=["method", "stage", "seconds", "peak_memory_mb"])
+    stages_of = before.groupby(["method", "stage"], sort=False)
+    costs = stages_of.agg({"seconds": "median", "peak_memory_mb": "max"}).reset_index()
     rows = _together(runs)
     if not rows.empty:
         counted = rows[find_finished(rows) & rows["method"].isin(set(costs["method"]))]
@@ -140,7 +144,7 @@ def tabulate_costs(
             counted = counted[counted[column] == value]
         seconds = counted.groupby("method", sort=False)["seconds"].median().reset_index()
         costs = pd.concat([costs, seconds.assign(stage=EVALUATION)], ignore_index=True)
-    return costs[["method", "stage", "seconds"]]
+    return costs[["method", "stage", "seconds", "peak_memory_mb"]]
 
 
 def _rows_of(runs: Tables, needed: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
-from mgd3_kedro.report.wording import STAGES, in_percent
+from mgd3_kedro.report.wording import STAGES, in_bytes, in_percent
 from mgd3_kedro.stages import Partition
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]
@@ -184,8 +184,9 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
     """Show what every stage of every method takes; what is not known is said to be missing.
 
     Args:
-        costs: Method, stage and seconds.
+        costs: Method, stage, seconds and peak memory.
     """
+    memory = costs.groupby("method")["peak_memory_mb"].max().to_dict()
     stages = [stage for stage in STAGES if stage in set(costs["stage"])]
     stages += [str(stage) for stage in dict.fromkeys(costs["stage"]) if stage not in stages]
     table = costs.pivot(index="method", columns="stage", values="seconds")[stages]
@@ -196,6 +197,7 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
             str(method),
             *(MISSING if np.isnan(of[stage]) else in_words(of[stage]) for stage in stages),
             in_words(of.sum()),
+            in_bytes(memory[method]),
         )
         for method, of in table.iterrows()
     ]
@@ -205,10 +207,10 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
         "costs",
         "Time",
         "Median over data sets; the last stage is one training. Stages that methods share are "
-        "counted for each.",
+        "counted for each. Memory is the most that a process held before the training.",
         {
             "chart": chart_stacks(parts, [str(method) for method in table.index], "seconds"),
-            "head": ("method", *names.values(), "together"),
+            "head": ("method", *names.values(), "together", "memory"),
             "rows": rows,
         },
         note if table.isna().any(axis=None) else "",
