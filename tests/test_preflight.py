@@ -5,8 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-import yaml
-from tiny_project import IPC, REPOSITORY, run, save_teacher
+from tiny_project import IPC, base_parameters, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.evaluation import EvaluationConfig, UntaughtConfig
@@ -28,7 +27,7 @@ from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import GIVEN, Partition
 
-METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+METHODS = base_parameters("parameters")["methods"]
 KNOWN = {"ipc": 10, "sampling": {"scale": 0.1, "inner": {"step": 1}}, "images": None}
 
 

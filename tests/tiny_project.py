@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 
 from mgd3_kedro.evaluation import build_network
 from mgd3_kedro.evaluation.teacher import describe_teacher
+from mgd3_kedro.resolution import without_names
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PRIOR = Path("data/06_models/mnist")
@@ -49,7 +50,7 @@ def base_parameters(*names):
     read = {}
     for name in names:
         read |= yaml.safe_load((REPOSITORY / f"conf/base/{name}.yml").read_text())
-    return read
+    return without_names(read)
 
 
 def merged(parameters, others):

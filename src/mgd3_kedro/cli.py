@@ -158,10 +158,10 @@ def results_command(words: tuple[str, ...]) -> None:
 def methods_command() -> None:
     """List what can be chosen: methods, mode finders, networks, protocols, benchmarks."""
     from mgd3_kedro.listings.members import list_members
-    from mgd3_kedro.runs import load_parameters
+    from mgd3_kedro.runs import load_methods
 
     with plain_errors():
-        for line in list_members(Path.cwd(), load_parameters(Path.cwd())["methods"]):
+        for line in list_members(Path.cwd(), load_methods(Path.cwd())):
             click.echo(line)
 
 

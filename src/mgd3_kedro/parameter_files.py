@@ -14,11 +14,13 @@ from mgd3_kedro.configured import Configured
 from mgd3_kedro.named_settings import NAMED, NamedSettings, parameters_of_method
 from mgd3_kedro.nesting import flat, nested, over
 from mgd3_kedro.resolution import (
+    ABOUT,
+    METHODS,
     plain_values,
     resolve_parameters,
     settle_precisions,
     settled_in,
-    without_named,
+    without_names,
 )
 
 
@@ -37,12 +39,18 @@ class ParameterFiles:
     @cached_property
     def templates(self) -> dict[str, Any]:
         """The parameters as plain values, not resolved, without the settings that have a name."""
-        return without_named(plain_values(self._merged, resolve=False))
+        return without_names(plain_values(self._merged, resolve=False))
 
     @cached_property
     def named(self) -> NamedSettings:
         """The settings that have a name."""
         return NamedSettings(plain_values(self._merged[NAMED]))
+
+    @cached_property
+    def about_methods(self) -> dict[str, str]:
+        """Method -> what is said of it, of those of which something is."""
+        methods = plain_values(self._merged[METHODS], resolve=False)
+        return {name: str(method[ABOUT]) for name, method in methods.items() if ABOUT in method}
 
     @cached_property
     def of_environment(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from mgd3_kedro.named_settings import NAMED
 from mgd3_kedro.priors import sampling_default
 
 DEVICE, PRECISION = "device", "precision"
+METHODS, ABOUT = "methods", "about"
+"""The group of methods, and what is said of each, which is no parameter of a run."""
 
 
 def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     OmegaConf.register_new_resolver("sampling_default", default, replace=True)
     OmegaConf.register_new_resolver("smaller", partial(_of_numbers, min), replace=True)
     OmegaConf.register_new_resolver("product", partial(_of_numbers, operator.mul), replace=True)
-    return settle_precisions(without_named(plain_values(parameters)))
+    return settle_precisions(without_names(plain_values(parameters)))
 
 
 def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[str, Any]:
@@ -78,9 +80,18 @@ def plain_values(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
     return dict(plain)
 
 
-def without_named(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters without the settings that have a name."""
-    return {name: value for name, value in parameters.items() if name != NAMED}
+def without_names(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters without the settings that have a name, and what is said of methods."""
+    kept = {name: value for name, value in parameters.items() if name != NAMED}
+    if METHODS in kept:
+        kept[METHODS] = {name: _unsaid(method) for name, method in kept[METHODS].items()}
+    return kept
+
+
+def _unsaid(method: Any) -> Any:
+    if not isinstance(method, Mapping):
+        return method
+    return {name: value for name, value in method.items() if name != ABOUT}
 
 
 def _of_numbers(make: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:

@@ -14,6 +14,7 @@ from kedro.utils import find_kedro_project
 
 from mgd3_kedro.finished_runs import FinishedRun
 from mgd3_kedro.named_settings import CHOOSER
+from mgd3_kedro.resolution import ABOUT, METHODS
 from mgd3_kedro.run_names import DEFAULT
 from mgd3_kedro.summary import UP_TO_DATE, Tracked, summarise_run
 from mgd3_kedro.tracking.hooks import TrackingHooks
@@ -91,9 +92,14 @@ def _loader(project: Path, options: Mapping[str, Any]) -> Any:
     )
 
 
-def load_parameters(project: Path) -> dict[str, Any]:
-    """Return the parameters of the default environment."""
-    return dict(_loader(project, {})["parameters"])
+def load_methods(project: Path) -> dict[str, dict[str, Any]]:
+    """Return method -> its procedure and settings, and what is said of it as `about`."""
+    loader = _loader(project, {})
+    about = loader.parameter_files.about_methods
+    return {
+        name: {**(method or {}), ABOUT: about.get(name, "")}
+        for name, method in loader["parameters"][METHODS].items()
+    }
 
 
 def estimate(options: Mapping[str, Any]) -> Iterator[str]:

@@ -109,7 +109,7 @@ def test_a_class_with_too_few_small_images_for_a_place_leaves_the_rest_of_it_whi
         (["herdin"], "unknown shown_methods 'herdin': expected one of"),
         (
             ["mgd3", "dm"],
-            "shown_methods: expected images of dm, found none; make them first: kedro",
+            "shown_methods: expected images of dm with these parameters, found none; make them",
         ),
         ("mgd3", r"shown_methods: expected a list, got 'mgd3'; write it as \[mgd3\]"),
         (3, "shown_methods: expected a list, got 3"),
@@ -123,5 +123,5 @@ def test_methods_that_cannot_be_shown_are_refused_by_name(shown, message, draw):
 
 
 def test_without_images_of_any_method_there_is_no_sheet(draw):
-    with pytest.raises(ValueError, match="expected images of at least one method, found none"):
+    with pytest.raises(ValueError, match="expected images of at least one method with"):
         draw({})

@@ -18,6 +18,7 @@ from tiny_project import (
     PRIOR,
     REPOSITORY,
     TRAIN,
+    base_parameters,
     evaluated,
     images_of,
     make_project,
@@ -47,7 +48,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures import inversion
 from mgd3_kedro.preflight.making import check_method, check_real_images
 from mgd3_kedro.stages import PICTURES, Partition
 
-CONFIGURED = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+CONFIGURED = base_parameters("parameters")["methods"]
 SETTINGS = {
     # Models for 4, 4 and 2 of the classes.
     "minimax": {"epochs": 1, "batch_size": 32, "memory_size": 4, "classes_at_once": 4},

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from PIL import Image
-from tiny_project import REPOSITORY
+from tiny_project import base_parameters
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import build_network
@@ -41,7 +40,7 @@ from mgd3_kedro.pipelines.guided_generate.provenance import (
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, is_neutral
 
-METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+METHODS = base_parameters("parameters")["methods"]
 OF = {
     procedure: [name for name, method in METHODS.items() if method["procedure"] == procedure]
     for procedure in PROCEDURES

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from sklearn.cluster import KMeans
-from tiny_project import REPOSITORY
+from tiny_project import base_parameters
 
 from mgd3_kedro.coresets import pick_by_herding, pick_random
 from mgd3_kedro.images import LazyImages
@@ -21,7 +20,7 @@ from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
-METHODS = yaml.safe_load((REPOSITORY / "conf/base/parameters.yml").read_text())["methods"]
+METHODS = base_parameters("parameters")["methods"]
 SIDE, COUNT, IPC = 8, 12, 3
 BRIEF = {"network": "convnet1", "iterations": 2, "batch_real": 4}
 WANTED = DistillationConfig(IPC, 4, "equal")

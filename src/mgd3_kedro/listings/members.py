@@ -15,6 +15,8 @@ from mgd3_kedro.nesting import flat
 
 NAMES = 24
 """Columns of names."""
+MOST_SETTINGS = 4
+"""That are told of a method; of more, the files of the configuration have them."""
 
 
 def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -22,16 +24,14 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
 
     Args:
         project: Folder of the project.
-        methods: Name -> procedure and settings, as configured.
+        methods: Name -> procedure, settings, and what is said of it as `about`.
     """
     from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
     from mgd3_kedro.modes import MODE_FINDERS
 
-    procedures = [settings.get("procedure") for settings in methods.values()]
     about: dict[str, dict[str, str]] = {
-        "methods (--params method=NAME)": {
-            name: describe_method(settings, procedures.count(settings.get("procedure")) > 1)
-            for name, settings in methods.items()
+        "methods (--params method=NAME): their images are": {
+            name: describe_method(settings) for name, settings in methods.items()
         },
         "mode finders (--params modes.mode_finder=NAME)": _first_lines(MODE_FINDERS),
         "networks (--params 'trainings.networks=[NAME; NAME]')": _first_lines(NETWORKS),
@@ -52,18 +52,21 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
         yield ""
 
 
-def describe_method(settings: Mapping[str, Any], is_one_of_several: bool) -> str:
-    """Return what a method does, and by which settings it differs from others that do the same."""
-    from mgd3_kedro.coresets import CORESETS
+def describe_method(settings: Mapping[str, Any]) -> str:
+    """Return what a method's images are, and its settings where they are few.
+
+    Args:
+        settings: Its procedure and settings, and what is said of it as `about`; where nothing is,
+            its procedure says what it does.
+    """
     from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES
 
-    if "coreset" in settings:
-        return _first_line(CORESETS[settings["coreset"]].pick)
-    told = _first_line(inspect.getmodule(PROCEDURES[settings["procedure"]].plan))
-    further = {name: value for name, value in flat(settings).items() if name != "procedure"}
-    # What does something of its own is told apart by that.
-    own = ", ".join(f"{name}={value}" for name, value in further.items())
-    return f"{told} ({own})" if further and is_one_of_several else told
+    told = settings["about"] or _first_line(
+        inspect.getmodule(PROCEDURES[settings["procedure"]].plan)
+    )
+    unsaid = ("about", "procedure")
+    own = [f"{name}={value}" for name, value in flat(settings).items() if name not in unsaid]
+    return f"{told} ({', '.join(own)})" if 0 < len(own) <= MOST_SETTINGS else told
 
 
 def describe_benchmark(project: Path, path: Path) -> str:

@@ -171,14 +171,19 @@ def load_images(
     """
     if isinstance(shown, str) or not isinstance(shown, Sequence | None):
         raise ValueError(f"shown_methods: expected a list, got {shown!r}; write it as [{shown}]")
+    known = dict.fromkeys(methods)
     for name in shown or ():
-        lookup(dict.fromkeys(methods), name, "shown_methods")
-        if name not in images:
-            raise ValueError(
-                f"shown_methods: expected images of {name}, found none; make them first: "
-                f"kedro run --pipelines=generate --params method={name}"
-            )
+        lookup(known, name, "shown_methods")
+    if absent := [name for name in shown or () if name not in images]:
+        raise ValueError(
+            f"shown_methods: expected images of {absent[0]} with these parameters, found none; "
+            "make them first, with the same environment and parameters: "
+            f"kedro run --pipelines=generate --params method={absent[0]},..."
+        )
     loaded = {method: images[method]() for method in shown or methods if method in images}
     if not loaded:
-        raise ValueError("expected images of at least one method, found none; run distill first")
+        raise ValueError(
+            "expected images of at least one method with these parameters, found none; run distill "
+            "with them first"
+        )
     return loaded
