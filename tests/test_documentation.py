@@ -76,9 +76,9 @@ def test_a_command_of_a_page_has_pipelines_nodes_and_parameters_that_there_are(w
     assert (ROOT / "conf" / env).is_dir()
     known = configured(env)
     check_known_parameters(asked.get("params") or {}, known)
+    given = asked.get("params") or {}
     # `backbone=mine` is one that the reader has added.
-    if name == "run" and (asked.get("params") or {}).get("backbone") in (None, *known["backbones"]):
-        given = asked.get("params") or {}
+    if name == "run" and given and given.get("backbone") in (None, *known["backbones"]):
         warn(given, asked.get("pipelines") or ["distill"], env)
         assert caplog.messages == []
     for axis in asked.get("over") or ():

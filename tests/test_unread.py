@@ -42,6 +42,9 @@ def test_what_is_given_for_nothing_is_told(given, told, caplog):
 def test_what_is_read_is_not_told(caplog):
     warn({"method": "mgd3", "sampling": {"mode_guidance_scale": 0.2}}, ["generate"])
     warn({"settings": "published", "method": "random"}, ["distill"])
+    # These look for what was made with the parameters that they are given.
+    warn({"balance": "share", "sampling": {"noise_strength": 0.6}}, ["report_methods"])
+    warn({"balance": "share", "sampling": {"noise_strength": 0.6}}, ["report"])
     assert caplog.messages == []
 
 

@@ -20,6 +20,8 @@ NEUTRAL = {
     *("results", "figures", "earlier", "trained_prior"),
 }
 """Parameters that change no result, but where and how fast it is made or shown."""
+OF_OTHERS = "entry"
+"""What a catalog entry calls another one that it looks for: of this run, or of all methods."""
 PLACES = ("filepath", "path", "model")
 """What a catalog entry calls the place of its data."""
 
@@ -122,7 +124,8 @@ class Lineage:
         """
         read = set[str]()
         for name in names:
-            read |= self.configuring(name) | self._ancestry(name)
+            for one in (name, *self._shown_by(name)):
+                read |= self.configuring(one) | self._ancestry(one)
         followers = self.configured.followers
         neutral = self._neutral - self.unread_by_method
         return [
@@ -133,6 +136,14 @@ class Lineage:
             and name.partition(".")[0] not in NEUTRAL
             and not any(is_within(one, read) for one in followers.get(name, {name}))
         ]
+
+    def _shown_by(self, name: str) -> tuple[str, ...]:
+        """Return the entry that another one looks for where this run, or others, keep it."""
+        shown = self._entry(name).get(OF_OTHERS)
+        if shown is None:
+            return ()
+        found = next((match for one in self._patterns if (match := one(name))), None)
+        return (re.sub(r"\{\w+\}", found[1], shown) if found else str(shown),)
 
     def _words(self, entry: str) -> list[str]:
         read, named = self.parameters(entry), self._named(entry)
