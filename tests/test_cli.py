@@ -36,12 +36,17 @@ DISTILL = ("--pipelines", "distill")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def kedro_run(project, *arguments, **changes):
-    """Run `kedro run` in this process, with changed parameters."""
+def call(command, project, *arguments, **changes):
+    """Call a command of `kedro` in this process, with changed parameters."""
     options = ["--params", ",".join(as_options(changes))] if changes else []
     bootstrap_project(project)
     with chdir(project):
-        return CliRunner().invoke(cli, ["run", *arguments, *options])
+        return CliRunner().invoke(cli, [command, *arguments, *options])
+
+
+def kedro_run(project, *arguments, **changes):
+    """Run `kedro run` in this process, with changed parameters."""
+    return call("run", project, *arguments, **changes)
 
 
 def error_of(result):
@@ -692,16 +697,8 @@ def test_a_command_starts_without_warnings():
     assert done.stderr == ""
 
 
-def estimated(project, *arguments, **changes):
-    """Call `kedro estimate` in this process, with changed parameters."""
-    options = ["--params", ",".join(as_options(changes))] if changes else []
-    bootstrap_project(project)
-    with chdir(project):
-        return CliRunner().invoke(cli, ["estimate", *arguments, *options])
-
-
 def test_an_estimate_tells_the_stages_and_does_nothing(untouched):
-    told = estimated(untouched, *DISTILL)
+    told = call("estimate", untouched, *DISTILL)
     assert told.exit_code == 0, told.output
     assert "encode images" in told.stdout
     assert "train networks" in told.stdout
@@ -710,13 +707,15 @@ def test_an_estimate_tells_the_stages_and_does_nothing(untouched):
 
 def test_an_estimate_refuses_what_the_run_would(untouched):
     tight = {"sampling": {"repulsion_scale": 0.5}, "diffusion": {"max_batch": 1}}
-    refused = error_of(estimated(untouched, *DISTILL, **tight))
+    refused = error_of(call("estimate", untouched, *DISTILL, **tight))
     assert refused == error_of(kedro_run(untouched, *DISTILL, **tight))
     assert "max_batch: expected at least" in refused
     assert_untouched(untouched)
 
 
 def test_an_estimate_tells_what_changes_nothing(untouched, caplog):
-    told = estimated(untouched, *DISTILL, method="unguided", sampling={"mode_guidance_scale": 0.3})
+    told = call(
+        "estimate", untouched, *DISTILL, method="unguided", sampling={"mode_guidance_scale": 0.3}
+    )
     assert told.exit_code == 0, told.output
     assert "sampling.mode_guidance_scale=0.3 changes nothing" in caplog.text + told.output

@@ -202,6 +202,9 @@ def test_a_strip_shows_where_guidance_stops():
     assert strip["name"].startswith("<crow>")
     told = [[(f["guided"], f["stop"]) for f in row["frames"]] for row in strip["rows"]]
     assert told == [[(False, False)] * 3, [(True, True), (False, False), (False, False)]]
+    older = tuple({"name": "2", "chosen": True, "steps": "4 2 0"} for _ in rows)
+    before = show_steps(BIRDS, {"n1": keep({"frames": frames}, rows=older)})
+    assert before.content == show_steps(BIRDS, None).content
 
 
 def test_costs_are_those_of_the_stages_that_are_there():

@@ -21,7 +21,9 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
 
     Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
     """
-    if denoising_frames is None:
+    drawn = denoising_frames or {}
+    # What an earlier version drew does not say which steps are guided: it is drawn anew.
+    if not all("guided_steps" in row for part in drawn.values() for row in part.rows) or not drawn:
         return missing(
             KEY,
             TITLE,
@@ -30,7 +32,7 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
         )
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     strips, small = [], False
-    for wnid, partition in denoising_frames.items():
+    for wnid, partition in drawn.items():
         frames = partition.load()["frames"].numpy()
         small = small or max(frames.shape[-2:]) <= LOSSLESS_SIDE
         steps = [int(step) for step in partition.rows[0]["steps"].split()]
