@@ -9,6 +9,7 @@ from tiny_project import REPOSITORY, merged
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.nesting import flat, nested
+from mgd3_kedro.parameter_files import ParameterFiles
 from mgd3_kedro.settings import CONFIG_LOADER_ARGS
 
 
@@ -59,6 +60,25 @@ def test_files_are_read_once_whatever_the_number_of_runs(conf):
     shutil.rmtree(conf)
     assert [loader["parameters"]["seed"] for loader in seeds] == [1, 2]
     assert len({loader.place("modes") for loader in seeds}) == 2
+
+
+def test_parameters_of_every_method_are_resolved_once_whatever_is_asked_of_them(conf, monkeypatch):
+    resolved = []
+    configure = ParameterFiles.configure
+    monkeypatch.setattr(
+        ParameterFiles,
+        "configure",
+        lambda files, given: resolved.append(given) or configure(files, given),
+    )
+    loader = load(conf)
+    methods = loader["parameters"]["methods"]
+    images = loader.places_of_methods("distilled_images")
+    rows = loader.places_of_methods("result_rows")
+    assert images.keys() == rows.keys() == methods.keys()
+    assert len(resolved) == 1 + len(methods)
+    of_seed = loader.places_of_methods("distilled_images", seed=7)
+    assert all("/seed7" in place for place in of_seed.values())
+    assert images == loader.places_of_methods("distilled_images") != of_seed
 
 
 FOLLOWING = (

@@ -490,6 +490,22 @@ def test_trainings_that_cannot_run_are_refused(changes, message):
         check_inputs(make_inputs(**changes))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"params:class_name": "hens"}, "unknown class_name 'hens': expected one of hen, owl"),
+        ({"params:shown_methods": ["dm"]}, "unknown shown_methods 'dm': expected one of mgd3"),
+        ({"params:shown_methods": ["mgd3"]}, "shown_methods: expected images of mgd3 .*found none"),
+        ({"params:shown_methods": None}, "expected images of at least one method"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(**{"method_images": {}, **changes}))
+    shown = {"params:shown_methods": ["mgd3"], "params:class_name": "owl"}
+    check_inputs(make_inputs(method_images={"mgd3": dict}, **shown))
+
+
 def test_images_of_one_other_size_are_not_refused():
     check_inputs(make_inputs(evaluated_images=partitions({"n1": 4, "n2": 4}, size=9)))
 

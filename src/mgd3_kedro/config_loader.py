@@ -38,8 +38,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     an environment or the command line sets. In the catalog, `${parameters:a.b}` is a parameter,
     `${settings:ENTRY}` what of the entry's lineage differs from the environment, as the end of a
     folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
-    as a text, `${first:A,B}` the first value that is not null, and `${store:}` what keeps it beside
-    the folder.
+    as a text, `${first:A,B}` the first value that is not null, `${unless:A,B}` B where A is null
+    and null elsewhere, and `${store:}` what keeps it beside the folder.
 
     In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
     smaller of two numbers, `${product:A,B}` their product (`resolution.py`).
@@ -52,6 +52,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def __init__(self, conf_source: str | Path, *arguments: Any, **options: Any) -> None:
         check_folder(Path(conf_source).absolute().parent)
         self.read_files: dict[str, Any] = {}
+        self._of_methods: dict[Any, dict[str, ProjectConfigLoader]] = {}
         super().__init__(str(conf_source), *arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -180,12 +181,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
             entry: Of the catalog.
             seed: Another seed, or a text that stands for any; None for that of this run.
         """
-        run = self.configured.run
-        given = {**self.configured.given, **({} if seed is None else {"seed": seed})}
-        return {
-            name: self.with_parameters(nested({**given, "method": name})).place(entry)
-            for name in run["methods"]
-        }
+        # Kept: what shows all methods asks for several entries of each, some of them twice.
+        if seed not in self._of_methods:
+            given = {**self.configured.given, **({} if seed is None else {"seed": seed})}
+            self._of_methods[seed] = {
+                name: self.with_parameters(nested({**given, "method": name}))
+                for name in self.configured.run["methods"]
+            }
+        return {name: loader.place(entry) for name, loader in self._of_methods[seed].items()}
 
     def words(self, entry: str, apart_from: str | None = None) -> str:
         """Return what differs from the environment in what an entry is made from, as a text."""
@@ -215,6 +218,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             "words": self.words,
             "differing": self.differing_settings,
             "store": self._store,
+            "unless": lambda value, other: other if value is None else None,
             "first": lambda *among: next((value for value in among if value is not None), None),
         }
         for name, resolver in resolvers.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.checks import check_latents
+from mgd3_kedro.checks import check_latents, lookup
 
 RUN_KEYS = (
     "benchmark",
@@ -118,6 +118,16 @@ class Benchmark:
         """
         indices = [spec.class_index for spec in self.classes]
         return {spec.wnid: indices[: spec.label].count(spec.class_index) for spec in self.classes}
+
+    def named(self, class_name: str | None) -> ClassSpec:
+        """Return the class of a name; the first for None.
+
+        Raises:
+            ValueError: If there is no such class.
+        """
+        if class_name is None:
+            return self.classes[0]
+        return lookup({spec.class_name: spec for spec in self.classes}, class_name, "class_name")
 
     def check_numbers(self, network: str, known: int | None) -> None:
         """Refuse a network that knows classes by numbers which are not those of these classes.

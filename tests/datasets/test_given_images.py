@@ -283,6 +283,15 @@ def test_what_holds_no_classes_is_refused(make, message, tmp_path):
         read(tmp_path / "images")
 
 
+def test_where_a_method_has_made_none_it_is_told_what_makes_them(tmp_path):
+    images = GivenImagesDataset(filepath=str(tmp_path / "x"), made_by="kedro run --params=...")
+    with pytest.raises(DatasetError, match=r"found none; make them first, .*: kedro run --params="):
+        images.load()
+    (tmp_path / "x").mkdir()
+    with pytest.raises(DatasetError, match=r"expected classes of images in .*, found none"):
+        images.load()
+
+
 @pytest.mark.parametrize("name", ["x.pt", "x.NPY"])
 def test_tensors_of_another_form_are_refused_with_the_form_that_is_read(name, tmp_path):
     (tmp_path / name).write_bytes(b"x")

@@ -13,6 +13,7 @@ from mgd3_kedro.modes import NESTING
 from mgd3_kedro.pipelines.export import soft_labels
 from mgd3_kedro.pipelines.export.nodes import assemble_export
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of
+from mgd3_kedro.preflight.exporting import check_cut
 from mgd3_kedro.priors import licence_of
 from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
@@ -50,9 +51,13 @@ def table(**columns):
     )
 
 
-def assembled(given=None, rows=(), source="shop", logits=None, drawn=DRAWN, **config):
+def configured(**config):
     usual = {"form": "folder", "ipc": None, "soft_labels": False, "push": None}
-    settings = ExportConfig(**(usual | config))
+    return ExportConfig(**(usual | config))
+
+
+def assembled(given=None, rows=(), source="shop", logits=None, drawn=DRAWN, **config):
+    settings = configured(**config)
     tables = {str(number): partial(lambda one: one, one) for number, one in enumerate(rows)}
     return assemble_export(
         BENCHMARK,
@@ -127,8 +132,13 @@ def test_accuracies_are_means_over_the_trainings_of_one_line():
     assert "Not measured" in assembled().card
 
 
+def asked(made, **config):
+    return {"params:export": configured(**config), "evaluated_images": made}
+
+
 @pytest.mark.parametrize("finder", sorted(NESTING))
 def test_a_set_whose_modes_nest_is_cut(finder):
+    check_cut(asked(images(finder=finder), ipc=3))
     made = assembled(images(finder=finder), rows=[table()], ipc=3)
     assert [len(one.rows) for one in made.classes] == [3, 3]
     assert "6 images" in made.card
@@ -141,16 +151,17 @@ def test_a_set_whose_modes_nest_is_cut(finder):
 )
 def test_another_set_is_not_cut(finder, told):
     with pytest.raises(ValueError, match=rf"export.ipc: .* clusters nest .*{told}.*ipc=3"):
-        assembled(images(finder=finder), ipc=3)
+        check_cut(asked(images(finder=finder), ipc=3))
     # All of it is no cut.
+    check_cut(asked(images(finder=finder), ipc=4))
     assert [len(one.rows) for one in assembled(images(finder=finder), ipc=4).classes] == [4, 4]
 
 
 def test_more_images_than_there_are_cannot_be_handed_on():
     with pytest.raises(ValueError, match=r"export.ipc: expected 1..4, the images, got 5"):
-        assembled(ipc=5)
+        check_cut(asked(images(), ipc=5))
     with pytest.raises(ValueError, match=r"export.ipc"):
-        assembled(ipc=0)
+        configured(ipc=0)
 
 
 def test_images_of_others_have_a_class_and_nothing_else():

@@ -51,6 +51,7 @@ def test_what_a_teacher_says_goes_with_a_table_where_it_is_asked(copied):
         ("export.push=me/digits", "export.push: expected a token of the Hugging Face hub"),
         ("export.ipc=1", "export.ipc: expected images of a mode finder whose clusters nest"),
         ("export.soft_labels=true", "train_teacher"),
+        ("method=random", "found none; make them first, with the same --env and --params: kedro"),
     ],
 )
 def test_what_cannot_be_handed_on_is_refused_in_one_line(options, message, finished, monkeypatch):

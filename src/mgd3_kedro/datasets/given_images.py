@@ -35,6 +35,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
 
     Args:
         filepath: Where the images are.
+        made_by: The command that makes them; None where somebody else did.
         classes: Class table of the benchmark, to find classes by their names or labels; None where
             they go by folder name alone.
         bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
@@ -50,6 +51,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self,
         *,
         filepath: str,
+        made_by: str | None = None,
         classes: str | None = None,
         bad_images: str = "stop",
         root: str = ".",
@@ -58,6 +60,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     ) -> None:
         check_bad_images(bad_images)
         self._path = Path(filepath)
+        self._made_by = made_by
         self._store = open_store(store)
         self._table = Path(root, classes) if classes else None
         self._bad_images = bad_images
@@ -104,6 +107,11 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
 
     def _source(self) -> Source:
         bring(self._path, self._store)
+        if self._made_by and not self._path.exists():
+            raise ValueError(
+                f"expected the images of this method at {self._path}, found none; make them first, "
+                f"with the same --env and --params: {self._made_by}"
+            )
         return find_tensors(self._path) or open_source(self._path)
 
     def _named(self, found: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mgd3_kedro.preflight.exporting import check_asked_teacher, check_export
+from mgd3_kedro.preflight.exporting import check_asked_teacher, check_cut, check_export
 from mgd3_kedro.preflight.images import (
     check_classes,
     check_disjoint,
@@ -36,6 +36,7 @@ from mgd3_kedro.preflight.parameters import (
     check_used,
 )
 from mgd3_kedro.preflight.places import check_order, place_of
+from mgd3_kedro.preflight.showing import check_class_name, check_shown_methods
 from mgd3_kedro.preflight.sizes import check_images_per_class
 from mgd3_kedro.preflight.unread import warn_of_unread
 
@@ -73,6 +74,11 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:trainings", "benchmark", "teacher"}), check_teacher),
     (frozenset({"params:export"}), check_export),
     (frozenset({"params:export", "benchmark", "teacher"}), check_asked_teacher),
+    (frozenset({"params:class_name", "benchmark"}), check_class_name),
+    (
+        frozenset({"params:shown_methods", "params:methods", "method_images"}),
+        check_shown_methods,
+    ),
     # From here on images are looked at, which takes long where there are many.
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))
@@ -97,6 +103,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"evaluated_images", "benchmark"}), check_made_here),
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"evaluated_images", "benchmark"}), check_ipc_of_images),
+    (frozenset({"evaluated_images", "benchmark", "params:export"}), check_cut),
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),

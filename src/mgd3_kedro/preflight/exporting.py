@@ -7,6 +7,7 @@ from mgd3_kedro.datasets.exported_set import FORMS
 from mgd3_kedro.datasets.hub_upload import check_upload
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.evaluation.teacher import load_teacher
+from mgd3_kedro.modes import NESTING
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.preflight.networks import numbered_teacher
 
@@ -22,6 +23,33 @@ def check_export(inputs: Inputs) -> None:
     lookup(inputs["params:sources"], inputs["params:source"], "source")
     if config.push is not None:
         check_upload(config.push)
+
+
+def check_cut(inputs: Inputs) -> None:
+    """Refuse to hand on some of the images of each class where these do not stand for all.
+
+    The modes of the first k images lie in the k clusters that the mode finder would find for k
+    images, one in each, if clusters nest.
+
+    Raises:
+        ValueError: Saying what to do.
+    """
+    ipc = inputs["params:export"].ipc
+    if ipc is None:
+        return
+    images = inputs["evaluated_images"].values()
+    most = max(partition.count for partition in images)
+    if ipc > most:
+        raise ValueError(f"export.ipc: expected 1..{most}, the images, got {ipc}")
+    # Images that this project did not make have no rows.
+    rows = [row for partition in images for row in partition.rows]
+    finders = {str(row.get("mode_finder")) for row in rows} or {"None"}
+    if ipc < most and not finders <= NESTING:
+        raise ValueError(
+            f"export.ipc: expected images of a mode finder whose clusters nest "
+            f"({', '.join(sorted(NESTING))}), got those of {', '.join(sorted(finders))}, of which "
+            f"the first {ipc} leave a part of each class out; distil with --params ipc={ipc}"
+        )
 
 
 def check_asked_teacher(inputs: Inputs) -> None:

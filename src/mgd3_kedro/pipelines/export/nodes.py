@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mgd3_kedro.exported import ExportedClass, ExportedSet
-from mgd3_kedro.modes import NESTING
 from mgd3_kedro.pipelines.export.card import Facts, write_card
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of, source_of
 from mgd3_kedro.records import Benchmark
@@ -53,13 +52,11 @@ def assemble_export(
         exported_logits: wnid -> what a teacher says of the images; None where none is asked.
 
     Raises:
-        ValueError: If fewer images are asked for than there are, of a set that does not nest, or
-            more, or the source is unknown.
+        ValueError: If the source is unknown.
     """
     counts = {wnid: evaluated_images[wnid].count for wnid in benchmark.wnids}
     facts_of = {wnid: evaluated_images[wnid].rows for wnid in benchmark.wnids}
     if config.ipc is not None:
-        check_cut(config.ipc, counts, [row for facts in facts_of.values() for row in facts])
         counts = {wnid: min(count, config.ipc) for wnid, count in counts.items()}
     same = _same_everywhere([row for facts in facts_of.values() for row in facts])
     classes = tuple(
@@ -91,31 +88,6 @@ def assemble_export(
         if origin.licence == NOT_STATED:
             logger.warning("the card says that the licence of %s is not stated", origin.name)
     return ExportedSet(write_card(facts), classes)
-
-
-def check_cut(ipc: int, counts: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse to take some of the images of each class where these do not stand for all.
-
-    The modes of the first k images lie in the k clusters that the mode finder would find for k
-    images, one in each, if clusters nest.
-
-    Args:
-        ipc: Images of each class that are asked for.
-        counts: wnid -> number that there are.
-        rows: Facts about every image; none if this project did not make them.
-
-    Raises:
-        ValueError: Saying what to do.
-    """
-    if ipc > max(counts.values()):
-        raise ValueError(f"export.ipc: expected 1..{max(counts.values())}, the images, got {ipc}")
-    finders = {str(row.get("mode_finder")) for row in rows} or {"None"}
-    if ipc < max(counts.values()) and not finders <= NESTING:
-        raise ValueError(
-            f"export.ipc: expected images of a mode finder whose clusters nest "
-            f"({', '.join(sorted(NESTING))}), got those of {', '.join(sorted(finders))}, of which "
-            f"the first {ipc} leave a part of each class out; distil with --params ipc={ipc}"
-        )
 
 
 def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

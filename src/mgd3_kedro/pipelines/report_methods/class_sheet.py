@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.checks import lookup
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.pipelines.report_methods.drawing import load_images, put_in_places
@@ -48,8 +47,7 @@ def decode_modes(
     Raises:
         ValueError: If there is no such class.
     """
-    by_name = {spec.class_name: spec for spec in benchmark.classes}
-    spec = lookup(by_name, class_name or next(iter(by_name)), "class_name")
+    spec = benchmark.named(class_name)
     decoder = load_autoencoder(prior.load(), autoencoder)
     of_class = modes[spec.wnid].load()["modes"]
     return {"spec": spec, "images": decoder.decode(of_class, benchmark.image_size)}

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
-from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.metrics import SAMPLE_SCORES, AnalysisConfig, project_jointly
@@ -90,8 +89,7 @@ def place_methods(
 
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """
-    by_name = {spec.class_name: spec for spec in benchmark.classes}
-    spec = lookup(by_name, class_name or next(iter(by_name)), "class_name")
+    spec = benchmark.named(class_name)
     encoder = load_autoencoder(prior.load(), autoencoder)
     size = benchmark.image_size
     features = {
