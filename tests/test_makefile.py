@@ -69,6 +69,10 @@ OF_BOTH = {
         *(f"{ROWS} seed*5 method*1 methods.{method}.factor*1" for method in ("mgd3", "herding")),
         *(f"{ROWS} seed*5 method*15", "compare"),
     ],
+    "frontier-costs": [
+        "distill/tabulate_cost seed*1 method*10",
+        "report_methods/tabulate_costs",
+    ],
     "labels": ["train_teacher", f"{ROWS} protocol*3 seed*3", "compare"],
     "networks": [ROWS, FULL, "compare"],
     "prior": ["pretrain"],
