@@ -15,7 +15,7 @@ import torch
 from cards import open_card
 from sqlalchemy import Engine, event
 
-from mgd3_kedro import pipeline_registry, timing
+from mgd3_kedro import timing
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.records import ClassSpec, ModelFolder
 
@@ -65,14 +65,6 @@ def stores_of_their_own():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(MLFLOW_TRACKING_URI.name, raising=False)
         patch.setattr(MLFLOW_TRACKING_URI, "set", lambda value: None)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="module")
-def pipelines_of_no_run():
-    """Have the tests of a file not see the pipelines that a run of another file chose."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_registry, "_chosen", pipeline_registry.Choice())
         yield
 
 

@@ -3,8 +3,15 @@
 import pytest
 from tiny_project import STAGES
 
+from mgd3_kedro import pipeline_registry
 from mgd3_kedro.node_names import with_stages
 from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
+
+
+@pytest.fixture(autouse=True)
+def chosen_by_no_run(monkeypatch):
+    """Have the pipelines that a run of another file chose not be registered."""
+    monkeypatch.setattr(pipeline_registry, "_chosen", pipeline_registry.Choice())
 
 
 @pytest.mark.parametrize("stage", STAGES)

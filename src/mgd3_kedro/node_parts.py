@@ -25,7 +25,7 @@ def _images(parameters: Mapping[str, Any], parts: int) -> str:
     from mgd3_kedro.pipelines.guided_generate.needs import needs_of
 
     method = parameters["method"]
-    count = parts * int(parameters["ipc"]) * needs_of(method, parameters).pictures
+    count = parts * int(parameters["ipc"]) * needs_of(method, parameters).small_images
     return f"{count} images of {parts} classes ({method})"
 
 

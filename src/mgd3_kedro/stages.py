@@ -99,13 +99,13 @@ def name_together(partitions: Iterable[Partition]) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
-PICTURES = "pictures_per_image"
+SMALL_IMAGES = "small_images_per_image"
 """Fact about an image: how many of its kind are in the place of one; 1 where it is not told."""
 
 
-def pictures_per_image(images: Sequence[Partition]) -> int:
+def small_images_per_image(images: Sequence[Partition]) -> int:
     """Return how many images are in the place of each that was asked for."""
-    told = [row.get(PICTURES, 1) for partition in images for row in partition.rows[:1]]
+    told = [row.get(SMALL_IMAGES, 1) for partition in images for row in partition.rows[:1]]
     return max(told, default=1)
 
 

@@ -80,7 +80,7 @@ def test_small_images_share_the_place_of_one(draw):
             lambda: greys[:, None, None, None].expand(9, 3, 4, 4).clone(),
             wnid,
             9,
-            rows=[{"pictures_per_image": 4}] * 9,
+            rows=[{"small_images_per_image": 4}] * 9,
         )
         for wnid in BIRDS.wnids
     }
@@ -96,7 +96,7 @@ def test_small_images_share_the_place_of_one(draw):
 @pytest.mark.parametrize("most", [None, 1])
 def test_a_class_with_too_few_small_images_for_a_place_leaves_the_rest_of_it_white(most):
     dark = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
-    small = Partition(lambda: dark, "few", 3, rows=[{"pictures_per_image": 4}] * 3)
+    small = Partition(lambda: dark, "few", 3, rows=[{"small_images_per_image": 4}] * 3)
     (shown,) = put_in_places(small, 8, most)
     assert shown.shape == (3, 8, 8)
     assert (shown[:, 4:, 4:] == 255).all()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mgd3_kedro.evaluation.augment import normalize
-from mgd3_kedro.evaluation.resampling import enlarge_pictures
+from mgd3_kedro.evaluation.resampling import enlarge_small_images
 from mgd3_kedro.modes import NESTING
 from mgd3_kedro.pipelines.export import soft_labels
 from mgd3_kedro.pipelines.export.nodes import assemble_export
@@ -87,7 +87,7 @@ def test_what_all_images_share_is_told_once_and_the_rest_with_each():
 
 def test_the_card_tells_what_small_images_are_enlarged_to():
     small = {
-        wnid: replace(of, rows=[{**row, "pictures_per_image": 9} for row in of.rows])
+        wnid: replace(of, rows=[{**row, "small_images_per_image": 9} for row in of.rows])
         for wnid, of in images().items()
     }
     card = assembled(small).card
@@ -181,11 +181,11 @@ def test_soft_labels_go_with_their_class():
 
 def test_a_teacher_sees_small_images_enlarged_as_networks_do(monkeypatch):
     noise = torch.randint(256, (4, 3, 4, 4), dtype=torch.uint8)
-    rows = [{"pictures_per_image": 4}] * 4
+    rows = [{"small_images_per_image": 4}] * 4
     small = {w: Partition(lambda: noise, w, 4, rows=rows) for w in BENCHMARK.wnids}
     monkeypatch.setattr(soft_labels, "load_teacher", lambda *given: torch.nn.Flatten())
     teacher = Partition(lambda: None, "teacher")
     stage = soft_labels.label_exported_images(BENCHMARK, small, teacher, None, "cpu")
     told = stage.function({"figs": stage.tasks["figs"].loaded()}, stage.settings)
     seen = told["figs"].value["logits"].view(4, 3, 8, 8)
-    assert torch.equal(seen, normalize(enlarge_pictures(noise, 4).float() / 255))
+    assert torch.equal(seen, normalize(enlarge_small_images(noise, 4).float() / 255))

@@ -46,7 +46,7 @@ from mgd3_kedro.pipelines.guided_generate.nodes import (
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures import inversion
 from mgd3_kedro.preflight.making import check_method, check_real_images
-from mgd3_kedro.stages import PICTURES, Partition
+from mgd3_kedro.stages import SMALL_IMAGES, Partition
 
 CONFIGURED = base_parameters("parameters")["methods"]
 SETTINGS = {
@@ -271,7 +271,7 @@ def test_every_image_has_a_row_with_its_place_and_the_settings_of_its_method(
     for name in ("plain", "draws", *OF_METHODS, *(["factor"] if method in SHARED else [])):
         settings.pop(name, None)
     small = FACTORS.get(method, 1) ** 2
-    assert (rows[PICTURES] == small).all() if small > 1 else PICTURES not in rows
+    assert (rows[SMALL_IMAGES] == small).all() if small > 1 else SMALL_IMAGES not in rows
     for name, value in settings.items():
         found = rows[name].map(list) if isinstance(value, list) else rows[name]
         assert all(one == value for one in found), name

@@ -92,7 +92,7 @@ def test_small_images_that_share_a_place_are_on_the_page_together():
     grey = torch.full((1, 3, 4, 4), 60, dtype=torch.uint8)
     white = torch.full((3, 3, 4, 4), 200, dtype=torch.uint8)
     small = Partition(
-        lambda: torch.cat([grey, white]), "small", 4, rows=[{"pictures_per_image": 4}] * 4
+        lambda: torch.cat([grey, white]), "small", 4, rows=[{"small_images_per_image": 4}] * 4
     )
     images = {"mgd3": lambda: dict.fromkeys(BIRDS.wnids, small)}
     (row,) = show_method_images(BIRDS, images, METHODS).content["rows"]

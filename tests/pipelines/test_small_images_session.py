@@ -60,11 +60,11 @@ def test_small_images_are_those_of_as_many_modes_at_half_the_side(project):
 
 def test_rows_tell_how_many_are_in_the_place_of_one(project):
     rows = rows_of(project, SMALL)
-    assert (rows["pictures_per_image"] == FOUR).all()
+    assert (rows["small_images_per_image"] == FOUR).all()
     assert (rows["ipc"] == IPC).all()
     assert len(rows) == FOUR * IPC * len(DIGITS)
     whole = rows_of(project, "mgd3_anchored", ipc=FOUR * IPC)
-    assert "pictures_per_image" not in whole
+    assert "small_images_per_image" not in whole
 
 
 def test_networks_see_as_many_images_whatever_these_show(project):
@@ -81,7 +81,7 @@ def test_networks_see_as_many_images_whatever_these_show(project):
 
 def test_networks_see_small_images_enlarged_to_the_side_of_the_benchmark(project):
     images = [images_in(project, SMALL, digit) for digit in DIGITS]
-    seen = training_set(images, PROTOCOLS["hard"], Fit(32, 32), pictures=FOUR).images
+    seen = training_set(images, PROTOCOLS["hard"], Fit(32, 32), small_images=FOUR).images
     by_hand = np.stack(
         [
             Image.fromarray(image.permute(1, 2, 0).numpy()).resize((32, 32), Image.BICUBIC)

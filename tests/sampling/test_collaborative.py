@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgd3_kedro.records import DenoisingStep
-from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
+from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.determinantal import turn_apart, turn_away
 from mgd3_kedro.sampling.guidance.mean_matching import match_mean
 from mgd3_kedro.sampling.guidance.needs import Asked, find_mean
@@ -15,11 +15,11 @@ def act(make_classes):
     """Return what a drift of scale 0.5 and a pull of 2 adds to clean samples."""
 
     def of(drift, clean, means, labels=None):
-        mates = group_mates(make_classes(labels or [0] * len(clean)), torch.device("cpu"))
+        class_rows = group_by_class(make_classes(labels or [0] * len(clean)), torch.device("cpu"))
         pull = torch.full_like(clean, 2)
         step = DenoisingStep(torch.zeros_like(clean), pull, clean, pull, 1.0, 0.5, 0, clean)
         facts = tuple({"mean": mean} for mean in means)
-        return drift(step, 0.5, GuidanceContext(clean, mates, {}, {}, facts))
+        return drift(step, 0.5, GuidanceContext(clean, class_rows, {}, {}, facts))
 
     return of
 

@@ -21,9 +21,9 @@ def step_at(index, latents):
 
 def context_of(modes, gain, *within):
     """Return what is known of samples, as many of each class as there are variances."""
-    mates = torch.arange(len(modes)).split(len(modes) // max(len(within), 1))
+    class_rows = torch.arange(len(modes)).split(len(modes) // max(len(within), 1))
     facts = tuple({"within": torch.tensor(one)} for one in within)
-    return GuidanceContext(modes, mates, {}, {**DEFAULTS, "mode_guidance_gain": gain}, facts)
+    return GuidanceContext(modes, class_rows, {}, {**DEFAULTS, "mode_guidance_gain": gain}, facts)
 
 
 def pull_by(gain, index, scale, *within):
@@ -81,7 +81,7 @@ def test_a_sample_at_its_mode_stays_and_a_grid_leaves_detail(gain):
     modes = step.pred_original_sample + torch.randn(2, 4, 1, 1)
     pooled = context_of(modes, gain, 0.5)
     pooled = GuidanceContext(
-        modes, pooled.mates, {}, {**pooled.options, "pull_pool": 1}, pooled.facts
+        modes, pooled.class_rows, {}, {**pooled.options, "pull_pool": 1}, pooled.facts
     )
     whole = push(step, 0.5, context_of(modes, gain, 0.5))
     assert torch.allclose(push(step, 0.5, pooled), whole, atol=1e-5)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgd3_kedro.records import DenoisingStep
-from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
+from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.matching_as_released import cost_on_the_sphere, match_as_released
 
 MASS = torch.tensor([0.5, 0.3, 0.2]).double()
@@ -20,11 +20,11 @@ def push(support, make_classes):
     """Return the push of rho 0.5 on the one image that is drawn, where others are finished."""
 
     def of(clean, finished):
-        mates = group_mates(make_classes([0]), torch.device("cpu"))
+        class_rows = group_by_class(make_classes([0]), torch.device("cpu"))
         std = torch.full_like(clean, 2)
         step = DenoisingStep(torch.zeros_like(clean), std, clean, std, 1.0, 0.25, 0, clean)
         facts = {"support": support, "mass": MASS, "finished": finished}
-        return match_as_released(step, 0.5, GuidanceContext(clean, mates, {}, {}, (facts,)))
+        return match_as_released(step, 0.5, GuidanceContext(clean, class_rows, {}, {}, (facts,)))
 
     return of
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgd3_kedro.records import DenoisingStep
-from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
+from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.repulsion import push_apart, repel_mates
 
 
@@ -69,13 +69,13 @@ def test_only_samples_of_a_class_push_each_other(make_classes):
     classes = make_classes([0, 1, 0, 2, 1, 0])
     clean, pull = torch.randn(6, 2, 3, 3), torch.rand(6, 2, 3, 3)
     step = DenoisingStep(torch.zeros_like(clean), torch.ones(()), clean, pull, 1.0, 0.5, 0, clean)
-    context = GuidanceContext(clean, group_mates(classes, torch.device("cpu")), {}, {})
+    context = GuidanceContext(clean, group_by_class(classes, torch.device("cpu")), {}, {})
     drift = repel_mates(step, 0.3, context)
     for rows in ([0, 2, 5], [1, 4], [3]):
         assert torch.allclose(drift[rows], 0.3 * pull[rows] * push_apart(clean[rows]), atol=1e-6)
 
 
 def test_mates_are_grouped_by_class_in_order(make_classes):
-    groups = group_mates(make_classes([4, 1, 4, 4, 1, 0]), torch.device("cpu"))
+    groups = group_by_class(make_classes([4, 1, 4, 4, 1, 0]), torch.device("cpu"))
     assert [rows.tolist() for rows in groups] == [[0, 2, 3], [1, 4], [5]]
     assert np.concatenate(groups).dtype == np.int64

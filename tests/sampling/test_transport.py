@@ -7,7 +7,7 @@ from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
-from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
+from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.support import find_support
@@ -38,10 +38,12 @@ def pull(make_classes):
 
     def of(clean, facts, labels=None, **options):
         classes = make_classes(labels or [0] * len(clean))
-        mates = group_mates(classes, torch.device("cpu"))
+        class_rows = group_by_class(classes, torch.device("cpu"))
         ones = torch.ones_like(clean)
         step = DenoisingStep(torch.zeros_like(clean), ones, clean, ones, 1.0, 0.5, 0, clean)
-        context = GuidanceContext(clean, mates, {}, OPTIONS | options, (facts,) * len(mates))
+        context = GuidanceContext(
+            clean, class_rows, {}, OPTIONS | options, (facts,) * len(class_rows)
+        )
         return pull_by_transport(step, 1.0, context)
 
     return of

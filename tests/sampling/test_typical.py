@@ -9,7 +9,7 @@ from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling import denoise, image_generator
 from mgd3_kedro.sampling.guidance.compared import find_compared
-from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_mates
+from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.guidance.sight import Sight, open_sight
 from mgd3_kedro.sampling.guidance.typical import (
@@ -63,7 +63,7 @@ def push(make_classes):
         facts = (facts,) if isinstance(facts, dict) else facts
         modes = noisy if modes is None else modes
         sight = Sight(backbone, conditions)
-        context = GuidanceContext(modes, group_mates(classes, CPU), {}, OPTIONS, facts, sight)
+        context = GuidanceContext(modes, group_by_class(classes, CPU), {}, OPTIONS, facts, sight)
         return pull_in_features(step, 0.5, context)
 
     return of
@@ -267,6 +267,6 @@ def test_the_network_is_open_only_to_drifts_that_look_through_it(make_dit, make_
 def test_a_drift_without_sight_is_refused(make_classes):
     clean = torch.zeros(1, 1, 2, 2)
     step = DenoisingStep(clean, clean, clean, clean, 1.0, 0.5, 0, clean)
-    context = GuidanceContext(clean, group_mates(make_classes([0]), CPU), {}, OPTIONS)
+    context = GuidanceContext(clean, group_by_class(make_classes([0]), CPU), {}, OPTIONS)
     with pytest.raises(ValueError, match=r"^sight: expected a network that can be asked"):
         pull_in_features(step, 1.0, context)

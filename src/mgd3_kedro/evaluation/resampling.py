@@ -14,22 +14,23 @@ FITTED_AT_ONCE = 32
 """Images that are held in floating point at the same time."""
 
 
-def enlarge_pictures(images: torch.Tensor, pictures: int) -> torch.Tensor:
+def enlarge_small_images(images: torch.Tensor, small_images: int) -> torch.Tensor:
     """Bring small images to the side of that which several of them are in the place of.
 
     Args:
         images: (N, 3, s, s), uint8, on the CPU.
-        pictures: How many are in the place of one, the square of a whole number; 1 changes nothing.
+        small_images: How many are in the place of one, the square of a whole number; 1 changes
+            nothing.
 
     Returns:
-        (N, 3, S, S), uint8, S = s * sqrt(pictures).
+        (N, 3, S, S), uint8, S = s * sqrt(small_images).
 
     Source: IDC (arXiv 2205.14959), multi-formation, with the bicubic filter of Pillow: it leaves
     more detail than a bilinear one.
     """
-    if pictures == 1:
+    if small_images == 1:
         return images
-    side = images.shape[-1] * math.isqrt(pictures)
+    side = images.shape[-1] * math.isqrt(small_images)
     return F.interpolate(images, (side, side), mode="bicubic", antialias=True)
 
 

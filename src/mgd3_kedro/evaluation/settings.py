@@ -119,15 +119,15 @@ class EvaluationConfig:
         """Return the side of what networks see of a benchmark's images, in pixels."""
         return side_of(self.image_size, image_size)
 
-    def plan(self, ipc: int, num_classes: int, network: str, pictures: int = 1) -> Plan:
+    def plan(self, ipc: int, num_classes: int, network: str, small_images: int = 1) -> Plan:
         """Return the numbers of a training: the protocol's, with what is set here over them.
 
         Args:
             ipc: Images per class.
             num_classes: Classes of the benchmark.
             network: A name of `NETWORKS`.
-            pictures: Small images in the place of each. An epoch shows all of them, so that there
-                are fewer by this factor: networks see as many images whatever they show.
+            small_images: Small images in the place of each. An epoch shows all of them, so that
+                there are fewer by this factor: networks see as many images whatever they show.
 
         Raises:
             ValueError: If the protocol has no batch size for so many images and none is set, or
@@ -138,7 +138,7 @@ class EvaluationConfig:
         names = {field.name for field in fields(Plan)} & {field.name for field in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         plan = replace(published, **{"epochs": scaled, **given})
-        plan = replace(plan, epochs=max(1, round(plan.epochs / pictures)))
+        plan = replace(plan, epochs=max(1, round(plan.epochs / small_images)))
         if self.rand_augment_magnitude and not plan.rand_augment_ops:
             raise ValueError(
                 "evaluation.rand_augment_magnitude: expected null where there are no operations of "

@@ -98,7 +98,7 @@ def train_network(
     batch_seed: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
-    pictures: int = 1,
+    small_images: int = 1,
 ) -> TrainingResult:
     """Train a network from scratch and classify the test images along the way.
 
@@ -116,7 +116,7 @@ def train_network(
         batch_seed: Seed of order and augmentation, where labels were stored for it; None: `seed`.
         checkpoint: Where an interrupted training is taken up.
         progress: Called after every epoch.
-        pictures: Small images in the place of each of `ipc`.
+        small_images: Small images in the place of each of `ipc`.
 
     Raises:
         ValueError: If images, labels and sizes do not fit each other, or a name is unknown.
@@ -136,7 +136,7 @@ def train_network(
             f"test_images: expected {data.num_classes} classes, got {test.num_classes}"
         )
     check_range("seed", seed, 0, 2**32 - 1)
-    plan = config.plan(ipc, data.num_classes, network, pictures)
+    plan = config.plan(ipc, data.num_classes, network, small_images)
     device = resolve_device(config.device)
     batches_of = partial(epoch_generator, seed if batch_seed is None else batch_seed)
     every = plan.epochs if recipe.tested_once else math.ceil(plan.epochs / config.validations)

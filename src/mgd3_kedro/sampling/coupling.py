@@ -8,14 +8,14 @@ import torch
 
 
 def keep_own(
-    noise: torch.Tensor, modes: torch.Tensor, mates: Sequence[torch.Tensor]
+    noise: torch.Tensor, modes: torch.Tensor, class_rows: Sequence[torch.Tensor]
 ) -> torch.Tensor:
     """Leave each image the noise (B, C, H, W) that its generator drew."""
     return noise
 
 
 def couple_by_transport(
-    noise: torch.Tensor, modes: torch.Tensor, mates: Sequence[torch.Tensor]
+    noise: torch.Tensor, modes: torch.Tensor, class_rows: Sequence[torch.Tensor]
 ) -> torch.Tensor:
     """Deal the noises of a class out anew, at the least total squared distance to the modes.
 
@@ -26,14 +26,14 @@ def couple_by_transport(
     Args:
         noise: What each image drew, (B, C, H, W).
         modes: The mode of each image, (B, C, H, W).
-        mates: The rows of each class, which must be there as a whole.
+        class_rows: The rows of each class, which must be there as a whole.
 
     Source: minibatch couplings of noise and data (arXiv 2304.14772; arXiv 2302.00482).
     """
     from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
     coupled = noise.clone()
-    for rows in mates:
+    for rows in class_rows:
         wanted, drawn = modes[rows].flatten(1), noise[rows].flatten(1)
         # On the CPU in double precision, so that every machine deals alike.
         cost = torch.cdist(wanted.cpu().double(), drawn.cpu().double()).square()

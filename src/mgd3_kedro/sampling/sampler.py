@@ -15,7 +15,7 @@ from mgd3_kedro.sampling.annealing import Batch
 from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
-from mgd3_kedro.sampling.guidance.context import group_mates
+from mgd3_kedro.sampling.guidance.context import group_by_class
 from mgd3_kedro.sampling.guidance.needs import Facts
 from mgd3_kedro.sampling.guidance.sight import open_sight
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
@@ -105,15 +105,15 @@ def denoise(
     change_at = conditioning.begin(batch, config.strength, config.options)
     modes = modes.to(backbone.device)
     measured = {name: trait.to(backbone.device) for name, trait in traits.items()}
-    mates = group_mates(classes, backbone.device)
+    class_rows = group_by_class(classes, backbone.device)
     found = [
         {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
         for spec in dict.fromkeys(classes)
     ]
     known = (tuple(found), sight, generators)
-    context = GuidanceContext(modes, mates, measured, config.options, *known)
+    context = GuidanceContext(modes, class_rows, measured, config.options, *known)
     couple = NOISE_COUPLINGS[config.noise_coupling]
-    noise = couple(_noise(modes, generators), modes, context.mates)
+    noise = couple(_noise(modes, generators), modes, context.class_rows)
     start = INITIAL_LATENTS[config.initial_latents]
     latents, first = start(backbone, modes, noise, config.noise_strength)
     progress = StepLog(len(modes), first + 1)

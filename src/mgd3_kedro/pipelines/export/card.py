@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import PICTURES
+from mgd3_kedro.stages import SMALL_IMAGES
 from mgd3_kedro.version import code_version
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def _head(facts: Facts) -> Iterator[str]:
     yield "large data set: networks are trained on them in its place."
     if facts.config.ipc is not None:
         yield "The first images of each class of a larger set, of which they are a subset."
-    if (pictures := int(facts.settings.get(PICTURES, 1))) > 1:
-        yield f"{pictures} of them have as many pixels as one of the benchmark. Enlarge them to the"
-        yield f"{math.isqrt(pictures)}-fold side, by a bicubic filter, before networks are trained."
+    if (count := int(facts.settings.get(SMALL_IMAGES, 1))) > 1:
+        yield f"{count} of them have as many pixels as one of the benchmark. Enlarge them to the"
+        yield f"{math.isqrt(count)}-fold side, by a bicubic filter, before networks are trained."
     yield from ("", "```python", *LOADING[facts.config.form], "```", "")
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.resampling import enlarge_pictures, fit_images
+from mgd3_kedro.evaluation.resampling import enlarge_small_images, fit_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.records import Benchmark, ClassSpec
-from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral, off_at, pictures_per_image
+from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral, off_at, small_images_per_image
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Asking:
         classes: Of the benchmark.
         size: Side of images, in pixels.
         device: Where it computes.
-        pictures: Small images in the place of each that was asked for.
+        small_images: Small images in the place of each that was asked for.
     """
 
     classes: tuple[ClassSpec, ...]
     size: int
     device: str = neutral()
-    pictures: int = off_at(1, default=1)
+    small_images: int = off_at(1, default=1)
 
 
 def label_exported_images(
@@ -56,8 +56,8 @@ def label_exported_images(
         for wnid in benchmark.wnids
     }
     size = side_of(seen_size, benchmark.image_size)
-    pictures = pictures_per_image([evaluated_images[wnid] for wnid in benchmark.wnids])
-    return Stage(label_classes, tasks, Asking(benchmark.classes, size, device, pictures))
+    small_images = small_images_per_image([evaluated_images[wnid] for wnid in benchmark.wnids])
+    return Stage(label_classes, tasks, Asking(benchmark.classes, size, device, small_images))
 
 
 def label_classes(batch: Mapping[str, Task], settings: Asking) -> dict[str, Made]:
@@ -70,7 +70,7 @@ def label_classes(batch: Mapping[str, Task], settings: Asking) -> dict[str, Made
     made = {}
     for wnid, task in batch.items():
         network = load_teacher(task.inputs["teacher"], settings.classes, settings.size).to(device)
-        shown = enlarge_pictures(task.inputs["images"], settings.pictures)
+        shown = enlarge_small_images(task.inputs["images"], settings.small_images)
         images = fit_images(shown, settings.size, settings.size).to(device)
         logits = Passes(network, PRECISIONS["fp32"], device).classify(images).cpu()
         check_finite(f"logits of class {wnid}", logits, "check the teacher's weights")

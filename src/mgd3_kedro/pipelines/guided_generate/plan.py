@@ -123,7 +123,7 @@ class Needs(NamedTuple):
         comparison: What is read where one of several groups of images, or of several draws of an
             image, is kept; None where images are made once.
         increments: That the images of a class are chosen in, one after the other.
-        pictures: Small images in the place of each.
+        small_images: Small images in the place of each.
     """
 
     entries: tuple[str, ...]
@@ -133,7 +133,7 @@ class Needs(NamedTuple):
     keeps_real: bool = False
     comparison: Needs | None = None
     increments: int = 1
-    pictures: int = 1
+    small_images: int = 1
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:

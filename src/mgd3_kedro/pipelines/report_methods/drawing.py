@@ -23,7 +23,7 @@ from mgd3_kedro.figures import (
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.matching.mosaics import tile
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition, pictures_per_image
+from mgd3_kedro.stages import Partition, small_images_per_image
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -136,13 +136,13 @@ def put_in_places(images: Partition, side: int, most: int | None = None) -> torc
     Returns:
         (P, 3, side, side), uint8.
     """
-    pictures, of_class = pictures_per_image([images]), images.load()
-    if (missing := pictures - len(of_class)) > 0:
+    small_images, of_class = small_images_per_image([images]), images.load()
+    if (missing := small_images - len(of_class)) > 0:
         white = torch.full_like(of_class[:1], 255).expand(missing, *of_class.shape[1:])
         of_class = torch.cat([of_class, white])
-    places = len(of_class) // pictures if most is None else most
-    shown = of_class[: places * pictures].unflatten(0, (places, pictures))
-    return fit_images(tile(shown, math.isqrt(pictures)), side, side)
+    places = len(of_class) // small_images if most is None else most
+    shown = of_class[: places * small_images].unflatten(0, (places, small_images))
+    return fit_images(tile(shown, math.isqrt(small_images)), side, side)
 
 
 def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:

@@ -74,7 +74,7 @@ def training_set(
     recipe: Recipe,
     fit: Fit,
     weights: Sequence[float] | None = None,
-    pictures: int = 1,
+    small_images: int = 1,
 ) -> LabelledSet:
     """Put the images of all classes together, at the side that the protocol crops them from.
 
@@ -83,10 +83,14 @@ def training_set(
         recipe: The protocol.
         fit: That side.
         weights: What the images count for; None: all alike.
-        pictures: Small images in the place of each that was asked for.
+        small_images: Small images in the place of each that was asked for.
     """
     show = partial(
-        shown_images, resize=fit.resize, size=fit.size, fitted=recipe.fitted, pictures=pictures
+        shown_images,
+        resize=fit.resize,
+        size=fit.size,
+        fitted=recipe.fitted,
+        small_images=small_images,
     )
     counts_for = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     return replace(LabelledSet.of_classes(classes, show), weights=counts_for)

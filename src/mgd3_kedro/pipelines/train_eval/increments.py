@@ -17,7 +17,7 @@ from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
-from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
+from mgd3_kedro.pipelines.train_eval.labelling import LABELS, LabelContext
 from mgd3_kedro.pipelines.train_eval.originals import shown_images
 from mgd3_kedro.pipelines.train_eval.trainings import Subject
 from mgd3_kedro.stages import Made, Task, neutral
@@ -68,16 +68,16 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
         subject, number = task.about.subject, task.about.increment
         classes = task.inputs["images"]
         places = increments_of([len(images) for images in classes], settings.size)
-        pictures = subject.pictures
-        shown = training_set(classes, config.recipe, fit, subject.weights, pictures)
-        see = partial(shown_images, resize=fit.resize, size=fit.size, pictures=pictures)
+        small_images = subject.small_images
+        shown = training_set(classes, config.recipe, fit, subject.weights, small_images)
+        see = partial(shown_images, resize=fit.resize, size=fit.size, small_images=small_images)
         tested = LabelledSet.of_classes([see(images, fitted=True) for images in classes])
         data = only(shown, places[number])
         identity = digest_of(
             task.about, config, code_digest(run_on_increments, settings), data.images
         )
         checkpoint = Checkpoint(Path(settings.checkpoints, f"increment-{name}.ckpt"), identity)
-        desk = Desk(subject.classes, fit.size, config.precision, config.device)
+        context = LabelContext(subject.classes, fit.size, config.precision, config.device)
         result = train_network(
             data,
             tested,
@@ -85,10 +85,10 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
             ipc=subject.ipc,
             config=config,
             seed=subject.seed,
-            labels=LABELS[settings.labels](task, desk),
+            labels=LABELS[settings.labels](task, context),
             checkpoint=checkpoint,
             progress=ProgressLog(f"increment {name}"),
-            pictures=pictures,
+            small_images=small_images,
         )
         checkpoint.remove()
         device = resolve_device(config.device)

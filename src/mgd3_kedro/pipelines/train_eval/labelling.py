@@ -24,20 +24,20 @@ from mgd3_kedro.stages import Made, Task, neutral, off_at
 
 
 @dataclass(frozen=True)
-class Lesson:
+class EpochBlock:
     """Some epochs that a teacher is shown.
 
     Args:
         epochs: The first and the last, counted from 1.
         classes: Of the benchmark.
         batch_seed: Seed that batches are drawn from.
-        pictures: Small images in the place of each that was asked for.
+        small_images: Small images in the place of each that was asked for.
     """
 
     epochs: tuple[int, int]
     classes: tuple[ClassSpec, ...]
     batch_seed: int
-    pictures: int = off_at(1, default=1)
+    small_images: int = off_at(1, default=1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Labelling:
 
 
 @dataclass(frozen=True)
-class Desk:
+class LabelContext:
     """What is at hand where a network is trained.
 
     Args:
@@ -84,12 +84,12 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
     made = {}
     recipe, fit = PROTOCOLS[settings.protocol], settings.fit
     for name, task in batch.items():
-        lesson: Lesson = task.about
-        shown = training_set(task.inputs["images"], recipe, fit, pictures=lesson.pictures)
+        block: EpochBlock = task.about
+        shown = training_set(task.inputs["images"], recipe, fit, small_images=block.small_images)
         data = shown.to(resolve_device(settings.device))
-        desk = Desk(lesson.classes, fit.size, settings.precision, settings.device)
-        teacher = teacher_at(desk, task.inputs["teacher"])
-        first, last = lesson.epochs
+        context = LabelContext(block.classes, fit.size, settings.precision, settings.device)
+        teacher = teacher_at(context, task.inputs["teacher"])
+        first, last = block.epochs
         logits = {
             str(epoch): record_labels(
                 recipe,
@@ -98,7 +98,7 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
                 settings.plan,
                 teacher,
                 epoch=epoch,
-                seed=lesson.batch_seed,
+                seed=block.batch_seed,
             )
             for epoch in range(first, last + 1)
         }
@@ -106,28 +106,28 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
     return made
 
 
-def teacher_at(desk: Desk, folder: Any) -> Passes:
+def teacher_at(context: LabelContext, folder: Any) -> Passes:
     """Load a teacher where networks are trained."""
-    device = resolve_device(desk.device)
-    network = load_teacher(folder, desk.classes, desk.image_size).to(device)
-    return Passes(network, PRECISIONS[desk.precision], device)
+    device = resolve_device(context.device)
+    network = load_teacher(folder, context.classes, context.image_size).to(device)
+    return Passes(network, PRECISIONS[context.precision], device)
 
 
-def _from_images(task: Task, desk: Desk) -> Labels:
+def _from_images(task: Task, context: LabelContext) -> Labels:
     return given_labels
 
 
-def _from_teacher(task: Task, desk: Desk) -> Labels:
-    return TeacherLabels(teacher_at(desk, task.inputs["teacher"]))
+def _from_teacher(task: Task, context: LabelContext) -> Labels:
+    return TeacherLabels(teacher_at(context, task.inputs["teacher"]))
 
 
-def _from_store(task: Task, desk: Desk) -> Labels:
+def _from_store(task: Task, context: LabelContext) -> Labels:
     blocks = task.inputs["labels"]
     epochs = {int(epoch): logits for block in blocks for epoch, logits in block.items()}
-    return StoredLabels(epochs, resolve_device(desk.device))
+    return StoredLabels(epochs, resolve_device(context.device))
 
 
-LABELS: dict[str, Callable[[Task, Desk], Labels]] = {
+LABELS: dict[str, Callable[[Task, LabelContext], Labels]] = {
     "given": _from_images,
     "teacher": _from_teacher,
     "stored": _from_store,

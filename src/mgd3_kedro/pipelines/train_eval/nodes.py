@@ -11,7 +11,7 @@ from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, fit_to
-from mgd3_kedro.pipelines.train_eval.labelling import Labelling, Lesson, label_epochs
+from mgd3_kedro.pipelines.train_eval.labelling import EpochBlock, Labelling, label_epochs
 from mgd3_kedro.pipelines.train_eval.originals import as_seen, given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
@@ -21,8 +21,8 @@ from mgd3_kedro.stages import (
     Stage,
     Task,
     images_per_class,
-    pictures_per_image,
     selecting,
+    small_images_per_image,
 )
 
 LESSONS = 10
@@ -109,16 +109,16 @@ def label_images(
     """
     fit = fit_of(config, benchmark.image_size)
     images = _in_order(benchmark, evaluated_images, train_images, fit)
-    pictures = pictures_per_image(images)
-    plan = config.plan(images_per_class(images), len(images), networks[0], pictures)
+    small_images = small_images_per_image(images)
+    plan = config.plan(images_per_class(images), len(images), networks[0], small_images)
     # What changes no batch leaves stored labels valid.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
     size = math.ceil(plan.epochs / LESSONS)
     tasks = {}
     for first in range(1, plan.epochs + 1, size):
         epochs = (first, min(first + size - 1, plan.epochs))
-        lesson = Lesson(epochs, benchmark.classes, seed, pictures)
-        tasks[f"epochs-{first:05}"] = Task({"images": images, "teacher": teacher}, lesson)
+        block = EpochBlock(epochs, benchmark.classes, seed, small_images)
+        tasks[f"epochs-{first:05}"] = Task({"images": images, "teacher": teacher}, block)
     settings = Labelling(config.protocol, batches, fit, config.precision, config.device)
     return Stage(label_epochs, tasks, settings)
 
@@ -166,10 +166,10 @@ def train_networks(
     inputs = {"images": images, "test_images": tests, **taught}
     exponent = trainings.mode_weight_exponent
     weights = weigh_images(images, exponent)
-    ipc, pictures = images_per_class(images), pictures_per_image(images)
+    ipc, small_images = images_per_class(images), small_images_per_image(images)
     tasks = {}
     for network in trainings.networks:
-        config.plan(ipc, len(images), network, pictures)
+        config.plan(ipc, len(images), network, small_images)
         for repeat in range(trainings.repeats):
             # No two trainings of a comparison share a seed, on whichever images.
             training_seed = seed * trainings.repeats + repeat
@@ -177,7 +177,7 @@ def train_networks(
             batch_seed = training_seed if soft_labels is None else seed
             subject = Subject(
                 *(network, ipc, training_seed, batch_seed),
-                *(benchmark.classes, taught_by, weights, pictures),
+                *(benchmark.classes, taught_by, weights, small_images),
             )
             tasks[f"{network}-{training_seed}"] = Task(inputs, subject)
     settings = Trainings(config, fit, exponent, str(training_checkpoints))

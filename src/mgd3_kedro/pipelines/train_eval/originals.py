@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.evaluation.resampling import enlarge_pictures, fit_images, seen_images
+from mgd3_kedro.evaluation.resampling import enlarge_small_images, fit_images, seen_images
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.images import LazyImages, mirror
 from mgd3_kedro.stages import GIVEN, RESIZED, Partition
@@ -112,7 +112,7 @@ def as_in_files(
 
 
 def shown_images(
-    images: Images | KeptImages, resize: int, size: int, *, fitted: bool, pictures: int = 1
+    images: Images | KeptImages, resize: int, size: int, *, fitted: bool, small_images: int = 1
 ) -> torch.Tensor:
     """Return images of a class to be trained on, (N, 3, S, S), uint8.
 
@@ -122,15 +122,15 @@ def shown_images(
         size: Side of that centre.
         fitted: Whether the protocol crops from such centres; otherwise from whole images, which
             are generated ones as they are.
-        pictures: Small images in the place of each that was asked for; none are real ones that are
-            not decoded yet.
+        small_images: Small images in the place of each that was asked for; none are real ones that
+            are not decoded yet.
     """
     side = size if fitted else resize
     if isinstance(images, KeptImages):
         return images.seen(resize, side)
     if isinstance(images, LazyImages):
         return seen_images(images, resize, side)
-    images = enlarge_pictures(images, pictures)
+    images = enlarge_small_images(images, small_images)
     return fit_images(images, resize, size) if fitted else images
 
 

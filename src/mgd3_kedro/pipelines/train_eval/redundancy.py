@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.train_eval.originals import given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Subject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
-from mgd3_kedro.stages import Partition, Stage, Task, pictures_per_image
+from mgd3_kedro.stages import Partition, Stage, Task, small_images_per_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +78,8 @@ def train_on_increments(
     fit = fit_of(config, benchmark.image_size)
     given = given_images(evaluated_images, train_images, fit.resize, benchmark.image_size)
     images = tuple(given[wnid] for wnid in benchmark.wnids)
-    pictures = pictures_per_image(images)
-    files = redundancy.size * pictures
+    small_images = small_images_per_image(images)
+    files = redundancy.size * small_images
     count = count_increments({w: given[w] for w in benchmark.wnids}, files)
     weights = weigh_images(images, mode_weight_exponent)
     taught = {} if teacher is None else {"teacher": teacher}
@@ -87,10 +87,10 @@ def train_on_increments(
     tasks = {}
     for network in networks:
         lookup(NETWORKS, network, "network")
-        config.plan(redundancy.size, len(images), network, pictures)
+        config.plan(redundancy.size, len(images), network, small_images)
         subject = Subject(
             *(network, redundancy.size, seed, seed),
-            *(benchmark.classes, taught_by, weights, pictures),
+            *(benchmark.classes, taught_by, weights, small_images),
         )
         for number in range(count):
             learner = Learner(number, subject)

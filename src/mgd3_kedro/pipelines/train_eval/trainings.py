@@ -19,7 +19,7 @@ from mgd3_kedro.evaluation import (
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
-from mgd3_kedro.pipelines.train_eval.labelling import LABELS, Desk
+from mgd3_kedro.pipelines.train_eval.labelling import LABELS, LabelContext
 from mgd3_kedro.records import FINISHED, ClassSpec
 from mgd3_kedro.stages import Made, Task, neutral, off_at
 from mgd3_kedro.version import code_version
@@ -41,7 +41,7 @@ class Subject:
         classes: Of the benchmark.
         taught_by: Fingerprints of the teacher, or of what it said, if there is one.
         weights: What the images count for, in the order of classes; None where all count alike.
-        pictures: Small images in the place of each of `ipc`.
+        small_images: Small images in the place of each of `ipc`.
     """
 
     network: str
@@ -51,7 +51,7 @@ class Subject:
     classes: tuple[ClassSpec, ...]
     taught_by: tuple[str, ...] = ()
     weights: tuple[float, ...] | None = None
-    pictures: int = off_at(1, default=1)
+    small_images: int = off_at(1, default=1)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
     for name, task in batch.items():
         subject: Subject = task.about
         images = task.inputs["images"]
-        data = training_set(images, config.recipe, fit, subject.weights, subject.pictures)
+        data = training_set(images, config.recipe, fit, subject.weights, subject.small_images)
         test = LabelledSet.of_classes([kept["images"] for kept in task.inputs["test_images"]])
-        desk = Desk(subject.classes, fit.size, config.precision, config.device)
+        context = LabelContext(subject.classes, fit.size, config.precision, config.device)
         checkpoint = Checkpoint(
             Path(settings.checkpoints, f"{name}.ckpt"),
             digest_of(
@@ -98,11 +98,11 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
                 ipc=subject.ipc,
                 config=config,
                 seed=subject.seed,
-                labels=LABELS[config.recipe.labels](task, desk),
+                labels=LABELS[config.recipe.labels](task, context),
                 batch_seed=subject.batch_seed,
                 checkpoint=checkpoint,
                 progress=ProgressLog(name),
-                pictures=subject.pictures,
+                small_images=subject.small_images,
             )
         except DivergenceError as error:
             logger.error("%s", error)

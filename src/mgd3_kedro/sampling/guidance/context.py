@@ -19,16 +19,17 @@ class GuidanceContext:
 
     Args:
         modes: The mode of each sample, (B, C, H, W).
-        mates: For each class of the batch the rows of its samples, (n,), int64.
+        class_rows: For each class of the batch the rows of its samples, (n,), int64.
         traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
         options: Name -> value of every option of `DRIFTS`.
-        facts: For each of `mates` what its drifts need of the class; empty where none needs any.
+        facts: For each of `class_rows` what its drifts need of the class; empty where none needs
+            any.
         sight: What the network sees of the samples, None where no drift needs it.
         generators: Of each sample, to fork others from: what is drawn from these is its noise.
     """
 
     modes: torch.Tensor
-    mates: tuple[torch.Tensor, ...]
+    class_rows: tuple[torch.Tensor, ...]
     traits: Mapping[str, torch.Tensor]
     options: Mapping[str, Any]
     facts: tuple[Facts, ...] = ()
@@ -38,10 +39,10 @@ class GuidanceContext:
     @property
     def of_classes(self) -> Iterator[tuple[torch.Tensor, Facts]]:
         """The rows of each class of the batch, (n,), and what its drifts need of it."""
-        return zip(self.mates, self.facts, strict=True)
+        return zip(self.class_rows, self.facts, strict=True)
 
 
-def group_mates(classes: Sequence[ClassSpec], device: torch.device) -> tuple[torch.Tensor, ...]:
+def group_by_class(classes: Sequence[ClassSpec], device: torch.device) -> tuple[torch.Tensor, ...]:
     """Return the rows of each class, in the order of their first samples.
 
     Args:

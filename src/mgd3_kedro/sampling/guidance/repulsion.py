@@ -26,7 +26,7 @@ def repel_mates(step: DenoisingStep, scale: float, context: GuidanceContext) -> 
     """
     clean = step.pred_original_sample
     pushes = torch.zeros_like(clean)
-    for rows in context.mates:
+    for rows in context.class_rows:
         pushes[rows] = push_apart(clean[rows])
     return scale * step.pull * pushes
 

@@ -26,13 +26,13 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     check_known,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.choosing import CHOOSERS
+from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import take_formation
 from mgd3_kedro.pipelines.guided_generate.procedures.pool import draw_pool, modes_of
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
     Denoising,
     Schooling,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.shares import part_shares
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
     advise_on_samples,
@@ -59,14 +59,14 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
     Raises:
         ValueError: If a setting is unknown or does not fit.
     """
-    shares, settings = part_shares(settings)
+    formation, settings = take_formation(settings)
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
     sources = _sources(sampling)
     taught = TEACHING if "teacher" in sources else ()
     own = [name for name in settings if name != "plain"]
     unread = unread_by((*own, *(SamplingConfig.off() if settings.get("plain") else ())))
     needs = Needs.of(sources, (*NEEDS_OF_DRAWS.parameters, *taught))
-    return needs._replace(unread=unread, pictures=shares.pictures)
+    return needs._replace(unread=unread, small_images=formation.small_images)
 
 
 def unread_by(names: Iterable[str]) -> tuple[str, ...]:
@@ -83,17 +83,17 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     """
     diffusion = common.part("diffusion")
     steps = diffusion.num_inference_steps
-    shares, settings = part_shares(settings)
-    check_divisible(common.image_size, shares.factor)
+    formation, settings = take_formation(settings)
+    check_divisible(common.image_size, formation.factor)
     sampling = sampling_of(settings, common.part("sampling"))
     sampling = sampling.with_steps(steps, diffusion.reference_steps)
     schooling = Schooling.of(common) if "teacher" in _sources(sampling) else None
     return Plan(
         denoise_classes,
-        Denoising.of(common, sampling, schooling, shares),
+        Denoising.of(common, sampling, schooling, formation),
         _sources(sampling),
         classes_at_once(
-            shares.pictures * common.distillation.ipc,
+            formation.small_images * common.distillation.ipc,
             diffusion.max_batch,
             parted=not sampling.joint_settings,
         ),
@@ -101,7 +101,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
         partial(try_sampling, diffusion=diffusion, sampling=sampling),
         real_each=1,
         most_images=diffusion.max_batch if sampling.joint_settings else None,
-        images_each=shares.of(common.distillation.ipc),
+        images_each=formation.of(common.distillation.ipc),
     )
 
 
@@ -169,7 +169,7 @@ def draw_images(
         for wnid, count in zip(batch, counts, strict=True)
         for number in range(count)
     ]
-    images = autoencoder.decode(latents, settings.shares.side_of(settings.image_size), names)
+    images = autoencoder.decode(latents, settings.formation.side_of(settings.image_size), names)
     steps = len(sampling.guided_steps(backbone.timesteps))
     knobs, made = knobs_of(model, settings), {}
     parts = (latents.split(counts), images.split(counts), chosen.split(counts))
@@ -191,7 +191,7 @@ def knobs_of(model: ModelFolder, settings: Denoising) -> dict[str, Any]:
         **plain_settings(settle_settings(model, settings.diffusion)),
         **settings.sampling.as_columns(),
         "candidate_score": settings.sampling.choice,
-        **settings.shares.as_columns(),
+        **settings.formation.as_columns(),
     }
 
 

@@ -23,8 +23,12 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     build_settings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
+from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
+    WHOLE,
+    MultiFormation,
+    take_formation,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
-from mgd3_kedro.pipelines.guided_generate.procedures.shares import WHOLE, Shares, part_shares
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
 from mgd3_kedro.randomness import seed_of_class
@@ -93,7 +97,7 @@ class Selection:
         schooling: What a teacher sees; None where none is asked.
         decoding: What decodes latents, and to which side in pixels; None where images are kept
             as they are.
-        factor: Of `Shares`.
+        factor: Of `MultiFormation`.
     """
 
     config: SelectionConfig
@@ -110,21 +114,23 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
     Raises:
         ValueError: If a setting is unknown, missing or does not fit.
     """
-    shares, settings = part_shares(settings)
+    formation, settings = take_formation(settings)
     config = build_settings(SelectionConfig, settings)
     asked = [
         *(("modes",) if config.finds_modes else ()),
         *(TEACHING if "teacher" in config.sources else ()),
         *(("autoencoder",) if config.reconstructed else ()),
     ]
-    as_it_is = not config.reconstructed and shares == WHOLE
-    return Needs.of(config.sources, asked)._replace(keeps_real=as_it_is, pictures=shares.pictures)
+    as_it_is = not config.reconstructed and formation == WHOLE
+    return Needs.of(config.sources, asked)._replace(
+        keeps_real=as_it_is, small_images=formation.small_images
+    )
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
     """Plan real images to be kept."""
-    shares, settings = part_shares(settings)
-    check_divisible(common.image_size, shares.factor)
+    formation, settings = take_formation(settings)
+    check_divisible(common.image_size, formation.factor)
     config = build_settings(SelectionConfig, settings)
     schooling = Schooling.of(common) if "teacher" in config.sources else None
     selection = Selection(
@@ -133,7 +139,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         common.part("modes") if config.finds_modes else None,
         schooling,
         (common.part("autoencoder"), common.image_size) if config.reconstructed else None,
-        shares.factor,
+        formation.factor,
     )
     return Plan(
         select_from_classes,
@@ -141,7 +147,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         config.sources,
         try_teacher=(lambda folder: teacher_at(folder, schooling).extractor) if schooling else None,
         real_each=1,
-        images_each=shares.of(common.distillation.ipc),
+        images_each=formation.of(common.distillation.ipc),
     )
 
 
@@ -150,13 +156,13 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
 
     Source: MGD3 (arXiv 2505.18963), Table 1, selective methods.
     """
-    knobs = {**plain_settings(settings.config), **Shares(settings.factor).as_columns()}
+    knobs = {**plain_settings(settings.config), **MultiFormation(settings.factor).as_columns()}
     made = {}
     for wnid, task in batch.items():
         keep = _keep_encoded if "latents" in task.inputs else _keep
         with naming(f"class {wnid}"):
             kept, facts = keep(task, _choose(task, settings), settings)
-        shown = Shares(settings.factor).shrink(kept)
+        shown = MultiFormation(settings.factor).shrink(kept)
         rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(shown, len(shown), {}, rows)
     return made

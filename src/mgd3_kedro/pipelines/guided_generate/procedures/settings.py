@@ -10,7 +10,11 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
-from mgd3_kedro.pipelines.guided_generate.procedures.shares import FACTOR, WHOLE, Shares
+from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
+    FACTOR,
+    WHOLE,
+    MultiFormation,
+)
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig
@@ -91,7 +95,7 @@ class Denoising:
 
     Args:
         among: The classes of the benchmark where each image is told of another, too; else none.
-        factor: Of `Shares`.
+        factor: Of `MultiFormation`.
 
     Raises:
         ValueError: If images of a class that depend on each other do not fit a batch, or are to be
@@ -109,7 +113,7 @@ class Denoising:
     factor: int = off_at(1, default=1)
 
     def __post_init__(self) -> None:
-        ipc = self.distillation.ipc * self.shares.pictures
+        ipc = self.distillation.ipc * self.formation.small_images
         most = self.diffusion.max_batch
         if (tied := self.sampling.joint_settings) and most < ipc:
             raise ValueError(
@@ -125,9 +129,9 @@ class Denoising:
             )
 
     @property
-    def shares(self) -> Shares:
+    def formation(self) -> MultiFormation:
         """What the pixels of an image are spent on."""
-        return Shares(self.factor)
+        return MultiFormation(self.factor)
 
     @classmethod
     def of(
@@ -135,7 +139,7 @@ class Denoising:
         common: Common,
         sampling: SamplingConfig,
         schooling: Schooling | None = None,
-        shares: Shares = WHOLE,
+        formation: MultiFormation = WHOLE,
     ) -> Denoising:
         """Take them from what all methods share, but for how samples are drawn and chosen."""
         own: dict[str, Any] = {
@@ -143,7 +147,7 @@ class Denoising:
             "mode_finder": common.part("modes").mode_finder,
             "schooling": schooling,
             "among": common.classes if sampling.mixes_classes else (),
-            "factor": shares.factor,
+            "factor": formation.factor,
         }
         names = [field.name for field in fields(cls) if field.name not in own]
         return cls(**{name: common.part(name) for name in names}, **own)

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 
 from mgd3_kedro.checks import check_count
-from mgd3_kedro.stages import PICTURES
+from mgd3_kedro.stages import SMALL_IMAGES
 
 FACTOR = "factor"
 
 
 @dataclass(frozen=True)
-class Shares:
+class MultiFormation:
     """What the pixels of an image are spent on.
 
     Args:
@@ -34,13 +34,13 @@ class Shares:
         check_count(FACTOR, self.factor)
 
     @property
-    def pictures(self) -> int:
+    def small_images(self) -> int:
         """How many small images are in the place of one."""
         return self.factor**2
 
     def of(self, ipc: int) -> int | None:
         """Return how many images are made of a class, where that is not ipc."""
-        return None if self.factor == 1 else ipc * self.pictures
+        return None if self.factor == 1 else ipc * self.small_images
 
     def side_of(self, image_size: int) -> int:
         """Return the side of what is made in the place of images, in pixels."""
@@ -55,18 +55,18 @@ class Shares:
 
     def as_columns(self) -> dict[str, int]:
         """Return what rows of images tell; nothing where each has the place of one."""
-        return {} if self.factor == 1 else {PICTURES: self.pictures}
+        return {} if self.factor == 1 else {SMALL_IMAGES: self.small_images}
 
 
-WHOLE = Shares()
+WHOLE = MultiFormation()
 """An image in the place of each."""
 
 
-def part_shares(settings: Mapping[str, Any]) -> tuple[Shares, dict[str, Any]]:
+def take_formation(settings: Mapping[str, Any]) -> tuple[MultiFormation, dict[str, Any]]:
     """Return what a method spends pixels on, and its other settings.
 
     Raises:
         ValueError: If the factor does not fit.
     """
     others = {name: value for name, value in settings.items() if name != FACTOR}
-    return Shares(settings.get(FACTOR, 1)), others
+    return MultiFormation(settings.get(FACTOR, 1)), others
