@@ -9,7 +9,7 @@ from judged import EVALUATION, JUDGE
 from mgd3_kedro import measured_priors, timing
 from mgd3_kedro.pipelines.pretrain.tuning import SEEDS, TuningConfig
 from mgd3_kedro.timing import SAMPLES, time_network
-from mgd3_kedro.training.autoencoder import AutoencoderConfig
+from mgd3_kedro.training.autoencoder import AutoencoderTrainingConfig
 from mgd3_kedro.training.denoiser import DenoiserConfig
 
 LOOP = {
@@ -24,7 +24,7 @@ LOOP = {
     "compile": False,
     "seed": 0,
 }
-AUTOENCODER = AutoencoderConfig(
+AUTOENCODER = AutoencoderTrainingConfig(
     **LOOP, block_channels=[8, 8], latent_channels=2, kl_weight=0.0, given=None
 )
 DENOISER = DenoiserConfig(

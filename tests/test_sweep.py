@@ -16,7 +16,7 @@ from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.splitting import Text, split_parameters
 from mgd3_kedro.sweep.kept_rows import KeptRows
 from mgd3_kedro.sweep.loop import Interrupts
-from mgd3_kedro.sweep.parts import Part, as_text, read_axes, read_parts
+from mgd3_kedro.sweep.parts import SweepPart, as_text, read_axes, read_parts
 from mgd3_kedro.sweep.plan import plan_points
 from mgd3_kedro.sweep.sessions import Session
 from mgd3_kedro.sweep.states import States
@@ -106,12 +106,12 @@ SWEEPS = {
 
 def test_parts_of_a_sweep_are_read_in_order_with_those_of_others():
     assert read_parts(SWEEPS, "all", {"ipc": Text("5")}) == [
-        Part("short", {"pipelines": "train_teacher"}, {"ipc": "5"}, {}, {}, 0),
-        Part(
+        SweepPart("short", {"pipelines": "train_teacher"}, {"ipc": "5"}, {}, {}, 0),
+        SweepPart(
             *("short", {"pipelines": "distill"}, {"modes.pool": "2", "ipc": "5"}),
             *({"seed": ("0", "1")}, {}, 1),
         ),
-        Part("all", {"pipelines": "compare"}, {"ipc": "5"}, {}, {}, 2),
+        SweepPart("all", {"pipelines": "compare"}, {"ipc": "5"}, {}, {}, 2),
     ]
 
 
@@ -204,7 +204,7 @@ def grid(*texts, options=None, params=None, sweep="mine", follows=0):
     """Return a part as the command line gives it."""
     given = flat(split_parameters([params] if params else []))
     pipelines = {"pipelines": "distill", **(options or {})}
-    return Part(sweep, pipelines, given, read_axes(texts), {}, follows)
+    return SweepPart(sweep, pipelines, given, read_axes(texts), {}, follows)
 
 
 def test_the_points_are_all_combinations_in_the_order_of_nested_loops(plan):

@@ -16,7 +16,11 @@ from benchmarks.timing import spread_of
 from mgd3_kedro.api.settings import Settings
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.new_project import make_project
-from mgd3_kedro.training.autoencoder import AutoencoderConfig, autoencoder_loss, build_autoencoder
+from mgd3_kedro.training.autoencoder import (
+    AutoencoderTrainingConfig,
+    autoencoder_loss,
+    build_autoencoder,
+)
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import train
 
@@ -63,7 +67,7 @@ def train_prior(bench: GpuBench) -> Iterator[Found | str]:
     env, given = ("mnist", DIGITS) if bench.small else ("imagenette64", PHOTOS)
     settings = Settings(env, given)
     asked = settings.parameters["pretrain"]
-    autoencoder = AutoencoderConfig(**asked["autoencoder"])
+    autoencoder = AutoencoderTrainingConfig(**asked["autoencoder"])
     denoiser = DenoiserConfig(**asked["denoiser"])
     paces = {
         "autoencoder": _probe_autoencoder(bench, autoencoder, settings.image_size),
@@ -103,7 +107,7 @@ def as_option(params: Mapping[str, Any]) -> str:
 
 
 def _probe_autoencoder(
-    bench: GpuBench, config: AutoencoderConfig, image_size: int
+    bench: GpuBench, config: AutoencoderTrainingConfig, image_size: int
 ) -> tuple[float, int]:
     device = resolve_device(bench.device)
     shape = (PROBED_SAMPLES, 3, image_size, image_size)
@@ -117,7 +121,7 @@ def _probe_autoencoder(
 
 
 def _probe_denoiser(
-    bench: GpuBench, autoencoder: AutoencoderConfig, config: DenoiserConfig, image_size: int
+    bench: GpuBench, autoencoder: AutoencoderTrainingConfig, config: DenoiserConfig, image_size: int
 ) -> tuple[float, int]:
     device = resolve_device(bench.device)
     side = image_size // 2 ** (len(autoencoder.block_channels) - 1)
@@ -132,7 +136,7 @@ def _probe(
     bench: GpuBench,
     build: Callable[[], torch.nn.Module],
     loss: Callable[..., torch.Tensor],
-    config: AutoencoderConfig | DenoiserConfig,
+    config: AutoencoderTrainingConfig | DenoiserConfig,
 ) -> tuple[float, int]:
     """Return the seconds of a step, without those of the first ones, and the parameters."""
     device = resolve_device(bench.device)

@@ -50,7 +50,7 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
         function: May be a `functools.partial`.
         settings: Plain facts or dataclasses, nested; neutral fields do not count.
     """
-    choice = Choice()
+    choice = TableChoice()
     choice.read(function)
     choice.read(settings)
     starts = [_locate(value) for value in choice.objects]
@@ -81,7 +81,7 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
     return Code(digest_text("\n".join(lines)), frozenset().union(*libraries))
 
 
-class Choice:
+class TableChoice:
     """What settings choose from tables.
 
     Attributes:
@@ -188,7 +188,7 @@ def _entries(table: Symbol, keys: Iterable[str | None]) -> Iterator[tuple[Symbol
             yield symbol, definition_of(symbol)
             continue
         value = _in_memory(table)[key]
-        read = Choice()
+        read = TableChoice()
         read.read(value)
         yield from map(_locate, read.objects)
         plain = json.dumps(value, default=lambda one: getattr(one, "__qualname__", ""))

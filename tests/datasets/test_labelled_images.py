@@ -13,7 +13,7 @@ from PIL import Image
 
 from mgd3_kedro.datasets import image_descriptions, image_index, image_reader
 from mgd3_kedro.datasets.image_descriptions import Described
-from mgd3_kedro.datasets.image_index import ClassIndex, IndexedClass, Kept, Part
+from mgd3_kedro.datasets.image_index import ClassIndex, IndexedClass, KeptIndex, Portion
 
 
 def loaded(partitions):
@@ -417,9 +417,9 @@ def test_a_class_may_be_called_anything(wnid, folder, make_set, tmp_path, files)
 
 
 def test_parts_are_rounded_alike_on_both_sides():
-    kept = Kept([{"file": number} for number in range(7)], None)
+    kept = KeptIndex([{"file": number} for number in range(7)], None)
     for cut in (0.1, 0.5, 0.501, 0.9):
-        assert [*Part(0, cut).of(kept), *Part(cut, 1).of(kept)] == kept.records
+        assert [*Portion(0, cut).of(kept), *Portion(cut, 1).of(kept)] == kept.records
 
 
 def test_a_handle_is_small_however_many_images_there_are(folder, make_set):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
-from mgd3_kedro.evaluation.recipe import Plan
+from mgd3_kedro.evaluation.recipe import TrainingPlan
 
 SETTINGS = {
     "protocol": "hard",
@@ -52,7 +52,7 @@ def make_plan():
         "jitter_strength": 0.0,
         "lighting_std": 0.0,
     }
-    return lambda **changes: Plan(**(settings | changes))
+    return lambda **changes: TrainingPlan(**(settings | changes))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mgd3_kedro.evaluation import LabelledSet, train_network
-from mgd3_kedro.evaluation.data import Batch
+from mgd3_kedro.evaluation.data import TrainingBatch
 from mgd3_kedro.evaluation.mapped import allocate
 
 IMAGES = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
@@ -58,7 +58,9 @@ def test_targets_are_weights_at_classes():
 
 def test_a_batch_without_weights_has_its_targets_as_they_are():
     targets = torch.eye(2)
-    batch = Batch.of(LabelledSet(IMAGES, LABELS, 3), torch.zeros(2, 3, 8, 8), targets, slice(0, 2))
+    batch = TrainingBatch.of(
+        LabelledSet(IMAGES, LABELS, 3), torch.zeros(2, 3, 8, 8), targets, slice(0, 2)
+    )
     assert batch.targets is targets
     assert batch.weights is None
 
@@ -66,7 +68,7 @@ def test_a_batch_without_weights_has_its_targets_as_they_are():
 def test_an_input_of_no_weight_has_no_targets_that_are_not_numbers():
     data = LabelledSet(IMAGES, LABELS, 3, torch.zeros(4))
     targets = data.targets_of(torch.arange(4))
-    batch = Batch.of(data, torch.zeros(4, 3, 8, 8), targets, slice(0, 4))
+    batch = TrainingBatch.of(data, torch.zeros(4, 3, 8, 8), targets, slice(0, 4))
     assert batch.targets.abs().max() == 0
     assert batch.weights.tolist() == [0, 0, 0, 0]
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import build_network, train_network
 from mgd3_kedro.evaluation.augment import normalize
-from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.data import LabelledSet, TrainingBatch
 from mgd3_kedro.evaluation.glad import GLAD, published_numbers, warmed_cosine_rate
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.scores import score
@@ -60,7 +60,7 @@ def test_the_average_follows_the_weights_slowly_and_the_statistics_at_once(make_
     for step in range(1, 4):
         inputs = torch.randn(4, 3, 16, 16, generator=generator)
         targets = F.one_hot(torch.tensor([0, 1, 2, 0])).float()
-        state.update(passes, GLAD, plan, Batch(inputs, targets, slice(0, 4)), targets)
+        state.update(passes, GLAD, plan, TrainingBatch(inputs, targets, slice(0, 4)), targets)
         kept = min(0.995, (1 + step) / (10 + step))
         for position, weights in enumerate(model.parameters()):
             moved = weights.detach().double()

@@ -4,7 +4,7 @@ from torch import nn
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import PROTOCOLS, build_network, train_network
-from mgd3_kedro.evaluation.data import Batch
+from mgd3_kedro.evaluation.data import TrainingBatch
 from mgd3_kedro.evaluation.labels import (
     StoredLabels,
     TeacherLabels,
@@ -40,7 +40,7 @@ def stored(teacher, make_data, make_plan):
 
 def test_given_labels_are_those_of_the_batch():
     targets = torch.rand(2, 3)
-    assert given_labels(7, Batch(torch.zeros(2, 3, 4, 4), targets, slice(0, 2))) is targets
+    assert given_labels(7, TrainingBatch(torch.zeros(2, 3, 4, 4), targets, slice(0, 2))) is targets
 
 
 def test_a_teacher_is_asked_in_evaluation_mode_and_learns_nothing():
@@ -48,7 +48,7 @@ def test_a_teacher_is_asked_in_evaluation_mode_and_learns_nothing():
         nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.9), nn.Flatten(), nn.Linear(72, 3)
     )
     images = torch.randn(4, 3, 8, 8)
-    batch = Batch(images, torch.zeros(4, 3), slice(0, 4))
+    batch = TrainingBatch(images, torch.zeros(4, 3), slice(0, 4))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     said = TeacherLabels(Passes(network, PRECISIONS["fp32"], CPU))(1, batch)
     assert not said.requires_grad

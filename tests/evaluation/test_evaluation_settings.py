@@ -4,7 +4,7 @@ import pytest
 
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
-from mgd3_kedro.evaluation.recipe import Plan
+from mgd3_kedro.evaluation.recipe import TrainingPlan
 
 REFUSED = [
     ("protocol", "harder"),
@@ -101,7 +101,7 @@ def test_each_setting_replaces_one_number_of_the_protocol(name, protocol, make_c
     published = make_config(protocol=protocol, **common).plan(10, 10, "convnet3")
     changed = make_config(protocol=protocol, **common, **{name: value}).plan(10, 10, "convnet3")
     assert getattr(changed, name) == value
-    others = [field.name for field in fields(Plan) if field.name != name]
+    others = [field.name for field in fields(TrainingPlan) if field.name != name]
     assert {other: getattr(changed, other) for other in others} == {
         other: getattr(published, other) for other in others
     }

@@ -8,7 +8,7 @@ from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import NETWORKS, build_network
 from mgd3_kedro.matching.idc import decode, match_gradients
 from mgd3_kedro.matching.idc_settings import IdcConfig
-from mgd3_kedro.matching.learner import Learner, augment_in_turn
+from mgd3_kedro.matching.learner import NetworkTrainer, augment_in_turn
 from mgd3_kedro.matching.pixels import denormalize
 from mgd3_kedro.matching.real_batches import LabelledBatches
 
@@ -189,7 +189,7 @@ def test_cutout_gives_way_to_cutmix_where_the_network_is_trained():
 def test_a_learner_learns_to_tell_real_classes_apart(cutmix, classes, seeded):
     config = replace(CONFIG, network_cutmix=cutmix, network_learning_rate=0.05)
     network = build_network("convnet1", 2, 8)
-    learner = Learner(network, LabelledBatches(classes, 16, seeded()), 2, config, seeded(1))
+    learner = NetworkTrainer(network, LabelledBatches(classes, 16, seeded()), 2, config, seeded(1))
     learner.train_epochs(15)
     with torch.no_grad():
         right = [
@@ -266,7 +266,7 @@ def test_a_learner_sees_two_colours_in_one_image_only_by_cutmix(cutmix, seeded):
     network = Counting()
     seen = []
     network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    learner = Learner(network, LabelledBatches(plain, 16, seeded()), 2, config, seeded())
+    learner = NetworkTrainer(network, LabelledBatches(plain, 16, seeded()), 2, config, seeded())
     learner.train_epochs(5)
     assert (torch.cat(seen).std((2, 3)).max() > 0.1) == cutmix
 
@@ -277,7 +277,9 @@ def test_a_learner_sees_every_image_augmented_on_its_own(seeded):
     network = Counting()
     seen = []
     network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    learner = Learner(network, LabelledBatches([grey, grey], 16, seeded()), 2, config, seeded())
+    learner = NetworkTrainer(
+        network, LabelledBatches([grey, grey], 16, seeded()), 2, config, seeded()
+    )
     learner.train_epochs(1)
     assert len(seen[0].flatten(1).unique(dim=0)) == 16
 
@@ -289,7 +291,7 @@ def test_a_learner_goes_the_way_of_gradient_descent(seeded):
     )
     network = Counting()
     weights = [each.detach().clone() for each in network.parameters()]
-    learner = Learner(
+    learner = NetworkTrainer(
         network, LabelledBatches([image, image // 2], 2, seeded()), 2, config, seeded()
     )
     learner.train_epochs(4)
@@ -311,14 +313,14 @@ def test_a_learner_goes_the_way_of_gradient_descent(seeded):
 )
 def test_a_learner_sees_whole_batches_and_no_image_twice(images, seen, classes, seeded):
     network = Counting()
-    learner = Learner(network, LabelledBatches(classes, 16, seeded()), 2, CONFIG, seeded())
+    learner = NetworkTrainer(network, LabelledBatches(classes, 16, seeded()), 2, CONFIG, seeded())
     learner.train_images(images)
     assert network.seen == seen
 
 
 def test_an_epoch_of_a_learner_is_all_full_batches(classes, seeded):
     network = Counting()
-    learner = Learner(network, LabelledBatches(classes, 16, seeded()), 2, CONFIG, seeded())
+    learner = NetworkTrainer(network, LabelledBatches(classes, 16, seeded()), 2, CONFIG, seeded())
     learner.train_epochs(3)
     assert network.seen == [16] * 6
 

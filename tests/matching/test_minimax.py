@@ -12,7 +12,7 @@ from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.matching.adaptation import Adaptation
 from mgd3_kedro.matching.memories import ClassMemories
 from mgd3_kedro.matching.minimax import fine_tune
-from mgd3_kedro.matching.minimax_loss import FineTuning, minimax_loss
+from mgd3_kedro.matching.minimax_loss import MinimaxModules, minimax_loss
 from mgd3_kedro.matching.minimax_settings import MinimaxConfig
 from mgd3_kedro.matching.variational import VariationalBound
 from mgd3_kedro.training.denoiser import DenoiserConfig, denoiser_loss
@@ -146,7 +146,7 @@ def start(transformer, config, latents, class_indices):
     """Return a fine-tuning that has not begun and its loss."""
     transformer.requires_grad_(False)
     memories = ClassMemories(len(class_indices.unique()), config.memory_size, SHAPE)
-    state = FineTuning(Adaptation(transformer, config.scaled_blocks), memories)
+    state = MinimaxModules(Adaptation(transformer, config.scaled_blocks), memories)
     return state, minimax_loss(transformer, SCHEDULE, latents, class_indices, config)
 
 

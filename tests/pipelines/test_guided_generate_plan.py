@@ -33,7 +33,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
 from mgd3_kedro.pipelines.guided_generate.procedures.selection import Selection
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher
 from mgd3_kedro.pipelines.guided_generate.provenance import (
-    Origin,
+    ImageOrigin,
     describe_images,
     place_images,
 )
@@ -400,7 +400,7 @@ def test_a_row_has_the_distances_the_members_and_the_knobs_of_its_image(make_cla
     real = torch.zeros(4, 1, 2, 2)
     real[1], real[2], real[3] = 1, 2, 3
     found = {"modes": torch.stack([real[3], real[0]]), "assignment": torch.tensor([1, 1, 0, -1])}
-    origin = Origin(spec, DistillationConfig(2, 5, "equal"), {"coreset": "random"})
+    origin = ImageOrigin(spec, DistillationConfig(2, 5, "equal"), {"coreset": "random"})
     rows = describe_images(origin, place_images(real[[2, 1]] + 0.25, real, found))
     expected = [
         {"image": "n00000007/0.png", "mode": 0, "mode_members": "2", "nearest_real": 2},

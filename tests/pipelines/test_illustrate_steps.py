@@ -7,8 +7,8 @@ import torch
 from mgd3_kedro.backbones import load_backbone
 from mgd3_kedro.pipelines.illustrate_steps.nodes import (
     Drawing,
+    ShownClass,
     StepsConfig,
-    Subject,
     draw_steps,
     draw_steps_of_classes,
     draw_strip,
@@ -36,7 +36,7 @@ def task(model_folder, make_classes):
         },
         "prior": model_folder,
     }
-    return Task(given, Subject(make_classes([3])[0], 0))
+    return Task(given, ShownClass(make_classes([3])[0], 0))
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from judged import BENCHMARK, CLASSES, EVALUATION, JUDGE, split
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.pipelines.pretrain.judge import train_judge
 from mgd3_kedro.pipelines.pretrain.judging import judge_samples
-from mgd3_kedro.training.autoencoder import AutoencoderConfig, build_autoencoder
+from mgd3_kedro.training.autoencoder import AutoencoderTrainingConfig, build_autoencoder
 from mgd3_kedro.training.loop import Trained
 
 
 def drawn():
     """Return an untrained autoencoder and latents of samples."""
-    config = AutoencoderConfig(
+    config = AutoencoderTrainingConfig(
         steps=1,
         batch_size=1,
         flip_probability=0.0,

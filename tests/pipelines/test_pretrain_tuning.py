@@ -7,7 +7,7 @@ from judged import BENCHMARK, EVALUATION, JUDGE, split
 
 from mgd3_kedro.pipelines.pretrain import tuning
 from mgd3_kedro.pipelines.pretrain.drawing import draw_latents, draw_unguided
-from mgd3_kedro.training.autoencoder import AutoencoderConfig, build_autoencoder
+from mgd3_kedro.training.autoencoder import AutoencoderTrainingConfig, build_autoencoder
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser
 from mgd3_kedro.training.loop import Trained
 
@@ -23,7 +23,7 @@ LOOP = {
     "compile": False,
     "seed": 0,
 }
-AUTOENCODER = AutoencoderConfig(
+AUTOENCODER = AutoencoderTrainingConfig(
     **LOOP, block_channels=(8, 8), latent_channels=4, kl_weight=0.0, given=None
 )
 DENOISER = DenoiserConfig(

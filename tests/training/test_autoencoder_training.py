@@ -4,11 +4,11 @@ from torch.nn import functional as F
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise, pixels_to_unit
 from mgd3_kedro.training.autoencoder import (
-    AutoencoderConfig,
+    AutoencoderTrainingConfig,
     autoencoder_loss,
     build_autoencoder,
 )
-from mgd3_kedro.training.batches import Batch
+from mgd3_kedro.training.batches import PriorBatch
 from mgd3_kedro.training.loop import train
 
 SETTINGS = {
@@ -31,7 +31,7 @@ SETTINGS = {
 
 @pytest.fixture
 def make_config():
-    return lambda **changes: AutoencoderConfig(**(SETTINGS | changes))
+    return lambda **changes: AutoencoderTrainingConfig(**(SETTINGS | changes))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_loss_is_the_pixel_error_and_the_divergence_written_out(kl_weight, m
     pixels = pixels_to_unit(images)
     vae = build_autoencoder(config, 8)
     rows = torch.tensor([3, 0, 17])
-    batch = Batch(rows, torch.Generator().manual_seed(5))
+    batch = PriorBatch(rows, torch.Generator().manual_seed(5))
     loss = autoencoder_loss(images, config)(vae, batch).item()
     with torch.no_grad():
         moments = vae.quant_conv(vae.encoder(pixels[rows])).double()
@@ -93,7 +93,7 @@ def inputs_of(vae, loss_of, rows, batches):
     handle = vae.encoder.register_forward_pre_hook(lambda module, args: shown.append(args[0]))
     with torch.no_grad():
         for seed in range(batches):
-            loss_of(vae, Batch(rows, torch.Generator().manual_seed(seed)))
+            loss_of(vae, PriorBatch(rows, torch.Generator().manual_seed(seed)))
     handle.remove()
     return torch.stack(shown)
 
@@ -114,7 +114,7 @@ def test_images_are_mirrored_as_often_as_configured(probability, make_config, un
 
 def test_a_mirrored_image_is_reconstructed_as_it_is_shown(make_config, uneven):
     vae, rows = build_autoencoder(make_config(), 8), torch.tensor([3, 0, 17])
-    batch = Batch(rows, torch.Generator().manual_seed(5))
+    batch = PriorBatch(rows, torch.Generator().manual_seed(5))
     loss = autoencoder_loss(uneven, make_config(kl_weight=0.0, flip_probability=1.0))(vae, batch)
     source = torch.Generator().manual_seed(5)
     torch.rand(3, generator=source)
@@ -130,7 +130,7 @@ def test_a_mirrored_image_is_reconstructed_as_it_is_shown(make_config, uneven):
 def test_a_loss_reads_no_value_back_from_the_device(probability, make_config, images):
     vae = build_autoencoder(make_config(), 8).to("meta")
     loss_of = autoencoder_loss(images.to("meta"), make_config(flip_probability=probability))
-    loss = loss_of(vae, Batch(torch.arange(4, device="meta"), torch.Generator()))
+    loss = loss_of(vae, PriorBatch(torch.arange(4, device="meta"), torch.Generator()))
     assert loss.is_meta
     loss.backward()
 

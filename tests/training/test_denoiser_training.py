@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones.schedule import PREDICTION_TYPES
-from mgd3_kedro.training.batches import Batch, batch_at
+from mgd3_kedro.training.batches import PriorBatch, batch_at
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import train
 from mgd3_kedro.training.noise import PREDICTIONS, error_weights, linear_alphas_cumprod
@@ -309,7 +309,7 @@ def test_what_is_drawn_besides_does_not_depend_on_mirroring(
         config = make_config(flip_probability=probability)
         model = build_denoiser(config, (3, 4, 4), NULL)
         asked = observe(model)
-        batch = Batch(torch.arange(16), torch.Generator().manual_seed(3))
+        batch = PriorBatch(torch.arange(16), torch.Generator().manual_seed(3))
         with torch.no_grad():
             denoiser_loss(latents, class_indices, config, NULL, latents)(model, batch)
         seen.append((asked[0][0], asked[0][1]["timestep"], asked[0][1]["class_labels"]))
@@ -332,7 +332,7 @@ def test_a_loss_reads_no_value_back_from_the_device(
     model = build_denoiser(config, (3, 4, 4), NULL).to("meta")
     there = latents.to("meta")
     loss_of = denoiser_loss(there, class_indices, config, NULL, there)
-    loss = loss_of(model, Batch(torch.arange(4, device="meta"), torch.Generator()))
+    loss = loss_of(model, PriorBatch(torch.arange(4, device="meta"), torch.Generator()))
     assert loss.is_meta
     loss.backward()
 
@@ -387,7 +387,7 @@ def test_a_loss_is_a_function_of_its_batch(make_config, latents, class_indices):
     loss_of = denoiser_loss(latents, class_indices, config, NULL)
 
     def loss(seed):
-        batch = Batch(torch.arange(16), torch.Generator().manual_seed(seed))
+        batch = PriorBatch(torch.arange(16), torch.Generator().manual_seed(seed))
         with torch.no_grad():
             return loss_of(model, batch).item()
 

@@ -16,7 +16,7 @@ from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.nesting import nested
 from mgd3_kedro.parameter_files import ParameterFiles
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig
-from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan
+from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, GenerationPlan
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.preflight import check_known_parameters, check_run_keys
 from mgd3_kedro.sampling import SamplingConfig
@@ -104,7 +104,7 @@ class Settings:
         return DistillationConfig(**self.parameters["distillation"])
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> GenerationPlan:
         """How the images of the method are made.
 
         Raises:

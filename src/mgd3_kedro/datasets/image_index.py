@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mgd3_kedro.images import LazyImages
 
 
-class Kept(NamedTuple):
+class KeptIndex(NamedTuple):
     """What an index holds.
 
     Args:
@@ -58,14 +58,14 @@ class ClassIndex:
     path: Path
     listing: str
 
-    def read(self) -> Kept | None:
+    def read(self) -> KeptIndex | None:
         """Return what is kept; None if it is missing or stale."""
         try:
             kept = read_json(self.path, dict)
             fresh = kept["version"] == VERSION and kept["listing"] == self.listing
             looks = base64.b64decode(kept["looks"]) if "looks" in kept else None
             known = all({"digest", "error"} & {*record} for record in kept["images"])
-            return Kept(list(kept["images"]), looks) if fresh and known else None
+            return KeptIndex(list(kept["images"]), looks) if fresh and known else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -82,7 +82,7 @@ class ClassIndex:
 
 
 @dataclass(frozen=True)
-class Part:
+class Portion:
     """A share of every class, in the order of its listing.
 
     Args:
@@ -95,14 +95,14 @@ class Part:
     stop: float
     side: str | None = None
 
-    def numbers(self, kept: Kept) -> Sequence[int]:
+    def numbers(self, kept: KeptIndex) -> Sequence[int]:
         """Return the images of the part; parts that meet neither overlap nor leave a gap."""
         side: Sequence[int] = range(len(kept.records))
         if self.side is not None:
             side = numbers_of_side(self.side, kept.records, kept.pictures())
         return side[round(self.first * len(side)) : round(self.stop * len(side))]
 
-    def of(self, kept: Kept) -> list[Record]:
+    def of(self, kept: KeptIndex) -> list[Record]:
         """Return the records of these images."""
         return [kept.records[number] for number in self.numbers(kept)]
 
@@ -119,9 +119,9 @@ class IndexedClass:
 
     source: Source
     index: ClassIndex
-    part: Part
+    part: Portion
 
-    def kept(self) -> Kept:
+    def kept(self) -> KeptIndex:
         """Return what is known about the whole class.
 
         Raises:
@@ -148,7 +148,7 @@ class IndexedClass:
         reader = ImageReader(self.source, known, image_size)
         return LazyImages(reader, len(known), image_size, reader.resized_once)
 
-    def summary(self, image_size: int, kept: Kept, leaks: str) -> tuple[Partition, list[str]]:
+    def summary(self, image_size: int, kept: KeptIndex, leaks: str) -> tuple[Partition, list[str]]:
         """Return the class as a partition, and what is wrong with which of its files."""
         used = self.part.of(kept)
         good = [record for record in used if "error" not in record]

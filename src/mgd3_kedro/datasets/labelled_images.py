@@ -16,8 +16,8 @@ from mgd3_kedro.datasets.class_names import match_classes, read_specs
 from mgd3_kedro.datasets.image_index import (
     ClassIndex,
     IndexedClass,
-    Kept,
-    Part,
+    KeptIndex,
+    Portion,
     index_path,
     listing_digest,
     make_index,
@@ -90,7 +90,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._index = Path(root, index)
         self._image_size = image_size
         self._table = Path(root, classes) if classes else None
-        self._part = Part(part[0], part[1])
+        self._part = Portion(part[0], part[1])
         self._bad_images = bad_images
         self._leaks = leaks
         self._jobs = jobs
@@ -218,7 +218,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         """Return where the images are, which a side of a split by this project only names."""
         return self._path if side is None else self._path.parent
 
-    def _is_incomplete(self, kept: Kept) -> bool:
+    def _is_incomplete(self, kept: KeptIndex) -> bool:
         """Tell whether an index lacks what is asked for."""
         # What could not be opened may be by now.
         unread = any(record.get("unread") for record in kept.records)

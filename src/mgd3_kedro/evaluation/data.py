@@ -121,7 +121,7 @@ class LabelledSet:
         return targets if self.weights is None else targets * self.weights[rows, None]
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """What an update sees.
 
     Args:
@@ -139,7 +139,7 @@ class Batch(NamedTuple):
     @classmethod
     def of(
         cls, data: LabelledSet, inputs: torch.Tensor, targets: torch.Tensor, rows: slice
-    ) -> Batch:
+    ) -> TrainingBatch:
         """Return a batch whose targets, mixed or not, come from those of the data."""
         if data.weights is None:
             return cls(inputs, targets, rows)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from mgd3_kedro.evaluation.augment import normalize
-from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.data import LabelledSet, TrainingBatch
 from mgd3_kedro.evaluation.hard_label import cross_entropy, sgd
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.evaluation.siamese import STRATEGY, apply_siamese, draw_siamese
 
 EPOCHS = 1000
@@ -20,12 +20,12 @@ RATES: Mapping[str, float] = {"vgg11": 1e-4}
 WARMUP_SHARE = 0.5
 
 
-def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
+def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     """Return the numbers of a training for the cross-architecture tables of GLaD.
 
     Source: GLaD (arXiv 2305.01649), section 4 and released code.
     """
-    return Plan(
+    return TrainingPlan(
         epochs=EPOCHS,
         batch_size=256,
         learning_rate=RATES.get(network, RATE),
@@ -40,7 +40,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
     )
 
 
-def warmed_cosine_rate(epoch: int, plan: Plan) -> float:
+def warmed_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
     """Return the learning rate of an epoch: linear up to the middle, then half a cosine to zero.
 
     Source: GLaD (arXiv 2305.01649), released code.
@@ -54,8 +54,8 @@ def warmed_cosine_rate(epoch: int, plan: Plan) -> float:
 
 
 def siamese_batches(
-    data: LabelledSet, image_size: int, plan: Plan, generator: torch.Generator
-) -> Iterator[Batch]:
+    data: LabelledSet, image_size: int, plan: TrainingPlan, generator: torch.Generator
+) -> Iterator[TrainingBatch]:
     """Yield one epoch, every image once in random order; a batch is augmented in one way.
 
     Args:
@@ -75,7 +75,7 @@ def siamese_batches(
         chosen = order[rows]
         drawn = draw_siamese(len(chosen), image_size, generator, shared=False, strategy=strategy)
         inputs = apply_siamese(normalize(data.images_of(chosen).float() / 255), drawn)
-        yield Batch.of(data, inputs, data.targets_of(chosen), rows)
+        yield TrainingBatch.of(data, inputs, data.targets_of(chosen), rows)
 
 
 GLAD = Recipe(

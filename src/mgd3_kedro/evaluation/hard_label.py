@@ -11,10 +11,10 @@ from torch import nn
 from mgd3_kedro.checks import check_count
 from mgd3_kedro.evaluation.augment import augment, draw_augmentation
 from mgd3_kedro.evaluation.cutmix import cut_mix, draw_cut
-from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.data import LabelledSet, TrainingBatch
 from mgd3_kedro.evaluation.patches import draw_patch_orders, shuffle_patches
 from mgd3_kedro.evaluation.rand_augment import draw_operations, rand_augment
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 
 EPOCHS_BY_IPC = ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500))
 """Largest number of images per class -> epochs; beyond the last, `EPOCHS_OF_MANY`."""
@@ -48,13 +48,13 @@ def milestones(epochs: int) -> tuple[int, int]:
     return max(1, 2 * epochs // 3), max(1, 5 * epochs // 6)
 
 
-def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
+def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     """Return the numbers of a hard-label training.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
     rate, decay, batch = (0.1, 1e-4, 128) if num_classes > 100 else (0.01, 5e-4, 64)
-    return Plan(
+    return TrainingPlan(
         epochs=epochs_for(ipc, num_classes),
         batch_size=batch,
         learning_rate=rate,
@@ -68,7 +68,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
     )
 
 
-def sgd(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def sgd(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return SGD with momentum; the decay falls on every parameter, norms and biases too.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
@@ -81,7 +81,7 @@ def sgd(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     )
 
 
-def stepped_rate(epoch: int, plan: Plan) -> float:
+def stepped_rate(epoch: int, plan: TrainingPlan) -> float:
     """Return the learning rate of an epoch, counted from 1, multiplied by .2 per milestone.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
@@ -91,8 +91,8 @@ def stepped_rate(epoch: int, plan: Plan) -> float:
 
 
 def mixed_batches(
-    data: LabelledSet, image_size: int, plan: Plan, generator: torch.Generator
-) -> Iterator[Batch]:
+    data: LabelledSet, image_size: int, plan: TrainingPlan, generator: torch.Generator
+) -> Iterator[TrainingBatch]:
     """Yield one epoch, every image once in random order; the last batch may be small.
 
     The host never waits for a device: all parameters are drawn beforehand, on the CPU.
@@ -131,10 +131,10 @@ def mixed_batches(
         if plan.cutmix:
             cut = draw_cut(len(chosen), image_size, generator)
             inputs, targets = cut_mix(inputs, targets, cut)
-        yield Batch.of(data, inputs, targets, rows)
+        yield TrainingBatch.of(data, inputs, targets, rows)
 
 
-def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, plan: TrainingPlan) -> torch.Tensor:
     """Return the cross-entropy of logits (B, n) with class probabilities (B, n), each, (B,).
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.

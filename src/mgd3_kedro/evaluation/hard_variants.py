@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from mgd3_kedro.evaluation.hard_label import HARD_LABEL, published_numbers
-from mgd3_kedro.evaluation.recipe import Plan
+from mgd3_kedro.evaluation.recipe import TrainingPlan
 
 
-def numbers_of_adamw(ipc: int, num_classes: int, network: str) -> Plan:
+def numbers_of_adamw(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     """Return the numbers of a hard-label training with AdamW; its rates are those of any set.
 
     Source: DMGD (arXiv 2605.03877), released code.
@@ -20,7 +20,7 @@ def numbers_of_adamw(ipc: int, num_classes: int, network: str) -> Plan:
     return replace(plan, learning_rate=1e-3, weight_decay=0.01)
 
 
-def numbers_of_strong(ipc: int, num_classes: int, network: str) -> Plan:
+def numbers_of_strong(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     """Return the numbers of a hard-label training with ten times the rate, and RandAugment.
 
     Source: IMS3 (arXiv 2603.13960), released code; where its RandAugment stands among the other
@@ -30,7 +30,7 @@ def numbers_of_strong(ipc: int, num_classes: int, network: str) -> Plan:
     return replace(plan, learning_rate=0.1, rand_augment_ops=1, rand_augment_magnitude=6)
 
 
-def adamw(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return AdamW; the decay falls on every parameter, norms and biases too.
 
     Source: DMGD (arXiv 2605.03877), released code.

@@ -9,16 +9,16 @@ import torch
 
 from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import send
-from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.data import LabelledSet, TrainingBatch
 from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.randomness import seeded_generator
 
-Labels = Callable[[int, Batch], torch.Tensor]
+Labels = Callable[[int, TrainingBatch], torch.Tensor]
 """(epoch counted from 1, batch) -> targets (B, n) for the loss of the recipe."""
 
 
-def given_labels(epoch: int, batch: Batch) -> torch.Tensor:
+def given_labels(epoch: int, batch: TrainingBatch) -> torch.Tensor:
     """Return the labels of the images, mixed as the images are."""
     return batch.targets
 
@@ -33,7 +33,7 @@ class TeacherLabels:
 
     teacher: Passes
 
-    def __call__(self, epoch: int, batch: Batch) -> torch.Tensor:
+    def __call__(self, epoch: int, batch: TrainingBatch) -> torch.Tensor:
         """Return the teacher's logits, (B, n)."""
         return self.teacher.logits_of(batch.inputs)
 
@@ -50,7 +50,7 @@ class StoredLabels:
     epochs: Mapping[int, torch.Tensor]
     device: torch.device
 
-    def __call__(self, epoch: int, batch: Batch) -> torch.Tensor:
+    def __call__(self, epoch: int, batch: TrainingBatch) -> torch.Tensor:
         """Return the stored logits, (B, n)."""
         return send(self.epochs[epoch][batch.rows], self.device).float()
 
@@ -69,7 +69,7 @@ def record_labels(
     recipe: Recipe,
     data: LabelledSet,
     image_size: int,
-    plan: Plan,
+    plan: TrainingPlan,
     teacher: Passes,
     *,
     epoch: int,

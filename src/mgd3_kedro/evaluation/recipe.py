@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from mgd3_kedro.evaluation.data import Batch, LabelledSet
+from mgd3_kedro.evaluation.data import LabelledSet, TrainingBatch
 from mgd3_kedro.stages import off_at
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The numbers of one training.
 
     Args:
@@ -71,14 +71,14 @@ class Recipe:
             other epochs; it is validated after such an epoch. None: of all validations.
     """
 
-    defaults: Callable[[int, int, str], Plan]
-    optimizer: Callable[[nn.Module, Plan], torch.optim.Optimizer]
-    learning_rate: Callable[[int, Plan], float]
-    batches: Callable[[LabelledSet, int, Plan, torch.Generator], Iterator[Batch]]
-    loss: Callable[[torch.Tensor, torch.Tensor, Plan], torch.Tensor]
+    defaults: Callable[[int, int, str], TrainingPlan]
+    optimizer: Callable[[nn.Module, TrainingPlan], torch.optim.Optimizer]
+    learning_rate: Callable[[int, TrainingPlan], float]
+    batches: Callable[[LabelledSet, int, TrainingPlan, torch.Generator], Iterator[TrainingBatch]]
+    loss: Callable[[torch.Tensor, torch.Tensor, TrainingPlan], torch.Tensor]
     labels: str = "given"
     fitted: bool = True
     resized_side: Callable[[int], int] = int
     tested_once: bool = False
     unused: tuple[str, ...] = ()
-    reported: Callable[[int, Plan], bool] | None = None
+    reported: Callable[[int, TrainingPlan], bool] | None = None

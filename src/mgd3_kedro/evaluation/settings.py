@@ -10,7 +10,7 @@ from typing import Any
 from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range, lookup
 from mgd3_kedro.devices import PRECISIONS, Precision, check_device
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.stages import neutral, off_at
 
 TRAINED_IN = ("fp32", "tf32", "bf16")
@@ -119,7 +119,7 @@ class EvaluationConfig:
         """Return the side of what networks see of a benchmark's images, in pixels."""
         return side_of(self.image_size, image_size)
 
-    def plan(self, ipc: int, num_classes: int, network: str, small_images: int = 1) -> Plan:
+    def plan(self, ipc: int, num_classes: int, network: str, small_images: int = 1) -> TrainingPlan:
         """Return the numbers of a training: the protocol's, with what is set here over them.
 
         Args:
@@ -135,7 +135,9 @@ class EvaluationConfig:
         """
         published = self.recipe.defaults(ipc, num_classes, network)
         scaled = max(1, round(published.epochs * self.presets[self.preset]))
-        names = {field.name for field in fields(Plan)} & {field.name for field in fields(self)}
+        names = {field.name for field in fields(TrainingPlan)} & {
+            field.name for field in fields(self)
+        }
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         plan = replace(published, **{"epochs": scaled, **given})
         plan = replace(plan, epochs=max(1, round(plan.epochs / small_images)))

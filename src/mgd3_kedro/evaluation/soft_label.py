@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mgd3_kedro.evaluation.hard_label import mixed_batches
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 
 EPOCHS = 300
 BATCH_SIZES = {1: 10, 10: 50, 50: 100}
@@ -24,7 +24,7 @@ REPORTED_FROM, REPORTED_EVERY = 0.8, 10
 PUBLISHED_FACTOR = 2
 
 
-def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
+def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     """Return the numbers of a soft-label training.
 
     Crops keep at least 1/factor of the area with the factor 2 of RDED's mosaics. Diffusion models
@@ -34,7 +34,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
     """
     batch = BATCH_SIZES.get(ipc)
     doubled = 2 if num_classes >= MANY_CLASSES else 1
-    return Plan(
+    return TrainingPlan(
         epochs=EPOCHS,
         batch_size=batch and batch * doubled,
         learning_rate=LEARNING_RATES.get(network, LEARNING_RATE),
@@ -49,7 +49,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> Plan:
     )
 
 
-def adamw(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return AdamW; biases and norms, which have one dimension, do not decay.
 
     Source: RDED (arXiv 2312.03526), released code.
@@ -63,7 +63,7 @@ def adamw(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(plan.momentum, 0.999))
 
 
-def half_cosine_rate(epoch: int, plan: Plan) -> float:
+def half_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
     """Return the learning rate of an epoch, counted from 1: a cosine that ends at half the rate.
 
     Source: RDED (arXiv 2312.03526), released code.
@@ -80,7 +80,7 @@ def resized_side(size: int) -> int:
     return size // 7 * 8
 
 
-def reported(epoch: int, plan: Plan) -> bool:
+def reported(epoch: int, plan: TrainingPlan) -> bool:
     """Tell whether the authors test after an epoch, counted from 1.
 
     Source: RDED (arXiv 2312.03526), released code.
@@ -89,7 +89,9 @@ def reported(epoch: int, plan: Plan) -> bool:
     return epoch == plan.epochs or (late and epoch % REPORTED_EVERY == 0)
 
 
-def distillation_loss(logits: torch.Tensor, targets: torch.Tensor, plan: Plan) -> torch.Tensor:
+def distillation_loss(
+    logits: torch.Tensor, targets: torch.Tensor, plan: TrainingPlan
+) -> torch.Tensor:
     """Return the divergence of a network's classes from its teacher's, each, (B,).
 
     KL(softmax(targets / T) || softmax(logits / T)), not multiplied by T^2.

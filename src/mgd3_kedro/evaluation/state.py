@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mgd3_kedro.evaluation.data import Batch
+from mgd3_kedro.evaluation.data import TrainingBatch
 from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.recipe import Plan, Recipe
+from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.network_ops import move_average
 
 MODULES = ("model", "average", "optimizer")
@@ -43,7 +43,7 @@ class State:
     seconds: float = 0.0
 
     @classmethod
-    def new(cls, model: nn.Module, recipe: Recipe, plan: Plan) -> State:
+    def new(cls, model: nn.Module, recipe: Recipe, plan: TrainingPlan) -> State:
         """Begin with an untrained network."""
         average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else model
         return cls(model, average, recipe.optimizer(model, plan))
@@ -52,8 +52,8 @@ class State:
         self,
         passes: Passes,
         recipe: Recipe,
-        plan: Plan,
-        batch: Batch,
+        plan: TrainingPlan,
+        batch: TrainingBatch,
         targets: torch.Tensor,
     ) -> None:
         """Learn from one batch; the host does not wait for its loss.

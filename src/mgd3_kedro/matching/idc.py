@@ -14,7 +14,7 @@ from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.matching.gradients import gradient_distance, gradients_of
 from mgd3_kedro.matching.idc_settings import IdcConfig
-from mgd3_kedro.matching.learner import Learner, augment_in_turn
+from mgd3_kedro.matching.learner import NetworkTrainer, augment_in_turn
 from mgd3_kedro.matching.losses import LossCurve
 from mgd3_kedro.matching.mosaics import check_divisible, tile, untile
 from mgd3_kedro.matching.pixels import (
@@ -75,7 +75,7 @@ def match_gradients(
     with reproducible(None), seeded_globals(device, seed):
         for _ in range(config.outer_iterations):
             network = build_network(config.network, number, size).to(device)
-            learner = Learner(network, batches, number, config, generator)
+            learner = NetworkTrainer(network, batches, number, config, generator)
             learner.train_epochs(config.pretrain_epochs)
             with torch.no_grad():
                 pixels.clamp_(0, 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mgd3_kedro.matching.real_batches import LabelledBatches
 
 
-class Learner:
+class NetworkTrainer:
     """Trains a network by SGD with momentum.
 
     Args:

@@ -13,7 +13,7 @@ from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.checks import check_choice, check_latents
 from mgd3_kedro.matching.adaptation import Adaptation
 from mgd3_kedro.matching.memories import ClassMemories
-from mgd3_kedro.matching.minimax_loss import FineTuning, minimax_loss
+from mgd3_kedro.matching.minimax_loss import MinimaxModules, minimax_loss
 from mgd3_kedro.matching.minimax_settings import MinimaxConfig
 from mgd3_kedro.training.loop import Trained, train
 
@@ -68,7 +68,7 @@ def fine_tune(
     tuned = copy.deepcopy(transformer).float().to(device).requires_grad_(False).eval()
     memories = ClassMemories(len(classes), config.memory_size, (channels, height, width))
     trained = train(
-        FineTuning(Adaptation(tuned, config.scaled_blocks), memories),
+        MinimaxModules(Adaptation(tuned, config.scaled_blocks), memories),
         minimax_loss(tuned, schedule, latents.float().to(device), class_indices.cpu(), config),
         len(latents),
         config.loop(len(latents)),

@@ -15,13 +15,13 @@ from mgd3_kedro.matching.adaptation import Adaptation
 from mgd3_kedro.matching.memories import ClassMemories
 from mgd3_kedro.matching.minimax_settings import MinimaxConfig
 from mgd3_kedro.matching.variational import VariationalBound
-from mgd3_kedro.training.loop import Batch
+from mgd3_kedro.training.batches import PriorBatch
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel
 
 
-class FineTuning(nn.Module):
+class MinimaxModules(nn.Module):
     """All that a fine-tuning changes, and so all that its checkpoint holds.
 
     Args:
@@ -66,7 +66,7 @@ def minimax_loss(
     latents: torch.Tensor,
     class_indices: torch.Tensor,
     config: MinimaxConfig,
-) -> Callable[[nn.Module, Batch], torch.Tensor]:
+) -> Callable[[nn.Module, PriorBatch], torch.Tensor]:
     """Return the loss of a batch; what it predicts is remembered.
 
     The sum of the squared error of the noise, the variational bound if the transformer predicts
@@ -87,7 +87,7 @@ def minimax_loss(
     null_class = int(transformer.config.num_embeds_ada_norm)
     labels = class_indices.unique(return_inverse=True)[1]
 
-    def loss_of(model: nn.Module, batch: Batch) -> torch.Tensor:
+    def loss_of(model: nn.Module, batch: PriorBatch) -> torch.Tensor:
         state: Any = model
         # An update is over when the next one begins.
         state.average.move_towards(state.adaptation, config.ema_decay)
@@ -124,7 +124,7 @@ def _noisy_batch(
     alphas_cumprod: torch.Tensor,
     null_class: int,
     config: MinimaxConfig,
-    batch: Batch,
+    batch: PriorBatch,
 ) -> NoisyBatch:
     size, source, device = len(batch.indices), batch.generator, latents.device
     timesteps = torch.randint(len(alphas_cumprod), (size,), generator=source)

@@ -14,7 +14,7 @@ from mgd3_kedro.priors import check_classes_of_prior
 
 if TYPE_CHECKING:
     from mgd3_kedro.modes import ModesConfig
-    from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, Plan
+    from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, GenerationPlan
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def check_real_images(inputs: Inputs) -> None:
         )
 
 
-def _plan(inputs: Inputs) -> Plan:
+def _plan(inputs: Inputs) -> GenerationPlan:
     """Plan the images of the run from what it reads of the parameters."""
     from mgd3_kedro.evaluation.settings import side_of
     from mgd3_kedro.pipelines.guided_generate.plan import Common
@@ -84,7 +84,7 @@ def _plan(inputs: Inputs) -> Plan:
     return plan
 
 
-def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: Plan) -> None:
+def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: GenerationPlan) -> None:
     """Refuse modes that are not as many as the images that are drawn for them."""
     if modes.ipc != (ipc := plan.images_each or wanted.ipc):
         of = "those that the method makes at a time" if plan.images_each else "as ipc"

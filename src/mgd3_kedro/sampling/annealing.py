@@ -52,7 +52,7 @@ def check_annealing(options: Mapping[str, Any]) -> None:
         )
 
 
-class Batch(NamedTuple):
+class ConditioningBatch(NamedTuple):
     """What is drawn together.
 
     Args:
@@ -73,7 +73,9 @@ ChangeAt = Callable[[int], ConditionChange | SecondCondition | None]
 None where all stays."""
 
 
-def anneal_conditions(batch: Batch, strength: float, options: Mapping[str, Any]) -> ChangeAt:
+def anneal_conditions(
+    batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
+) -> ChangeAt:
     """Hide the class of every sample in noise at first, and let it come in.
 
     Args:
@@ -104,7 +106,7 @@ def anneal_conditions(batch: Batch, strength: float, options: Mapping[str, Any])
     return change_at
 
 
-def draw_others(batch: Batch) -> list[ClassSpec]:
+def draw_others(batch: ConditioningBatch) -> list[ClassSpec]:
     """Draw another class of the benchmark for each sample."""
     rest = {
         own: [one for one in batch.among if one.wnid != own.wnid]

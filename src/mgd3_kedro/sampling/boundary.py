@@ -9,7 +9,7 @@ import torch
 
 from mgd3_kedro.backbones.base import SecondCondition
 from mgd3_kedro.randomness import fork_generator
-from mgd3_kedro.sampling.annealing import Batch, ChangeAt, check_share, draw_others
+from mgd3_kedro.sampling.annealing import ChangeAt, ConditioningBatch, check_share, draw_others
 from mgd3_kedro.sampling.guidance.options import Option
 
 NOISY, CLEAR = 0.7, 0.3
@@ -24,7 +24,9 @@ BOUNDARY: Mapping[str, Option] = {"boundary_chance": Option(check_share, 0.5)}
 """How probable it is for an image to be drawn on two classes."""
 
 
-def draw_on_boundary(batch: Batch, strength: float, options: Mapping[str, Any]) -> ChangeAt:
+def draw_on_boundary(
+    batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
+) -> ChangeAt:
     """Draw some images on their class and another one, in steps of three passes.
 
     Args:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from mgd3_kedro.sampling.annealing import (
     ANNEALING,
-    Batch,
     ChangeAt,
+    ConditioningBatch,
     anneal_conditions,
     check_annealing,
 )
@@ -20,7 +20,9 @@ from mgd3_kedro.sampling.guidance.options import Option
 NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 
 
-def keep_conditions(batch: Batch, strength: float, options: Mapping[str, Any]) -> ChangeAt:
+def keep_conditions(
+    batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
+) -> ChangeAt:
     """Leave the embeddings of classes as they are, in every step."""
     return lambda index: None
 
@@ -41,7 +43,7 @@ class Conditioning(NamedTuple):
         most: The highest strength.
     """
 
-    begin: Callable[[Batch, float, Mapping[str, Any]], ChangeAt]
+    begin: Callable[[ConditioningBatch, float, Mapping[str, Any]], ChangeAt]
     options: Mapping[str, Option] = NO_OPTIONS
     check: Callable[[Mapping[str, Any]], None] = fits_anyhow
     other: str = ""

@@ -11,7 +11,7 @@ from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import seeded_generator
 from mgd3_kedro.records import ClassSpec
-from mgd3_kedro.sampling.annealing import Batch
+from mgd3_kedro.sampling.annealing import ConditioningBatch
 from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
@@ -100,7 +100,7 @@ def denoise(
         )
     conditions = backbone.conditions(classes)
     sight = open_sight(backbone, conditions, config.sighted)
-    batch = Batch(backbone, classes, generators, among)
+    batch = ConditioningBatch(backbone, classes, generators, among)
     conditioning = CONDITIONINGS[config.conditioning]
     change_at = conditioning.begin(batch, config.strength, config.options)
     modes = modes.to(backbone.device)

@@ -10,7 +10,7 @@ from mgd3_kedro.checks import unknown_name
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import short_names
 from mgd3_kedro.splitting import Text
-from mgd3_kedro.sweep.parts import Part, as_text
+from mgd3_kedro.sweep.parts import SweepPart, as_text
 
 FIELDS = ("candidates", "trials")
 NODES = {"pipelines": "distill", "to_nodes": "collect_rows"}
@@ -36,7 +36,7 @@ class Candidate:
             for key, value in self.values.items()
         )
 
-    def trial(self, sweep: str, given: Mapping[str, Text], seed: int) -> Part:
+    def trial(self, sweep: str, given: Mapping[str, Text], seed: int) -> SweepPart:
         """Return its run with a seed.
 
         Args:
@@ -46,7 +46,7 @@ class Candidate:
         """
         over = {key: (value,) for key, value in self.values.items()}
         shared = {key: value for key, value in given.items() if key not in over}
-        return Part(sweep, NODES, {**shared, SEED: as_text(seed)}, over)
+        return SweepPart(sweep, NODES, {**shared, SEED: as_text(seed)}, over)
 
 
 def read_candidates(

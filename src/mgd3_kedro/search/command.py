@@ -19,7 +19,7 @@ from mgd3_kedro.search.telling import as_markdown, describe, is_real, tabulate
 from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs
-from mgd3_kedro.sweep.parts import Part, as_text
+from mgd3_kedro.sweep.parts import SweepPart, as_text
 from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
@@ -108,7 +108,7 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
     """Make the winner's images, of all train images."""
     winner = trials.candidates[rank(trials.scores)[0]]
     shared = {key: value for key, value in given.items() if key not in winner.values}
-    part = Part(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
+    part = SweepPart(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
     (point,) = plan_points(trials.loader, [part])
     trials.report(f"distilling all train images: kedro run {_shown(point)}")
     project = Path(trials.loader.conf_source).parent

@@ -24,7 +24,7 @@ from mgd3_kedro.sweep.checks import check_fully, check_points
 from mgd3_kedro.sweep.clusters import shared_clusters
 from mgd3_kedro.sweep.kept_rows import KeptRows
 from mgd3_kedro.sweep.loop import Loop
-from mgd3_kedro.sweep.parts import Part, read_axes, read_parts
+from mgd3_kedro.sweep.parts import SweepPart, read_axes, read_parts
 from mgd3_kedro.sweep.plan import Point, plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.states import States
@@ -158,7 +158,7 @@ def _describe(point: Point, states: States, project: Path) -> str:
     return "; ".join(told)
 
 
-def _parts(request: Request, loader: ProjectConfigLoader) -> list[Part]:
+def _parts(request: Request, loader: ProjectConfigLoader) -> list[SweepPart]:
     given = flat(request.params)
     if request.sweep:
         if request.over or request.name or any(request.options.values()):
@@ -178,10 +178,10 @@ def _parts(request: Request, loader: ProjectConfigLoader) -> list[Part]:
         told = [options["pipelines"], *(axis.rpartition(".")[2] for axis in over)]
         content = json.dumps([request.env, options, given, over], sort_keys=True)
         name = f"{'-'.join(told).replace(',', '-')[:80]}-{digest(content)[:8]}"
-    return [Part(name, options, given, over)]
+    return [SweepPart(name, options, given, over)]
 
 
-def _grids(parts: Sequence[Part]) -> dict[str, dict[str, str]]:
+def _grids(parts: Sequence[SweepPart]) -> dict[str, dict[str, str]]:
     """Return sweep -> axis -> its values, as a text."""
     grids: dict[str, dict[str, str]] = {part.sweep: {} for part in parts}
     for part in parts:

@@ -22,7 +22,7 @@ READ_OTHERWISE = ("null", *FLAGS)
 
 
 @dataclass(frozen=True)
-class Part:
+class SweepPart:
     """Runs that differ in the axes alone.
 
     Args:
@@ -61,7 +61,7 @@ class Part:
 
 def read_parts(
     sweeps: Mapping[str, Any], name: str, given: Mapping[str, Text], within: Sequence[str] = ()
-) -> list[Part]:
+) -> list[SweepPart]:
     """Read the parts of a sweep, those of others that it is made of included.
 
     Args:
@@ -76,7 +76,7 @@ def read_parts(
     if name in within:
         raise ValueError(f"{name}: expected a sweep that is no part of itself")
     sweep = lookup(sweeps, name, "sweep")
-    parts: list[Part] = []
+    parts: list[SweepPart] = []
     for part in sweep["parts"]:
         for key in part:
             if key not in FIELDS:
@@ -89,7 +89,7 @@ def read_parts(
         fixed = {key: as_text(value) for key, value in flat(part.get("params", {})).items()}
         over = part.get("over", {})
         parts.append(
-            Part(
+            SweepPart(
                 sweep.get("name", name),
                 {"pipelines": "distill", **{key: part[key] for key in OPTIONS if key in part}},
                 {**fixed, **given},

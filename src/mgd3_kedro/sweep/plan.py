@@ -22,7 +22,7 @@ from mgd3_kedro.node_names import NODE_OPTIONS, with_stages
 from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.points import REPORTED, short_names
 from mgd3_kedro.splitting import Text
-from mgd3_kedro.sweep.parts import Part
+from mgd3_kedro.sweep.parts import SweepPart
 from mgd3_kedro.words import as_words
 
 PARTITIONED = "reuse"
@@ -45,7 +45,7 @@ class Point:
     """
 
     name: str
-    part: Part
+    part: SweepPart
     number: int
     values: Mapping[str, Any]
     given: Mapping[str, Text]
@@ -97,7 +97,7 @@ class Point:
         return {name: self.loader.place(name) for name in REPORTED if name in made}
 
 
-def plan_points(environment: ProjectConfigLoader, parts: Sequence[Part]) -> list[Point]:
+def plan_points(environment: ProjectConfigLoader, parts: Sequence[SweepPart]) -> list[Point]:
     """Return the points of all parts, in order, with the last axis running fastest.
 
     Args:
@@ -130,7 +130,7 @@ def datasets_of(
 
 
 def _plan_point(
-    environment: ProjectConfigLoader, part: Part, number: int, chosen: Mapping[str, Text]
+    environment: ProjectConfigLoader, part: SweepPart, number: int, chosen: Mapping[str, Text]
 ) -> Point:
     given = {**part.params, **chosen}
     loader = environment.with_parameters(nested(given))

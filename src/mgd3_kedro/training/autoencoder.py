@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_count, check_range
-from mgd3_kedro.training.batches import Batch, draw_flips
+from mgd3_kedro.training.batches import PriorBatch, draw_flips
 from mgd3_kedro.training.settings import LoopConfig
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(LoopConfig):
+class AutoencoderTrainingConfig(LoopConfig):
     """Size and training of an autoencoder.
 
     Args:
@@ -51,7 +51,7 @@ class AutoencoderConfig(LoopConfig):
         check_range("kl_weight", self.kl_weight, 0)
 
 
-def build_autoencoder(config: AutoencoderConfig, image_size: int) -> AutoencoderKL:
+def build_autoencoder(config: AutoencoderTrainingConfig, image_size: int) -> AutoencoderKL:
     """Return an `AutoencoderKL` with weights drawn from the seed.
 
     Raises:
@@ -84,8 +84,8 @@ def build_autoencoder(config: AutoencoderConfig, image_size: int) -> Autoencoder
 
 
 def autoencoder_loss(
-    images: torch.Tensor, config: AutoencoderConfig
-) -> Callable[[torch.nn.Module, Batch], torch.Tensor]:
+    images: torch.Tensor, config: AutoencoderTrainingConfig
+) -> Callable[[torch.nn.Module, PriorBatch], torch.Tensor]:
     """Return the loss of a batch: squared error per pixel value plus the weighted KL term.
 
     Args:
@@ -103,7 +103,7 @@ def autoencoder_loss(
             "[-1, 1] batch by batch"
         )
 
-    def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    def loss_of(model: torch.nn.Module, batch: PriorBatch) -> torch.Tensor:
         vae: AutoencoderKL = model
         pixels = images[batch.indices].float().div(127.5).sub(1.0)
         where, source = pixels.device, batch.generator

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Batch:
+class PriorBatch:
     """What one update sees.
 
     Args:
@@ -29,7 +29,7 @@ class Batch:
     generator: torch.Generator
 
 
-def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device = CPU) -> Batch:
+def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device = CPU) -> PriorBatch:
     """Return the batch of an update: a function of (seed, step) alone, so resumption is exact.
 
     Every epoch is a fresh permutation; a last incomplete batch is left out.
@@ -46,7 +46,7 @@ def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device =
     order = _order_of(epoch, samples, config.seed, device)
     seed = seeded_generator(config.seed, NOISE, step).initial_seed()
     generator = torch.Generator(device).manual_seed(seed)
-    return Batch(order[position * size : (position + 1) * size], generator)
+    return PriorBatch(order[position * size : (position + 1) * size], generator)
 
 
 def draw_flips(

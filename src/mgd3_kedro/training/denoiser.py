@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from mgd3_kedro.checks import check_count, check_range, lookup
-from mgd3_kedro.training.batches import Batch, draw_flips
+from mgd3_kedro.training.batches import PriorBatch, draw_flips
 from mgd3_kedro.training.noise import (
     PREDICTIONS,
     draw_timesteps,
@@ -132,7 +132,7 @@ def denoiser_loss(
     config: DenoiserConfig,
     null_class: int,
     mirrored: torch.Tensor | None = None,
-) -> Callable[[torch.nn.Module, Batch], torch.Tensor]:
+) -> Callable[[torch.nn.Module, PriorBatch], torch.Tensor]:
     """Return the loss of a batch: weighted squared error of what is predicted.
 
     Args:
@@ -162,7 +162,7 @@ def denoiser_loss(
     weights = error_weights(config.prediction_type, config.snr_gamma, config.snr_floor).to(where)
     class_indices = class_indices.to(where)
 
-    def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    def loss_of(model: torch.nn.Module, batch: PriorBatch) -> torch.Tensor:
         size, source = len(batch.indices), batch.generator
         timesteps = draw_timesteps(size, config.log_sigma_mean, config.log_sigma_std, source, where)
         dropped = torch.rand(size, generator=source, device=where) < config.class_dropout

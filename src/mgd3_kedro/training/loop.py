@@ -20,7 +20,7 @@ from mgd3_kedro.training.acceleration import (
     choose_attention,
     fast_kernels,
 )
-from mgd3_kedro.training.batches import CPU, Batch, batch_at
+from mgd3_kedro.training.batches import CPU, PriorBatch, batch_at
 from mgd3_kedro.training.settings import LoopConfig
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Trained:
 
 def train(
     model: torch.nn.Module,
-    loss_of: Callable[[torch.nn.Module, Batch], torch.Tensor],
+    loss_of: Callable[[torch.nn.Module, PriorBatch], torch.Tensor],
     samples: int,
     config: LoopConfig,
     *,

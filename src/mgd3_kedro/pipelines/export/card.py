@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mgd3_kedro.pipelines.export.settings import ExportConfig, Origin
+from mgd3_kedro.pipelines.export.settings import Credit, ExportConfig
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import SMALL_IMAGES
 from mgd3_kedro.version import code_version
@@ -61,8 +61,8 @@ class Facts(NamedTuple):
     image_size: tuple[int, ...]
     method: str
     settings: Mapping[str, Any]
-    source: Origin
-    prior: Origin | None
+    source: Credit
+    prior: Credit | None
     rows: Sequence[pd.DataFrame]
     made_with: Mapping[str, str]
     config: ExportConfig

@@ -40,7 +40,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Credit:
     """Something that a set is made from.
 
     Args:
@@ -58,7 +58,7 @@ class Origin:
         return f"{self.name}{f' ({self.url})' if self.url else ''}. Licence: {self.licence}."
 
 
-def source_of(source: str, sources: Mapping[str, Mapping[str, Any]]) -> Origin:
+def source_of(source: str, sources: Mapping[str, Mapping[str, Any]]) -> Credit:
     """Return where the real images come from.
 
     Args:
@@ -69,12 +69,12 @@ def source_of(source: str, sources: Mapping[str, Mapping[str, Any]]) -> Origin:
         ValueError: If the name is unknown.
     """
     known = lookup(sources, source, "source")
-    return Origin(known["name"], known["licence"] or NOT_STATED, known["url"] or "")
+    return Credit(known["name"], known["licence"] or NOT_STATED, known["url"] or "")
 
 
 def prior_of(
     model: str, folder: str, backbone: str, backbones: Mapping[str, Mapping[str, Any]]
-) -> Origin:
+) -> Credit:
     """Return the model that images were drawn from.
 
     Args:
@@ -86,4 +86,4 @@ def prior_of(
     known = backbones[backbone]
     configured = known["licence"] if model == known["model"] else None
     licence = licence_of(Path(folder)) or configured or NOT_STATED
-    return Origin(f"`{model}`, a model of the family {known['family']}", licence)
+    return Credit(f"`{model}`, a model of the family {known['family']}", licence)

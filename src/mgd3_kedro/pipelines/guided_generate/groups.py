@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.group_choice import (
     Comparison,
     Keeping,
-    Kept,
+    KeptGroup,
     compare_groups_of_classes,
     keep_groups_of_classes,
 )
@@ -190,7 +190,7 @@ def keep_groups(
         number, drawn = chosen_groups["groups"][wnid], drawn_groups[wnid]
         features = group_features[wnid]
         rows = tuple(row for row in drawn.rows if row["group"] == number)
-        kept = Kept(number, rows, drawn.metrics, drawn.seconds + features.seconds)
+        kept = KeptGroup(number, rows, drawn.metrics, drawn.seconds + features.seconds)
         tasks[wnid] = Task({"groups": drawn, "features": features, "prior": prior}, kept)
     keeping = Keeping(read_groups(settings), autoencoder, benchmark.image_size)
     return Stage(keep_groups_of_classes, tasks, keeping)

@@ -13,7 +13,12 @@ from mgd3_kedro.balance import allot_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.metrics.landing import sum_up_landing
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Plan, Wanted
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    DistillationConfig,
+    GenerationPlan,
+    Wanted,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
@@ -105,7 +110,7 @@ def distill_images(
 
 def _count_wanted(
     benchmark: Benchmark,
-    plan: Plan,
+    plan: GenerationPlan,
     distillation: DistillationConfig,
     modes: Mapping[str, Partition] | None,
     train_images: Mapping[str, Partition] | None,

@@ -142,7 +142,7 @@ class Needs(NamedTuple):
         return cls(tuple(dict.fromkeys(entries)), tuple(dict.fromkeys(parameters)))
 
 
-class Plan(NamedTuple):
+class GenerationPlan(NamedTuple):
     """How a method's images are made.
 
     Args:
@@ -181,7 +181,7 @@ class Procedure(NamedTuple):
             ValueError or TypeError.
     """
 
-    plan: Callable[[Mapping[str, Any], Common], Plan]
+    plan: Callable[[Mapping[str, Any], Common], GenerationPlan]
     needs: Callable[[Mapping[str, Any], Mapping[str, Any]], Needs]
 
 

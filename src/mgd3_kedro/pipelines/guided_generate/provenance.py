@@ -14,7 +14,7 @@ from mgd3_kedro.records import ClassSpec
 
 
 @dataclass(frozen=True)
-class Origin:
+class ImageOrigin:
     """What the images of a class were made for and with.
 
     Args:
@@ -30,7 +30,7 @@ class Origin:
 
 
 def describe_images(
-    origin: Origin, facts: Sequence[Mapping[str, Any]], first: int = 0
+    origin: ImageOrigin, facts: Sequence[Mapping[str, Any]], first: int = 0
 ) -> tuple[dict[str, Any], ...]:
     """Write one row per image: its class, what is known of it alone, and the settings.
 

@@ -78,7 +78,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ShownClass:
     """The class of a task.
 
     Args:
@@ -125,7 +125,7 @@ def draw_steps(
     tasks = {
         spec.wnid: Task(
             {"latents": latents[spec.wnid], "modes": modes[spec.wnid], "prior": prior},
-            Subject(spec, twins[spec.wnid]),
+            ShownClass(spec, twins[spec.wnid]),
         )
         for spec in benchmark.classes[: steps.classes]
     }
@@ -211,7 +211,7 @@ def record_image(
     real, modes = task.inputs["latents"]["latents"], task.inputs["modes"]["modes"]
     # Images that depend on each other are drawn together, but for the first of a row.
     count = len(modes) if sampling.joint_settings and not sampling.in_turn else 1
-    subject: Subject = task.about
+    subject: ShownClass = task.about
     traits = survey_class(real, modes, sampling)
     generators = [
         image_generator(seed, subject.spec.class_index, image, 0, subject.twin)

@@ -19,7 +19,7 @@ from mgd3_kedro.training.loop import LoopConfig, Trained
 from mgd3_kedro.version import code_version
 
 
-class Part(NamedTuple):
+class PriorPart(NamedTuple):
     """A model of a prior, and how it came about.
 
     Args:
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 def write_card(
     benchmark: Benchmark,
-    parts: Mapping[str, Part],
+    parts: Mapping[str, PriorPart],
     guidance_tuning: pd.DataFrame,
     findings: Sequence[str],
 ) -> dict[str, str | bytes]:

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from mgd3_kedro.backbones import AutoencoderConfig as Placed
+from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.weights import load_component
 from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import resolve_device
-from mgd3_kedro.pipelines.pretrain.card import Part, write_card
+from mgd3_kedro.pipelines.pretrain.card import PriorPart, write_card
 from mgd3_kedro.pipelines.pretrain.findings import describe_findings
 from mgd3_kedro.pipelines.pretrain.identity import digest_of_model, identity_of
 from mgd3_kedro.pipelines.pretrain.images import real_images
@@ -27,7 +27,7 @@ from mgd3_kedro.priors import CLASSES_FILE, QUALITY_FILE, SAMPLING_FILE, describ
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
-    AutoencoderConfig,
+    AutoencoderTrainingConfig,
     autoencoder_loss,
     build_autoencoder,
 )
@@ -44,7 +44,7 @@ def train_autoencoder(
     benchmark: Benchmark,
     train_images: Mapping[str, Partition],
     checkpoints: Path,
-    config: AutoencoderConfig,
+    config: AutoencoderTrainingConfig,
     device: str,
 ) -> tuple[Trained, pd.DataFrame]:
     """Train the autoencoder on the train split and scale its latents to unit variance.
@@ -67,7 +67,7 @@ def train_autoencoder(
 
     where = resolve_device(device)
     if config.given:
-        placement = Placed("fp32", False, device)
+        placement = AutoencoderConfig("fp32", False, device)
         given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
         return given, pd.DataFrame(given.curve, columns=["step", "loss"])
     images = real_images(benchmark, train_images).images
@@ -146,7 +146,7 @@ def assemble_prior(
     benchmark: Benchmark,
     autoencoder: Trained,
     denoiser: Trained,
-    autoencoder_config: AutoencoderConfig,
+    autoencoder_config: AutoencoderTrainingConfig,
     denoiser_config: DenoiserConfig,
     reconstruction: dict[str, float],
     denoised: dict[str, float],
@@ -178,8 +178,10 @@ def assemble_prior(
     )
     given = autoencoder_config.given
     parts = {
-        "autoencoder": Part(autoencoder, autoencoder_config, Path(given).parent if given else None),
-        "denoiser": Part(denoiser, denoiser_config),
+        "autoencoder": PriorPart(
+            autoencoder, autoencoder_config, Path(given).parent if given else None
+        ),
+        "denoiser": PriorPart(denoiser, denoiser_config),
     }
     findings = describe_findings(
         reconstruction, denoised, judged, memorised, sampling_defaults, judge

@@ -19,7 +19,7 @@ from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, LabelContext
 from mgd3_kedro.pipelines.train_eval.originals import shown_images
-from mgd3_kedro.pipelines.train_eval.trainings import Subject
+from mgd3_kedro.pipelines.train_eval.trainings import TrainingSubject
 from mgd3_kedro.stages import Made, Task, neutral
 
 
@@ -43,7 +43,7 @@ class Division:
 
 
 @dataclass(frozen=True)
-class Learner:
+class IncrementTraining:
     """A training on one increment.
 
     Args:
@@ -52,7 +52,7 @@ class Learner:
     """
 
     increment: int
-    subject: Subject
+    subject: TrainingSubject
 
 
 def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str, Made]:

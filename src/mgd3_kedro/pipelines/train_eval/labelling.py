@@ -16,7 +16,7 @@ from mgd3_kedro.evaluation.labels import (
     record_labels,
 )
 from mgd3_kedro.evaluation.passes import Passes
-from mgd3_kedro.evaluation.recipe import Plan
+from mgd3_kedro.evaluation.recipe import TrainingPlan
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.records import ClassSpec
@@ -53,7 +53,7 @@ class Labelling:
     """
 
     protocol: str
-    plan: Plan
+    plan: TrainingPlan
     fit: Fit
     precision: str
     device: str = neutral()

@@ -13,7 +13,7 @@ from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import EpochBlock, Labelling, label_epochs
 from mgd3_kedro.pipelines.train_eval.originals import as_seen, given_images
-from mgd3_kedro.pipelines.train_eval.trainings import Subject, Trainings, run_trainings
+from mgd3_kedro.pipelines.train_eval.trainings import Trainings, TrainingSubject, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import (
@@ -175,7 +175,7 @@ def train_networks(
             training_seed = seed * trainings.repeats + repeat
             # Labels that were stored belong to the batches they were made for.
             batch_seed = training_seed if soft_labels is None else seed
-            subject = Subject(
+            subject = TrainingSubject(
                 *(network, ipc, training_seed, batch_seed),
                 *(benchmark.classes, taught_by, weights, small_images),
             )

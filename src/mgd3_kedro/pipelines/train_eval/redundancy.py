@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import fit_of
-from mgd3_kedro.pipelines.train_eval.increments import Division, Learner, run_on_increments
+from mgd3_kedro.pipelines.train_eval.increments import (
+    Division,
+    IncrementTraining,
+    run_on_increments,
+)
 from mgd3_kedro.pipelines.train_eval.originals import given_images
-from mgd3_kedro.pipelines.train_eval.trainings import Subject
+from mgd3_kedro.pipelines.train_eval.trainings import TrainingSubject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition, Stage, Task, small_images_per_image
@@ -88,12 +92,12 @@ def train_on_increments(
     for network in networks:
         lookup(NETWORKS, network, "network")
         config.plan(redundancy.size, len(images), network, small_images)
-        subject = Subject(
+        subject = TrainingSubject(
             *(network, redundancy.size, seed, seed),
             *(benchmark.classes, taught_by, weights, small_images),
         )
         for number in range(count):
-            learner = Learner(number, subject)
+            learner = IncrementTraining(number, subject)
             tasks[f"{network}-{number + 1}"] = Task({"images": images, **taught}, learner)
     # Its own accuracy is of the last epoch; a curve is looked at by nobody.
     division = Division(

@@ -30,7 +30,7 @@ NOT_MEASURED = float("nan")
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrainingSubject:
     """One training.
 
     Args:
@@ -79,7 +79,7 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
     config, fit = settings.config, settings.fit
     made = {}
     for name, task in batch.items():
-        subject: Subject = task.about
+        subject: TrainingSubject = task.about
         images = task.inputs["images"]
         data = training_set(images, config.recipe, fit, subject.weights, subject.small_images)
         test = LabelledSet.of_classes([kept["images"] for kept in task.inputs["test_images"]])

@@ -39,7 +39,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """A line or a column.
 
     Args:
@@ -156,14 +156,14 @@ def write_table(rows: pd.DataFrame, table: PageTable) -> str:
 
 def _parts(
     rows: pd.DataFrame, table: PageTable, parts: str | Sequence[Mapping[str, Any]]
-) -> list[Part]:
+) -> list[TablePart]:
     if isinstance(parts, str):
         allowed = table.where.get(parts)
         found = list(dict.fromkeys(_column(_select(rows, [table.where]), parts).tolist()))
         values = [one for one in allowed if one in found] if isinstance(allowed, list) else found
-        return [Part(table.labels.get(str(one), _label(one)), {parts: one}) for one in values]
+        return [TablePart(table.labels.get(str(one), _label(one)), {parts: one}) for one in values]
     return [
-        Part(
+        TablePart(
             str(lookup(part, "label", "key of a line or column")),
             {key: value for key, value in part.items() if key not in ("label", "cell")},
             part.get("cell"),
@@ -178,7 +178,7 @@ def _label(value: Any) -> str:
     return f"{value:g}"
 
 
-def _find(rows: pd.DataFrame, table: PageTable, line: Part, column: Part) -> pd.DataFrame:
+def _find(rows: pd.DataFrame, table: PageTable, line: TablePart, column: TablePart) -> pd.DataFrame:
     return _select(rows, [table.where, line.asked, column.asked])
 
 
@@ -202,7 +202,7 @@ def _select(rows: pd.DataFrame, asked: Iterable[Asked]) -> pd.DataFrame:
     return rows
 
 
-def _write_cell(rows: pd.DataFrame, table: PageTable, line: Part, column: Part) -> str:
+def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: TablePart) -> str:
     found = _find(rows, table, line, column)
     if found.empty:
         return ""

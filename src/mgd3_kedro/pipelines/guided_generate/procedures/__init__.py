@@ -7,7 +7,7 @@ from typing import Any
 
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.named_settings import without_parameters
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Plan, Procedure
+from mgd3_kedro.pipelines.guided_generate.plan import Common, GenerationPlan, Procedure
 from mgd3_kedro.pipelines.guided_generate.procedures.crops import needs_of_crops, plan_crops
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     needs_of_denoising,
@@ -44,7 +44,9 @@ from mgd3_kedro.pipelines.guided_generate.procedures.selection import (
 )
 
 
-def plan_method(method: str, methods: Mapping[str, Mapping[str, Any]], common: Common) -> Plan:
+def plan_method(
+    method: str, methods: Mapping[str, Mapping[str, Any]], common: Common
+) -> GenerationPlan:
     """Resolve a method: its procedure, and its settings over the common ones.
 
     Args:

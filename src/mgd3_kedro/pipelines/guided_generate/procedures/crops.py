@@ -9,7 +9,13 @@ from typing import Any
 from mgd3_kedro.checks import check_count, naming
 from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.matching.rded import RdedConfig, cut_crops
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    GenerationPlan,
+    Needs,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
@@ -27,7 +33,7 @@ def needs_of_crops(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -
     return Needs.of(SOURCES, TEACHING)
 
 
-def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_crops(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan mosaics of real images.
 
     Source: RDED (arXiv 2312.03526).
@@ -37,7 +43,7 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> Plan:
     crops = common.distillation.ipc * config.factor**2
     check_count("candidates", config.candidates, crops)
     schooling = Schooling.of(common)
-    return Plan(
+    return GenerationPlan(
         cut_classes,
         TaughtMaking(config, common.distillation, schooling),
         SOURCES,

@@ -20,8 +20,8 @@ from mgd3_kedro.checks import check_finite, check_flag, naming
 from mgd3_kedro.matching.mosaics import check_divisible
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
+    GenerationPlan,
     Needs,
-    Plan,
     Source,
     check_known,
 )
@@ -38,7 +38,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
     advise_on_samples,
     try_sampling,
 )
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    ImageOrigin,
+    describe_images,
+    place_images,
+)
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import (
     Batches,
@@ -74,7 +78,7 @@ def unread_by(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({f"sampling.{name}" for name in names}))
 
 
-def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_denoising(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images drawn from a backbone; as many classes at once as fit a batch.
 
     Raises:
@@ -88,7 +92,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> Plan:
     sampling = sampling_of(settings, common.part("sampling"))
     sampling = sampling.with_steps(steps, diffusion.reference_steps)
     schooling = Schooling.of(common) if "teacher" in _sources(sampling) else None
-    return Plan(
+    return GenerationPlan(
         denoise_classes,
         Denoising.of(common, sampling, schooling, formation),
         _sources(sampling),
@@ -179,7 +183,7 @@ def draw_images(
         if sampling.candidates > 1:
             numbered = zip(facts, numbers.tolist(), strict=True)
             facts = [{**fact, "candidate": number} for fact, number in numbered]
-        rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
+        rows = describe_images(ImageOrigin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(pixels, len(pixels), {"guided_steps": steps}, rows)
     return made
 

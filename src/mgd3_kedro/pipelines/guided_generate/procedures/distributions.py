@@ -7,7 +7,13 @@ from typing import Any
 
 from mgd3_kedro.checks import naming
 from mgd3_kedro.matching.dm import DmConfig, match_distribution
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    GenerationPlan,
+    Needs,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
 from mgd3_kedro.stages import Made, Task
@@ -20,14 +26,14 @@ def needs_of_distributions(settings: Mapping[str, Any], parameters: Mapping[str,
     return Needs.of(SOURCES, ("device",))
 
 
-def plan_distributions(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_distributions(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images that have the embeddings of their class.
 
     Source: DM (arXiv 2110.04181).
     """
     config = build_settings(DmConfig, settings, device=common.part("device"))
     try_network(config.network, 1, common.image_size)
-    return Plan(match_classes, Making(config, common.distillation), SOURCES, real_each=1)
+    return GenerationPlan(match_classes, Making(config, common.distillation), SOURCES, real_each=1)
 
 
 def match_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made]:

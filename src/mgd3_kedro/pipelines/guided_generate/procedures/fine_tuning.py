@@ -18,7 +18,13 @@ from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.matching import MinimaxConfig, fine_tune
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    GenerationPlan,
+    Needs,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     NEEDS_OF_DRAWS,
     draw_images,
@@ -60,7 +66,7 @@ def needs_of_fine_tuning(settings: Mapping[str, Any], parameters: Mapping[str, A
     return needs._replace(unread=unread_by(SamplingConfig.off()))
 
 
-def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images drawn from models that are fine-tuned for some of the classes each.
 
     Source: minimax diffusion (arXiv 2311.15529).
@@ -73,7 +79,7 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> Plan:
         common.part("checkpoints"),
         common.part("device"),
     )
-    return Plan(
+    return GenerationPlan(
         draw_fine_tuned,
         tuning,
         SOURCES,

@@ -11,7 +11,13 @@ from mgd3_kedro.balance import allot_images
 from mgd3_kedro.matching.idc import decode, match_gradients
 from mgd3_kedro.matching.idc_settings import IdcConfig
 from mgd3_kedro.matching.mosaics import check_divisible
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    GenerationPlan,
+    Needs,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
 from mgd3_kedro.stages import Made, Task
@@ -24,7 +30,7 @@ def needs_of_gradients(settings: Mapping[str, Any], parameters: Mapping[str, Any
     return Needs.of(SOURCES, ("device",))
 
 
-def plan_gradients(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_gradients(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images that have the gradients of their class; all classes together.
 
     Source: IDC (arXiv 2205.14959).
@@ -32,7 +38,7 @@ def plan_gradients(settings: Mapping[str, Any], common: Common) -> Plan:
     config = build_settings(IdcConfig, settings, device=common.part("device"))
     check_divisible(common.image_size, config.factor)
     try_network(config.network, len(common.classes), common.image_size)
-    return Plan(
+    return GenerationPlan(
         match_all_classes,
         Making(config, common.distillation),
         SOURCES,

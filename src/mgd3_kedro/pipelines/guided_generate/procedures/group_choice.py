@@ -52,7 +52,7 @@ class Keeping:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptGroup:
     """The group of a class that is kept.
 
     Args:
@@ -106,7 +106,7 @@ def keep_groups_of_classes(batch: Mapping[str, Task], settings: Keeping) -> dict
         **vars(config.objective),
     }
     for wnid, task in batch.items():
-        kept: Kept = task.about
+        kept: KeptGroup = task.about
         latents = task.inputs["groups"]["latents"][kept.group]
         autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
         names = [f"image {number} of class {wnid}" for number in range(len(latents))]

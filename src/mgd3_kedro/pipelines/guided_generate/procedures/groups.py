@@ -14,8 +14,8 @@ from mgd3_kedro.checks import check_count, check_finite, lookup, naming
 from mgd3_kedro.named_settings import without_parameters
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
+    GenerationPlan,
     Needs,
-    Plan,
     Source,
     build_settings,
 )
@@ -35,7 +35,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import advise_on_samples
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    ImageOrigin,
+    describe_images,
+    place_images,
+)
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import GroupObjective
 from mgd3_kedro.stages import Made, Task
@@ -129,7 +133,7 @@ def needs_of_groups(settings: Mapping[str, Any], parameters: Mapping[str, Any]) 
     return drawn._replace(comparison=Needs.of(config.compared, asked))
 
 
-def plan_groups(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_groups(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan groups of images of every class.
 
     Raises:
@@ -144,7 +148,7 @@ def plan_groups(settings: Mapping[str, Any], common: Common) -> Plan:
     return plan._replace(try_teacher=partial(try_features, schooling=Schooling.of(common)))
 
 
-def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> Plan:
+def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> GenerationPlan:
     """Plan groups of images, whatever is kept of them.
 
     Args:
@@ -196,7 +200,7 @@ def draw_groups_of_classes(batch: Mapping[str, Task], settings: GroupDrawing) ->
     for (wnid, task), groups in zip(batch.items(), pool.split(counts, dim=1), strict=True):
         with naming(f"class {wnid}"):
             check_finite("samples", groups.transpose(0, 1), advise_on_samples(denoising.diffusion))
-        origin = Origin(task.about.spec, denoising.distillation, knobs)
+        origin = ImageOrigin(task.about.spec, denoising.distillation, knobs)
         rows = [row for facts in _places(groups, task) for row in describe_images(origin, facts)]
         value = {"latents": groups}
         made[wnid] = Made(value, len(rows), {"guided_steps": steps}, tuple(rows))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.named_settings import without_parameters
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import Common, GenerationPlan, Needs, build_settings
 from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     needs_of_denoising,
     plan_denoising,
@@ -124,7 +124,7 @@ def needs_of_increments(settings: Mapping[str, Any], parameters: Mapping[str, An
     return drawn if count == 1 else drawn._replace(comparison=judged, increments=count)
 
 
-def plan_increments(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_increments(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan the draws of every class; where one increment is all, its images.
 
     Raises:

@@ -10,7 +10,13 @@ import torch
 from mgd3_kedro.matching.batch_norm import batch_norm_distances
 from mgd3_kedro.matching.pixels import OptimisedImages
 from mgd3_kedro.matching.sre2l import Sre2lConfig, invert_teacher
-from mgd3_kedro.pipelines.guided_generate.plan import Common, Needs, Plan, Source, build_settings
+from mgd3_kedro.pipelines.guided_generate.plan import (
+    Common,
+    GenerationPlan,
+    Needs,
+    Source,
+    build_settings,
+)
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
@@ -33,7 +39,7 @@ def needs_of_inversion(settings: Mapping[str, Any], parameters: Mapping[str, Any
     return Needs.of(SOURCES, TEACHING)
 
 
-def plan_inversion(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images that a teacher expects; a hundred classes together.
 
     Raises:
@@ -52,7 +58,7 @@ def plan_inversion(settings: Mapping[str, Any], common: Common) -> Plan:
         with batch_norm_distances(teacher_at(folder, schooling).network):
             pass
 
-    return Plan(
+    return GenerationPlan(
         invert_classes,
         TaughtMaking(build_settings(Sre2lConfig, settings), common.distillation, schooling),
         SOURCES,

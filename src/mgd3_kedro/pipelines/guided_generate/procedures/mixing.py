@@ -12,8 +12,8 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
+    GenerationPlan,
     Needs,
-    Plan,
     Source,
     build_settings,
 )
@@ -24,7 +24,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
     plan_denoising,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising, check_draws
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    ImageOrigin,
+    describe_images,
+    place_images,
+)
 from mgd3_kedro.stages import Made, Task
 
 SHARE = "kept_share"
@@ -78,7 +82,7 @@ def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) 
     return needs._replace(entries=tuple(dict.fromkeys((*needs.entries, *entries))))
 
 
-def plan_mixing(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_mixing(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan images of which a backbone draws some and others are real ones.
 
     Raises:
@@ -173,7 +177,7 @@ def _add_kept(
         encoded = task.inputs["latents"]
         members = keep_members(encoded["latents"], task.inputs["modes"], kept)
         knobs = knobs_of(task.inputs["prior"], settings.denoising)
-        origin = Origin(task.about.spec, settings.denoising.distillation, knobs)
+        origin = ImageOrigin(task.about.spec, settings.denoising.distillation, knobs)
         facts = _place_members(encoded, members, _only(task, kept).inputs["modes"])
         rows += _told(describe_images(origin, facts, first=len(drawn)), kept, settings)
         shown.append(encoded_images(task.inputs["images"], encoded, members))

@@ -6,7 +6,7 @@ import torch
 
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images
+from mgd3_kedro.pipelines.guided_generate.provenance import ImageOrigin, describe_images
 from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Made, plain_settings
 
@@ -22,7 +22,7 @@ def describe_made(
         settings: What they were made with.
         losses: One per update, if images were found by updates.
     """
-    origin = Origin(spec, settings.distillation, plain_settings(settings.config))
+    origin = ImageOrigin(spec, settings.distillation, plain_settings(settings.config))
     rows = describe_images(origin, [{}] * len(images))
     metrics = {}
     if losses is not None:

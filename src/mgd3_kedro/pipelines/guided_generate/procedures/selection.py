@@ -17,8 +17,8 @@ from mgd3_kedro.modes import ModesConfig, find_modes
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
     DistillationConfig,
+    GenerationPlan,
     Needs,
-    Plan,
     Source,
     build_settings,
 )
@@ -30,7 +30,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
-from mgd3_kedro.pipelines.guided_generate.provenance import Origin, describe_images, place_images
+from mgd3_kedro.pipelines.guided_generate.provenance import (
+    ImageOrigin,
+    describe_images,
+    place_images,
+)
 from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.stages import Made, Task, off_at, plain_settings
 
@@ -127,7 +131,7 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
     )
 
 
-def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
+def plan_selection(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan real images to be kept."""
     formation, settings = take_formation(settings)
     check_divisible(common.image_size, formation.factor)
@@ -141,7 +145,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> Plan:
         (common.part("autoencoder"), common.image_size) if config.reconstructed else None,
         formation.factor,
     )
-    return Plan(
+    return GenerationPlan(
         select_from_classes,
         selection,
         config.sources,
@@ -163,7 +167,7 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
         with naming(f"class {wnid}"):
             kept, facts = keep(task, _choose(task, settings), settings)
         shown = MultiFormation(settings.factor).shrink(kept)
-        rows = describe_images(Origin(task.about.spec, settings.distillation, knobs), facts)
+        rows = describe_images(ImageOrigin(task.about.spec, settings.distillation, knobs), facts)
         made[wnid] = Made(shown, len(shown), {}, rows)
     return made
 
