@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mgd3_kedro.search.halving import measure_lead, rank, rounds, survivors
+from mgd3_kedro.search.halving import better_half, measure_lead, rank, rounds, survivors
 
 REAL, DRAWN = "real", "drawn"
 
@@ -52,3 +52,8 @@ def test_a_difference_is_decided_when_its_interval_leaves_out_none(others, sign)
     lead = measure_lead([11.0, 12.1, 12.9], others)
     assert lead.mean * sign > 0
     assert lead.is_decided
+
+
+@pytest.mark.parametrize(("tried", "kept"), [(1, 2), (3, 2), (4, 2), (5, 3), (17, 9)])
+def test_half_of_those_that_were_tried_go_on_and_two_at_least(tried, kept):
+    assert better_half(tried) == kept

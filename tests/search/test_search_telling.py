@@ -62,3 +62,17 @@ def test_a_budget_keeps_time_for_the_winner(monkeypatch):
     assert not budget.suffices()
     budget.spent_before = 20.0
     assert budget.left == 49.0
+
+
+def test_a_budget_keeps_time_for_another_data_set_of_the_better_half(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("mgd3_kedro.search.trials.time.monotonic", lambda: clock[0])
+    budget = Budget(100.0, 2, _begun=0.0)
+    # Nothing is known of how long they take.
+    assert budget.suffices(later=9)
+    # Itself, three after it on two jobs, and the winner.
+    clock[0] = 59.0
+    assert budget.suffices([10.0, 8.0], later=3)
+    clock[0] = 61.0
+    assert not budget.suffices([10.0, 8.0], later=3)
+    assert budget.suffices([10.0, 8.0])

@@ -44,6 +44,11 @@ def rounds() -> Iterator[range]:
         first, last = last, last * 2
 
 
+def better_half(tried: int) -> int:
+    """Return how many of those that were tried go on."""
+    return max(FEWEST, -(-tried // 2))
+
+
 def survivors(scores: Mapping[str, Sequence[float]], kinds: Mapping[str, Hashable]) -> list[str]:
     """Return the better half and the best of every kind, the best first.
 
@@ -53,7 +58,7 @@ def survivors(scores: Mapping[str, Sequence[float]], kinds: Mapping[str, Hashabl
     """
     ranked = rank(scores)
     best = {kinds[name]: name for name in reversed(ranked)}
-    kept = {*ranked[: max(FEWEST, -(-len(ranked) // 2))], *best.values()}
+    kept = {*ranked[: better_half(len(ranked))], *best.values()}
     return [name for name in ranked if name in kept]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.plain_errors import EXPECTED, describe_error
 from mgd3_kedro.points import DONE, FAILED
 from mgd3_kedro.search.candidates import Candidate
+from mgd3_kedro.search.halving import better_half
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.checks import check_fully
 from mgd3_kedro.sweep.clusters import shared_clusters
@@ -44,9 +45,15 @@ class Budget:
         """Seconds that are left."""
         return self.seconds - self.spent_before / self.jobs - (time.monotonic() - self._begun)
 
-    def suffices(self) -> bool:
-        """Return whether another trial, and the run of the winner, come to their end in time."""
-        return self.left > 2 * max(self.taken, default=0.0)
+    def suffices(self, seconds: Sequence[float] = (), later: int = 0) -> bool:
+        """Return whether another trial, and the run of the winner, come to their end in time.
+
+        Args:
+            seconds: What trials took, beside those that are known.
+            later: Trials after it that time is left for, too.
+        """
+        longest = max([*self.taken, *seconds], default=0.0)
+        return self.left > longest * (2 + -(-later // self.jobs))
 
 
 @dataclass
@@ -117,10 +124,17 @@ class Trials:
         states.write()
         if pending and self.budget.suffices():
             self.report(f"data set {seed + 1}: {count(len(pending), 'candidate')}")
-        jobs = self.budget.jobs
+        jobs, before = self.budget.jobs, len(chosen) - len(pending)
+
+        def may_start(begun: int, seconds: Sequence[float]) -> bool:
+            # One data set decides little: the first round leaves time for another of each that
+            # goes on.
+            later = better_half(before + begun + 1) if seed == 0 else 0
+            return self.budget.suffices(seconds, later)
+
         with shared_clusters(pending, jobs) as addresses:
             loop = Loop(project, states, runs, jobs, addresses, self.report)
-            loop.run(pending, self.budget.suffices)
+            loop.run(pending, may_start)
         for name, point in chosen.items():
             status = states.fact(point, "status")
             if status == DONE:

@@ -66,7 +66,11 @@ class Loop:
         self._left = self._total = 0
         self._seconds: list[float] = []
 
-    def run(self, points: Sequence[Point], may_start: Callable[[], bool] = lambda: True) -> None:
+    def run(
+        self,
+        points: Sequence[Point],
+        may_start: Callable[[int, Sequence[float]], bool] = lambda begun, seconds: True,
+    ) -> None:
         """Run points, those of a part when the part before is over.
 
         What fails is noted, and the others go on; an interrupt ends those that are running, which
@@ -74,19 +78,23 @@ class Loop:
 
         Args:
             points: In order.
-            may_start: Whether there is time for another; the rest stays pending.
+            may_start: (how many were begun, seconds of those that ended) -> whether there is time
+                for another; the rest stays pending.
         """
         self._left = self._total = len(points)
         with self._ended_with_this(), Interrupts() as interrupts:
             for _, part in itertools.groupby(points, key=lambda point: point.number):
                 pending = list(part)
                 at_once = min(self._jobs, len(pending))
-                while self._running or (pending and may_start()):
-                    while pending and len(self._running) < at_once and may_start():
+                while self._running or (pending and self._may(may_start)):
+                    while pending and len(self._running) < at_once and self._may(may_start):
                         self._start(pending.pop(0), at_once)
                     time.sleep(TICK)
                     self._finish()
                     interrupts.heed()
+
+    def _may(self, may_start: Callable[[int, Sequence[float]], bool]) -> bool:
+        return may_start(len(self._running) + len(self._seconds), self._seconds)
 
     def _start(self, point: Point, at_once: int) -> None:
         run_id = self._runs.open_child(point.part.sweep, point.name)
