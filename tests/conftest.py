@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from io import StringIO
 from pathlib import Path
 
 # Before what reads it is imported: tests run side by side, and so do processes that they start.
@@ -13,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 from cards import open_card
+from omegaconf import OmegaConf
+from omegaconf import base as interpolations
 from sqlalchemy import Engine, event
 
 from mgd3_kedro import timing
@@ -42,6 +45,24 @@ def short_moments():
         patch.setattr(timing, "WATCHED", 0.0)
         # Dynaconf asks for the lines of code around every frame, and looks at their files' names.
         patch.setattr(inspect, "stack", partial(inspect.stack, context=0))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def texts_parsed_once():
+    """Have configuration that was parsed before not be parsed for every session again."""
+    known = {}
+    load = OmegaConf.load
+
+    def load_once(file):
+        text = file.read()
+        if text not in known:
+            known[text] = OmegaConf.to_container(load(StringIO(text)))
+        return OmegaConf.create(known[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load_once)
+        patch.setattr(interpolations, "parse", cache(interpolations.parse))
         yield
 
 
