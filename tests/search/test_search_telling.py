@@ -76,3 +76,6 @@ def test_a_budget_keeps_time_for_another_data_set_of_the_better_half(monkeypatch
     clock[0] = 61.0
     assert not budget.suffices([10.0, 8.0], later=3)
     assert budget.suffices([10.0, 8.0])
+    # The first trials, one for each job, make what the others share.
+    assert budget.suffices([30.0, 31.0, 10.0])
+    assert not budget.suffices([30.0, 31.0])

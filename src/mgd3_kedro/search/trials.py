@@ -52,7 +52,9 @@ class Budget:
             seconds: What trials took, beside those that are known.
             later: Trials after it that time is left for, too.
         """
-        longest = max([*self.taken, *seconds], default=0.0)
+        known = [*self.taken, *seconds]
+        # The first ones make what the others share, as latents.
+        longest = max(known[self.jobs :] or known, default=0.0)
         return self.left > longest * (2 + -(-later // self.jobs))
 
 
