@@ -4,12 +4,18 @@ from contextlib import chdir
 
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
-from tiny_project import IPC, make_project
+from PIL import Image
+from tiny_project import IPC, PRIOR, make_project
 
 from mgd3_kedro.cli import cli
 from mgd3_kedro.search import halving
+from mgd3_kedro.search.candidates import read_candidates
+from mgd3_kedro.search.trials import Budget, Trials
+from mgd3_kedro.sweep.command import open_project
+from mgd3_kedro.sweep.parts import as_text
 
 TRIED = """
 candidates:
@@ -77,6 +83,30 @@ def test_the_same_command_again_tries_nothing_twice(searched):
     assert second.exit_code == 0
     assert not [line for line in second.stdout.splitlines() if line.startswith("data set")]
     assert second.stdout.splitlines()[-3:-1] == first.stdout.splitlines()[-3:-1]
+
+
+def test_test_images_are_looked_for_once_whatever_the_number_of_candidates(tmp_path, caplog):
+    project = make_project(tmp_path)
+    noise = torch.Generator().manual_seed(0)
+    for name in ("ant", "bee"):
+        for number in range(5):
+            pixels = torch.randint(0, 256, (32, 32, 3), generator=noise, dtype=torch.uint8)
+            for split in ("train", "val")[: 2 if number == 4 else 1]:
+                path = project / "images" / split / name / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels.numpy()).save(path)
+    asked_for = {"data": "images", "image_size": 32, "model": PRIOR.as_posix()}
+    given = {key: as_text(value) for key, value in asked_for.items()}
+    asked = {"candidates": [{"method": "random"}, {"method": "kmeans_closest"}]}
+    bootstrap_project(project)
+    with chdir(project):
+        _, loader = open_project("custom")
+        candidates, shared = read_candidates(asked, given)
+        trials = Trials(loader, candidates, shared, "best", Budget(60.0, 1), print)
+        with caplog.at_level("WARNING", "mgd3_kedro"):
+            trials.check()
+    assert list(trials.points) == ["random", "kmeans_closest"]
+    assert caplog.text.count("2 train images are test images too") == 1
 
 
 @pytest.mark.parametrize(

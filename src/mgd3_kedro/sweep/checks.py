@@ -17,6 +17,8 @@ from mgd3_kedro.sweep.plan import Point, datasets_of
 CHEAP = {"benchmark", "teacher"}
 """What is read for every value of an axis, beside parameters; all else takes time."""
 PARAMETER = "params:"
+LEAKS = "leaks"
+"""The parameter that says how test images are looked for among train images."""
 
 
 def check_points(points: Sequence[Point], project: Path, known: Collection[Point] = ()) -> None:
@@ -43,13 +45,19 @@ def check_points(points: Sequence[Point], project: Path, known: Collection[Point
         trained |= {p.loader.place("teacher") for p in ones if "teacher" in p.nodes.all_outputs()}
 
 
-def check_fully(point: Point) -> None:
+def check_fully(point: Point, *, compare_images: bool = True) -> None:
     """Check all that a run checks before it starts.
+
+    Args:
+        point: Of a sweep.
+        compare_images: Whether test images are looked for among train images, which takes long.
 
     Raises:
         ValueError: Naming what does not fit.
     """
     params = dict(point.loader.runtime_params)
+    if not compare_images and LEAKS in point.loader.parameters_of("train_images"):
+        params[LEAKS] = "off"
     with KedroSession.create(env=point.loader.env_name, runtime_params=params) as session:
         catalog = session.load_context().catalog  # type: ignore[attr-defined]
     check_run(point.nodes, catalog)
