@@ -67,14 +67,16 @@ def texts_parsed_once():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def unsynced_stores():
-    """Have MLflow's stores not wait for the disk: none has to outlive the machine."""
+def unsynced():
+    """Have files and MLflow's stores not wait for the disk: none has to outlive the machine."""
 
     def relax(connection, _):
         connection.execute("PRAGMA synchronous=OFF")
 
     event.listen(Engine, "connect", relax)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda number: None)
+        yield
     event.remove(Engine, "connect", relax)
 
 
