@@ -41,16 +41,16 @@ def folder_of(project):
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """Search once, with one data set for each candidate."""
+    """Search once, then again, and then without time, with two data sets for each candidate."""
     project = make_project(tmp_path_factory.mktemp("searched"))
     (project / "conf/base/best.yml").write_text(TRIED)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(halving, "MOST_DATA_SETS", 1)
-        return project, best(project), best(project)
+        patch.setattr(halving, "MOST_DATA_SETS", 2)
+        return project, best(project), best(project), best(project, "--minutes", "0.001")
 
 
 def test_a_winner_is_found_and_distils_all_train_images(searched):
-    project, result, _ = searched
+    project, result, *_ = searched
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"{folder_of(project).name}: 4 candidates; logs in ")
@@ -58,7 +58,7 @@ def test_a_winner_is_found_and_distils_all_train_images(searched):
     assert lines[2] == "data set 1: 2 candidates"
     table = pd.read_csv(folder_of(project) / "tried.csv")
     winner = table["candidate"][0]
-    assert table["data_sets"].tolist() == [1, 1, 0, 0]
+    assert table["data_sets"].tolist() == [2, 2, 0, 0]
     assert table["accuracy"][0] >= table["accuracy"][1]
     folder = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}/{winner}/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 10 * IPC
@@ -79,10 +79,13 @@ def test_what_was_tried_is_written_in_words(searched):
 
 
 def test_the_same_command_again_tries_nothing_twice(searched):
-    _, first, second = searched
-    assert second.exit_code == 0
-    assert not [line for line in second.stdout.splitlines() if line.startswith("data set")]
-    assert second.stdout.splitlines()[-3:-1] == first.stdout.splitlines()[-3:-1]
+    _, first, *others = searched
+    told = [line.split(" to ")[0] for line in first.stdout.splitlines()[-6:-1]]
+    for result in others:
+        assert result.exit_code == 0
+        lines = result.stdout.splitlines()
+        assert not [line for line in lines if line.startswith("data set")]
+        assert [line.split(" to ")[0] for line in lines[-6:-1]] == told
 
 
 def test_test_images_are_looked_for_once_whatever_the_number_of_candidates(tmp_path, caplog):

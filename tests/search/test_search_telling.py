@@ -76,6 +76,7 @@ def test_a_budget_keeps_time_for_another_data_set_of_the_better_half(monkeypatch
     clock[0] = 61.0
     assert not budget.suffices([10.0, 8.0], later=3)
     assert budget.suffices([10.0, 8.0])
-    # The first trials, one for each job, make what the others share.
-    assert budget.suffices([30.0, 31.0, 10.0])
-    assert not budget.suffices([30.0, 31.0])
+    # The first trials, one for each job, make what the others share; so does the winner.
+    assert not budget.suffices([28.0, 29.5, 10.0])
+    assert budget.suffices([28.0, 28.5, 10.0])
+    assert not budget.suffices([28.0, 28.5])

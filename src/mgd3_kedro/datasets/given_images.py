@@ -110,7 +110,8 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         if self._made_by and not self._path.exists():
             raise ValueError(
                 f"expected the images of this method at {self._path}, found none; make them first, "
-                f"with the same --env and --params: {self._made_by}"
+                f"with the same --env and --params: {self._made_by}; or name those of others with "
+                "--params images=FOLDER"
             )
         return find_tensors(self._path) or open_source(self._path)
 

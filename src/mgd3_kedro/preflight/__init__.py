@@ -75,10 +75,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:export"}), check_export),
     (frozenset({"params:export", "benchmark", "teacher"}), check_asked_teacher),
     (frozenset({"params:class_name", "benchmark"}), check_class_name),
-    (
-        frozenset({"params:shown_methods", "params:methods", "method_images"}),
-        check_shown_methods,
-    ),
+    (frozenset({"params:shown_methods", "params:methods"}), check_shown_methods),
     # From here on images are looked at, which takes long where there are many.
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgd3_kedro.pipelines.report_methods.drawing import select_methods
+from mgd3_kedro.pipelines.report_methods.drawing import check_shown
 from mgd3_kedro.preflight.inputs import Inputs
 
 
@@ -16,11 +16,9 @@ def check_class_name(inputs: Inputs) -> None:
 
 
 def check_shown_methods(inputs: Inputs) -> None:
-    """Refuse methods that are unknown, or have no images.
+    """Refuse methods that are unknown; whether they have images shows when all is made.
 
     Raises:
-        ValueError: Saying what makes them.
+        ValueError: Naming the first.
     """
-    select_methods(
-        inputs["method_images"], inputs["params:methods"], inputs["params:shown_methods"]
-    )
+    check_shown(inputs["params:methods"], inputs["params:shown_methods"])

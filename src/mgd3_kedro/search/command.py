@@ -73,6 +73,7 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
     for told in dict.fromkeys(trials.refused.values()):
         names = ", ".join(name for name, why in trials.refused.items() if why == told)
         trials.report(f"not possible: {names}: {told}")
+    trials.recall(root)
     kinds = {name: is_real(trials, name) for name in trials.points}
     left, killed = list(trials.points), True
     try:
@@ -81,7 +82,7 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
                 known = [name for name in left if len(trials.scores[name]) == seed]
                 trials.run(known, seed, runs, root)
             left = survivors({name: trials.scores[name] for name in left}, kinds)
-            if len(left) == 1 or not trials.budget.suffices():
+            if len(left) <= 1:
                 break
         killed = False
     finally:
@@ -90,7 +91,8 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
 
 def _tell(trials: Trials, folder: Path) -> None:
     if not rank(trials.scores):
-        first = next(iter(trials.refused.values()), "there was no time for one")
+        is_refused = trials.refused.keys() == trials.candidates.keys()
+        first = next(iter(trials.refused.values())) if is_refused else "there was no time for one"
         raise ValueError(
             f"{trials.name}: expected a trial that comes to its end, got none; {first}"
         )

@@ -45,7 +45,7 @@ def rounds() -> Iterator[range]:
 
 
 def better_half(tried: int) -> int:
-    """Return how many of those that were tried go on."""
+    """Return how many of those that were tried go on, but for the best of a kind beside them."""
     return max(FEWEST, -(-tried // 2))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from mgd3_kedro.config_loader import ProjectConfigLoader
@@ -13,7 +14,7 @@ from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.plain_errors import EXPECTED, describe_error
 from mgd3_kedro.points import DONE, FAILED
 from mgd3_kedro.search.candidates import Candidate
-from mgd3_kedro.search.halving import better_half
+from mgd3_kedro.search.halving import FEWEST, better_half, rounds
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.checks import check_fully
 from mgd3_kedro.sweep.clusters import shared_clusters
@@ -53,9 +54,10 @@ class Budget:
             later: Trials after it that time is left for, too.
         """
         known = [*self.taken, *seconds]
-        # The first ones make what the others share, as latents.
-        longest = max(known[self.jobs :] or known, default=0.0)
-        return self.left > longest * (2 + -(-later // self.jobs))
+        # The first ones make what the others share, as latents; the winner makes its own, of all
+        # train images.
+        usual = max(known[self.jobs :] or known, default=0.0)
+        return self.left > usual * (1 + -(-later // self.jobs)) + max(known, default=0.0)
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Trials:
     refused: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
+    planned: dict[int, dict[str, Point]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Find out which candidates are possible with these images and this model.
@@ -104,8 +107,23 @@ class Trials:
                 f"best: expected a candidate that can be tried, got none; {first}: {told}"
             )
 
-    def run(self, names: Iterable[str], seed: int, runs: SweepRuns, root: Path) -> None:
+    def recall(self, root: Path) -> None:
+        """Take up what earlier commands have spent, on whichever data set.
+
+        Args:
+            root: Folder of all sweeps.
+        """
+        for seed in chain.from_iterable(rounds()):
+            if (root / self._sweep(seed)).is_dir():
+                states = States(root, [*self._plan_all(seed).values()])
+                done = [float(states.fact(one, "seconds")) for one in states.with_status(DONE)]
+                self.budget.taken += done
+                self.budget.spent_before += sum(done)
+
+    def run(self, names: Sequence[str], seed: int, runs: SweepRuns, root: Path) -> None:
         """Try candidates with a seed, as many as there is time for, in this order.
+
+        What earlier commands have tried is read, whatever the time.
 
         Args:
             names: Of candidates.
@@ -113,28 +131,30 @@ class Trials:
             runs: The MLflow runs.
             root: Folder of all sweeps.
         """
+        if not names:
+            return
         project = Path(self.loader.conf_source).parent
-        sweep = f"{self.name}/seed{seed}"
         # All of them, whoever is left: a table of states loses no point.
-        points = {name: self._plan(name, sweep, seed) for name in self.points}
+        points = self._plan_all(seed)
         states = States(root, [*points.values()])
         chosen = {name: points[name] for name in names}
         pending = [one for one in chosen.values() if states.fact(one, "status") != DONE]
-        self.budget.spent_before += sum(
-            float(states.fact(one, "seconds")) for one in chosen.values() if one not in pending
-        )
         states.folder(next(iter(points.values()))).mkdir(parents=True, exist_ok=True)
         states.write()
-        if pending and self.budget.suffices():
-            self.report(f"data set {seed + 1}: {count(len(pending), 'candidate')}")
         jobs, before = self.budget.jobs, len(chosen) - len(pending)
 
         def may_start(begun: int, seconds: Sequence[float]) -> bool:
+            tried = before + begun
+            if seed == 0 and tried < FEWEST:
+                # How long one takes is not known yet, and one alone is no comparison.
+                return self.budget.left > 0
             # One data set decides little: the first round leaves time for another of each that
-            # goes on.
-            later = better_half(before + begun + 1) if seed == 0 else 0
+            # goes on, the better half and the best of a kind.
+            later = better_half(tried + 1) + 1 if seed == 0 else 0
             return self.budget.suffices(seconds, later)
 
+        if pending and may_start(0, ()):
+            self.report(f"data set {seed + 1}: {count(len(pending), 'candidate')}")
         with shared_clusters(pending, jobs) as addresses:
             loop = Loop(project, states, runs, jobs, addresses, self.report)
             loop.run(pending, may_start)
@@ -142,10 +162,20 @@ class Trials:
             status = states.fact(point, "status")
             if status == DONE:
                 self.seconds[name] = float(states.fact(point, "seconds"))
-                self.budget.taken.append(self.seconds[name])
+                if point in pending:
+                    self.budget.taken.append(self.seconds[name])
                 self.scores[name].append(read_accuracy(project / point.loader.place(ROWS)))
             elif status == FAILED:
                 self.refused[name] = states.fact(point, "error")
+
+    def _sweep(self, seed: int) -> str:
+        return f"{self.name}/seed{seed}"
+
+    def _plan_all(self, seed: int) -> dict[str, Point]:
+        if seed not in self.planned:
+            sweep = self._sweep(seed)
+            self.planned[seed] = {name: self._plan(name, sweep, seed) for name in self.points}
+        return self.planned[seed]
 
     def _plan(self, name: str, sweep: str, seed: int) -> Point:
         # Each alone: points of one list with others would wait for those before.

@@ -65,6 +65,7 @@ class Loop:
         self._running: list[_Running] = []
         self._left = self._total = 0
         self._seconds: list[float] = []
+        self._done: list[float] = []
 
     def run(
         self,
@@ -78,8 +79,8 @@ class Loop:
 
         Args:
             points: In order.
-            may_start: (how many were begun, seconds of those that ended) -> whether there is time
-                for another; the rest stays pending.
+            may_start: (how many were begun, seconds of those that ended well) -> whether there is
+                time for another; the rest stays pending.
         """
         self._left = self._total = len(points)
         with self._ended_with_this(), Interrupts() as interrupts:
@@ -94,7 +95,7 @@ class Loop:
                     interrupts.heed()
 
     def _may(self, may_start: Callable[[int, Sequence[float]], bool]) -> bool:
-        return may_start(len(self._running) + len(self._seconds), self._seconds)
+        return may_start(len(self._running) + len(self._seconds), self._done)
 
     def _start(self, point: Point, at_once: int) -> None:
         run_id = self._runs.open_child(point.part.sweep, point.name)
@@ -119,6 +120,7 @@ class Loop:
             if not status:
                 write_places(self._states.folder(point), point.name, point.places())
                 error = self._keep(point)
+            self._done += [] if error else [seconds]
             self._runs.settle_child(running.run_id, "FAILED" if error else "FINISHED", error)
             self._states.record(
                 point, status=FAILED if error else DONE, seconds=round(seconds, 1), error=error

@@ -169,38 +169,34 @@ def load_images(
     Raises:
         ValueError: If there are none, or one that is wanted is unknown or has none.
     """
-    return {method: images[method]() for method in select_methods(images, methods, shown)}
+    check_shown(methods, shown)
+    if absent := [name for name in shown or () if name not in images]:
+        raise ValueError(
+            f"shown_methods: expected images of {absent[0]} with these parameters, found none; "
+            "make them first, with the same environment and parameters: "
+            f"kedro run --pipelines=generate --params method={absent[0]},..."
+        )
+    loaded = {method: images[method]() for method in shown or methods if method in images}
+    if not loaded:
+        raise ValueError(
+            "expected images of at least one method with these parameters, found none; run distill "
+            "with them first"
+        )
+    return loaded
 
 
-def select_methods(
-    images: Iterable[str], methods: Iterable[str], shown: Sequence[str] | None = None
-) -> list[str]:
-    """Return the methods that are shown, as `load_images`.
+def check_shown(methods: Iterable[str], shown: Sequence[str] | None) -> None:
+    """Refuse methods to be shown that are unknown.
 
     Args:
-        images: Methods that have images.
         methods: All that are configured.
-        shown: Those that are wanted, in their order; None for all that have images.
+        shown: Those that are wanted; None for all.
 
     Raises:
-        ValueError: If there are none, or one that is wanted is unknown or has none.
+        ValueError: Naming the first.
     """
     if isinstance(shown, str) or not isinstance(shown, Sequence | None):
         raise ValueError(f"shown_methods: expected a list, got {shown!r}; write it as [{shown}]")
     known = dict.fromkeys(methods)
     for name in shown or ():
         lookup(known, name, "shown_methods")
-    drawn = set(images)
-    if absent := [name for name in shown or () if name not in drawn]:
-        raise ValueError(
-            f"shown_methods: expected images of {absent[0]} with these parameters, found none; "
-            "make them first, with the same environment and parameters: "
-            f"kedro run --pipelines=generate --params method={absent[0]},..."
-        )
-    selected = [method for method in shown or methods if method in drawn]
-    if not selected:
-        raise ValueError(
-            "expected images of at least one method with these parameters, found none; run distill "
-            "with them first"
-        )
-    return selected
