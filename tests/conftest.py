@@ -55,7 +55,7 @@ def texts_parsed_once():
     load = OmegaConf.load
 
     def load_once(file):
-        text = file.read()
+        text = file.read() if hasattr(file, "read") else Path(file).read_text(encoding="utf-8")
         if text not in known:
             known[text] = OmegaConf.to_container(load(StringIO(text)))
         return OmegaConf.create(known[text])
