@@ -69,6 +69,11 @@ OF_BOTH = {
         *(f"{ROWS} seed*5 method*1 methods.{method}.factor*1" for method in ("mgd3", "herding")),
         *(f"{ROWS} seed*5 method*15", "compare"),
     ],
+    "frontier-protocols": [
+        "train_teacher",
+        *(f"{ROWS} seed*3 method*5 protocol*3", "compare"),
+    ],
+    "frontier-networks": [f"{ROWS} seed*3 method*5 trainings.networks*3", "compare"],
     "frontier-costs": [
         "distill/tabulate_cost seed*1 method*10",
         "report_methods/tabulate_costs",
