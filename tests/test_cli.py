@@ -301,7 +301,10 @@ def test_a_protocol_that_asks_a_teacher_is_refused_without_one(protocol, untouch
     [
         ({"network": "convnet9"}, "unknown network 'convnet9'"),
         ({"network": "convnet6"}, "convnet6: expected images of at least 64 px to halve 6 times"),
-        ({"protocol": "soft"}, "hard, hard_adamw, hard_strong, which ask no teacher, got 'soft'"),
+        (
+            {"protocol": "soft"},
+            "hard, hard_adamw, hard_plain, hard_strong, which ask no teacher, got 'soft'",
+        ),
         ({"epochs": 0}, "epochs: expected a number in [1"),
         ({"learning_rate": -1}, "learning_rate: expected a number in (0"),
         ({"cutmix": 1}, "cutmix: expected true or false"),

@@ -71,9 +71,9 @@ OF_BOTH = {
     ],
     "frontier-protocols": [
         "train_teacher",
-        *(f"{ROWS} seed*3 method*5 protocol*3", "compare"),
+        *(f"{ROWS} seed*3 method*6 protocol*4", "compare"),
     ],
-    "frontier-networks": [f"{ROWS} seed*3 method*5 trainings.networks*3", "compare"],
+    "frontier-networks": [f"{ROWS} seed*3 method*6 trainings.networks*3", "compare"],
     "frontier-costs": [
         "distill/tabulate_cost seed*1 method*10",
         "report_methods/tabulate_costs",

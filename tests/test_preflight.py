@@ -540,7 +540,7 @@ def test_a_network_too_deep_for_a_teacher_is_refused_too():
 def test_a_teacher_cannot_be_taught_itself(protocol):
     with pytest.raises(
         ValueError,
-        match="protocol: expected one of glad, hard, hard_adamw, hard_strong, which ask no teacher",
+        match="protocol: expected one of glad, hard, hard_adamw, hard_plain, hard_strong, which",
     ):
         replace(TEACHING, protocol=protocol)
 

@@ -1,4 +1,4 @@
-"""The hard-label protocol with AdamW, and with a strong augmentation."""
+"""The hard-label protocol with AdamW, with a strong augmentation, and with none."""
 
 from dataclasses import replace
 
@@ -18,8 +18,11 @@ def test_only_what_papers_change_is_another(ipc, classes):
     strong = PROTOCOLS["hard_strong"].defaults(ipc, classes, "resnet18")
     assert adamw == replace(plan, learning_rate=1e-3, weight_decay=0.01)
     assert strong == replace(plan, learning_rate=0.1, rand_augment_ops=1, rand_augment_magnitude=6)
-    for name in ("hard_adamw", "hard_strong"):
-        changed = {"hard_adamw": ("defaults", "optimizer"), "hard_strong": ("defaults",)}[name]
+    for name, changed in {
+        "hard_adamw": ("defaults", "optimizer"),
+        "hard_strong": ("defaults",),
+        "hard_plain": ("defaults",),
+    }.items():
         same = {key: getattr(PROTOCOLS["hard"], key) for key in changed}
         assert replace(PROTOCOLS[name], **same) == PROTOCOLS["hard"]
 
@@ -57,7 +60,26 @@ def test_a_strong_batch_is_a_plain_one_after_one_operation_on_each_image(make_pl
     assert 90 / len(OPERATIONS) / 4 < same < 45
 
 
-@pytest.mark.parametrize("protocol", ["hard_adamw", "hard_strong"])
+def test_a_plain_batch_is_images_as_they_are(make_data):
+    recipe, data = PROTOCOLS["hard_plain"], make_data(30)
+    plan = recipe.defaults(10, 3, "convnet2")
+    known = replace(PROTOCOLS["hard"].defaults(10, 3, "convnet2"), cutmix=False)
+    assert replace(
+        known, flip_probability=0, crop_min_scale=1, jitter_strength=0, lighting_std=0
+    ) == (plan)
+    batches = list(recipe.batches(data, 16, plan, torch.Generator().manual_seed(0)))
+    inputs = torch.cat([batch.inputs for batch in batches])
+    given = normalize(data.images / 255)
+    apart = torch.cdist(inputs.flatten(1), given.flatten(1))
+    places = apart.argmin(1)
+    assert sorted(places.tolist()) == list(range(90))
+    torch.testing.assert_close(inputs, given[places])
+    targets = torch.cat([batch.targets for batch in batches])
+    assert targets.argmax(1).tolist() == data.labels[places].tolist()
+    assert targets.amax(1).eq(1).all()
+
+
+@pytest.mark.parametrize("protocol", ["hard_adamw", "hard_plain", "hard_strong"])
 def test_a_network_learns(protocol, make_config, make_data):
     result = train_network(
         make_data(10),

@@ -150,7 +150,7 @@ def test_the_factor_to_blame_is_named(make_config):
 
 
 def test_an_unknown_protocol_is_answered_with_the_known_ones(make_config):
-    known = "glad, hard, hard_adamw, hard_strong, soft, soft_stored"
+    known = "glad, hard, hard_adamw, hard_plain, hard_strong, soft, soft_stored"
     with pytest.raises(ValueError, match=f"unknown protocol 'herd'.*{known}"):
         make_config(protocol="herd")
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from mgd3_kedro.metrics.comparison import CompareConfig, as_text, compare_groups, find_finished
+from mgd3_kedro.metrics.robust import score_augmentation
 from mgd3_kedro.records import RUN_KEYS, SETTINGS
 
 
@@ -18,7 +19,9 @@ def make_config():
             "resamples": 500,
             "seed": 0,
             "lrs_weight": 0.5,
+            "ars_weight": 0.5,
             "hard_protocol": "hard",
+            "plain_protocol": "hard_plain",
             "against": "a",
         }
         return CompareConfig(**(settings | changes))
@@ -167,7 +170,12 @@ def test_robust_scores_are_those_of_the_headline(make_config):
         make_rows("full", [90.0], ipc=400),
         make_rows("random", [50.0, 54.0]),
         make_rows("a", [60.0, 64.0]).assign(top1_best=[70.0, 74.0]),
+        make_rows("random", [30.0], protocol="hard_plain"),
+        make_rows("a", [50.0], protocol="hard_plain"),
     )
+    scores = compare_groups(pd.concat(rows), make_config(ars_weight=0.5))["ars"].dropna()
+    assert scores.max() == pytest.approx(score_augmentation(10, 20, 0.5))
+    rows = rows[:3]
     assert compare(make_config(), *rows).loc["a", ["hlr", "ior"]].tolist() == [28, 10]
     by_best = compare(make_config(headline="top1_best"), *rows).loc["a", ["hlr", "ior"]]
     assert by_best.tolist() == [91 - 72, 72 - 53]
@@ -181,6 +189,7 @@ def test_robust_scores_are_those_of_the_headline(make_config):
         ({"resamples": 0}, "resamples: expected a number in"),
         ({"seed": -1}, "seed: expected a number in"),
         ({"lrs_weight": 1.5}, "lrs_weight: expected a number in"),
+        ({"ars_weight": -0.5}, "ars_weight: expected a number in"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes, message, make_config):

@@ -7,7 +7,7 @@ from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.metrics.paired import COLUMNS, compare_pairs
 from mgd3_kedro.records import RUN_KEYS
 
-CONFIG = CompareConfig("top1_last", 0.95, 500, 0, 0.5, "hard", "mgd3")
+CONFIG = CompareConfig("top1_last", 0.95, 500, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 
 
 def rows_of(method, accuracies, *, settings="", **changes):
@@ -91,6 +91,6 @@ def test_without_the_rival_the_table_is_empty_and_has_its_columns():
 
 def test_the_headline_is_what_is_compared():
     mgd3, ours = rows_of("mgd3", {0: 40.0}), rows_of("ours", {0: 41.0}, top1_best=70.0)
-    by_best = CompareConfig("top1_best", 0.95, 500, 0, 0.5, "hard", "mgd3")
+    by_best = CompareConfig("top1_best", 0.95, 500, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
     assert compare(mgd3, ours).iloc[0]["difference_mean"] == 1.0
     assert compare(mgd3, ours, config=by_best).iloc[0]["difference_mean"] == 29.0

@@ -3,7 +3,11 @@ import math
 import pandas as pd
 import pytest
 
-from mgd3_kedro.metrics.robust import add_robust_scores, score_robustness
+from mgd3_kedro.metrics.robust import (
+    add_robust_scores,
+    score_augmentation,
+    score_robustness,
+)
 
 KEYS = ("method", "backbone", "scale")
 
@@ -22,8 +26,9 @@ def make_table(*lines):
     return pd.DataFrame([{**same, **dict(zip(columns, line, strict=True))} for line in lines])
 
 
-def score(table, weight=0.5):
-    return add_robust_scores(table, "accuracy", KEYS, hard_protocol="hard", weight=weight)
+def score(table, **changes):
+    settings = {"hard_protocol": "hard", "plain_protocol": "plain", "lrs_weight": 0.5}
+    return add_robust_scores(table, "accuracy", KEYS, **{**settings, "ars_weight": 0.5, **changes})
 
 
 def test_the_score_runs_from_zero_to_a_hundred():
@@ -110,3 +115,36 @@ def test_references_of_another_network_or_length_do_not_count(key):
     table = make_table(("random", "hard", 10, 50.0, 1), ("mgd3", "hard", 10, 60.0, 1))
     table[key] = ["one", "other"]
     assert score(table)["ior"].isna().tolist() == [False, True]
+
+
+def test_improvements_with_and_without_augmentation_are_weighed_by_hand():
+    table = make_table(
+        ("random", "hard", 10, 50.0, 1),
+        ("random", "plain", 10, 30.0, 1),
+        ("mgd3", "hard", 10, 60.0, 1),
+        ("mgd3", "plain", 10, 50.0, 1),
+        ("d4m", "hard", 10, 55.0, 1),
+        ("mgd3", "hard", 50, 80.0, 1),
+        ("full", "hard", 400, 90.0, 1),
+    )
+    scored = score(table, ars_weight=0.25)
+    beta = 0.25 * 0.1 + 0.75 * 0.2
+    expected = 100 * (math.exp(beta) - math.exp(-1)) / (math.e - math.exp(-1))
+    assert score_augmentation(10, 20, 0.25) == pytest.approx(expected)
+    known = scored.set_index(["method", "protocol", "ipc"])["ars"]
+    assert known[("mgd3", "hard", 10)] == pytest.approx(expected)
+    assert known[("random", "hard", 10)] == pytest.approx(100 / (math.e + 1))
+    # Lines without a counterpart that was trained without augmentation, and that counterpart.
+    assert known.drop([("mgd3", "hard", 10), ("random", "hard", 10)]).isna().all()
+
+
+def test_the_augmentation_robust_score_is_of_the_same_settings():
+    table = make_table(
+        ("random", "hard", 10, 50.0, 1),
+        ("random", "plain", 10, 30.0, 1),
+        ("mgd3", "hard", 10, 60.0, 1),
+        ("mgd3", "hard", 10, 60.0, 1),
+        ("mgd3", "plain", 10, 50.0, 1),
+    )
+    table["scale"] = [math.nan, math.nan, 0.1, 0.2, 0.2]
+    assert score(table)["ars"].isna().tolist() == [False, True, True, False, True]

@@ -11,7 +11,7 @@ from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, tab
 from mgd3_kedro.records import RUN_KEYS
 
 PUBLISHED = Path(__file__).parents[2] / "data/01_raw/published/published_results.csv"
-CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard", "a")
+CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, 0.5, "hard", "hard_plain", "a")
 
 
 def make_rows(method, last, *, ipc=10, settings="", **changes):

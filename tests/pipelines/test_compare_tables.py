@@ -12,7 +12,7 @@ from mgd3_kedro.pipelines.compare.page import write_comparison_page
 from mgd3_kedro.pipelines.compare.writing import escape_latex, write_latex, write_markdown
 from mgd3_kedro.records import RUN_KEYS, SETTINGS
 
-CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, "hard", "mgd3")
+CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 SAME = {
     **dict.fromkeys(RUN_KEYS),
     **dict.fromkeys(SETTINGS, ""),
@@ -137,7 +137,7 @@ def test_the_caption_says_what_was_measured(rows):
 
 
 def test_the_headline_is_what_is_shown(rows):
-    last = CompareConfig("top1_last", 0.95, 200, 0, 0.5, "hard", "mgd3")
+    last = CompareConfig("top1_last", 0.95, 200, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
     ((caption, table),) = parse_markdown(write(rows, config=last)[0]).items()
     assert "top1_last in percent" in caption
     assert table["mgd3"]["ipc 10"] == "**65.5 ± 0.5** (66.5)"

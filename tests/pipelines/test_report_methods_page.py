@@ -20,7 +20,7 @@ from mgd3_kedro.records import FINISHED, ROW_COLUMNS
 from mgd3_kedro.report.thumbnails import as_data_uri
 from mgd3_kedro.stages import Partition
 
-COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, "hard", "mgd3")
+COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 
 
 def rows_of(method, values):

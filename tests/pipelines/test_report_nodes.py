@@ -21,7 +21,7 @@ from mgd3_kedro.stages import Partition
 NAMES = ("tit & tar", "<crow>", "wren")
 BIRDS = Benchmark("birds", 8, tuple(ClassSpec(i, f"n{i}", i, NAMES[i]) for i in range(3)))
 REPORT = ReportConfig(["random", "unguided", "full"], classes=2, images=2)
-COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, "hard", "mgd3")
+COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 WHOLE = {
     "benchmark": "birds",
     "split": "test",

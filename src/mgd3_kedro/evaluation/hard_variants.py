@@ -1,4 +1,4 @@
-"""The hard-label protocol as newer papers change it: other optimisers, stronger augmentation."""
+"""The hard-label protocol with other optimisers, with stronger augmentation, or with none."""
 
 from __future__ import annotations
 
@@ -30,6 +30,22 @@ def numbers_of_strong(ipc: int, num_classes: int, network: str) -> TrainingPlan:
     return replace(plan, learning_rate=0.1, rand_augment_ops=1, rand_augment_magnitude=6)
 
 
+def numbers_of_plain(ipc: int, num_classes: int, network: str) -> TrainingPlan:
+    """Return the numbers of a hard-label training on images as they are.
+
+    Source: DD-Ranking (arXiv 2505.13300), which trains without augmentation for its
+    augmentation-robust score.
+    """
+    return replace(
+        published_numbers(ipc, num_classes, network),
+        cutmix=False,
+        flip_probability=0.0,
+        crop_min_scale=1.0,
+        jitter_strength=0.0,
+        lighting_std=0.0,
+    )
+
+
 def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return AdamW; the decay falls on every parameter, norms and biases too.
 
@@ -44,4 +60,5 @@ def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
 
 
 HARD_ADAMW = replace(HARD_LABEL, defaults=numbers_of_adamw, optimizer=adamw)
+HARD_PLAIN = replace(HARD_LABEL, defaults=numbers_of_plain)
 HARD_STRONG = replace(HARD_LABEL, defaults=numbers_of_strong)

@@ -44,7 +44,9 @@ class CompareConfig:
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
         lrs_weight: Weight of the improvement over random images in the label-robust score.
-        hard_protocol: The protocol whose rows have hard labels, for the recovery in that score.
+        ars_weight: Weight of the improvement with augmentation in the augmentation-robust score.
+        hard_protocol: The protocol whose rows have hard labels, for both scores.
+        plain_protocol: The same without augmentation.
         against: The method that all others are compared with, seed by seed.
 
     Raises:
@@ -56,7 +58,9 @@ class CompareConfig:
     resamples: int
     seed: int
     lrs_weight: float
+    ars_weight: float
     hard_protocol: str
+    plain_protocol: str
     against: str
 
     def __post_init__(self) -> None:
@@ -65,6 +69,7 @@ class CompareConfig:
         check_count("resamples", self.resamples)
         check_count("seed", self.seed, 0)
         check_range("lrs_weight", self.lrs_weight, 0, 1)
+        check_range("ars_weight", self.ars_weight, 0, 1)
 
 
 def find_finished(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -112,7 +117,9 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
         f"{config.headline}_mean",
         METHOD_KEYS,
         hard_protocol=config.hard_protocol,
-        weight=config.lrs_weight,
+        plain_protocol=config.plain_protocol,
+        lrs_weight=config.lrs_weight,
+        ars_weight=config.ars_weight,
     )
     order = [*TABLE_KEYS, "ipc", f"{config.headline}_mean", "method"]
     return table.sort_values(order, kind="stable").reset_index(drop=True)

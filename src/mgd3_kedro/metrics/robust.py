@@ -1,4 +1,4 @@
-"""DD-Ranking's scores: what images are worth apart from the labels they are trained with."""
+"""DD-Ranking's scores: what images are worth apart from labels and augmentation."""
 
 from __future__ import annotations
 
@@ -31,8 +31,28 @@ def score_robustness(
 
     Source: DD-Ranking (arXiv 2505.13300), label-robust score; its accuracies are fractions.
     """
-    alpha = (weight * improvement_over_random - (1 - weight) * hard_label_recovery) / 100
-    return 100 * (math.exp(alpha) - math.exp(-1)) / (math.e - math.exp(-1))
+    return _to_score(weight * improvement_over_random - (1 - weight) * hard_label_recovery)
+
+
+def score_augmentation(improvement: float, plain_improvement: float, weight: float) -> float:
+    """Return the augmentation-robust score.
+
+    Args:
+        improvement: Accuracy of the method minus that of random images, both with augmentation; in
+            percentage points.
+        plain_improvement: The same, both without augmentation.
+        weight: Of the improvement with augmentation; the rest is the other's. In [0, 1].
+
+    Returns:
+        Percent: as the label-robust score; 26.9 for a method no better than random images.
+
+    Source: DD-Ranking (arXiv 2505.13300), augmentation-robust score.
+    """
+    return _to_score(weight * improvement + (1 - weight) * plain_improvement)
+
+
+def _to_score(points: float) -> float:
+    return 100 * (math.exp(points / 100) - math.exp(-1)) / (math.e - math.exp(-1))
 
 
 def add_robust_scores(
@@ -41,11 +61,14 @@ def add_robust_scores(
     method_keys: Sequence[str],
     *,
     hard_protocol: str,
-    weight: float,
+    plain_protocol: str,
+    lrs_weight: float,
+    ars_weight: float,
 ) -> pd.DataFrame:
-    """Return a table of means with the columns `hlr` and `ior` (points) and `lrs` (percent).
+    """Return a table of means with the columns `hlr`, `ior` (points), `lrs` and `ars` (percent).
 
-    They are empty where a mean that they need is missing, and for the whole train split.
+    They are empty where a mean that they need is missing, and for the whole train split; `ars` is
+    that of lines of the protocol with hard labels.
 
     Args:
         table: One line per method, ipc, network, protocol and preset of a benchmark.
@@ -53,26 +76,37 @@ def add_robust_scores(
             lines are one reference, as random images beside each of two backbones.
         method_keys: Columns that tell methods apart.
         hard_protocol: The protocol that has hard labels.
-        weight: Of the improvement over random images.
+        plain_protocol: The same without augmentation.
+        lrs_weight: Of the improvement over random images, in `lrs`.
+        ars_weight: Of the improvement with augmentation, in `ars`.
 
     Source: DD-Ranking (arXiv 2505.13300), from means over trainings.
     """
+    setting = ("benchmark", "split", "image_size", "network", "preset")
     scores = []
     for _, line in table.iterrows():
-        setting = _where(table, line, ("benchmark", "split", "image_size", "network", "preset"))
-        own, hard = setting["protocol"] == line["protocol"], setting["protocol"] == hard_protocol
-        same_ipc = setting["ipc"] == line["ipc"]
-        full = _pool(setting[hard & (setting["method"] == FULL)], accuracy)
-        random = _pool(setting[own & same_ipc & (setting["method"] == RANDOM)], accuracy)
-        recovered = line[accuracy]
-        if line["protocol"] != hard_protocol:
-            recovered = _pool(_where(setting[hard & same_ipc], line, method_keys), accuracy)
-        is_full = line["method"] == FULL
-        hlr = math.nan if is_full else full - recovered
-        ior = math.nan if is_full else line[accuracy] - random
-        scores.append((hlr, ior, score_robustness(hlr, ior, weight)))
-    hlrs, iors, totals = zip(*scores, strict=True)
-    return table.assign(hlr=hlrs, ior=iors, lrs=totals)
+        lines = _where(table, line, setting)
+        own, is_full = line["protocol"], line["method"] == FULL
+        full = _mean(lines[lines["method"] == FULL], accuracy, hard_protocol)
+        lines = lines[lines["ipc"] == line["ipc"]]
+        random, namesakes = lines[lines["method"] == RANDOM], _where(lines, line, method_keys)
+        reached = {
+            protocol: line[accuracy] if protocol == own else _mean(namesakes, accuracy, protocol)
+            for protocol in (own, hard_protocol, plain_protocol)
+        }
+        gains = {
+            protocol: math.nan if is_full else mean - _mean(random, accuracy, protocol)
+            for protocol, mean in reached.items()
+        }
+        hlr = math.nan if is_full else full - reached[hard_protocol]
+        lrs = score_robustness(hlr, gains[own], lrs_weight)
+        ars = math.nan
+        if own == hard_protocol:
+            ars = score_augmentation(gains[own], gains[plain_protocol], ars_weight)
+        scores.append((hlr, gains[own], lrs, ars))
+    return table.assign(
+        **dict(zip(("hlr", "ior", "lrs", "ars"), zip(*scores, strict=True), strict=True))
+    )
 
 
 def _where(table: pd.DataFrame, line: pd.Series, keys: Sequence[str]) -> pd.DataFrame:
@@ -84,7 +118,7 @@ def _where(table: pd.DataFrame, line: pd.Series, keys: Sequence[str]) -> pd.Data
     return table
 
 
-def _pool(lines: pd.DataFrame, accuracy: str) -> float:
-    lines = lines[lines["trainings"] > 0]
+def _mean(lines: pd.DataFrame, accuracy: str, protocol: str) -> float:
+    lines = lines[(lines["trainings"] > 0) & (lines["protocol"] == protocol)]
     weights = lines["trainings"]
     return float((lines[accuracy] * weights).sum() / weights.sum()) if len(lines) else math.nan

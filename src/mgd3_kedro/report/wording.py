@@ -12,6 +12,7 @@ NOT_MEASURED = "not measured"
 PROTOCOLS = {
     "hard": "hard labels",
     "hard_adamw": "hard labels, AdamW",
+    "hard_plain": "hard labels, no augmentation",
     "hard_strong": "hard labels, strong augmentation",
     "soft": "soft labels of a teacher",
     "soft_stored": "soft labels of a teacher, stored",
