@@ -60,8 +60,9 @@ def check_range(
     high: float = math.inf,
     *,
     low_open: bool = False,
+    high_open: bool = False,
 ) -> None:
-    """Refuse a number outside [low, high], or (low, high] with `low_open`.
+    """Refuse a number outside [low, high], without the ends that are open.
 
     Raises:
         ValueError: If the value is no finite number of the interval.
@@ -72,9 +73,10 @@ def check_range(
         or not math.isfinite(value)
         or not low <= value <= high
         or (low_open and value == low)
+        or (high_open and value == high)
     ):
         opening = "(" if low_open or low == -math.inf else "["
-        closing = ")" if high == math.inf else "]"
+        closing = ")" if high_open or high == math.inf else "]"
         raise ValueError(
             f"{name}: expected a number in {opening}{low}, {high}{closing}, got {value!r}"
         )

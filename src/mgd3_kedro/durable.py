@@ -106,6 +106,16 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
+def sync_tree(path: Path) -> None:
+    """Have a file, or all that is in a folder, on the disk."""
+    for part in (path, *sorted(path.rglob("*"))):
+        if part.is_dir():
+            sync_folder(part)
+        else:
+            with part.open("rb") as file:
+                sync(file)
+
+
 def _remove_abandoned(path: Path) -> None:
     """Remove what processes that were killed have left of this file."""
     for left in path.parent.glob(f"{_escaped(path.name)}.*.partial"):

@@ -1,6 +1,7 @@
 """What is written down is replaced as a whole, so that nobody ever reads half of it."""
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -158,3 +159,41 @@ def test_a_partition_that_was_changed_is_told_from_one_that_is_out_of_date(chang
     change(manifest.path_of("n1"))
     assert manifest.find("n1", "made from this") == Found(has_changed=True)
     assert manifest.find("n1", "made from that") == Found(has_changed=False)
+
+
+def test_a_bit_that_changed_on_the_disk_is_noticed_when_it_is_read(manifest):
+    path = manifest.path_of("n1")
+    content = manifest.read_record("n1")["content"]
+    assert manifest.read(Path.read_text, "n1", content) == "whole"
+    before = path.stat()
+    path.write_text("whelk")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(DatasetError, match="has changed since; give the command"):
+        manifest.read(Path.read_text, "n1", content)
+    # The command that is given then makes it anew.
+    assert manifest.find("n1", "made from this") == Found()
+    assert not manifest.is_complete
+    assert manifest.read(Path.read_text, "n2", manifest.read_record("n2")["content"]) == "whole"
+
+
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_a_partition_is_on_the_disk_before_its_record(in_folder, tmp_path, monkeypatch):
+    synced = []
+
+    def note(number):
+        synced.append(Path(f"/proc/self/fd/{number}").readlink().name.partition("-")[0])
+
+    def write_some(path, value):
+        files = [path]
+        if in_folder:
+            path.mkdir()
+            files = [path / "0.png", path / "1.png"]
+        for file in files:
+            file.write_text(value)
+
+    monkeypatch.setattr(os, "fsync", note)
+    manifest = Manifest(tmp_path / "values", "")
+    manifest.keep("n1", Made("whole", 2), ORIGIN, 0.0, 1.0, write_some)
+    partition = ["n1", "0.png", "1.png"] if in_folder else ["n1"]
+    assert synced[: len(partition) + 1] == [*partition, "values"]
+    assert any(name.startswith("n1.json") for name in synced[len(partition) + 1 :])

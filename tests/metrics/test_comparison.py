@@ -60,12 +60,12 @@ def test_seeds_that_made_the_same_images_are_one_data_set(make_config):
 
 
 def test_a_group_has_its_counts_means_and_population_deviations(make_config):
-    line = compare(make_config(), make_rows("a", [60.0, 70.0, 80.0], seeds=[0, 0, 1])).loc["a"]
+    line = compare(make_config(), make_rows("a", [69.0, 70.0, 71.0], seeds=[0, 0, 1])).loc["a"]
     assert line[["trainings", "data_sets", "diverged"]].tolist() == [3, 2, 0]
     assert line["top1_last_mean"] == 70
     assert line["top1_best_mean"] == 71
-    assert line["top1_last_std"] == pytest.approx(math.sqrt(200 / 3))
-    assert 60 <= line["top1_last_low"] < 70 < line["top1_last_high"] <= 80
+    assert line["top1_last_std"] == pytest.approx(math.sqrt(2 / 3))
+    assert 50 < line["top1_last_low"] < 69 < 71 < line["top1_last_high"] < 90
     assert line["top1_best_low"] == pytest.approx(line["top1_last_low"] + 1)
 
 
@@ -74,6 +74,12 @@ def test_one_training_has_no_interval_and_equal_ones_have_one_without_width(make
     assert table.loc["one", ["top1_last_low", "top1_last_high"]].isna().all()
     assert table.loc["one", "top1_last_std"] == 0
     assert table.loc["same", ["top1_last_low", "top1_last_high"]].tolist() == [50, 50]
+
+
+def test_an_interval_of_an_accuracy_ends_where_accuracies_end(make_config):
+    line = compare(make_config(), make_rows("a", [90.0, 99.0])).loc["a"]
+    assert 0 < line["top1_last_low"] < 90
+    assert line["top1_last_high"] == 100
 
 
 def test_an_interval_does_not_depend_on_what_else_is_compared(make_config):

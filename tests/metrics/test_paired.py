@@ -32,7 +32,9 @@ def test_differences_are_of_the_same_seeds():
     )
     assert (line["method"], line["against"], line["data_sets"]) == ("ours", "mgd3", 3)
     assert line["difference_mean"] == pytest.approx(2.0)
-    assert 1.0 <= line["difference_low"] < 2.0 < line["difference_high"] <= 3.0
+    # Student's interval of 1, 2 and 3 is 2 ± 2.48.
+    assert line["difference_low"] == pytest.approx(2 - 2.48, abs=0.75)
+    assert line["difference_high"] == pytest.approx(2 + 2.48, abs=0.75)
     assert line["data_sets_ahead"] == 3
 
 
@@ -72,6 +74,20 @@ def test_the_rival_is_the_one_with_the_fewest_settings_and_its_others_are_compar
     table = compare(tuned, plain)
     assert table[["settings", "difference_mean"]].to_numpy().tolist() == [
         ["mode_guidance_scale=0.2", 3.0]
+    ]
+
+
+def test_the_rival_is_of_the_same_backbone_where_there_is_one():
+    mgd3 = [
+        rows_of("mgd3", {0: top1}, backbone=name) for name, top1 in (("dit", 40.0), ("ldm", 50.0))
+    ]
+    ours = [rows_of("ours", {0: 52.0}, backbone=name) for name in ("dit", "ldm", "sd")]
+    table = compare(*mgd3, *ours)
+    columns = ["method", "backbone", "against_backbone", "difference_mean"]
+    assert table[columns].to_numpy().tolist() == [
+        ["ours", "dit", "dit", 12.0],
+        ["ours", "ldm", "ldm", 2.0],
+        ["ours", "sd", "dit", 12.0],
     ]
 
 

@@ -156,6 +156,21 @@ def test_trainings_on_another_size_of_image_are_other_trainings():
     assert table["top1_last_mean"].tolist() == [1.0, 1.0]
 
 
+def test_trainings_of_another_configuration_are_other_trainings():
+    seeds = {"one": range(3), "two": range(5), "": range(6)}
+    rows = [
+        make_rows("a", [float(len(name))] * len(of), seeds=of).assign(configuration=name)
+        for name, of in seeds.items()
+    ]
+    tables = {str(place): lambda table=table: table for place, table in enumerate(rows)}
+    gathered = gather_rows({"again": lambda: rows[1]}, tables, "test")
+    counts = gathered.groupby("configuration")["seed"].apply(list).to_dict()
+    # Of what does not say its configuration only the seed that no other has.
+    assert counts == {"": [5], "one": [0, 1, 2], "two": [0, 1, 2, 3, 4]}
+    table = compare_methods(gathered, {}, CONFIG, "test")
+    assert table.set_index("configuration")["data_sets"].to_dict() == {"": 1, "one": 3, "two": 5}
+
+
 def test_rows_of_an_older_version_say_that_their_settings_are_not_known():
     old = make_rows("a", [1.0]).drop(columns=["settings", "configuration"])
     tables = {"old": lambda: old, "long": lambda: old.assign(variant="-long")}

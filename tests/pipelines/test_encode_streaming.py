@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.images import LazyImages, encoded_images
 from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.nodes import (
@@ -17,6 +18,7 @@ from mgd3_kedro.pipelines.encode.nodes import (
     encode_images,
 )
 from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.sampling.sampler import image_generator
 from mgd3_kedro.stages import Partition, Task
 
 SPEC = ClassSpec(0, "n1", 4, "hen")
@@ -244,3 +246,23 @@ def test_classes_of_one_index_are_mirrored_and_drawn_each_for_itself(
     assert not torch.equal(first["mirrored"], second["mirrored"])
     same = first["mirrored"] == second["mirrored"]
     assert not (first["latents"] == second["latents"])[same].flatten(1).all(1).any()
+
+
+def test_draws_are_not_those_of_images_that_are_made(encode_as, images, monkeypatch):
+    seeds = []
+    encode_all = LatentAutoencoder.encode
+
+    def note(self, shown, generators=None, names=None):
+        seeds.extend(generator.initial_seed() for generator in generators)
+        return encode_all(self, shown, generators, names)
+
+    monkeypatch.setattr(LatentAutoencoder, "encode", note)
+    encode_as(images, EncodingConfig("sample", "none", 0, "fp32", 0))
+    numbers, candidates = range(len(images)), range(4)
+    made = {
+        image_generator(0, SPEC.class_index, number, candidate).initial_seed()
+        for number in numbers
+        for candidate in candidates
+    }
+    assert len({*seeds}) == len(images)
+    assert not made & {*seeds}

@@ -183,10 +183,10 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         return {"filepath": str(self._manifest.artefact), "workers": self._workers}
 
     def _partition(self, wnid: str, record: Mapping[str, Any]) -> Partition:
-        made = record["content"], record["stamp"]
+        content = record["content"]
         return Partition(
-            load=partial(self._manifest.read, self.read, wnid, *made),
-            fingerprint=record["content"],
+            load=partial(self._manifest.read, self.read, wnid, content),
+            fingerprint=content,
             count=record["count"],
             seconds=record["seconds"],
             metrics=record["metrics"],

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kedro.io import DatasetError
+
 from mgd3_kedro.datasets.claims import LOCK, WORK, Claims
 from mgd3_kedro.datasets.partition_files import (
     explained,
@@ -20,7 +22,7 @@ from mgd3_kedro.datasets.partition_files import (
     remove,
 )
 from mgd3_kedro.datasets.partition_records import Found, Origin, read_record, write_record
-from mgd3_kedro.durable import read_json, write_json
+from mgd3_kedro.durable import read_json, sync_folder, sync_tree, write_json
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import Made
 
@@ -113,9 +115,15 @@ class Manifest:
         """Return what is written down about some partitions, see `read_record`."""
         return {wnid: self.read_record(wnid) for wnid in wnids}
 
-    def read(self, read: Callable[[Path], Any], wnid: str, content: str, stamp: str) -> Any:
-        """Read a partition, see `read_verified`."""
-        return read_verified(read, self.path_of(wnid), content, stamp)
+    def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
+        """Read a partition, see `read_verified`; one that has changed is forgotten."""
+        try:
+            return read_verified(read, self.path_of(wnid), content)
+        except DatasetError:
+            # Its size and time may be as they were, by which `find` goes.
+            with contextlib.suppress(OSError):
+                self._record(wnid).unlink()
+            raise
 
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
         """Return what is there of some partitions, see `find`.
@@ -228,9 +236,11 @@ class Manifest:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.parent.mkdir(parents=True, exist_ok=True)
             write(fresh, made.value)
+            sync_tree(fresh)
             self._record(wnid).unlink(missing_ok=True)
             remove(path)
             fresh.replace(path)
+            sync_folder(path.parent)
             record = {
                 **asdict(origin),
                 **marks_of(path),

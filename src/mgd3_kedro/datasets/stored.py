@@ -107,17 +107,17 @@ class StoredManifest(Manifest):
         kept = self._kept(wnids)
         return {wnid: kept.get(wnid) or self.read_record(wnid) for wnid in wnids}
 
-    def read(self, read: Callable[[Path], Any], wnid: str, content: str, stamp: str) -> Any:
+    def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
         """Read a partition, which is got from the store if it is not here.
 
         Raises:
             DatasetError: If it is neither here nor there, or was changed since.
         """
         try:
-            return super().read(read, wnid, content, stamp)
+            return super().read(read, wnid, content)
         except DatasetError:
             self.get(wnid, content)
-            return super().read(read, wnid, content, stamp)
+            return super().read(read, wnid, content)
 
     def get(self, wnid: str, content: str) -> None:
         """Get a partition and its record from the store, in the place of what is here.
@@ -195,7 +195,8 @@ class StoredManifest(Manifest):
     def reopen(self) -> None:
         """Say that the artefact is not complete, nor any selection that will not stay."""
         # First there: what reads the index takes it from there.
-        known = [path for path in self.store.names(self.folder) if path.name.startswith(INDEX)]
+        names = (path for path in self.store.names(self.folder) if path.suffix != ".json")
+        known = [path for path in names if path.name.startswith(INDEX)]
         stay = self.selection is not None
         self.store.remove([path for path in known if path == self.index or not stay])
         super().reopen()

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.checks import check_choice, check_count, check_range
-from mgd3_kedro.metrics.intervals import Draws, bootstrap_means, find_best, percentile_interval
+from mgd3_kedro.metrics.intervals import (
+    Resampled,
+    accuracy_interval,
+    bootstrap_means,
+    find_best,
+)
 from mgd3_kedro.metrics.robust import FULL, add_robust_scores
 from mgd3_kedro.records import FINISHED, RUN_KEYS, SETTINGS
 
@@ -40,7 +45,7 @@ class CompareConfig:
 
     Args:
         headline: Which accuracy tables show and methods are compared by, one of `ACCURACIES`.
-        confidence: Of intervals, in (0, 1].
+        confidence: Of intervals, in (0, 1).
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
         lrs_weight: Weight of the improvement over random images in the label-robust score.
@@ -65,7 +70,7 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         check_choice("headline", self.headline, ACCURACIES)
-        check_range("confidence", self.confidence, 0, 1, low_open=True)
+        check_range("confidence", self.confidence, 0, 1, low_open=True, high_open=True)
         check_count("resamples", self.resamples)
         check_count("seed", self.seed, 0)
         check_range("lrs_weight", self.lrs_weight, 0, 1)
@@ -134,7 +139,7 @@ def as_text(value: object) -> str:
 
 def _describe_group(
     about: dict[str, Any], group: pd.DataFrame, config: CompareConfig
-) -> tuple[dict[str, Any], Draws | None]:
+) -> tuple[dict[str, Any], Resampled | None]:
     finished = find_finished(group)
     kept = group[finished]
     data_sets = name_data_sets(kept)
@@ -145,7 +150,7 @@ def _describe_group(
         "diverged": int((~finished).sum()),
         "diverged_trainings": "; ".join(map(_name_training, group[~finished].to_dict("records"))),
     }
-    draws: dict[str, Draws | None] = {}
+    draws: dict[str, Resampled | None] = {}
     for kind in ACCURACIES:
         values = [part.to_numpy(float) for _, part in kept.groupby(data_sets, dropna=False)[kind]]
         low = high = np.nan
@@ -154,7 +159,7 @@ def _describe_group(
             # From the group alone: what else is compared changes no interval.
             generator = np.random.default_rng([config.seed, _digest(about)])
             draws[kind] = drawn = bootstrap_means(values, config.resamples, generator)
-            low, high = percentile_interval(drawn, config.confidence)
+            low, high = accuracy_interval(drawn, config.confidence)
         mean, std = _mean_and_std(kept[kind].to_numpy(float))
         line |= {f"{kind}_mean": mean, f"{kind}_std": std, f"{kind}_low": low, f"{kind}_high": high}
     line |= {f"{column}_mean": float(kept[column].astype(float).mean()) for column in FURTHER}
@@ -171,7 +176,7 @@ def name_data_sets(rows: pd.DataFrame) -> pd.Series[str]:
 
 
 def _mark_best(
-    table: pd.DataFrame, draws: list[Draws | None], config: CompareConfig
+    table: pd.DataFrame, draws: list[Resampled | None], config: CompareConfig
 ) -> NDArray[np.bool_]:
     among_best = np.zeros(len(table), dtype=bool)
     compared = table[table["method"] != FULL]

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.checks import check_count
 
-Draws = NDArray[np.float64]
+
+class Resampled(NamedTuple):
+    """Means of resamples.
+
+    Args:
+        means: (R,), float64.
+        size: What was drawn from: data sets; trainings, where there is one data set. 2 or more.
+    """
+
+    means: NDArray[np.float64]
+    size: int
 
 
 def bootstrap_means(
     values: Sequence[NDArray[np.float64]], resamples: int, generator: np.random.Generator
-) -> Draws:
+) -> Resampled:
     """Return means of resamples: data sets are drawn first, then trainings within each.
 
     With one training per data set this is the ordinary bootstrap. With one data set only the
@@ -26,7 +38,7 @@ def bootstrap_means(
         generator: Source of randomness.
 
     Returns:
-        (R,), means over all trainings of a resample.
+        Means over all trainings of a resample.
 
     Raises:
         ValueError: If there is no data set, or one without trainings.
@@ -43,27 +55,41 @@ def bootstrap_means(
     drawn = generator.integers(len(counts), size=(resamples, len(counts)))[..., None]
     within = generator.integers(counts[drawn], size=(*drawn.shape[:2], counts.max()))
     kept = np.arange(counts.max()) < counts[drawn]
-    return np.where(kept, padded[drawn, within], 0.0).sum((1, 2)) / kept.sum((1, 2))
+    means = np.where(kept, padded[drawn, within], 0.0).sum((1, 2)) / kept.sum((1, 2))
+    return Resampled(means, len(counts) if len(counts) > 1 else int(counts[0]))
 
 
-def percentile_interval(draws: Draws, confidence: float) -> tuple[float, float]:
-    """Return the central interval that holds a share of the draws.
+def interval_of(resampled: Resampled, confidence: float) -> tuple[float, float]:
+    """Return the central interval that holds a share of the means, as wide as few of them ask for.
 
-    Percentile intervals of very few trainings are somewhat too narrow.
+    Percentiles of resamples of n values are too close to their mean: a resample varies by
+    (n - 1) / n of the variance, and says nothing of how little is known of that. Their distances
+    are multiplied by what that comes to with normal values, where the interval is then Student's.
 
     Args:
-        draws: (R,).
-        confidence: The share, in (0, 1].
+        resampled: At least 2 were drawn from.
+        confidence: The share, in (0, 1).
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    Source: Hesterberg, What Teachers Should Know about the Bootstrap (arXiv 1411.5279), which
+    expands levels by the same two factors; with 2 or 3 values no level is far enough.
     """
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, (tail, 1 - tail))
+    from scipy.stats import norm, t  # type: ignore[import-untyped]
+
+    tail, size = (1 - confidence) / 2, resampled.size
+    center = resampled.means.mean()
+    wider = math.sqrt(size / (size - 1)) * t.ppf(1 - tail, size - 1) / norm.ppf(1 - tail)
+    low, high = center + wider * (np.quantile(resampled.means, (tail, 1 - tail)) - center)
     return float(low), float(high)
 
 
+def accuracy_interval(resampled: Resampled, confidence: float) -> tuple[float, float]:
+    """Return the interval of an accuracy in percent, see `interval_of`; it ends at 0 and 100."""
+    low, high = interval_of(resampled, confidence)
+    return max(low, 0.0), min(high, 100.0)
+
+
 def find_best(
-    means: Sequence[float], draws: Sequence[Draws | None], confidence: float
+    means: Sequence[float], draws: Sequence[Resampled | None], confidence: float
 ) -> list[bool]:
     """Tell which of several methods are the best as far as their trainings can tell.
 
@@ -73,8 +99,8 @@ def find_best(
 
     Args:
         means: One per method; NaN for none.
-        draws: Means of resamples, (R,), of independent randomness; None for a single training.
-        confidence: Of the interval, in (0, 1].
+        draws: Of independent randomness; None for a single training.
+        confidence: Of the interval, in (0, 1).
     """
     known = [place for place, mean in enumerate(means) if not np.isnan(mean)]
     if len(known) < 2:
@@ -88,7 +114,8 @@ def find_best(
         others = draws[place]
         if place == best or others is None or place not in known:
             return place == best
-        low, _ = percentile_interval(best_draws - others, confidence)
+        apart = Resampled(best_draws.means - others.means, min(best_draws.size, others.size))
+        low, _ = interval_of(apart, confidence)
         return low <= 0
 
     return [is_not_separated(place) for place in range(len(means))]

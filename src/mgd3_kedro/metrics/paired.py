@@ -15,17 +15,19 @@ from mgd3_kedro.metrics.comparison import (
     as_text,
     find_finished,
 )
-from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.metrics.intervals import bootstrap_means, interval_of
 from mgd3_kedro.metrics.robust import FULL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    *(*TABLE_KEYS, "ipc", *METHOD_KEYS, "configuration", "against", "against_settings"),
+    *(*TABLE_KEYS, "ipc", *METHOD_KEYS, "configuration"),
+    *("against", "against_backbone", "against_settings"),
     *("data_sets", "data_sets_ahead", "difference_mean", "difference_low", "difference_high"),
 )
 """Of the table: differences are of accuracies, in percentage points."""
+METHOD, BACKBONE, SETTINGS = map(METHOD_KEYS.index, ("method", "backbone", "settings"))
 
 
 def compare_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
@@ -33,15 +35,17 @@ def compare_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 
     Data sets of one seed have more in common than others (the noise that images are drawn from,
     the start of the training), so that their differences vary less than the accuracies do. Of
-    several settings of the method that is compared with, the one with the fewest words counts.
+    several lines of the method that is compared with, one of the same backbone counts, where there
+    is one, and of these the one with the fewest words of settings.
 
     Args:
         rows: One per training, accuracies in percent.
         config: How methods are compared.
 
     Returns:
-        `COLUMNS`; intervals by bootstrap over the seeds, empty where there is one; no line for the
-        whole train split, nor where no seed is common.
+        `COLUMNS`; `data_sets` are seeds, though a method may have the same images with some of
+        them; intervals by bootstrap over these, empty where there is one; no line for the whole
+        train split, nor where no seed is common.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, on paired
     differences.
@@ -64,11 +68,13 @@ def compare_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 def _pairs_of(
     groups: Mapping[tuple[str, ...], pd.Series[float]], config: CompareConfig
 ) -> Iterator[dict[str, Any]]:
-    rivals = [of for of in groups if of[0] == config.against]
+    rivals = [of for of in groups if of[METHOD] == config.against]
     if not rivals:
         return
-    rival = min(rivals, key=lambda of: len(_settings(of).split()))
     for of, accuracies in groups.items():
+        rival = min(
+            rivals, key=lambda one: (one[BACKBONE] != of[BACKBONE], len(one[SETTINGS].split()))
+        )
         differences = (accuracies - groups[rival]).dropna().to_numpy(float)
         if of == rival or not len(differences):
             continue
@@ -77,18 +83,15 @@ def _pairs_of(
             seed = zlib.crc32("|".join((*of, *rival)).encode())
             generator = np.random.default_rng([config.seed, seed])
             drawn = bootstrap_means([*differences[:, None]], config.resamples, generator)
-            low, high = percentile_interval(drawn, config.confidence)
+            low, high = interval_of(drawn, config.confidence)
         yield {
             **dict(zip((*METHOD_KEYS, "configuration"), of, strict=True)),
             "against": config.against,
-            "against_settings": _settings(rival),
+            "against_backbone": rival[BACKBONE],
+            "against_settings": rival[SETTINGS],
             "data_sets": len(differences),
             "data_sets_ahead": int((differences > 0).sum()),
             "difference_mean": float(differences.mean()),
             "difference_low": low,
             "difference_high": high,
         }
-
-
-def _settings(of: tuple[str, ...]) -> str:
-    return of[METHOD_KEYS.index("settings")]

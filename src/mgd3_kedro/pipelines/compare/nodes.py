@@ -35,7 +35,7 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
     Args:
         runs: File -> loads its rows.
         earlier: The same of tables that were written before, or on other machines; a training that
-            is among the runs too is taken from there.
+            is among the runs too, of the same configuration, is taken from there.
         split: What was tested on; rows of others are left out. Rows of an older version do not
             tell, and are taken for its.
 
@@ -54,7 +54,7 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
             "kedro run --pipelines=distill"
         )
     rows = rows.assign(configuration=_texts(rows, "configuration"))
-    rows = rows.drop_duplicates([*RUN_KEYS, "settings", "training_seed"])
+    rows = _drop_repeated(rows)
     rows = rows[[*RUN_KEYS, *(column for column in rows if column not in RUN_KEYS)]]
     return rows.sort_values([*RUN_KEYS, "training_seed"]).reset_index(drop=True)
 
@@ -122,6 +122,15 @@ def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
         table[f"{kind}_mean"] = groups[kind].mean()
         table[f"{kind}_std"] = groups[kind].std(ddof=0)
     return table.reset_index().sort_values("top1_last_mean").reset_index(drop=True)
+
+
+def _drop_repeated(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the first row of every training; one whose configuration is not known may be any."""
+    training = [*RUN_KEYS, "settings", "training_seed"]
+    rows = rows.drop_duplicates([*training, "configuration"])
+    known = rows["configuration"] != ""
+    others = rows.assign(known=known).groupby(training, dropna=False)["known"].transform("any")
+    return rows[known | ~others]
 
 
 def _settings(rows: pd.DataFrame) -> pd.Series[str]:

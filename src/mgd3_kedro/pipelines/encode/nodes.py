@@ -15,7 +15,7 @@ from mgd3_kedro.checks import check_choice, check_count, check_latents, lookup, 
 from mgd3_kedro.images import LazyImages, encoded_images, mirror
 from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.flips import FLIPS
-from mgd3_kedro.randomness import seeded_generator
+from mgd3_kedro.randomness import fork_generator, seeded_generator
 from mgd3_kedro.records import Benchmark, LatentSet
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
@@ -25,8 +25,6 @@ SHOWN_CLASSES = 10
 POSTERIORS = ("mean", "sample")
 KEPT = {"fp32": torch.float32, "fp16": torch.float16}
 """What latents can be kept in."""
-POSTERIOR_DRAW, FLIP_DRAW = 1, 2
-"""Last numbers of the keys of draws: no image that is made has one like them."""
 PROBED_CLASSES = 10
 PROBED_IMAGES = 16
 """Of each probed class: what is decoded again to measure the autoencoder does not grow with the
@@ -194,13 +192,16 @@ def _encode(
     """Encode a class, of which no more than a slice of the autoencoder is in memory."""
     key, count = (config.seed, about["class_index"]), len(images)
     twin = [about["twin"]] if "twin" in about else []
-    mirrored = FLIPS[config.flip](count, seeded_generator(*key, 0, FLIP_DRAW, *twin))
+    of_flips = fork_generator(seeded_generator(*key, 0, *twin), "flip")
+    mirrored = FLIPS[config.flip](count, of_flips)
     latents = torch.empty(0)
     done = 0
     for flips in mirrored:
         for chunk in decode_ahead(images, autoencoder.slice_size, config.workers):
             numbers = range(done, done + len(chunk))
-            generators = [seeded_generator(*key, i, POSTERIOR_DRAW, *twin) for i in numbers]
+            # Forked: images that are made have generators of such keys, too.
+            keyed = (seeded_generator(*key, i, *twin) for i in numbers)
+            generators = [fork_generator(one, "posterior") for one in keyed]
             drawn = config.posterior == "sample"
             first = done % count
             seen = mirror(chunk, flips[first : first + len(chunk)])

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.stages import Partition
 
 
-def identity_of(config: object, images: Mapping[str, Partition], *more: str) -> str:
-    """Return the identity of a training: its settings, its images, and what else it depends on."""
-    return repr((config, [partition.fingerprint for partition in images.values()], more))
+def identity_of(
+    function: Callable[..., Any], config: object, images: Mapping[str, Partition], *more: object
+) -> str:
+    """Return the identity of a training.
+
+    Args:
+        function: What trains; other code starts anew.
+        config: Its settings.
+        images: wnid -> what it is trained on.
+        more: What else it depends on.
+    """
+    contents = [partition.fingerprint for partition in images.values()]
+    return repr((code_digest(function, config), config, contents, more))
 
 
 def digest_of_model(model: Any) -> str:

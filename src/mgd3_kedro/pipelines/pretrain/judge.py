@@ -22,6 +22,7 @@ from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.evaluation.settings import TRAINED_IN
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
 from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
@@ -148,7 +149,8 @@ def train_judge(
     data, test = (
         fitted(real_images(benchmark, images), size) for images in (train_images, test_images)
     )
-    identity = digest_of(schooling, config.network, data.images, test.images)
+    code = code_digest(train_network, (schooling, config.network))
+    identity = digest_of(schooling, config.network, code, data.images, test.images)
     result = train_network(
         data,
         test,

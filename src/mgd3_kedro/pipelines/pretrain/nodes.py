@@ -71,7 +71,7 @@ def train_autoencoder(
         given = Trained(load_component(AutoencoderKL, Path(config.given), placement))
         return given, pd.DataFrame(given.curve, columns=["step", "loss"])
     images = real_images(benchmark, train_images).images
-    identity = identity_of(config, train_images)
+    identity = identity_of(train_autoencoder, config, train_images)
     trained = train(
         build_autoencoder(config, benchmark.image_size),
         autoencoder_loss(images.to(where), config),
@@ -121,7 +121,8 @@ def train_denoiser(
     of_labels = torch.tensor([spec.class_index for spec in benchmark.classes])
     class_indices = of_labels[train_latents.labels]
     num_classes = int(class_indices.max()) + 1
-    identity = identity_of(config, train_images, digest_of_model(autoencoder.model))
+    latents_of = digest_of_model(autoencoder.model)
+    identity = identity_of(train_denoiser, config, train_images, latents_of, of_labels.tolist())
     trained = train(
         build_denoiser(config, (channels, height, width), num_classes),
         denoiser_loss(

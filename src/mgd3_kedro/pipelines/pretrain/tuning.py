@@ -21,6 +21,7 @@ from mgd3_kedro.evaluation import (
     train_network,
 )
 from mgd3_kedro.evaluation.progress import ProgressLog
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.pretrain.drawing import draw_unguided
 from mgd3_kedro.pipelines.pretrain.images import as_shipped, fitted
 from mgd3_kedro.records import Benchmark
@@ -105,6 +106,7 @@ def tune_guidance(
     size = schooling.side_of(benchmark.image_size)
     decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     test = fitted(_some_of_each(benchmark, train_images), size)
+    code = code_digest(train_network, (schooling, config.network))
     rows = []
     for scale in map(float, config.guidance_scales):
         drawn = draw_unguided(
@@ -117,7 +119,8 @@ def tune_guidance(
         samples = LabelledSet.of_classes([decoder.decode(drawn[w]) for w in benchmark.wnids])
         data = fitted(samples, size)
         for seed in SEEDS:
-            identity = digest_of(schooling, config.network, seed, data.images, test.images)
+            made_by = (schooling, config.network, code, seed)
+            identity = digest_of(*made_by, data.images, test.images)
             name = f"tuning at {scale:g}, seed {seed}"
             result = train_network(
                 data,

@@ -11,7 +11,7 @@ import torch
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.figures.labels import label_training, title_images
-from mgd3_kedro.metrics.intervals import bootstrap_means, percentile_interval
+from mgd3_kedro.metrics.intervals import accuracy_interval, bootstrap_means
 from mgd3_kedro.metrics.landing import sum_up_landing
 from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
 from mgd3_kedro.stages import Partition, name_together
@@ -121,7 +121,7 @@ def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
             measured[f"{network}/{kind}_std"] = float(values.std())
             if len(values) > 1:
                 draws = bootstrap_means([values], RESAMPLES, np.random.default_rng(0))
-                low, high = percentile_interval(draws, CONFIDENCE)
+                low, high = accuracy_interval(draws, CONFIDENCE)
                 measured |= {f"{network}/{kind}_low": low, f"{network}/{kind}_high": high}
         for kind in ("top5_last", "calibration_error", "seconds"):
             measured[f"{network}/{kind}"] = float(rows[kind].mean())

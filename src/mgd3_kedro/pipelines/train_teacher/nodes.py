@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mgd3_kedro.checkpoint import Checkpoint, digest_of
+from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, train_network
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import seen_images
@@ -51,9 +51,8 @@ def train_teacher(
         for images in (train_images, test_images)
     )
     code = code_digest(train_network, config)
-    checkpoint = Checkpoint(
-        checkpoints / "teacher.ckpt", digest_of(config, code, data.images, test.images)
-    )
+    identity = digest_of(config, code, data.images, test.images)
+    checkpoint = Checkpoint(name_checkpoint(checkpoints, "teacher", identity), identity)
     result = train_network(
         data,
         test,

@@ -17,6 +17,7 @@ from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import PRECISIONS, resolve_device
+from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.matching import MinimaxConfig, fine_tune
 from mgd3_kedro.pipelines.guided_generate.plan import (
     Common,
@@ -155,7 +156,10 @@ def fine_tuned_backbone(
     schedule = read_trained_schedule(model.path / "scheduler")
     contents = [partition.fingerprint for partition in used]
     time_frequencies = untuned.config.time_frequencies
-    identity = repr((settings.config, model.fingerprint, contents, time_frequencies))
+    code = code_digest(fine_tune, settings.config)
+    identity = repr(
+        (code, settings.config, model.fingerprint, contents, indices.tolist(), time_frequencies)
+    )
     trained = fine_tune(
         denoiser.transformer,
         schedule,
