@@ -4,7 +4,13 @@ import statistics
 import numpy as np
 import pytest
 
-from mgd3_kedro.metrics.intervals import Resampled, bootstrap_means, find_best, interval_of
+from mgd3_kedro.metrics.intervals import (
+    Resampled,
+    bootstrap_means,
+    find_best,
+    interval_of,
+    interval_of_difference,
+)
 
 RESAMPLES = 4000
 SEVERAL = [[90.0, 92.0, 97.0], [80.0], [85.0, 86.0]]
@@ -97,7 +103,16 @@ def test_two_equal_methods_are_seldom_told_apart():
         values = generator.normal(60, 1, (2, 3))
         drawn = [bootstrap_means([*one[:, None]], 500, generator) for one in values]
         apart += not all(find_best([*values.mean(1)], drawn, 0.95))
-    assert apart / 500 < 0.05
+    assert apart / 500 == pytest.approx(0.05, abs=0.02)
+
+
+def test_a_difference_has_the_freedom_of_the_one_that_varies():
+    generator = np.random.default_rng(0)
+    steady = Resampled(np.full(4000, 50.0), 2)
+    drawn = bootstrap_means([*generator.normal(60, 1, (20, 1))], 4000, generator)
+    low, high = interval_of(drawn, 0.95)
+    assert interval_of_difference(drawn, steady, 0.95) == pytest.approx((low - 50, high - 50))
+    assert interval_of_difference(steady, steady, 0.95) == (0, 0)
 
 
 @pytest.mark.parametrize("values", [[], [[]], [[1.0], []]])

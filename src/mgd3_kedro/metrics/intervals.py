@@ -73,12 +73,37 @@ def interval_of(resampled: Resampled, confidence: float) -> tuple[float, float]:
     Source: Hesterberg, What Teachers Should Know about the Bootstrap (arXiv 1411.5279), which
     expands levels by the same two factors; with 2 or 3 values no level is far enough.
     """
+    return _percentiles(_with_whole_variance(resampled), resampled.size - 1, confidence)
+
+
+def interval_of_difference(
+    one: Resampled, other: Resampled, confidence: float
+) -> tuple[float, float]:
+    """Return the interval of the difference of two means of independent values, see `interval_of`.
+
+    Source: Welch (Biometrika 34, 1947), for the degrees of freedom.
+    """
+    spread, others = _with_whole_variance(one), _with_whole_variance(other)
+    parts = spread.var(), others.var()
+    total = sum(parts)
+    doubts = [part**2 / (of.size - 1) for part, of in zip(parts, (one, other), strict=True)]
+    freedom = total**2 / sum(doubts) if total else 1.0
+    return _percentiles(spread - others, freedom, confidence)
+
+
+def _with_whole_variance(resampled: Resampled) -> NDArray[np.float64]:
+    center, size = resampled.means.mean(), resampled.size
+    return center + math.sqrt(size / (size - 1)) * (resampled.means - center)
+
+
+def _percentiles(
+    means: NDArray[np.float64], freedom: float, confidence: float
+) -> tuple[float, float]:
     from scipy.stats import norm, t  # type: ignore[import-untyped]
 
-    tail, size = (1 - confidence) / 2, resampled.size
-    center = resampled.means.mean()
-    wider = math.sqrt(size / (size - 1)) * t.ppf(1 - tail, size - 1) / norm.ppf(1 - tail)
-    low, high = center + wider * (np.quantile(resampled.means, (tail, 1 - tail)) - center)
+    tail, center = (1 - confidence) / 2, means.mean()
+    wider = t.ppf(1 - tail, freedom) / norm.ppf(1 - tail)
+    low, high = center + wider * (np.quantile(means, (tail, 1 - tail)) - center)
     return float(low), float(high)
 
 
@@ -114,8 +139,7 @@ def find_best(
         others = draws[place]
         if place == best or others is None or place not in known:
             return place == best
-        apart = Resampled(best_draws.means - others.means, min(best_draws.size, others.size))
-        low, _ = interval_of(apart, confidence)
+        low, _ = interval_of_difference(best_draws, others, confidence)
         return low <= 0
 
     return [is_not_separated(place) for place in range(len(means))]
