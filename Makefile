@@ -31,7 +31,7 @@ results: $(VENV)/installed  ## all rows behind the tables, some hours of two cor
 
 # Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.
 DEVICE ?= cpu
-bench: $(VENV)/installed  ## ratios of times
+bench: $(VENV)/installed-dev  ## ratios of times
 	$(BIN)/python -m benchmarks --device $(DEVICE)
 
 # All that a graphics card is to show, nine minutes at most; `make gpu DEVICE=cpu SIZE=small` rehearses it.

@@ -66,6 +66,9 @@ def test_a_value_that_does_not_fit_is_refused_where_it_is_used():
         _ = Settings("mnist", method="s3").plan
     with pytest.raises(ValueError, match=r"got lgd, which chooses among groups of all"):
         _ = Settings("mnist", method="lgd", ipc=20).plan
+    for name in ("annealed", "boundary"):
+        with pytest.raises(ValueError, match=f"method: .* got {name}, which tells it of others"):
+            _ = Settings("mnist", method=name).plan
 
 
 @pytest.mark.parametrize(("ipc", "modes"), [(5, 5), (10, 10), (20, 10)])

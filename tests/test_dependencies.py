@@ -48,7 +48,7 @@ def imported(folder):
     ("folder", "extras"),
     [
         ("src", ["dask", "ray", "text"]),
-        ("benchmarks", ["text"]),
+        ("benchmarks", ["text", "dev"]),
         ("notebooks", ["notebooks"]),
         ("tests", ["dask", "ray", "s3", "text", "dev"]),
     ],

@@ -383,9 +383,11 @@ def test_crops_of_the_soft_protocol_come_from_images_of_any_size(make_config, ma
 def test_an_unknown_network_or_an_impossible_seed_is_refused(train):
     with pytest.raises(ValueError, match="unknown network 'lenet'"):
         train(network="lenet")
-    for seed in (-1, 2**32):
+    for seed in (-1, 2**64):
         with pytest.raises(ValueError, match="seed"):
             train(seed=seed)
+    # Of the third training on the images of the largest seed.
+    assert train(seed=(2**32 - 1) * 3 + 2).curve != train(seed=(2**32 - 1) * 3 + 1).curve
 
 
 @pytest.mark.parametrize("protocol", ["hard", "soft", "glad"])

@@ -137,6 +137,12 @@ class Settings:
                 f"{method}, which needs {', '.join(plan.needs)}; run it with: kedro run --params "
                 f"method={method}"
             )
+        if plan.settings.sampling.mixes_classes:
+            raise ValueError(
+                "method: expected one that tells the model of one class at a time, got "
+                f"{method}, which tells it of others, too; run it with: kedro run --params "
+                f"method={method}"
+            )
         return plan
 
 

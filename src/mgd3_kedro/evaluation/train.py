@@ -111,7 +111,7 @@ def train_network(
         network: A name of `NETWORKS`.
         ipc: Images per class; with the number of classes it decides the protocol's numbers.
         config: Everything else that decides the training.
-        seed: Seed of initial weights, order and augmentation, below 2**32.
+        seed: Seed of initial weights, order and augmentation, below 2**64.
         labels: What the network is trained to say of a batch.
         batch_seed: Seed of order and augmentation, where labels were stored for it; None: `seed`.
         checkpoint: Where an interrupted training is taken up.
@@ -135,7 +135,7 @@ def train_network(
         raise ValueError(
             f"test_images: expected {data.num_classes} classes, got {test.num_classes}"
         )
-    check_range("seed", seed, 0, 2**32 - 1)
+    check_range("seed", seed, 0, 2**64 - 1)
     plan = config.plan(ipc, data.num_classes, network, small_images)
     device = resolve_device(config.device)
     batches_of = partial(epoch_generator, seed if batch_seed is None else batch_seed)
