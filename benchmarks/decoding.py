@@ -19,6 +19,7 @@ from benchmarks.encoding import ImageSet, save_autoencoder
 from benchmarks.models import SEED, Bench
 from benchmarks.timing import Spread, spread_of, time_ratios, time_rounds
 from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
 from mgd3_kedro.datasets.resizing import centre_crop
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
@@ -26,7 +27,6 @@ from mgd3_kedro.images import LazyImages
 from mgd3_kedro.pipelines.encode import nodes
 from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig, encode_images
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 
 WORKERS = 1

@@ -17,6 +17,7 @@ from benchmarks.models import SMALL, Bench, DiTSize, Work, save_dit, settings_of
 from benchmarks.side_by_side import helper, serve
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
@@ -24,7 +25,7 @@ from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.discover_modes.nodes import discover_modes
 from mgd3_kedro.pipelines.guided_generate.nodes import distill_images
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
-from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 

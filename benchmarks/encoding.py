@@ -16,9 +16,10 @@ from benchmarks.models import LATENT_CHANNELS, SEED, Bench, DiTSize, save_dit
 from benchmarks.timing import Spread, spread_of, time_ratios
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import pixels_to_unit
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
 from mgd3_kedro.pipelines.encode.nodes import EncodingConfig, encode_images
-from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
 
 SETTLED = 8

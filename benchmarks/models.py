@@ -10,7 +10,8 @@ import torch
 
 from mgd3_kedro.backbones import BackboneConfig, load_backbone
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 
 if TYPE_CHECKING:

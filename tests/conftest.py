@@ -20,7 +20,8 @@ from sqlalchemy import Engine, event
 
 from mgd3_kedro import timing
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import ModelFolder
 
 
 def pytest_collection_finish():

@@ -2,9 +2,9 @@
 
 import torch
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 
 JUDGE = JudgeConfig(

@@ -17,7 +17,7 @@ from mgd3_kedro.nesting import nested
 from mgd3_kedro.node_names import with_stages
 from mgd3_kedro.pipeline_registry import nodes_of, register_pipelines
 from mgd3_kedro.preflight import check_known_parameters
-from mgd3_kedro.records import FINISHED, ROW_COLUMNS, RUN_KEYS
+from mgd3_kedro.result_columns import FINISHED, ROW_COLUMNS, RUN_KEYS
 
 OTHERS = {"mlflow", "viz"}
 """Commands that plugins add."""

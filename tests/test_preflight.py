@@ -8,6 +8,7 @@ import torch
 from tiny_project import IPC, base_parameters, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.evaluation import EvaluationConfig, UntaughtConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
@@ -23,7 +24,7 @@ from mgd3_kedro.preflight import (
 from mgd3_kedro.preflight.making import check_method, check_prior, check_real_images
 from mgd3_kedro.preflight.sizes import tell_images_of_classes
 from mgd3_kedro.prior_quality import Quality, write_quality
-from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import GIVEN, Partition
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 from tiny_project import PRIOR, REPOSITORY
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
 from mgd3_kedro.datasets.model_folder import ModelFolderDataset
@@ -16,7 +17,6 @@ from mgd3_kedro.priors import (
     known_classes,
     sampling_default,
 )
-from mgd3_kedro.records import Benchmark, ClassSpec
 
 MODELS = REPOSITORY / "data/06_models"
 TENCH, SPRINGER, CASTLE = (

@@ -6,7 +6,7 @@ import pytest
 from tiny_project import output, run
 
 from mgd3_kedro.datasets.class_partitions import SaveReport
-from mgd3_kedro.records import RUN_KEYS
+from mgd3_kedro.result_columns import RUN_KEYS
 from mgd3_kedro.summary import WIDTH, Tracked, describe_end, summarise_run
 
 TRACKED = Tracked("7", "sqlite:////p/mlflow.db", True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.stages import Partition
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.durable import read_json, write_json
-from mgd3_kedro.records import RUN_KEYS
+from mgd3_kedro.result_columns import RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd

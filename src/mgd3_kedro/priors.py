@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mgd3_kedro.records import Benchmark, ClassSpec
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 
 CLASSES_FILE, SAMPLING_FILE = "classes.json", "sampling.json"
 QUALITY_FILE = "quality.json"

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import BACKBONES, check_backbone, load_autoencoder, load_backbone
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import ModelFolder
 
 SAVED = {
     "dit": "save_dit",

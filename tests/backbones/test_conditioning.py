@@ -4,7 +4,8 @@ import torch
 from mgd3_kedro.backbones import settle_settings
 from mgd3_kedro.backbones.conditioning import class_labels, classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import ModelFolder
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.5, 4.0])

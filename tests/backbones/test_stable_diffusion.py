@@ -15,8 +15,8 @@ from mgd3_kedro.backbones.stable_diffusion import (
     load_stable_diffusion,
     load_stable_diffusion_autoencoder,
 )
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.randomness import seeded_generator
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig, denoise
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"

@@ -2,8 +2,8 @@ import pytest
 from kedro.io import DatasetError
 from PIL import Image
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
-from mgd3_kedro.records import Benchmark, ClassSpec
 
 
 @pytest.fixture

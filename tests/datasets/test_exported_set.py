@@ -13,11 +13,11 @@ from kedro.io import DatasetError
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.datasets.exported_set import FORMS, ExportedSetDataset
 from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.exported import ExportedClass, ExportedSet
 from mgd3_kedro.pipelines.export.card import IN_LABELS, LOADING
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Partition
 
 SPECS = (ClassSpec(0, "pears", 7, "a pear"), ClassSpec(1, "apples", 3, "an apple, red"))

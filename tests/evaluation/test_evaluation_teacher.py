@@ -4,9 +4,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.evaluation import build_network
 from mgd3_kedro.evaluation.teacher import describe_teacher, load_teacher
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 
 WNIDS = ("n3", "n1", "n2")
 SIZE = 16

@@ -7,7 +7,7 @@ import pytest
 
 from mgd3_kedro.metrics.comparison import CompareConfig, as_text, compare_groups, find_finished
 from mgd3_kedro.metrics.robust import score_augmentation
-from mgd3_kedro.records import RUN_KEYS, SETTINGS
+from mgd3_kedro.result_columns import RUN_KEYS, SETTINGS
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.metrics.paired import COLUMNS, compare_pairs
-from mgd3_kedro.records import RUN_KEYS
+from mgd3_kedro.result_columns import RUN_KEYS
 
 CONFIG = CompareConfig("top1_last", 0.95, 500, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 

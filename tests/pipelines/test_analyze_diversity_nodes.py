@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import load_autoencoder
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.images import LazyImages
 from mgd3_kedro.metrics import METRICS, AnalysisConfig, Neighbourhoods, score_diversity
@@ -29,7 +30,6 @@ from mgd3_kedro.pipelines.analyze_diversity.nodes import (
     measure_diversity,
 )
 from mgd3_kedro.pipelines.analyze_diversity.radii import measure_latents, measure_pixels
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition, Task
 
 BIRDS = Benchmark("birds", 16, tuple(ClassSpec(i, f"n{i}", i, f"bird {i}") for i in range(2)))

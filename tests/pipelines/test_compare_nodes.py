@@ -8,7 +8,7 @@ import pytest
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.compare.nodes import compare_methods, gather_rows, tabulate_rows
-from mgd3_kedro.records import RUN_KEYS
+from mgd3_kedro.result_columns import RUN_KEYS
 
 PUBLISHED = Path(__file__).parents[2] / "data/01_raw/published/published_results.csv"
 CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, 0.5, "hard", "hard_plain", "a")

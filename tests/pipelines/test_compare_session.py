@@ -6,7 +6,7 @@ import mlflow
 import pandas as pd
 from tiny_project import run, runs_of
 
-from mgd3_kedro.records import ROW_COLUMNS
+from mgd3_kedro.result_columns import ROW_COLUMNS
 
 HEAD = {
     "benchmark": "mnist",

@@ -10,7 +10,7 @@ from mgd3_kedro.pipelines.compare.layout import Cell, Line, Table
 from mgd3_kedro.pipelines.compare.nodes import compare_methods, write_tables
 from mgd3_kedro.pipelines.compare.page import write_comparison_page
 from mgd3_kedro.pipelines.compare.writing import escape_latex, write_latex, write_markdown
-from mgd3_kedro.records import RUN_KEYS, SETTINGS
+from mgd3_kedro.result_columns import RUN_KEYS, SETTINGS
 
 CONFIG = CompareConfig("top1_best", 0.95, 200, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")
 SAME = {

@@ -27,7 +27,7 @@ from tiny_project import (
 from mgd3_kedro.datasets.embedded_digits import read_class
 from mgd3_kedro.datasets.image_folder import read_images
 from mgd3_kedro.pipeline_registry import register_pipelines
-from mgd3_kedro.records import ROW_COLUMNS
+from mgd3_kedro.result_columns import ROW_COLUMNS
 from mgd3_kedro.version import code_version
 
 DIGITS = [str(digit) for digit in range(10)]

@@ -9,6 +9,7 @@ import torch
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.images import LazyImages, encoded_images
 from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.nodes import (
@@ -17,7 +18,6 @@ from mgd3_kedro.pipelines.encode.nodes import (
     encode_classes,
     encode_images,
 )
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.sampling.sampler import image_generator
 from mgd3_kedro.stages import Partition, Task
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.resampling import enlarge_small_images
 from mgd3_kedro.modes import NESTING
@@ -15,7 +16,6 @@ from mgd3_kedro.pipelines.export.nodes import assemble_export
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of
 from mgd3_kedro.preflight.exporting import check_cut
 from mgd3_kedro.priors import licence_of
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 
 BENCHMARK = Benchmark(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_project import save_teacher
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.evaluation import UntaughtConfig, build_network
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.modes import ModesConfig
@@ -17,7 +18,7 @@ from mgd3_kedro.pipelines.guided_generate.increments import (
 )
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
-from mgd3_kedro.records import Benchmark, ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition
 

@@ -11,13 +11,13 @@ import torch
 from sklearn.cluster import KMeans
 from tiny_project import base_parameters
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.coresets import pick_by_herding, pick_random
 from mgd3_kedro.images import LazyImages
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.nodes import collect_provenance, distill_images
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.randomness import seed_of_class
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 METHODS = base_parameters("parameters")["methods"]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import load_backbone
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.pipelines.illustrate_steps.nodes import (
     Drawing,
     ShownClass,
@@ -16,7 +17,6 @@ from mgd3_kedro.pipelines.illustrate_steps.nodes import (
     stop_of,
     vary_stops,
 )
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, gather_facts, image_generator
 from mgd3_kedro.stages import Partition, Task
 

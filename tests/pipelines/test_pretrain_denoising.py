@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mgd3_kedro.backbones import BackboneConfig
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.pretrain.denoising import LEVELS, measure_denoising
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser
 from mgd3_kedro.training.loop import Trained
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
 from mgd3_kedro.pipelines.pretrain.measuring import measure_memorisation, measure_reconstruction
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.loop import Trained
 

@@ -7,9 +7,10 @@ from safetensors.torch import load_file, save_file
 from tiny_project import PRIOR, environment, make_project, run, runs_of, times_of
 
 from mgd3_kedro.backbones import check_backbone
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.pipelines.pretrain.tuning import best_scale
 from mgd3_kedro.priors import known_classes
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 
 LOOP = {"batch_size": 8, "warmup_steps": 1, "flip_probability": 0.5}
 PRETRAIN = {

@@ -6,6 +6,7 @@ import pytest
 import torch
 from test_train_eval_nodes import CONFIG
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.report_methods.drawing import (
     draw_method_images,
     draw_plane,
@@ -16,7 +17,7 @@ from mgd3_kedro.pipelines.report_methods.nodes import (
     tabulate_costs,
     tabulate_scores,
 )
-from mgd3_kedro.records import FINISHED, Benchmark, ClassSpec
+from mgd3_kedro.result_columns import FINISHED
 from mgd3_kedro.stages import Partition
 
 BIRDS = Benchmark("birds", 8, tuple(ClassSpec(i, f"n{i}", i, f"bird {i}") for i in range(2)))

@@ -16,8 +16,8 @@ from mgd3_kedro.pipelines.report_methods.sections import (
     show_table,
     show_trade_off,
 )
-from mgd3_kedro.records import FINISHED, ROW_COLUMNS
 from mgd3_kedro.report.thumbnails import as_data_uri
+from mgd3_kedro.result_columns import FINISHED, ROW_COLUMNS
 from mgd3_kedro.stages import Partition
 
 COMPARE = CompareConfig("top1_last", 0.95, 100, 0, 0.5, 0.5, "hard", "hard_plain", "mgd3")

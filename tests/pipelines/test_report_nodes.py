@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.metrics.comparison import CompareConfig
 from mgd3_kedro.pipelines.report.evaluation import show_confusion, show_learning
 from mgd3_kedro.pipelines.report.gallery import show_images
@@ -15,7 +16,7 @@ from mgd3_kedro.pipelines.report.nodes import introduce_run, tabulate_stages, wr
 from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.pipelines.report.spread import show_diversity, show_planes
 from mgd3_kedro.pipelines.report.steps import show_steps
-from mgd3_kedro.records import FINISHED, Benchmark, ClassSpec
+from mgd3_kedro.result_columns import FINISHED
 from mgd3_kedro.stages import Partition
 
 NAMES = ("tit & tar", "<crow>", "wren")

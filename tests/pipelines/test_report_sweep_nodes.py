@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.report_sweep.nodes import (
     draw_images_over_knob,
     draw_knob,
@@ -10,7 +11,6 @@ from mgd3_kedro.pipelines.report_sweep.nodes import (
     tabulate_sweep,
 )
 from mgd3_kedro.pipelines.report_sweep.page import write_sweep_page
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Partition
 
 STATES = dict.fromkeys(("seconds", "run_id", "error", "code_version", "stamp"), "")

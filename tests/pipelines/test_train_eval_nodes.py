@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.checkpoint import Checkpoint
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, training_set
@@ -20,7 +21,7 @@ from mgd3_kedro.pipelines.train_eval.results import (
     draw_accuracy,
     measure_accuracy,
 )
-from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark, ClassSpec
+from mgd3_kedro.result_columns import FINISHED, ROW_COLUMNS
 from mgd3_kedro.stages import Partition, Task
 
 WNIDS = ("n1", "n2")

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from tiny_project import base_parameters, merged
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.resampling import fit_images
@@ -19,7 +20,6 @@ from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, training_set
 from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images
 from mgd3_kedro.pipelines.train_eval.originals import as_in_files, given_images
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import GIVEN, RESIZED, Partition, Task
 
 SIZES = ((97, 61), (48, 80), (53, 53))

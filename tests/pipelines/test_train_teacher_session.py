@@ -24,9 +24,10 @@ from tiny_project import (
     times_of,
 )
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.records import Benchmark, ModelFolder
+from mgd3_kedro.records import ModelFolder
 
 TEACHER = Path("data/06_models/teachers/mnist-test")
 TEACHING = {"network": "convnet1", "epochs": 4, "validations": 2}

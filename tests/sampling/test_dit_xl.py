@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DiTTransformer2DModel
 
 from mgd3_kedro.backbones.dit import load_dit
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.sampling import denoise, image_generator
 
 

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from mgd3_kedro.api.settings import Settings
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.images import LazyImages
-from mgd3_kedro.records import ClassSpec
 
 
 def read_images(path: Path | str, settings: Settings) -> Iterator[tuple[ClassSpec, LazyImages]]:

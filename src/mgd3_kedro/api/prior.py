@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 import torch
 
 from mgd3_kedro.api.settings import Settings
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.images import LazyImages
 from mgd3_kedro.pipelines.encode.nodes import Encoding, encode_classes
 from mgd3_kedro.pipelines.guided_generate.plan import Wanted
-from mgd3_kedro.records import ClassSpec, LatentSet, ModelFolder, ModeSet
+from mgd3_kedro.records import LatentSet, ModelFolder, ModeSet
 from mgd3_kedro.stages import Task
 
 

@@ -29,8 +29,9 @@ from mgd3_kedro.backbones.stable_diffusion import (
     load_stable_diffusion_autoencoder,
 )
 from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import lookup
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 
 __all__ = [
     "BACKBONES",

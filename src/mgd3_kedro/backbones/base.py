@@ -9,7 +9,8 @@ from typing import Protocol
 
 import torch
 
-from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.rows import pad_batch
 
 

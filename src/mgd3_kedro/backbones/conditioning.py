@@ -10,7 +10,7 @@ import torch
 
 from mgd3_kedro.backbones.settings import BackboneConfig
 from mgd3_kedro.backbones.weights import CONFIG_FILE
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.benchmark import ClassSpec
 
 
 def classifier_free(

@@ -16,8 +16,9 @@ from mgd3_kedro.backbones.conditioning import classifier_free
 from mgd3_kedro.backbones.samplers import SAMPLERS, total_pull
 from mgd3_kedro.backbones.schedule import NoiseSchedule, TrainedSchedule, respaced_schedule
 from mgd3_kedro.backbones.settings import BackboneConfig
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import PRECISIONS, matmul_precision
-from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.rows import SteadyRows, pad_batch
 
 

@@ -25,8 +25,8 @@ from mgd3_kedro.backbones.time_frequencies import (
     warn_of_time_frequencies,
 )
 from mgd3_kedro.backbones.weights import check_component, load_component
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import PRECISIONS
-from mgd3_kedro.records import ClassSpec
 
 if TYPE_CHECKING:
     from diffusers import DiTTransformer2DModel

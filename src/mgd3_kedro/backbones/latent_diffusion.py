@@ -15,9 +15,9 @@ from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.devices import PRECISIONS
-from mgd3_kedro.records import ClassSpec
 
 OTHER_INPUTS = {
     "UNet2DModel": ("class_embed_type",),

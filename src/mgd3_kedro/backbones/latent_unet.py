@@ -14,7 +14,7 @@ from mgd3_kedro.backbones.base import ConditionChange
 from mgd3_kedro.backbones.conditioning import class_labels
 from mgd3_kedro.backbones.embeddings import changed_embeddings
 from mgd3_kedro.backbones.features import middle_of, output_of
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.benchmark import ClassSpec
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel, UNet2DModel

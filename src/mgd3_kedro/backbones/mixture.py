@@ -9,7 +9,8 @@ import torch
 from mgd3_kedro.backbones.base import ConditionChange, SecondCondition
 from mgd3_kedro.backbones.samplers import Sampler
 from mgd3_kedro.backbones.schedule import NoiseSchedule
-from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import DenoisingStep
 
 
 class GaussianMixtureBackbone:

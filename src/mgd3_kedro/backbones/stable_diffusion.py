@@ -19,8 +19,8 @@ from mgd3_kedro.backbones.settings import CLASS_NAME, AutoencoderConfig, Backbon
 from mgd3_kedro.backbones.text import PromptEncoder, check_prompt_encoder, load_prompt_encoder
 from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import PRECISIONS
-from mgd3_kedro.records import ClassSpec
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel

@@ -8,8 +8,8 @@ from typing import Any
 
 from kedro.io import DatasetError
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.records import Benchmark, ClassSpec
 
 LONGEST = 200
 """Bytes of a class's name; a file has 255, of which endings take some."""

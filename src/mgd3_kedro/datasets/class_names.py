@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
-from mgd3_kedro.records import ClassSpec
 
 
 def read_specs(table: Path) -> tuple[ClassSpec, ...]:

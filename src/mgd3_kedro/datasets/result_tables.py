@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgd3_kedro.records import FINISHED
+from mgd3_kedro.result_columns import FINISHED
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.networks import build_network
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 

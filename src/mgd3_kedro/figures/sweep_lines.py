@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mgd3_kedro.counting import count
 from mgd3_kedro.figures.columns import check_columns
-from mgd3_kedro.records import RUN_KEYS
+from mgd3_kedro.result_columns import RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from mgd3_kedro.metrics.intervals import (
     find_best,
 )
 from mgd3_kedro.metrics.robust import FULL, add_robust_scores
-from mgd3_kedro.records import FINISHED, RUN_KEYS, SETTINGS
+from mgd3_kedro.result_columns import FINISHED, RUN_KEYS, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.datasets.shared_images import shared_images
 from mgd3_kedro.preflight.inputs import Inputs
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import GIVEN, Partition, images_per_class
 
 logger = logging.getLogger(__name__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
-from mgd3_kedro.records import Benchmark, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
 
 TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}

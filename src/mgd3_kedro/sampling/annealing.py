@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 
 from mgd3_kedro.backbones.base import Backbone, ConditionChange, SecondCondition
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import check_choice, check_range
 from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import fork_generator
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.guidance.options import Option
 
 DRAWS: dict[str, Callable[..., torch.Tensor]] = {"gaussian": torch.randn, "uniform": torch.rand}

@@ -8,9 +8,9 @@ from types import MappingProxyType
 import torch
 
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import send
 from mgd3_kedro.randomness import seeded_generator
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling.annealing import ConditioningBatch
 from mgd3_kedro.sampling.conditionings import CONDITIONINGS
 from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.evaluation import EvaluationConfig
-from mgd3_kedro.records import FINISHED
+from mgd3_kedro.result_columns import FINISHED
 from mgd3_kedro.sweep.plan import Point
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import naming
 from mgd3_kedro.figures import draw_interactive_latent_plane, draw_latent_plane
 from mgd3_kedro.figures.labels import note_selection, title_images
@@ -28,7 +29,6 @@ from mgd3_kedro.pipelines.analyze_diversity.features import (
     Seeing,
 )
 from mgd3_kedro.pipelines.analyze_diversity.radii import measure_latents, measure_pixels
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import torch
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import naming
 from mgd3_kedro.metrics import BALL_NEIGHBOURS, check_features, measure_radii
 from mgd3_kedro.pipelines.analyze_diversity.features import REAL_FEATURES, Seeing
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from mgd3_kedro.balance import allot_images
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_contact_sheet, draw_modes
 from mgd3_kedro.figures.labels import note_selection
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.modes import ModesConfig, find_modes, measure_class
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 if TYPE_CHECKING:

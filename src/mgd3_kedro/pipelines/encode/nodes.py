@@ -11,12 +11,13 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import check_choice, check_count, check_latents, lookup, naming
 from mgd3_kedro.images import LazyImages, encoded_images, mirror
 from mgd3_kedro.pipelines.encode.ahead import decode_ahead
 from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.randomness import fork_generator, seeded_generator
-from mgd3_kedro.records import Benchmark, LatentSet
+from mgd3_kedro.records import LatentSet
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral
 
 logger = logging.getLogger(__name__)

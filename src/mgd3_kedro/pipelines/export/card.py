@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.pipelines.export.settings import Credit, ExportConfig
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import SMALL_IMAGES
 from mgd3_kedro.version import code_version
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.exported import ExportedClass, ExportedSet
 from mgd3_kedro.pipelines.export.card import Facts, write_card
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of, source_of
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.checks import check_finite
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.resampling import enlarge_small_images, fit_images
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral, off_at, small_images_per_image
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Wanted
@@ -25,7 +26,6 @@ from mgd3_kedro.pipelines.guided_generate.procedures.groups import (
     read_groups,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, choose_groups, score_groups
 from mgd3_kedro.stages import Partition, Stage, Task
 

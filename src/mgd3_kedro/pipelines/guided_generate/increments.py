@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation import UntaughtConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.modes import ModesConfig
@@ -32,7 +33,6 @@ from mgd3_kedro.pipelines.guided_generate.procedures.students import (
     Studying,
     train_students,
 )
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, Stage, Task
 

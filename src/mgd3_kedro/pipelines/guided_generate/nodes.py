@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import allot_images
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.metrics.landing import sum_up_landing
 from mgd3_kedro.modes import ModesConfig
@@ -20,7 +21,6 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     Wanted,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Partition, Stage, Task
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.balance import BALANCES
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import check_count, lookup, unknown_name
 from mgd3_kedro.modes import ModesConfig
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Made, Task, off_at
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.pipelines.guided_generate.landing import find_nearest_modes
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
-from mgd3_kedro.records import ClassSpec
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from mgd3_kedro.backbones.mixture import GaussianMixtureBackbone
 from mgd3_kedro.backbones.samplers import SAMPLERS
 from mgd3_kedro.backbones.schedule import respaced_schedule
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import check_choice, check_count, check_range
 from mgd3_kedro.figures import draw_mixture
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 
 if TYPE_CHECKING:

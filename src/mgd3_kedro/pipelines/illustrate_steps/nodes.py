@@ -16,10 +16,10 @@ from mgd3_kedro.backbones import (
     load_backbone,
 )
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.checks import check_count, check_range
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.pipelines.illustrate_steps.recording import RecordingBackbone
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.sampling import (
     SamplingConfig,
     denoise,

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from mgd3_kedro.backbones.base import Backbone, ConditionChange, SecondCondition
-from mgd3_kedro.records import ClassSpec, DenoisingStep
+from mgd3_kedro.benchmark import ClassSpec
+from mgd3_kedro.records import DenoisingStep
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_loss_curve
 from mgd3_kedro.priors import SAMPLING_FILE
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.training.loop import LoopConfig, Trained
 from mgd3_kedro.version import code_version
 

@@ -11,10 +11,10 @@ from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import TrainedSchedule
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
 from mgd3_kedro.randomness import seeded_generator
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained
 

@@ -12,9 +12,9 @@ from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import TrainedSchedule
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import LabelledSet
 from mgd3_kedro.evaluation.resampling import fit_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 

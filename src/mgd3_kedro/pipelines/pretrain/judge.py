@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
 from mgd3_kedro.devices import reproducible, resolve_device
@@ -24,7 +25,6 @@ from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 VALIDATIONS = 5

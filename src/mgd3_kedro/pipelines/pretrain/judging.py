@@ -9,11 +9,11 @@ import torch
 from PIL.Image import Image
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_contact_sheet
 from mgd3_kedro.figures.labels import note_selection
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
 from mgd3_kedro.pipelines.pretrain.judge import Judge
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.loop import Trained
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.pipelines.pretrain.images import real_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained

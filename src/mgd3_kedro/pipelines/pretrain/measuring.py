@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder, peak_signal_to_noise
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_nearest
 from mgd3_kedro.metrics import compare_nearest, measure_nearest, prefer_training
 from mgd3_kedro.pipelines.pretrain.images import as_shipped, real_images
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.loop import Trained
 

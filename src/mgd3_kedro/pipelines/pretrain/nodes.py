@@ -14,6 +14,7 @@ import torch
 from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
 from mgd3_kedro.backbones.weights import load_component
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import resolve_device
 from mgd3_kedro.pipelines.pretrain.card import PriorPart, write_card
@@ -24,7 +25,6 @@ from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages, scaling_factor_of
 from mgd3_kedro.prior_quality import Quality, verdict_of, write_quality
 from mgd3_kedro.priors import CLASSES_FILE, QUALITY_FILE, SAMPLING_FILE, describe_classes
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.autoencoder import (
     AutoencoderTrainingConfig,

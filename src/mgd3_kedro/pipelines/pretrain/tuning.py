@@ -12,6 +12,7 @@ import torch
 
 from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.autoencoder import LatentAutoencoder
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import (
@@ -24,7 +25,6 @@ from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.pretrain.drawing import draw_unguided
 from mgd3_kedro.pipelines.pretrain.images import as_shipped, fitted
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained

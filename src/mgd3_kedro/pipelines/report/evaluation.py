@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.counting import count
 from mgd3_kedro.figures.labels import label_training
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines
 from mgd3_kedro.report.class_charts import chart_confusion

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.counting import count
 from mgd3_kedro.images import encoded_images
 from mgd3_kedro.pipelines.report.settings import ReportConfig
-from mgd3_kedro.records import Benchmark, ClassSpec
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
 from mgd3_kedro.stages import Partition

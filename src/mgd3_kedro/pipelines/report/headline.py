@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.counting import count
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.figures.labels import label_network
@@ -19,7 +20,6 @@ from mgd3_kedro.metrics.comparison import (
 )
 from mgd3_kedro.metrics.robust import FULL
 from mgd3_kedro.pipelines.report.settings import ReportConfig
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.wording import in_percent, join
 from mgd3_kedro.stages import Partition

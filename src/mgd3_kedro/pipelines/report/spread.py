@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.metrics.analysis import DRAWN_CLASSES
 from mgd3_kedro.pipelines.report.gallery import card_id
 from mgd3_kedro.pipelines.report.settings import ReportConfig
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_points
 from mgd3_kedro.report.class_charts import chart_planes

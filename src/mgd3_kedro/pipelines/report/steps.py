@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mgd3_kedro.records import Benchmark
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
 from mgd3_kedro.stages import Partition

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.pipelines.report_methods.drawing import load_images, put_in_places
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.figures import (
@@ -22,7 +23,6 @@ from mgd3_kedro.figures import (
 )
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.matching.mosaics import tile
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition, small_images_per_image
 
 if TYPE_CHECKING:

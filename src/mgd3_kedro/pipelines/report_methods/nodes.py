@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.metrics import SAMPLE_SCORES, AnalysisConfig, project_jointly
@@ -15,7 +16,6 @@ from mgd3_kedro.metrics.comparison import find_finished
 from mgd3_kedro.metrics.normalisation import normalise_scores
 from mgd3_kedro.metrics.tabulation import tabulate_diversity
 from mgd3_kedro.pipelines.report_methods.drawing import load_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.counting import count
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.figures.labels import label_network
@@ -20,7 +21,6 @@ from mgd3_kedro.pipelines.report_methods.sections import (
     show_table,
     show_trade_off,
 )
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Page, render_page
 from mgd3_kedro.report.wording import PROTOCOLS
 

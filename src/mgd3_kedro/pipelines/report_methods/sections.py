@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
 from mgd3_kedro.metrics.comparison import ACCURACIES, CompareConfig, compare_groups
 from mgd3_kedro.pipelines.report_methods.drawing import put_in_places
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri

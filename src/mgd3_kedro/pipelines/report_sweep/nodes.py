@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_image_grid, draw_interactive_sweep, draw_sweep
 from mgd3_kedro.figures.labels import note_selection, title_images
 from mgd3_kedro.figures.sweep_lines import REPEATED
 from mgd3_kedro.metrics import score_names
 from mgd3_kedro.points import POINT, axes_of, columns_of
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation import PROTOCOLS
 from mgd3_kedro.evaluation.labels import (
@@ -19,7 +20,6 @@ from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.recipe import TrainingPlan
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Made, Task, neutral, off_at
 
 

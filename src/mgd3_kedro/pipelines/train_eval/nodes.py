@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
@@ -15,7 +16,6 @@ from mgd3_kedro.pipelines.train_eval.labelling import EpochBlock, Labelling, lab
 from mgd3_kedro.pipelines.train_eval.originals import as_seen, given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Trainings, TrainingSubject, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import (
     Partition,
     Stage,

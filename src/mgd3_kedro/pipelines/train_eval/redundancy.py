@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import check_count, lookup
 from mgd3_kedro.evaluation import NETWORKS, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.fitting import fit_of
@@ -18,7 +19,6 @@ from mgd3_kedro.pipelines.train_eval.increments import (
 from mgd3_kedro.pipelines.train_eval.originals import given_images
 from mgd3_kedro.pipelines.train_eval.trainings import TrainingSubject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition, Stage, Task, small_images_per_image
 
 if TYPE_CHECKING:

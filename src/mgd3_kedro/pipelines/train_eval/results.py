@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation import EvaluationConfig
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.figures.labels import label_training, title_images
 from mgd3_kedro.metrics.intervals import accuracy_interval, bootstrap_means
 from mgd3_kedro.metrics.landing import sum_up_landing
-from mgd3_kedro.records import FINISHED, ROW_COLUMNS, Benchmark
+from mgd3_kedro.result_columns import FINISHED, ROW_COLUMNS
 from mgd3_kedro.stages import Partition, name_together
 
 if TYPE_CHECKING:

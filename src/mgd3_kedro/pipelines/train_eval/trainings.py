@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checkpoint import Checkpoint, digest_of
 from mgd3_kedro.evaluation import (
     DivergenceError,
@@ -20,7 +21,7 @@ from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, LabelContext
-from mgd3_kedro.records import FINISHED, ClassSpec
+from mgd3_kedro.result_columns import FINISHED
 from mgd3_kedro.stages import Made, Task, neutral, off_at
 from mgd3_kedro.version import code_version
 

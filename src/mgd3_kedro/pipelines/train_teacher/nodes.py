@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, train_network
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import seen_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
 from mgd3_kedro.fingerprint import code_digest
-from mgd3_kedro.records import Benchmark
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.version import code_version
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.records import ClassSpec
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.sampling.guidance.needs import Facts
 from mgd3_kedro.sampling.guidance.sight import Sight
 

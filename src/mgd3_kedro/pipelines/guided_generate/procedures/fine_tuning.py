@@ -15,6 +15,7 @@ from mgd3_kedro.backbones.base import Backbone
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checkpoint import name_checkpoint
 from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.fingerprint import code_digest
@@ -33,7 +34,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import try_sampling
-from mgd3_kedro.records import ClassSpec, ModelFolder
+from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import Batches, SamplingConfig
 from mgd3_kedro.stages import Made, Partition, Task, neutral
 

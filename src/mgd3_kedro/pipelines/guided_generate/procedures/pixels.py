@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
 from mgd3_kedro.pipelines.guided_generate.provenance import ImageOrigin, describe_images
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.stages import Made, plain_settings
 
 

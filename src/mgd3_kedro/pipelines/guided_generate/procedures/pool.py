@@ -8,9 +8,9 @@ from functools import partial
 import torch
 
 from mgd3_kedro.backbones.base import Backbone
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.pipelines.guided_generate.plan import Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import (
     Batches,
     denoise,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
     FACTOR,
@@ -16,7 +17,6 @@ from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
     MultiFormation,
 )
 from mgd3_kedro.randomness import seeded_generator
-from mgd3_kedro.records import ClassSpec
 from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.sampling.conditionings import refuse_compiled
 from mgd3_kedro.stages import neutral, off_at

@@ -1,0 +1,120 @@
+"""A labelled image set and its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mgd3_kedro.checks import lookup
+
+
+@dataclass(frozen=True)
+class ClassSpec:
+    """One class of a benchmark: the four names that must never be mixed up.
+
+    Args:
+        label: Position within the benchmark, 0..n-1.
+        wnid: Folder name, usually the WordNet id.
+        class_index: Position in the label space of the backbone.
+        class_name: Words for people and for text prompts.
+    """
+
+    label: int
+    wnid: str
+    class_index: int
+    class_name: str
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A labelled image set.
+
+    Args:
+        name: Its name.
+        image_size: Side of its images in pixels.
+        classes: In label order.
+        test_images_per_class: What the published test set has, None if that is not known.
+        listed: Whether there is no table of the classes: an index is but a place among them.
+
+    Raises:
+        ValueError: If there is no class, labels are not 0..n-1 in order, or folders repeat or
+            cannot have such a name.
+    """
+
+    name: str
+    image_size: int
+    classes: tuple[ClassSpec, ...]
+    test_images_per_class: int | None = None
+    listed: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ValueError(f"benchmark {self.name!r}: expected at least one class, got none")
+        labels = [spec.label for spec in self.classes]
+        if labels != list(range(len(labels))):
+            raise ValueError(
+                f"benchmark {self.name!r}: expected labels 0..n-1 in order, got {labels}"
+            )
+        wnids = [spec.wnid for spec in self.classes]
+        for wnid in wnids:
+            if wnid in ("", ".", "..") or {"/", "\\", "\0"} & set(wnid):
+                raise ValueError(
+                    f"benchmark {self.name!r}: expected classes by names that folders can have, "
+                    f"got {wnid!r}; rename it where the images are"
+                )
+        repeated = sorted({wnid for wnid in wnids if wnids.count(wnid) > 1})
+        if repeated:
+            raise ValueError(
+                f"benchmark {self.name!r}: expected each folder once, got {repeated} again"
+            )
+
+    @property
+    def wnids(self) -> tuple[str, ...]:
+        """Folder names in label order."""
+        return tuple(spec.wnid for spec in self.classes)
+
+    @property
+    def twins(self) -> dict[str, int]:
+        """How many classes before each have its class index: what is drawn by that, draws by both.
+
+        A class table may give several classes one index, as a model that knows them by name allows.
+        """
+        indices = [spec.class_index for spec in self.classes]
+        return {spec.wnid: indices[: spec.label].count(spec.class_index) for spec in self.classes}
+
+    def named(self, class_name: str | None) -> ClassSpec:
+        """Return the class of a name; the first for None.
+
+        Raises:
+            ValueError: If there is no such class.
+        """
+        if class_name is None:
+            return self.classes[0]
+        return lookup({spec.class_name: spec for spec in self.classes}, class_name, "class_name")
+
+    def check_numbers(self, network: str, known: int | None) -> None:
+        """Refuse a network that knows classes by numbers which are not those of these classes.
+
+        Args:
+            network: What it is called in the message.
+            known: How many classes it knows by number; None if it knows them by name.
+
+        Raises:
+            ValueError: If the classes have no numbers but their places, and are not as many.
+        """
+        if self.listed and known is not None and known != len(self.classes):
+            raise ValueError(
+                f"classes: expected a table that says which of its {known} classes {network} is "
+                f"asked for, got {len(self.classes)} classes without one; name it with --params "
+                "classes=TABLE (folder, class index and class name, separated by tabs)"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as stored in `benchmark.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Benchmark:
+        """Rebuild a benchmark from what `to_dict` gave."""
+        return cls(**{**values, "classes": tuple(ClassSpec(**spec) for spec in values["classes"])})
