@@ -292,7 +292,7 @@ def test_a_protocol_that_asks_a_teacher_is_refused_without_one(protocol, untouch
     folder = untouched / "data/06_models/teachers/mnist-test"
     assert f"expected model weights in {folder}, found none" in message
     assert "--params teacher=FOLDER" in message
-    assert message.endswith("kedro run --pipelines=train_teacher --env mnist trains one")
+    assert message.endswith("train_teacher, with the same --env and --params, trains one")
     assert_untouched(untouched)
 
 

@@ -95,14 +95,16 @@ def test_a_value_that_is_not_read_never_gets_into_a_configuration():
 def test_what_is_no_key_and_value_is_refused(text):
     part = text.rpartition(",")[2]
     assert refusal_of(split_parameters, [text]) == (
-        f"--params: expected KEY=VALUE, got {part!r}; a list is written KEY=[a; b]"
+        f"--params: expected KEY=VALUE, got {part!r}; a list is written KEY=[a; b], a value that "
+        "has commas is written KEY='a,b'"
     )
 
 
 @pytest.mark.parametrize("texts", [["seed=1,ipc=2,seed=3"], ["seed=1", "seed=3"]])
 def test_a_parameter_given_twice_is_refused(texts):
     assert refusal_of(split_parameters, texts) == (
-        "seed: expected one value in --params, got '1' and '3'"
+        "seed: expected one value in --params, got '1' and '3'; a value that has commas is written "
+        "KEY='a,b'"
     )
 
 

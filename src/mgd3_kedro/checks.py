@@ -13,6 +13,8 @@ import torch
 Member = TypeVar("Member")
 AUTO = "auto"
 """Setting that stands for a number that fits the images."""
+MOST_LISTED = 40
+"""Names that a message lists beside the nearest one."""
 
 
 class NotFiniteError(ValueError, FloatingPointError):
@@ -36,9 +38,14 @@ def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
 
 
 def unknown_name(name: str, known: Iterable[str], family: str) -> str:
-    """Word the message for a name that is not in a family, with the nearest one that is."""
+    """Word the message for a name that is not in a family, with the nearest one that is.
+
+    Of many names that one alone is told.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
+    if near and len(names) > MOST_LISTED:
+        return f"unknown {family} {name!r}: did you mean {near[0]!r}?"
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {family} {name!r}: expected one of {', '.join(names)}{hint}"
 

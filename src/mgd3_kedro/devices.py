@@ -92,6 +92,8 @@ PRECISIONS = {
     "bf16": Precision(torch.bfloat16),
     "fp16": Precision(torch.float16),
 }
+TRAINED_IN = ("fp32", "tf32", "bf16")
+"""Of these, what gradients survive without scaling."""
 
 
 def computes_in_bf16(device: torch.device) -> bool:

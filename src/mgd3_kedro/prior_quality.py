@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,4 +115,10 @@ def warn_of_poor_prior(folder: Path) -> None:
     """Warn of what is wrong with a prior that images are to be drawn from."""
     if quality := read_quality(folder):
         for sentence in describe_quality(quality):
-            logger.warning("prior %s: %s", folder, sentence)
+            _warn_once(folder, sentence)
+
+
+@cache
+def _warn_once(folder: Path, sentence: str) -> None:
+    # A sweep looks at the prior of every point.
+    logger.warning("prior %s: %s", folder, sentence)

@@ -13,6 +13,7 @@ BRACKETS = {"[": "]", "(": ")", "{": "}"}
 QUOTES = "'\""
 BEFORE_QUOTES = "=,;[({"
 """What a quote comes after; elsewhere it is an apostrophe."""
+QUOTED = "a value that has commas is written KEY='a,b'"
 
 
 class Text(str):
@@ -39,11 +40,13 @@ def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
         name, sign, value = (part.strip() for part in item.partition("="))
         if not sign or not NAME.fullmatch(name):
             raise ValueError(
-                f"--params: expected KEY=VALUE, got {item!r}; a list is written KEY=[a; b]"
+                f"--params: expected KEY=VALUE, got {item!r}; a list is written KEY=[a; b], "
+                + QUOTED
             )
         if name in values:
             raise ValueError(
-                f"{name}: expected one value in --params, got {values[name]!r} and {value!r}"
+                f"{name}: expected one value in --params, got {values[name]!r} and {value!r}; "
+                + QUOTED
             )
         for other in values:
             group, inner = sorted((name, other), key=len)

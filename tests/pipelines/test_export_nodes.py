@@ -147,7 +147,7 @@ def test_a_set_whose_modes_nest_is_cut(finder):
 
 
 @pytest.mark.parametrize(
-    ("finder", "told"), [("kmeans", "those of kmeans, of which"), (None, "those of None")]
+    ("finder", "told"), [("kmeans", "those of kmeans, of which"), (None, "those of no mode finder")]
 )
 def test_another_set_is_not_cut(finder, told):
     with pytest.raises(ValueError, match=rf"export.ipc: .* clusters nest .*{told}.*ipc=3"):

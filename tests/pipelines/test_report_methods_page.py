@@ -50,7 +50,7 @@ def test_methods_are_ranked_with_intervals_beside_their_scores():
     rows = show_table(ROWS, score_methods(SCORED), COMPARE).content["rows"]
     assert [row[:2] for row in rows] == [("mgd3", "50.0 ± 0.0"), ("random", "42.0 ± 2.0")]
     assert rows[0][2] == "one training"
-    assert rows[1][2] == "40.0 to 44.0"
+    assert rows[1][2] == "23.5 to 60.2"
     assert rows[1][4] == "2 on 2"
     without = score_methods(SCORED).query("method != 'random'")
     assert show_table(ROWS, without, COMPARE).content["rows"][1][-1] == "missing"

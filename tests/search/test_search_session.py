@@ -1,5 +1,6 @@
 """`kedro best` in a small project: candidates that cannot be tried, a winner, and going on."""
 
+import re
 from contextlib import chdir
 
 import pandas as pd
@@ -62,7 +63,12 @@ def test_a_winner_is_found_and_distils_all_train_images(searched):
     assert table["accuracy"][0] >= table["accuracy"][1]
     folder = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}/{winner}/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 10 * IPC
-    assert lines[-1].endswith(folder.relative_to(project).as_posix())
+    assert lines[-2].endswith(folder.relative_to(project).as_posix())
+    assert lines[-1].startswith("to test them on test images: kedro run --env=mnist")
+    assert "--pipelines=distill" in lines[-1]
+    rounds = [line for line in lines if line.startswith("best of held-out images, ")]
+    told = [line.partition(":")[0].rpartition(", ")[2] for line in rounds]
+    assert told == ["1 data set", "2 data sets"]
 
 
 def test_no_test_image_is_read(searched):
@@ -74,18 +80,19 @@ def test_no_test_image_is_read(searched):
 def test_what_was_tried_is_written_in_words(searched):
     text = (folder_of(searched[0]) / "best.md").read_text()
     assert "These two are not told apart" in text
+    assert re.search(r"The first of \d+ was chosen by these images", text)
     assert "Whether the model is worth it is not decided" in text
     assert "| rded | 0 | expected model weights in " in text
 
 
 def test_the_same_command_again_tries_nothing_twice(searched):
     _, first, *others = searched
-    told = [line.split(" to ")[0] for line in first.stdout.splitlines()[-6:-1]]
+    told = [line.split(" to ")[0] for line in first.stdout.splitlines()[-7:-2]]
     for result in others:
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
         assert not [line for line in lines if line.startswith("data set")]
-        assert [line.split(" to ")[0] for line in lines[-6:-1]] == told
+        assert [line.split(" to ")[0] for line in lines[-7:-2]] == told
 
 
 def test_test_images_are_looked_for_once_whatever_the_number_of_candidates(tmp_path, caplog):

@@ -29,12 +29,16 @@ class Scores:
     @property
     def balanced(self) -> float:
         """Mean accuracy of the classes that have test images, percent: none counts for more."""
-        return float(self.class_accuracy.nanmean())
+        return float(class_accuracy(self.confusion).nanmean())
 
-    @property
-    def class_accuracy(self) -> torch.Tensor:
-        """Accuracy of every class, percent, (n,); NaN for classes without test images."""
-        return 100 * self.confusion.diag().double() / self.confusion.sum(1)
+
+def class_accuracy(confusion: torch.Tensor) -> torch.Tensor:
+    """Return the accuracy of every class, percent, (n,); NaN for classes without test images.
+
+    Args:
+        confusion: (n, n), int64; rows are true classes.
+    """
+    return 100 * confusion.diag().double() / confusion.sum(1)
 
 
 def score(logits: torch.Tensor, labels: torch.Tensor) -> Scores:

@@ -8,13 +8,11 @@ from functools import partial
 from typing import Any
 
 from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range, lookup
-from mgd3_kedro.devices import PRECISIONS, Precision, check_device
+from mgd3_kedro.devices import PRECISIONS, TRAINED_IN, Precision, check_device
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.stages import neutral, off_at
 
-TRAINED_IN = ("fp32", "tf32", "bf16")
-"""Precisions that gradients survive without scaling."""
 PUBLISHED_SIDE = 224
 """Of what networks see where images are as large, in pixels."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mgd3_kedro.checks import check_choice, check_count, check_range
-from mgd3_kedro.training.settings import TRAINED_IN, LoopConfig
+from mgd3_kedro.devices import TRAINED_IN
+from mgd3_kedro.training.settings import LoopConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class MinimaxConfig:
         weight_decay: AdamW's decoupled decay.
         ema_decay: Decay of the weight average that is kept. It begins at the weights given, which
             a short training leaves hardly changed at 0.9999; 0 keeps the last weights.
-        precision: One of `training.settings.TRAINED_IN`.
+        precision: One of `TRAINED_IN`.
         seed: Seed of order and noise.
 
     Raises:

@@ -25,7 +25,12 @@ from mgd3_kedro.preflight.making import (
     check_real_images,
     check_tuning,
 )
-from mgd3_kedro.preflight.networks import check_network, check_teacher, check_trainings
+from mgd3_kedro.preflight.networks import (
+    check_increments,
+    check_network,
+    check_teacher,
+    check_trainings,
+)
 from mgd3_kedro.preflight.parameters import (
     check_counts,
     check_known_parameters,
@@ -101,6 +106,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"evaluated_images", "benchmark"}), check_readable),
     (frozenset({"evaluated_images", "benchmark"}), check_ipc_of_images),
     (frozenset({"evaluated_images", "benchmark", "params:export"}), check_cut),
+    (frozenset({"evaluated_images", "params:redundancy"}), check_increments),
     (frozenset({"train_images", "test_images"}), check_disjoint),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
     (frozenset({"train_images", "params:modes"}), check_images_per_class),

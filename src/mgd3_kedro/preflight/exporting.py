@@ -43,12 +43,12 @@ def check_cut(inputs: Inputs) -> None:
         raise ValueError(f"export.ipc: expected 1..{most}, the images, got {ipc}")
     # Images that this project did not make have no rows.
     rows = [row for partition in images for row in partition.rows]
-    finders = {str(row.get("mode_finder")) for row in rows} or {"None"}
+    finders = {str(row.get("mode_finder") or "no mode finder") for row in rows or [{}]}
     if ipc < most and not finders <= NESTING:
         raise ValueError(
             f"export.ipc: expected images of a mode finder whose clusters nest "
             f"({', '.join(sorted(NESTING))}), got those of {', '.join(sorted(finders))}, of which "
-            f"the first {ipc} leave a part of each class out; distil with --params ipc={ipc}"
+            f"the first {ipc} do not stand for the whole class; distil with --params ipc={ipc}"
         )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation.settings import EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
+from mgd3_kedro.pipelines.train_eval.redundancy import count_increments
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.records import ModelFolder
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import Partition, small_images_per_image
 
 TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}
 """What a run reads -> what its networks are trained on; otherwise on images that it makes."""
@@ -33,6 +34,17 @@ def check_trainings(inputs: Inputs) -> None:
         if config.recipe.fitted or not given:
             _check_patches(plan.factor, config.side_of(size) if config.recipe.fitted else size)
         _check_network(inputs["benchmark"], config, network)
+
+
+def check_increments(inputs: Inputs) -> None:
+    """Refuse increments of which there are fewer than two.
+
+    Raises:
+        ValueError: Saying what to do.
+    """
+    images = inputs["evaluated_images"]
+    small_images = small_images_per_image([*images.values()])
+    count_increments(images, inputs["params:redundancy"].size * small_images)
 
 
 def _check_patches(factor: int, side: int) -> None:

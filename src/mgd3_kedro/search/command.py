@@ -15,7 +15,7 @@ from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.search.candidates import read_candidates
 from mgd3_kedro.search.halving import rank, rounds, survivors
-from mgd3_kedro.search.telling import as_markdown, describe, is_real, tabulate
+from mgd3_kedro.search.telling import as_markdown, describe, describe_round, is_real, tabulate
 from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs
@@ -25,7 +25,7 @@ from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
 
 MINUTE = 60
-MADE, IMAGES = "generate", "distilled_images"
+MADE, TESTED, IMAGES = "generate", "distill", "distilled_images"
 
 
 def run_search(
@@ -81,6 +81,8 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
             for seed in seeds:
                 known = [name for name in left if len(trials.scores[name]) == seed]
                 trials.run(known, seed, runs, root)
+            for sentence in describe_round({name: trials.scores[name] for name in left}, seeds):
+                trials.report(sentence)
             left = survivors({name: trials.scores[name] for name in left}, kinds)
             if len(left) <= 1:
                 break
@@ -99,8 +101,9 @@ def _tell(trials: Trials, folder: Path) -> None:
     table = tabulate(trials)
     sentences = list(describe(trials))
     write_text(folder / "tried.csv", table.to_csv(index=False))
-    lines = [f"# {trials.name}", "", *sentences, "", *as_markdown(table)]
-    write_text(folder / "best.md", "\n".join(lines) + "\n")
+    lines = ["", *as_markdown(table)]
+    text = "\n\n".join([f"# {trials.name}", *sentences]) + "\n" + "\n".join(lines) + "\n"
+    write_text(folder / "best.md", text)
     for sentence in sentences:
         trials.report(sentence)
     trials.report(f"all that was tried: {folder / 'best.md'}")
@@ -118,6 +121,8 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
     if session.finish():
         raise ValueError(f"{session.error()} ({folder / 'winner.log'})")
     trials.report(f"done in {in_words(session.seconds)}: {point.loader.place(IMAGES)}")
+    tested = _shown(point).replace(f"--pipelines={MADE}", f"--pipelines={TESTED}")
+    trials.report(f"to test them on test images: kedro run {tested}")
 
 
 def _shown(point: Point) -> str:

@@ -89,4 +89,5 @@ def measure_lead(ours: Sequence[float], others: Sequence[float]) -> Lead:
     if count == 1:
         return Lead(mean, float("nan"), float("nan"), 1)
     wide = float(t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5)
-    return Lead(mean, mean - wide, mean + wide, count)
+    # Of accuracies in percent no more than 100 can be between two.
+    return Lead(mean, max(mean - wide, -100.0), min(mean + wide, 100.0), count)

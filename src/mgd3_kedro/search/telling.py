@@ -17,6 +17,8 @@ COLUMNS = (
     *("candidate", "data_sets", "accuracy", "behind", "behind_low", "behind_high"),
     *("seconds", "told"),
 )
+SHOWN = 3
+"""Candidates that a line about a round has."""
 
 
 def tabulate(trials: Trials) -> pd.DataFrame:
@@ -62,6 +64,21 @@ def as_markdown(table: pd.DataFrame) -> Iterator[str]:
         yield f"| {name} | {sets} | {row['accuracy']:.1f} | {behind} | {row['seconds']:.0f} |"
 
 
+def describe_round(scores: Mapping[str, Sequence[float]], seeds: range) -> Iterator[str]:
+    """Yield what a round has found, and who had no time in it.
+
+    Args:
+        scores: Candidate -> accuracy on each of its data sets, in percent.
+        seeds: Of the data sets of the round.
+    """
+    known = rank({name: found for name, found in scores.items() if len(found) == seeds.stop})
+    if known:
+        best = ", ".join(f"{name} {fmean(scores[name]):.1f} %" for name in known[:SHOWN])
+        yield f"best of held-out images, {count(seeds.stop, 'data set')}: {best}"
+    if left_out := [name for name in scores if name not in known]:
+        yield f"without a result in this round: {', '.join(left_out)}"
+
+
 def describe(trials: Trials) -> Iterator[str]:
     """Yield sentences: who won, by how much, and whether the prior was worth it."""
     scores = trials.scores
@@ -73,6 +90,10 @@ def describe(trials: Trials) -> Iterator[str]:
         yield f"{_difference(ahead)} {others[0]}, the next."
         if not ahead.is_decided:
             yield "These two are not told apart."
+        yield (
+            f"The first of {1 + len(others)} was chosen by these images: expect a little less "
+            "of it on others."
+        )
     yield worth_of_prior(scores, lambda name: is_real(trials, name))
 
 

@@ -10,14 +10,19 @@ from typing import NamedTuple
 import torch
 
 TRAIN_TIMESTEPS = 1000
+BETA_START, BETA_END = 1e-4, 0.02
+"""Of the linear schedule.
+
+Source: DDPM (arXiv 2006.11239), section 4.
+"""
 
 
 def linear_alphas_cumprod() -> torch.Tensor:
-    """Return the signal shares of the linear schedule, betas 1e-4 to 0.02, (1000,), float32.
+    """Return the signal shares of the linear schedule, (1000,), float32.
 
     Source: DDPM (arXiv 2006.11239), section 4.
     """
-    betas = torch.linspace(1e-4, 0.02, TRAIN_TIMESTEPS, dtype=torch.float64)
+    betas = torch.linspace(BETA_START, BETA_END, TRAIN_TIMESTEPS, dtype=torch.float64)
     return torch.cumprod(1 - betas, 0).float()
 
 

@@ -6,10 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range
-from mgd3_kedro.devices import PRECISIONS, Precision
-
-TRAINED_IN = ("fp32", "tf32", "bf16")
-"""Precisions that gradients survive without scaling."""
+from mgd3_kedro.devices import PRECISIONS, TRAINED_IN, Precision
 
 SHORTEST_WARMUP = 10
 """Warm-up is at most this part of a training, so that a short one has a rate to learn at."""

@@ -37,7 +37,7 @@ def open_source(path: Path, label: str | None = None) -> Source:
 
 def _what_is_at(path: Path) -> str:
     if not path.exists():
-        return "nothing"
+        return "nothing" if path.parent.exists() else f"no {path.parent}"
     if path.suffix.lower() in ARRAYS:
         return (
             f"a {path.suffix} file; save its arrays with safetensors, as images (N, 3, H, W) and "

@@ -81,7 +81,10 @@ def _head(facts: Facts) -> Iterator[str]:
     yield from ("---", f'pretty_name: "{name}"', "license: other")
     yield "license_name: see-the-card"
     yield from ("task_categories:", "- image-classification")
-    yield from ("tags:", "- dataset-distillation", "- synthetic", "---", "")
+    yield from ("tags:", "- dataset-distillation")
+    if facts.prior:
+        yield "- synthetic"
+    yield from ("---", "")
     yield from (f"# {name}", "")
     yield f"{total} images of {width} x {height} pixels in {classes} classes, which stand for a"
     yield "large data set: networks are trained on them in its place."

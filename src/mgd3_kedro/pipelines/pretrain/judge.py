@@ -12,7 +12,7 @@ from torch import nn
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.checks import check_choice, check_count, check_range, lookup
-from mgd3_kedro.devices import reproducible, resolve_device
+from mgd3_kedro.devices import TRAINED_IN, reproducible, resolve_device
 from mgd3_kedro.evaluation import (
     NETWORKS,
     EvaluationConfig,
@@ -22,7 +22,6 @@ from mgd3_kedro.evaluation import (
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.scores import score
-from mgd3_kedro.evaluation.settings import TRAINED_IN
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
 from mgd3_kedro.stages import Partition

@@ -33,6 +33,7 @@ from mgd3_kedro.training.autoencoder import (
 )
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser, denoiser_loss
 from mgd3_kedro.training.loop import Trained, train
+from mgd3_kedro.training.noise import BETA_END, BETA_START
 
 logger = logging.getLogger(__name__)
 
@@ -166,8 +167,8 @@ def assemble_prior(
 
     scheduler = DDPMScheduler(
         beta_schedule="linear",
-        beta_start=1e-4,
-        beta_end=0.02,
+        beta_start=BETA_START,
+        beta_end=BETA_END,
         clip_sample=False,
         timestep_spacing="linspace",
         prediction_type=denoiser_config.prediction_type,

@@ -169,6 +169,11 @@ def _spread(rows: pd.DataFrame, headline: str) -> str:
     return f"standard deviation {rows[headline].std(ddof=0):.1f} percentage points"
 
 
+def _percent(share: float) -> str:
+    """Write a share with two digits, or more where it has more before the point."""
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
+
+
 def _tiles(
     benchmark: Benchmark,
     real: Mapping[str, Partition] | None,
@@ -181,7 +186,7 @@ def _tiles(
         tiles.append(("distilled images", f"{images:,} in {len(benchmark.classes):,} classes"))
         if real is not None:
             whole = sum(real[wnid].count for wnid in benchmark.wnids)
-            tiles.append(("share of the real images", f"{100 * images / whole:.2g} % of {whole:,}"))
+            tiles.append(("share of the real images", f"{_percent(images / whole)} of {whole:,}"))
     if records:
         seconds = sum(record["seconds"] for record in records)
         tiles.append(("computing time of all stages", in_words(seconds)))

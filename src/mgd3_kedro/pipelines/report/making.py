@@ -96,7 +96,7 @@ def show_settings(
 def show_citation() -> Section:
     """Show how the method and this software are cited."""
     entries = [
-        {"name": "The method", "text": PAPER},
+        {"name": "Mode guidance (MGD3)", "text": PAPER},
         {"name": "This software", "text": cite_software(code_version())},
     ]
     return Section(CITE_KEY, CITE_TITLE, content={"entries": entries})

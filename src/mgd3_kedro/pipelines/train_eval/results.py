@@ -10,6 +10,7 @@ import torch
 
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.evaluation import EvaluationConfig
+from mgd3_kedro.evaluation.scores import class_accuracy
 from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.figures.labels import label_training, title_images
 from mgd3_kedro.metrics.intervals import accuracy_interval, bootstrap_means
@@ -98,8 +99,9 @@ def collect_rows(
 
 def class_accuracies(value: Mapping[str, Any]) -> list[float]:
     """Return the accuracy of every class, percent; none of a training that did not finish."""
-    rows = value["confusion"] or []
-    return [100 * row[label] / sum(row) for label, row in enumerate(rows)]
+    if not value["confusion"]:
+        return []
+    return [float(share) for share in class_accuracy(torch.tensor(value["confusion"]))]
 
 
 def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
