@@ -115,3 +115,15 @@ def test_a_session_prints_it(copied, capsys):
     folder = output(copied, "07_model_output").relative_to(copied)
     assert f"{folder}/\n  images/  provenance.csv\n" in printed
     assert "/runs?viewStateShareKey=accuracy" in printed
+
+
+def test_what_a_prior_is_for_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data/06_models/mine"
+    folder.mkdir(parents=True)
+    lines = [*summarise_run({"trained_prior": folder}, None)]
+    assert lines == [
+        "data/06_models/",
+        "  mine/",
+        "drawn from with --params model=data/06_models/mine",
+    ]

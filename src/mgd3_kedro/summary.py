@@ -58,6 +58,8 @@ FINDINGS = {
     },
 }
 """Metrics of a prior -> what of them is told."""
+USES = {"trained_prior": "drawn from with --params model={}"}
+"""Output of a run -> what others do with it."""
 
 
 class Tracked(NamedTuple):
@@ -124,6 +126,9 @@ def summarise_run(places: Mapping[str, Path], tracked: Tracked | None) -> Iterat
     if "comparison_markdown" in places:
         yield places["comparison_markdown"].read_text(encoding="utf-8")
     yield from list_places(places)
+    yield from (
+        told.format(_shorten(places[name])) for name, told in USES.items() if name in places
+    )
     if tracked is not None:
         yield from describe_tracking(tracked)
 

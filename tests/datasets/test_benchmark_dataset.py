@@ -41,10 +41,11 @@ def test_the_embedded_benchmark_is_the_ten_digits(request):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("n1\t1\n", "not enough values"),
-        ("n1\t1\tone\textra\n", "too many values"),
-        ("n1\tx\tone\n", "invalid literal for int"),
-        ("n1\t1\tone\n\nn2\t2\ttwo\n", "not enough values"),
+        ("n1\t1\n", r"line 1: .*separated by tabs, got 'n1\\t1'"),
+        ("n1 1 one\n", "line 1: .*separated by tabs, got 'n1 1 one'"),
+        ("n1\t1\tone\textra\n", "line 1: .*one.*extra"),
+        ("n1\tx\tone\n", "line 1: expected folder, class index and class name, .*x.*one"),
+        ("n1\t1\tone\n\nn2\t2\ttwo\n", "line 2: .* got ''"),
         ("n1\t1\tone\nn1\t2\ttwo\n", "expected each folder once"),
         ("", "at least one class"),
         pytest.param("n1\t1\t" + "x" * 200_000, "field larger than", id="a line without end"),
@@ -86,10 +87,18 @@ def test_neither_a_table_nor_images_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="expected a class table or the source of the images"):
         BenchmarkDataset(filepath=None, name="zoo", image_size=8)
     missing = BenchmarkDataset(
-        filepath=None, name="zoo", image_size=8, source="train", root=str(tmp_path)
+        filepath=None,
+        name="zoo",
+        image_size=8,
+        source="train",
+        root=str(tmp_path),
+        if_missing="--params data=FOLDER",
     )
     assert not missing.exists()
-    with pytest.raises(DatasetError, match=f"{tmp_path}/train: expected images"):
+    with pytest.raises(
+        DatasetError,
+        match=rf"^expected images at {tmp_path}/train: .*found nothing; --params data=FOLDER$",
+    ):
         missing.load()
 
 

@@ -456,6 +456,10 @@ def test_a_place_without_images_does_not_exist(folder, make_set):
         make_set(folder / "elsewhere").load()
     with pytest.raises(DatasetError, match=r"n01/0\.png: one of .*; found something else"):
         make_set(folder / "n01/0.png").load()
+    with pytest.raises(DatasetError, match=r"found no .*nowhere; name another$"):
+        make_set(folder / "nowhere/train", if_missing="name another").load()
+    with pytest.raises(DatasetError, match=r"found something else"):
+        make_set(folder / "n01/0.png", if_missing="name another").load()
 
 
 def test_what_a_set_is_can_be_read(folder, make_set, tmp_path):

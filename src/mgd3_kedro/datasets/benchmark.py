@@ -11,6 +11,7 @@ from kedro.io import DatasetError
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 
+COLUMNS = "folder, class index and class name, separated by tabs"
 LONGEST = 200
 """Bytes of a class's name; a file has 255, of which endings take some."""
 
@@ -28,6 +29,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         test_images_per_class: What the published test set has, None if that is not known.
         source: Where the images are.
         root: What a relative source starts from.
+        if_missing: What to do where there is nothing at the source, for the message.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -40,6 +42,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         test_images_per_class: int | None = None,
         source: str | None = None,
         root: str = ".",
+        if_missing: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         if filepath is None and source is None:
@@ -49,6 +52,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         self._image_size = image_size
         self._test_images = test_images_per_class
         self._source = Path(root, source or "")
+        self._if_missing = if_missing
         self.metadata = metadata
 
     def load(self) -> Benchmark:
@@ -65,7 +69,10 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
                 _check_name(spec.wnid)
             return Benchmark(self._name, self._image_size, specs, self._test_images, listed)
         except ValueError as error:
-            raise DatasetError(f"{self._path or self._source}: {error}") from error
+            place = self._path or self._source
+            told = str(error) if str(place) in str(error) else f"{place}: {error}"
+            advice = f"; {self._if_missing}" if self._if_missing and not self._exists() else ""
+            raise DatasetError(f"{told}{advice}") from error
 
     def _exists(self) -> bool:
         return self._path.is_file() if self._path else self._source.exists()
@@ -102,15 +109,21 @@ def _check_name(wnid: str) -> None:
 
 def _read_table(path: Path) -> tuple[ClassSpec, ...]:
     if not path.is_file():
-        raise DatasetError(f"expected the class table {path}, found no such file")
+        raise DatasetError(
+            f"expected the class table {path}, found no such file; each of its lines has {COLUMNS}"
+        )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-        return tuple(
-            ClassSpec(label, wnid, int(index), name)
-            for label, (wnid, index, name) in enumerate(lines)
-        )
     except (ValueError, csv.Error) as error:
-        raise ValueError(
-            f"expected folder, class index and class name in every line ({error})"
-        ) from error
+        raise ValueError(f"expected {COLUMNS}, in every line ({error})") from error
+    return tuple(_read_line(label, line) for label, line in enumerate(lines))
+
+
+def _read_line(label: int, line: list[str]) -> ClassSpec:
+    try:
+        wnid, index, name = line
+        return ClassSpec(label, wnid, int(index), name)
+    except ValueError as error:
+        shown = "\t".join(line)
+        raise ValueError(f"line {label + 1}: expected {COLUMNS}, got {shown!r}") from error

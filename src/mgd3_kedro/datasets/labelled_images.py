@@ -56,6 +56,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         jobs: Processes that index, -1 for one per core.
         label: Column of the classes in parquet and Arrow files; None to find it.
         root: What relative paths start from.
+        if_missing: What to do where there is nothing at the source, for the message.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
@@ -75,6 +76,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         jobs: int = 1,
         label: str | None = None,
         root: str = ".",
+        if_missing: str = "",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         if len(part) != 2 or not 0 <= part[0] < part[1] <= 1:
@@ -95,6 +97,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._leaks = leaks
         self._jobs = jobs
         self._label = label
+        self._if_missing = if_missing
         self.metadata = metadata
         self._loaded: dict[str, Partition] | None = None
 
@@ -110,7 +113,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             try:
                 self._loaded = self._read()
             except (ValueError, OSError) as error:
-                raise DatasetError(str(error)) from error
+                advice = f"; {self._if_missing}" if self._if_missing and not self._exists() else ""
+                raise DatasetError(f"{error}{advice}") from error
         return dict(self._loaded)
 
     def _exists(self) -> bool:

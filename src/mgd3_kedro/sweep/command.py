@@ -109,6 +109,9 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         for point in states.with_status(FAILED):
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
+        if pending:
+            report("kedro results lists all accuracies; kedro run --pipelines=compare, with the")
+            report("same --env, puts them into tables")
     return len(states.with_status(DONE)) + len(known) == len(points)
 
 
