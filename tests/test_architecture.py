@@ -178,7 +178,7 @@ def allowed_imports(module):
             "balance": ("checks",),
             "checkpoint": ("durable",),
             "code_identity": ("source_code", "stages", "syntax"),
-            "environment": ("code_identity",),
+            "environment": ("code_identity", "devices"),
             "executors": ("checks", "executors"),
             "benchmark": ("checks",),
             "points": ("durable", "result_columns"),

@@ -3,6 +3,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,6 +11,7 @@ from mgd3_kedro import environment as module
 from mgd3_kedro.environment import (
     command,
     device_name,
+    devices_of,
     environment,
     libraries_of,
     versions_of,
@@ -50,9 +52,33 @@ def anew():
 
 
 def test_the_device_is_the_gpu_where_there_is_one(anew, monkeypatch):
+    names = {None: "NVIDIA H100 80GB HBM3", 1: "NVIDIA L4"}
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: names[device.index])
     assert environment().endswith(" device=NVIDIA_H100_80GB_HBM3")
+    assert environment(["cuda:1"]).endswith(" device=NVIDIA_L4")
+    # What a run has asked of the CPU was not done by the GPU beside it.
+    assert environment(["cpu"]).endswith(f" device={'_'.join(device_name('cpu').split())}")
+    assert device_name("cpu") not in names.values()
+    both = environment(["cuda:1", "cpu"]).partition(" device=")[2]
+    assert both == f"NVIDIA_L4+{'_'.join(device_name('cpu').split())}"
+
+
+def test_the_devices_of_settings_are_those_that_they_name_however_deep():
+    @dataclass(frozen=True)
+    class Part:
+        device: str
+
+    @dataclass(frozen=True)
+    class Whole:
+        parts: tuple[Part, ...]
+        others: dict[str, Part]
+        size: int = 3
+
+    whole = Whole((Part("cuda:1"), Part("cpu")), {"one": Part("cuda:1")})
+    assert devices_of(whole) == ["cuda:1", "cpu"]
+    assert devices_of(Whole((), {})) == devices_of(None) == ["cpu"]
 
 
 @pytest.mark.parametrize(

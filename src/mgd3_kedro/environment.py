@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,8 @@ from mgd3_kedro.code_identity import find_code
 TOLD = ("torch", "diffusers", "scikit-learn", "kedro")
 """Distributions whose versions are always told."""
 PROCESSORS = Path("/proc/cpuinfo")
+BEST = "auto"
+"""Device that PyTorch computes on where settings do not say which."""
 
 
 def libraries_of(function: Callable[..., Any], settings: Any) -> dict[str, str]:
@@ -43,24 +46,54 @@ def version_of(distribution: str) -> str | None:
         return None
 
 
-def environment() -> str:
-    """Return Python, the main libraries and the device of this process, as `name=value` words."""
+def environment(devices: Iterable[str] = (BEST,)) -> str:
+    """Return Python, the main libraries and the devices that compute, as `name=value` words.
+
+    Args:
+        devices: Their names, as settings have them.
+    """
     installed = versions_of(TOLD)
     told = {
         "python": platform.python_version(),
         **{name: installed[name] for name in TOLD if name in installed},
-        "device": device_name(),
+        "device": "+".join(dict.fromkeys(map(device_name, devices))),
     }
     return " ".join(f"{name}={'_'.join(value.split())}" for name, value in told.items())
 
 
+def devices_of(settings: Any) -> list[str]:
+    """Return the names of the devices that settings have, nested; the CPU where they have none."""
+    return [*dict.fromkeys(_devices_in(settings))] or ["cpu"]
+
+
+def _devices_in(value: Any) -> Iterator[str]:
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            inner = getattr(value, field.name)
+            if field.name == "device" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _devices_in(inner)
+    elif isinstance(value, Mapping):
+        yield from (name for inner in value.values() for name in _devices_in(inner))
+    elif isinstance(value, list | tuple):
+        yield from (name for inner in value for name in _devices_in(inner))
+
+
 @cache
-def device_name() -> str:
-    """Return the name of the GPU if PyTorch can use one, else that of the processor."""
+def device_name(name: str = BEST) -> str:
+    """Return what a device is called by its maker: a GPU, or the processor."""
     import torch
 
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
+    from mgd3_kedro.devices import resolve_device
+
+    device = resolve_device(name)
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return _processor() if device.type == "cpu" else f"{_processor()} ({device.type})"
+
+
+def _processor() -> str:
     try:
         described = PROCESSORS.read_text(encoding="utf-8")
     except OSError:

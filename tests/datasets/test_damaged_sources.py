@@ -160,7 +160,7 @@ def test_bombs_are_named(write, tmp_path, files, make_set):
     assert path.stat().st_size < 300_000
     with pytest.raises(DatasetError) as caught:
         make_set(path).load()
-    assert "got 2 files that are none" in str(caught.value)
+    assert "got 2 other files" in str(caught.value)
     assert "n01/pixels.png: expected an image that can be decoded (" in str(caught.value)
     assert "n01/zeros.png: expected an image (" in str(caught.value)
 
@@ -262,7 +262,7 @@ def test_links_in_archives_are_named_and_not_followed(tmp_path, files, make_set)
         link.external_attr = 0o120777 << 16
         archive.writestr(link, str(tmp_path / "secret.png"))
     for name in ("x.tar", "x.zip"):
-        with pytest.raises(DatasetError, match=r"1 files that are none:\n.*link\.png: a link, not"):
+        with pytest.raises(DatasetError, match=r"1 other file:\n.*link\.png: a link, not"):
             make_set(tmp_path / name, index=f"{name}.index").load()
 
 

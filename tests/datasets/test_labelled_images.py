@@ -151,7 +151,7 @@ def test_a_part_stays_when_files_are_left_out(folder, make_set, pixels):
 def test_bad_files_outside_the_part_do_no_harm(folder, make_set):
     (folder / "n02/0.png").write_bytes(b"no image")
     assert make_set(folder, part=[0.6, 1]).load()["n02"].count == 2
-    with pytest.raises(DatasetError, match="1 files that are none"):
+    with pytest.raises(DatasetError, match="1 other file"):
         make_set(folder, part=[0, 0.6]).load()
 
 
@@ -339,7 +339,7 @@ def test_all_bad_files_are_named_together(folder, make_set):
     with pytest.raises(DatasetError) as caught:
         make_set(folder).load()
     message = str(caught.value)
-    assert "got 31 files that are none" in message
+    assert "got 31 other files" in message
     assert f"{folder}/n02/bad00.png: expected an image, got an empty file" in message
     assert f"{folder}/n02/bad19.png: expected an image (BMP" in message
     assert "bad20.png" not in message
@@ -351,7 +351,7 @@ def test_bad_files_are_left_out_if_they_may_be(folder, make_set, pixels, caplog)
     partition = make_set(folder, bad_images="skip").load()["n02"]
     assert partition.count == len(partition.rows) == 4
     assert torch.equal(partition.load()[:], pixels["n02"][[0, 1, 3, 4]])
-    assert "left out 1 files that are no images" in caplog.text
+    assert "left out 1 file, no images" in caplog.text
     assert "n02/2.png: expected an image (" in caplog.text
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mgd3_kedro.search.telling import as_markdown, tabulate, worth_of_prior
+from mgd3_kedro.search.telling import as_markdown, describe_round, tabulate, worth_of_prior
 from mgd3_kedro.search.trials import Budget, Trials
 
 SCORES = {"mgd3": [40.0, 42.0], "random": [35.0, 38.0], "herding": [39.0], "dm": [], "rded": []}
@@ -80,3 +80,22 @@ def test_a_budget_keeps_time_for_another_data_set_of_the_better_half(monkeypatch
     assert not budget.suffices([28.0, 29.5, 10.0])
     assert budget.suffices([28.0, 28.5, 10.0])
     assert not budget.suffices([28.0, 28.5])
+
+
+def test_a_round_tells_the_best_and_who_has_not_come_to_its_end():
+    scores = {
+        "a": [40.0, 42.0],
+        "b": [50.0],
+        "c": [45.0, 44.0],
+        "d": [],
+        "e": [30, 30],
+        "f": [1, 1],
+    }
+    assert list(describe_round(scores, range(1, 2))) == [
+        "best of held-out images, 2 data sets: c 44.5 %, a 41.0 %, e 30.0 %",
+        "not finished: b, d",
+    ]
+    assert list(describe_round({"a": [40.0]}, range(1))) == [
+        "best of held-out images, 1 data set: a 40.0 %"
+    ]
+    assert not list(describe_round(scores, range(2, 4)))

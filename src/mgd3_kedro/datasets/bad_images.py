@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kedro.io import DatasetError
 
+from mgd3_kedro.counting import count
+
 logger = logging.getLogger(__name__)
 
 BAD_IMAGES = ("stop", "skip")
@@ -44,9 +46,9 @@ def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
     more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
     if bad_images == "stop":
         raise DatasetError(
-            f"{path}: expected images, got {len(bad)} files that are none:\n  "
+            f"{path}: expected images alone, got {count(len(bad), 'other file')}:\n  "
             f"{listed}{more}\nreplace or remove them, or leave them out with bad_images=skip"
         )
     logger.warning(
-        "%s: left out %d files that are no images:\n  %s%s", path, len(bad), listed, more
+        "%s: left out %s, no images:\n  %s%s", path, count(len(bad), "file"), listed, more
     )

@@ -65,18 +65,19 @@ def as_markdown(table: pd.DataFrame) -> Iterator[str]:
 
 
 def describe_round(scores: Mapping[str, Sequence[float]], seeds: range) -> Iterator[str]:
-    """Yield what a round has found, and who had no time in it.
+    """Yield what a round has found, and who has not come to its end; nothing where none has.
 
     Args:
         scores: Candidate -> accuracy on each of its data sets, in percent.
         seeds: Of the data sets of the round.
     """
     known = rank({name: found for name, found in scores.items() if len(found) == seeds.stop})
-    if known:
-        best = ", ".join(f"{name} {fmean(scores[name]):.1f} %" for name in known[:SHOWN])
-        yield f"best of held-out images, {count(seeds.stop, 'data set')}: {best}"
+    if not known:
+        return
+    best = ", ".join(f"{name} {fmean(scores[name]):.1f} %" for name in known[:SHOWN])
+    yield f"best of held-out images, {count(seeds.stop, 'data set')}: {best}"
     if left_out := [name for name in scores if name not in known]:
-        yield f"without a result in this round: {', '.join(left_out)}"
+        yield f"not finished: {', '.join(left_out)}"
 
 
 def describe(trials: Trials) -> Iterator[str]:
