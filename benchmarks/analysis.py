@@ -13,7 +13,7 @@ from benchmarks.models import SEED, Bench
 from benchmarks.timing import Spread, spread_of, time_ratios, time_rounds
 from mgd3_kedro.metrics import BALL_NEIGHBOURS, METRICS, AnalysisConfig, Neighbourhoods
 from mgd3_kedro.metrics.diversity import REPRESENTATIVENESS_NEIGHBOURS
-from mgd3_kedro.pipelines.analyze_diversity.features import Seeing
+from mgd3_kedro.pipelines.analyze_diversity.features import FeatureSettings
 from mgd3_kedro.pipelines.analyze_diversity.nodes import Analysis, analyze_classes
 from mgd3_kedro.pipelines.analyze_diversity.radii import measure_classes
 from mgd3_kedro.stages import Task
@@ -73,7 +73,7 @@ def sum_differences(real: Samples, synthetic: Samples) -> None:
 
 def measure_class_seconds(bench: Bench, of: ScoredClass) -> Spread:
     """Return the CPU seconds that a class takes in the stage, radii included, without a plane."""
-    seeing = Seeing("pixels", of.side, None)
+    seeing = FeatureSettings("pixels", of.side, None)
     config = AnalysisConfig(
         perplexity=30.0, random_state=0, plane_components=50, features="pixels", planes="drawn"
     )

@@ -435,11 +435,11 @@ def modes_with(finder):
 
 def test_all_of_a_table_counts_where_the_code_takes_all_members(monkeypatch):
     from mgd3_kedro.metrics import METRICS, AnalysisConfig
-    from mgd3_kedro.pipelines.analyze_diversity.features import Seeing
+    from mgd3_kedro.pipelines.analyze_diversity.features import FeatureSettings
     from mgd3_kedro.pipelines.analyze_diversity.nodes import Analysis, analyze_classes
 
     # A setting is called like a metric, precision.
-    seeing = Seeing("latents", 8, AutoencoderConfig("fp32", False, "cpu"))
+    seeing = FeatureSettings("latents", 8, AutoencoderConfig("fp32", False, "cpu"))
     settings = Analysis(seeing, AnalysisConfig(30.0, 0, 50, None, "drawn"))
     before = find_code(analyze_classes, settings).digest
     monkeypatch.setitem(METRICS, "mine", add_one)

@@ -9,7 +9,7 @@ from tiny_project import IPC, base_parameters, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
-from mgd3_kedro.evaluation import EvaluationConfig, UntaughtConfig
+from mgd3_kedro.evaluation import EvaluationConfig, HardLabelConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.pretrain.tuning import TuningConfig
@@ -528,7 +528,7 @@ def test_the_protocol_is_asked_for_as_many_images_as_are_trained_on(absent, give
         check_inputs(inputs)
 
 
-TEACHING = UntaughtConfig(**vars(EVALUATION), network="convnet4", seed=0)
+TEACHING = HardLabelConfig(**vars(EVALUATION), network="convnet4", seed=0)
 
 
 def test_a_network_too_deep_for_a_teacher_is_refused_too():

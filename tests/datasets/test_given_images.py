@@ -168,10 +168,10 @@ def test_files_that_are_left_out_are_told_once_and_again_when_there_are_others(
     dataset = GivenImagesDataset(filepath=str(folder), bad_images="skip")
     dataset.load()
     dataset.load()
-    assert [record.args[1] for record in caplog.records] == [1]
+    assert [record.args[1] for record in caplog.records] == ["1 file"]
     (folder / "n01/9.png").write_bytes(b"x")
     dataset.load()
-    assert [record.args[1] for record in caplog.records] == [1, 2]
+    assert [record.args[1] for record in caplog.records] == ["1 file", "2 files"]
 
 
 def test_what_systems_and_archivers_leave_behind_is_no_class(tmp_path, files):

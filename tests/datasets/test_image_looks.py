@@ -9,7 +9,7 @@ from mgd3_kedro.datasets.looks import Looks, Match, find_copies
 
 SIDE = 96
 COUNT = 40
-WAYS = {
+FEATURE_SPACES = {
     "PNG": {},
     "JPEG": {"quality": 50},
     "WEBP": {"quality": 50},
@@ -49,9 +49,9 @@ def known(scenes):
     return Looks(np.stack([look_of(image) for image in scenes]))
 
 
-@pytest.mark.parametrize("form", WAYS)
+@pytest.mark.parametrize("form", FEATURE_SPACES)
 def test_pictures_that_were_saved_again_are_found(form, scenes, known):
-    again = np.stack([look_of(image, form, **WAYS[form]) for image in scenes])
+    again = np.stack([look_of(image, form, **FEATURE_SPACES[form]) for image in scenes])
     assert known.find_same(again) == [Match(number, number) for number in range(COUNT)]
 
 

@@ -107,7 +107,7 @@ class Kind(Enum):
     NOT_RUN = "not run"
 
 
-class Way(NamedTuple):
+class FeatureSpace(NamedTuple):
     """What becomes of a command.
 
     Args:
@@ -128,8 +128,8 @@ def find_way(text):
     for kind, table in ((Kind.TESTED, TESTED), (Kind.NOT_RUN, NOT_RUN)):
         for pattern, detail in table.items():
             if re.fullmatch(pattern, text):
-                return Way(kind, detail)
-    return Way(Kind.RUN, fill_in(text))
+                return FeatureSpace(kind, detail)
+    return FeatureSpace(Kind.RUN, fill_in(text))
 
 
 def fill_in(text):

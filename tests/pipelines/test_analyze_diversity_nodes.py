@@ -18,12 +18,12 @@ from mgd3_kedro.pipelines.analyze_diversity import create_pipeline
 from mgd3_kedro.pipelines.analyze_diversity.features import (
     REAL_FEATURES,
     SYNTHETIC_FEATURES,
-    Seeing,
+    FeatureSettings,
     flatten_real,
     flatten_synthetic,
 )
 from mgd3_kedro.pipelines.analyze_diversity.nodes import (
-    WAYS,
+    FEATURE_SPACES,
     analyze_latents,
     analyze_pixels,
     collect_scores,
@@ -79,7 +79,7 @@ def by_latents(model_folder, make_autoencoding):
 def test_pixels_are_flattened_from_0_to_1_at_the_size_of_the_benchmark():
     ramp = torch.tensor([0, 255], dtype=torch.uint8)
     task = Task({"images": ramp.expand(1, 3, 2, 2), "real": images(2, 4, 0)})
-    seeing = Seeing("pixels", 4, None)
+    seeing = FeatureSettings("pixels", 4, None)
     real, synthetic = flatten_real(task, seeing), flatten_synthetic(task, seeing)
     np.testing.assert_allclose(real * 255, task.inputs["real"].flatten(1), rtol=1e-6)
     assert synthetic.shape == (1, 48)
@@ -167,7 +167,7 @@ def test_latents_are_compared_unless_asked_otherwise():
 
 
 def test_the_same_features_can_be_asked_for_planned_and_computed():
-    assert set(CHOICES) == set(REAL_FEATURES) == set(SYNTHETIC_FEATURES) == set(WAYS)
+    assert set(CHOICES) == set(REAL_FEATURES) == set(SYNTHETIC_FEATURES) == set(FEATURE_SPACES)
 
 
 @pytest.mark.parametrize("features", [None, *CHOICES])
@@ -205,7 +205,7 @@ def test_features_that_are_not_finite_are_refused_by_class_and_image(
 
 
 def test_scores_with_radii_that_were_kept_are_those_without():
-    seeing = Seeing("pixels", 16, None)
+    seeing = FeatureSettings("pixels", 16, None)
     for wnid, partition in by_pixels().items():
         task = Task({"images": MADE[wnid], "real": REAL[wnid]})
         samples = Neighbourhoods(flatten_real(task, seeing), flatten_synthetic(task, seeing))

@@ -8,7 +8,7 @@ import torch
 from tiny_project import save_teacher
 
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
-from mgd3_kedro.evaluation import UntaughtConfig, build_network
+from mgd3_kedro.evaluation import HardLabelConfig, build_network
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.increments import (
@@ -35,7 +35,7 @@ LEFT = (
 @pytest.fixture
 def student_training():
     """Return how a student is trained, within moments."""
-    return UntaughtConfig(
+    return HardLabelConfig(
         protocol="hard",
         preset="test",
         presets={"test": 0.001},

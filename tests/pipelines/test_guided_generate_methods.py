@@ -582,7 +582,9 @@ def test_crops_are_those_that_the_teacher_recognises_best_in_the_order_of_its_ra
 
 def test_a_method_without_its_teacher_is_refused_before_any_work(made, tmp_path):
     before = times_of(made / "data"), len(runs_of(made))
-    message = "expected model weights in .*; kedro run --pipelines=train_teacher --env mnist"
+    message = (
+        "expected model weights in .*; kedro run --pipelines=train_teacher, with the same --env"
+    )
     with pytest.raises(DatasetError, match=message):
         run(made, "guided_generate", method="rded", teacher=str(tmp_path))
     assert (times_of(made / "data"), len(runs_of(made))) == before

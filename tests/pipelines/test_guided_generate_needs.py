@@ -6,7 +6,7 @@ from tiny_project import base_parameters, merged
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.evaluation import UntaughtConfig
+from mgd3_kedro.evaluation import HardLabelConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate import create_pipeline
 from mgd3_kedro.pipelines.guided_generate.needs import NEEDS_OF_DRAWS, needs_of
@@ -227,7 +227,7 @@ def test_increments_are_judged_by_a_teacher_and_by_a_student_of_all_before():
         f"increment_{number}" for number in (1, 2, 3)
     ]
     known = TypeExtractor({"one": made}).extract_types_from_pipelines()
-    assert known["student_training"] is UntaughtConfig
+    assert known["student_training"] is HardLabelConfig
 
 
 def test_what_increments_are_drawn_from_knows_neither_student_nor_teacher():

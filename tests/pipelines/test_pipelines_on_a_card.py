@@ -5,7 +5,7 @@ import torch
 from cards import NAME
 
 from mgd3_kedro.metrics import AnalysisConfig
-from mgd3_kedro.pipelines.analyze_diversity.features import SYNTHETIC_FEATURES, Seeing
+from mgd3_kedro.pipelines.analyze_diversity.features import SYNTHETIC_FEATURES, FeatureSettings
 from mgd3_kedro.pipelines.analyze_diversity.nodes import Analysis, analyze_classes
 from mgd3_kedro.pipelines.encode.flips import FLIPS
 from mgd3_kedro.pipelines.encode.nodes import Encoding, EncodingConfig, encode_classes
@@ -32,7 +32,7 @@ def test_a_class_is_analysed_on_a_card(features, card, model_folder, make_autoen
     balls = {"radii": torch.ones(12, dtype=torch.float64)}
     inputs = {"images": drawn[:4], "real": real, "radii": balls, "prior": model_folder}
     task = Task(inputs, {**ABOUT, "has_plane": True})
-    seeing = Seeing(features, 16, make_autoencoding(device=NAME))
+    seeing = FeatureSettings(features, 16, make_autoencoding(device=NAME))
     settings = Analysis(seeing, AnalysisConfig(5.0, 0, 50, features=None, planes="drawn"))
     made = analyze_classes({"n0": task}, settings)["n0"]
     assert len(made.value["real"]) == 12

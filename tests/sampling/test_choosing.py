@@ -9,7 +9,7 @@ from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.choosing import choose_confident
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising, Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import Denoising, TeacherInput
 from mgd3_kedro.stages import Task
 
 DRAWS, MODES, SIDE = 4, 3, 16
@@ -31,7 +31,7 @@ def test_the_draw_is_kept_that_a_teacher_is_surest_about(
         sampling=make_sampling(candidates=DRAWS, candidate_score="confidence"),
         distillation=DistillationConfig(MODES, 0, "equal"),
         mode_finder="kmeans",
-        schooling=Schooling(classes, SIDE, "cpu"),
+        schooling=TeacherInput(classes, SIDE, "cpu"),
     )
     pool = 3 * torch.randn(DRAWS, MODES, 4, 8, 8)
     inputs = {"prior": model_folder, "teacher": teacher}

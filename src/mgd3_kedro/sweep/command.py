@@ -32,6 +32,8 @@ from mgd3_kedro.tracking.opening import address_of
 
 DEFAULT = "distill"
 """What is run where nothing else is asked for."""
+ACCURACIES = "accuracies: kedro results; tables of them: kedro run --pipelines=compare"
+"""What a sweep ends with that has run something."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
         if pending:
-            report("kedro results lists all accuracies; kedro run --pipelines=compare, with the")
-            report("same --env, puts them into tables")
+            report(ACCURACIES)
     return len(states.with_status(DONE)) + len(known) == len(points)
 
 

@@ -18,7 +18,7 @@ LEVELS = 255
 
 
 @dataclass(frozen=True)
-class Seeing:
+class FeatureSettings:
     """How images become features.
 
     Args:
@@ -32,7 +32,7 @@ class Seeing:
     autoencoder: AutoencoderConfig | None
 
 
-def encode_synthetic(task: Task, seeing: Seeing) -> NDArray[Any]:
+def encode_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
     """Return scaled latents, by the autoencoder of the prior.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
@@ -44,27 +44,27 @@ def encode_synthetic(task: Task, seeing: Seeing) -> NDArray[Any]:
     return autoencoder.encode(fitted).flatten(1).numpy()
 
 
-def take_latents(task: Task, seeing: Seeing) -> NDArray[Any]:
+def take_latents(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
     """Return the scaled latents that images were encoded to."""
     return task.inputs["real"]["latents"].flatten(1).numpy()
 
 
-def flatten_synthetic(task: Task, seeing: Seeing) -> NDArray[Any]:
+def flatten_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
     """Return pixels in [0, 1]."""
     return _flatten(task.inputs["images"], seeing)
 
 
-def flatten_real(task: Task, seeing: Seeing) -> NDArray[Any]:
+def flatten_real(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
     """Return pixels in [0, 1]."""
     return _flatten(task.inputs["real"][:], seeing)
 
 
-def _flatten(images: torch.Tensor, seeing: Seeing) -> NDArray[Any]:
+def _flatten(images: torch.Tensor, seeing: FeatureSettings) -> NDArray[Any]:
     fitted = fit_images(images, seeing.image_size, seeing.image_size)
     return (fitted.flatten(1).numpy() / LEVELS).astype(np.float32)
 
 
-Features = Callable[[Task, Seeing], NDArray[Any]]
+Features = Callable[[Task, FeatureSettings], NDArray[Any]]
 
 REAL_FEATURES: dict[str, Features] = {"latents": take_latents, "pixels": flatten_real}
 """Name -> (what images of a class are compared with, how they are seen) -> features, (N, D)."""

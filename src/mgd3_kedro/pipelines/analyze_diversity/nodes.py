@@ -26,7 +26,7 @@ from mgd3_kedro.metrics.analysis import DRAWN_CLASSES
 from mgd3_kedro.pipelines.analyze_diversity.features import (
     REAL_FEATURES,
     SYNTHETIC_FEATURES,
-    Seeing,
+    FeatureSettings,
 )
 from mgd3_kedro.pipelines.analyze_diversity.radii import measure_latents, measure_pixels
 from mgd3_kedro.stages import Made, Partition, Stage, Task
@@ -42,7 +42,7 @@ SYNTHETIC = "synthetic"
 class Analysis:
     """Settings of the stage."""
 
-    seeing: Seeing
+    seeing: FeatureSettings
     config: AnalysisConfig
 
 
@@ -73,7 +73,7 @@ def analyze_latents(
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
     further = {wnid: {"real": latents[wnid], "prior": prior} for wnid in benchmark.wnids}
-    seeing = Seeing("latents", benchmark.image_size, autoencoder)
+    seeing = FeatureSettings("latents", benchmark.image_size, autoencoder)
     return _plan(benchmark, evaluated_images, radii, further, Analysis(seeing, config))
 
 
@@ -98,7 +98,7 @@ def analyze_pixels(
         the plane.
     """
     further = {wnid: {"real": train_images[wnid]} for wnid in benchmark.wnids}
-    seeing = Seeing("pixels", benchmark.image_size, None)
+    seeing = FeatureSettings("pixels", benchmark.image_size, None)
     return _plan(benchmark, evaluated_images, radii, further, Analysis(seeing, config))
 
 
@@ -223,7 +223,7 @@ def _known(numbers: pd.DataFrame) -> list[str]:
     return [str(name) for name in numbers if numbers[name].notna().all()]
 
 
-class Way(NamedTuple):
+class FeatureSpace(NamedTuple):
     """How images are compared.
 
     Args:
@@ -240,10 +240,10 @@ class Way(NamedTuple):
     parameters: tuple[str, ...] = ()
 
 
-WAYS: dict[str, Way] = {
-    "latents": Way(
+FEATURE_SPACES: dict[str, FeatureSpace] = {
+    "latents": FeatureSpace(
         measure_latents, analyze_latents, "latents", ("prior",), ("params:autoencoder",)
     ),
-    "pixels": Way(measure_pixels, analyze_pixels, "train_images"),
+    "pixels": FeatureSpace(measure_pixels, analyze_pixels, "train_images"),
 }
 """What images are compared by -> how."""

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from mgd3_kedro.pipelines.analyze_diversity.nodes import (
-    WAYS,
+    FEATURE_SPACES,
     collect_scores,
     draw_planes,
     measure_diversity,
@@ -16,7 +16,7 @@ def create_pipeline(features: str = "latents") -> Pipeline:
     Args:
         features: What images are compared by: latents or pixels.
     """
-    way, radii = WAYS[features], f"radii_of_{features}"
+    way, radii = FEATURE_SPACES[features], f"radii_of_{features}"
     return pipeline(
         [
             node(way.measure, ["benchmark", way.real], radii, name="measure_real_images"),

@@ -9,7 +9,7 @@ import torch
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checks import naming
 from mgd3_kedro.metrics import BALL_NEIGHBOURS, check_features, measure_radii
-from mgd3_kedro.pipelines.analyze_diversity.features import REAL_FEATURES, Seeing
+from mgd3_kedro.pipelines.analyze_diversity.features import REAL_FEATURES, FeatureSettings
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 
@@ -43,10 +43,10 @@ def measure_pixels(benchmark: Benchmark, train_images: Mapping[str, Partition]) 
 
 def _plan_radii(benchmark: Benchmark, real: Mapping[str, Partition], features: str) -> Stage:
     tasks = {wnid: Task({"real": real[wnid]}) for wnid in benchmark.wnids}
-    return Stage(measure_classes, tasks, Seeing(features, benchmark.image_size, None))
+    return Stage(measure_classes, tasks, FeatureSettings(features, benchmark.image_size, None))
 
 
-def measure_classes(batch: Mapping[str, Task], seeing: Seeing) -> dict[str, Made]:
+def measure_classes(batch: Mapping[str, Task], seeing: FeatureSettings) -> dict[str, Made]:
     """Measure the balls around the real images of some classes.
 
     Source: arXiv 1904.06991, section 2.

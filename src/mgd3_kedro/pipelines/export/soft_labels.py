@@ -16,7 +16,7 @@ from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral, off_at, sma
 
 
 @dataclass(frozen=True)
-class Asking:
+class SoftLabelSettings:
     """What a teacher sees, and where.
 
     Args:
@@ -57,10 +57,12 @@ def label_exported_images(
     }
     size = side_of(seen_size, benchmark.image_size)
     small_images = small_images_per_image([evaluated_images[wnid] for wnid in benchmark.wnids])
-    return Stage(label_classes, tasks, Asking(benchmark.classes, size, device, small_images))
+    return Stage(
+        label_classes, tasks, SoftLabelSettings(benchmark.classes, size, device, small_images)
+    )
 
 
-def label_classes(batch: Mapping[str, Task], settings: Asking) -> dict[str, Made]:
+def label_classes(batch: Mapping[str, Task], settings: SoftLabelSettings) -> dict[str, Made]:
     """Ask the teacher about some classes.
 
     Raises:

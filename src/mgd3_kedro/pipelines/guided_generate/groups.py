@@ -15,7 +15,7 @@ from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import Common, DistillationConfig, Wanted
 from mgd3_kedro.pipelines.guided_generate.procedures.group_choice import (
     Comparison,
-    Keeping,
+    GroupChoiceSettings,
     KeptGroup,
     compare_groups_of_classes,
     keep_groups_of_classes,
@@ -25,7 +25,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.groups import (
     plan_draws,
     read_groups,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.sampling import SamplingConfig, choose_groups, score_groups
 from mgd3_kedro.stages import Partition, Stage, Task
 
@@ -120,7 +120,7 @@ def compare_groups(
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
     """
     size = side_of(seen_size, benchmark.image_size)
-    schooling = None if device is None else Schooling(benchmark.classes, size, device)
+    schooling = None if device is None else TeacherInput(benchmark.classes, size, device)
     decoding = None if autoencoder is None else (autoencoder, benchmark.image_size)
     of_classes = {"groups": drawn_groups, "latents": latents, "images": train_images}
     shared = {"prior": prior, "teacher": teacher}
@@ -192,5 +192,5 @@ def keep_groups(
         rows = tuple(row for row in drawn.rows if row["group"] == number)
         kept = KeptGroup(number, rows, drawn.metrics, drawn.seconds + features.seconds)
         tasks[wnid] = Task({"groups": drawn, "features": features, "prior": prior}, kept)
-    keeping = Keeping(read_groups(settings), autoencoder, benchmark.image_size)
+    keeping = GroupChoiceSettings(read_groups(settings), autoencoder, benchmark.image_size)
     return Stage(keep_groups_of_classes, tasks, keeping)

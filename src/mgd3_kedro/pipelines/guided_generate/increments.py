@@ -9,16 +9,16 @@ from typing import Any
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.benchmark import Benchmark
-from mgd3_kedro.evaluation import UntaughtConfig
+from mgd3_kedro.evaluation import HardLabelConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.groups import draw_groups
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increment_choice import (
     Choosing,
-    Joined,
-    Judging,
-    Offered,
+    IncrementCandidates,
+    IncrementChoiceSettings,
+    JoinedIncrements,
     choose_increments,
     join_increments,
 )
@@ -26,11 +26,11 @@ from mgd3_kedro.pipelines.guided_generate.procedures.increments import (
     Increments,
     read_increments,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.pipelines.guided_generate.procedures.students import (
     STUDENT,
-    Learned,
-    Studying,
+    StudentData,
+    StudentSettings,
     train_students,
 )
 from mgd3_kedro.sampling import SamplingConfig
@@ -93,7 +93,7 @@ def draw_candidates(
 
 def train_student(
     benchmark: Benchmark,
-    config: UntaughtConfig,
+    config: HardLabelConfig,
     checkpoints: Path,
     increment_size: int,
     **increments: Mapping[str, Partition],
@@ -116,8 +116,8 @@ def train_student(
     parts = tuple(
         chosen[wnid] for wnid in sorted(benchmark.wnids) for chosen in increments.values()
     )
-    learned = Learned(len(increments), len(increments) * increment_size)
-    settings = Studying(config, config.side_of(benchmark.image_size), str(checkpoints))
+    learned = StudentData(len(increments), len(increments) * increment_size)
+    settings = StudentSettings(config, config.side_of(benchmark.image_size), str(checkpoints))
     return Stage(train_students, {STUDENT: Task({"increments": parts}, learned)}, settings)
 
 
@@ -130,7 +130,7 @@ def choose_increment(
     prior: Partition,
     autoencoder: AutoencoderConfig,
     student: Mapping[str, Partition] | None = None,
-    config: UntaughtConfig | None = None,
+    config: HardLabelConfig | None = None,
     teacher: Partition | None = None,
     seen_size: int | None = None,
     device: str | None = None,
@@ -162,14 +162,14 @@ def choose_increment(
     judging, judges, seconds = None, {}, 0.0
     if student is not None and config is not None and teacher is not None and device is not None:
         side = side_of(seen_size, benchmark.image_size)
-        schooling = Schooling(tuple(by_name), side, device)
-        judging = Judging(config, config.side_of(benchmark.image_size), schooling)
+        schooling = TeacherInput(tuple(by_name), side, device)
+        judging = IncrementChoiceSettings(config, config.side_of(benchmark.image_size), schooling)
         judges = {"student": student[STUDENT], "teacher": teacher}
         seconds = student[STUDENT].seconds / len(by_name)
     tasks = {}
     for label, spec in enumerate(by_name):
         drawn = drawn_groups[spec.wnid]
-        offered = Offered(label, drawn.count // increments.draws, drawn.rows, seconds)
+        offered = IncrementCandidates(label, drawn.count // increments.draws, drawn.rows, seconds)
         tasks[spec.wnid] = Task({"groups": drawn, "prior": prior, **judges}, offered)
     ordered = {wnid: tasks[wnid] for wnid in benchmark.wnids}
     choosing = Choosing(increments, number, own.omega, autoencoder, benchmark.image_size, judging)
@@ -198,5 +198,5 @@ def keep_increments(
         parts, drawn = tuple(chosen[wnid] for chosen in increments.values()), drawn_groups[wnid]
         rows = tuple(row for part in parts for row in part.rows)
         seconds = drawn.seconds + sum(part.seconds for part in parts)
-        tasks[wnid] = Task({"increments": parts}, Joined(rows, drawn.metrics, seconds))
+        tasks[wnid] = Task({"increments": parts}, JoinedIncrements(rows, drawn.metrics, seconds))
     return Stage(join_increments, tasks, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from mgd3_kedro.backbones import BackboneConfig
 from mgd3_kedro.backbones.diffusion import assemble_backbone
 from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.backbones.schedule import TrainedSchedule
-from mgd3_kedro.benchmark import Benchmark
+from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.pipelines.pretrain.images import as_shipped
 from mgd3_kedro.pipelines.pretrain.judge import JudgeConfig
-from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
+from mgd3_kedro.sampling import Batches, SamplingConfig, denoise, image_generator
 from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained
 
@@ -45,12 +46,15 @@ def draw_unguided(
         diffusion,
     )
     plain = SamplingConfig("noise", 1.0, 0.0, "constant", 0, None)
-    latents = {}
-    for spec in benchmark.classes:
-        nowhere = torch.zeros(count, *backbone.latent_shape)
-        generators = [image_generator(0, spec.class_index, image) for image in range(count)]
-        latents[spec.wnid] = denoise(backbone, nowhere, [spec] * count, plain, generators)
-    return latents
+
+    def draw(spec: ClassSpec, part: slice) -> torch.Tensor:
+        numbers = range(count)[part]
+        nowhere = torch.zeros(len(numbers), *backbone.latent_shape)
+        generators = [image_generator(0, spec.class_index, number) for number in numbers]
+        return denoise(backbone, nowhere, [spec] * len(numbers), plain, generators)
+
+    batches = Batches(diffusion.max_batch)
+    return {spec.wnid: batches.run(partial(draw, spec), count) for spec in benchmark.classes}
 
 
 def draw_latents(

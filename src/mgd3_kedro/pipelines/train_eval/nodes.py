@@ -25,7 +25,7 @@ from mgd3_kedro.stages import (
     small_images_per_image,
 )
 
-LESSONS = 10
+LABEL_PARTS = 10
 """Parts that stored labels are written in."""
 
 
@@ -113,7 +113,7 @@ def label_images(
     plan = config.plan(images_per_class(images), len(images), networks[0], small_images)
     # What changes no batch leaves stored labels valid.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
-    size = math.ceil(plan.epochs / LESSONS)
+    size = math.ceil(plan.epochs / LABEL_PARTS)
     tasks = {}
     for first in range(1, plan.epochs + 1, size):
         epochs = (first, min(first + size - 1, plan.epochs))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
-from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, train_network
+from mgd3_kedro.evaluation import HardLabelConfig, LabelledSet, train_network
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import seen_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
@@ -26,7 +26,7 @@ def train_teacher(
     train_images: Mapping[str, Partition],
     test_images: Mapping[str, Partition],
     checkpoints: Path,
-    config: UntaughtConfig,
+    config: HardLabelConfig,
 ) -> tuple[dict[str, Any], dict[str, float], pd.DataFrame]:
     """Train a network on the whole train split; one that was interrupted goes on.
 

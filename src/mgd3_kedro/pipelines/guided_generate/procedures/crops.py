@@ -19,8 +19,8 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
-    Schooling,
-    TaughtMaking,
+    TeacherInput,
+    TeacherMethodSettings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.stages import Made, Task
@@ -42,10 +42,10 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     check_divisible(common.image_size, config.factor)
     crops = common.distillation.ipc * config.factor**2
     check_count("candidates", config.candidates, crops)
-    schooling = Schooling.of(common)
+    schooling = TeacherInput.of(common)
     return GenerationPlan(
         cut_classes,
-        TaughtMaking(config, common.distillation, schooling),
+        TeacherMethodSettings(config, common.distillation, schooling),
         SOURCES,
         try_teacher=partial(teacher_at, schooling=schooling),
         real_each=config.factor**2,
@@ -53,7 +53,7 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     )
 
 
-def cut_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[str, Made]:
+def cut_classes(batch: Mapping[str, Task], settings: TeacherMethodSettings) -> dict[str, Made]:
     """Put the most typical crops of every class together.
 
     Source: RDED (arXiv 2312.03526), section 4.

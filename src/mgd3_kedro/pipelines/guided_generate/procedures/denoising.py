@@ -31,7 +31,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.pool import draw_pool, mode
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
     Denoising,
-    Schooling,
+    TeacherInput,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
@@ -91,7 +91,7 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> GenerationPla
     check_divisible(common.image_size, formation.factor)
     sampling = sampling_of(settings, common.part("sampling"))
     sampling = sampling.with_steps(steps, diffusion.reference_steps)
-    schooling = Schooling.of(common) if "teacher" in _sources(sampling) else None
+    schooling = TeacherInput.of(common) if "teacher" in _sources(sampling) else None
     return GenerationPlan(
         denoise_classes,
         Denoising.of(common, sampling, schooling, formation),

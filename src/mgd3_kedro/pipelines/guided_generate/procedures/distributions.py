@@ -15,7 +15,7 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     build_settings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import MethodSettings
 from mgd3_kedro.stages import Made, Task
 
 SOURCES: tuple[Source, ...] = ("images",)
@@ -33,10 +33,12 @@ def plan_distributions(settings: Mapping[str, Any], common: Common) -> Generatio
     """
     config = build_settings(DmConfig, settings, device=common.part("device"))
     try_network(config.network, 1, common.image_size)
-    return GenerationPlan(match_classes, Making(config, common.distillation), SOURCES, real_each=1)
+    return GenerationPlan(
+        match_classes, MethodSettings(config, common.distillation), SOURCES, real_each=1
+    )
 
 
-def match_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made]:
+def match_classes(batch: Mapping[str, Task], settings: MethodSettings) -> dict[str, Made]:
     """Optimise the images of every class.
 
     Source: DM (arXiv 2110.04181), Algorithm 1.

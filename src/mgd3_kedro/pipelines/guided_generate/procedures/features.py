@@ -9,7 +9,7 @@ import torch
 
 from mgd3_kedro.evaluation.resampling import fit_images
 from mgd3_kedro.pipelines.guided_generate.plan import Source
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.stages import Task
 
@@ -36,7 +36,7 @@ def _pixels(task: Task, schooling: None) -> torch.Tensor:
     return images.float() / 255
 
 
-def _seen_by_teacher(task: Task, schooling: Schooling) -> torch.Tensor:
+def _seen_by_teacher(task: Task, schooling: TeacherInput) -> torch.Tensor:
     seen = fit_images(task.inputs["images"][:], schooling.size, schooling.size)
     return teacher_at(task.inputs["teacher"], schooling).features(seen)
 

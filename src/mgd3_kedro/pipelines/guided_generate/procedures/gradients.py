@@ -19,7 +19,7 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
     build_settings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made, try_network
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import MethodSettings
 from mgd3_kedro.stages import Made, Task
 
 SOURCES: tuple[Source, ...] = ("classes",)
@@ -40,14 +40,14 @@ def plan_gradients(settings: Mapping[str, Any], common: Common) -> GenerationPla
     try_network(config.network, len(common.classes), common.image_size)
     return GenerationPlan(
         match_all_classes,
-        Making(config, common.distillation),
+        MethodSettings(config, common.distillation),
         SOURCES,
         group_size=None,
         real_each=config.factor**2,
     )
 
 
-def match_all_classes(batch: Mapping[str, Task], settings: Making) -> dict[str, Made]:
+def match_all_classes(batch: Mapping[str, Task], settings: MethodSettings) -> dict[str, Made]:
     """Optimise the images of all classes, and keep those that are asked for.
 
     A network learns from all classes, so that one alone would have other images.

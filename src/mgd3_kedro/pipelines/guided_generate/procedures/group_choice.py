@@ -13,7 +13,7 @@ from mgd3_kedro.checks import naming
 from mgd3_kedro.images import LazyImages
 from mgd3_kedro.pipelines.guided_generate.procedures.features import FEATURES
 from mgd3_kedro.pipelines.guided_generate.procedures.groups import GroupsConfig
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.sampling import centre_of
 from mgd3_kedro.stages import Made, Task, neutral
 
@@ -32,12 +32,12 @@ class Comparison:
     """
 
     features: str
-    schooling: Schooling | None
+    schooling: TeacherInput | None
     decoding: tuple[AutoencoderConfig, int] | None
 
 
 @dataclass(frozen=True)
-class Keeping:
+class GroupChoiceSettings:
     """Settings of the images of the groups that are kept.
 
     Args:
@@ -89,7 +89,9 @@ def compare_groups_of_classes(batch: Mapping[str, Task], settings: Comparison) -
     return made
 
 
-def keep_groups_of_classes(batch: Mapping[str, Task], settings: Keeping) -> dict[str, Made]:
+def keep_groups_of_classes(
+    batch: Mapping[str, Task], settings: GroupChoiceSettings
+) -> dict[str, Made]:
     """Decode the images of the group that was chosen for every class.
 
     Returns:

@@ -30,7 +30,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.pool import draw_pool, mode
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
     Denoising,
-    Schooling,
+    TeacherInput,
     check_draws,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
@@ -145,7 +145,7 @@ def plan_groups(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     plan = plan_draws(config.draws, config.groups, common)
     if "teacher" not in config.compared:
         return plan
-    return plan._replace(try_teacher=partial(try_features, schooling=Schooling.of(common)))
+    return plan._replace(try_teacher=partial(try_features, schooling=TeacherInput.of(common)))
 
 
 def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> GenerationPlan:
@@ -170,7 +170,7 @@ def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> Generat
     return plan._replace(function=draw_groups_of_classes, settings=settings, in_groups=True)
 
 
-def try_features(folder: ModelFolder, schooling: Schooling) -> None:
+def try_features(folder: ModelFolder, schooling: TeacherInput) -> None:
     """Refuse a teacher that does not tell features from logits."""
     _ = teacher_at(folder, schooling).extractor
 

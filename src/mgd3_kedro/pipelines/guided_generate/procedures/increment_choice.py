@@ -10,9 +10,9 @@ import torch
 
 from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.checks import naming
-from mgd3_kedro.evaluation import UntaughtConfig
+from mgd3_kedro.evaluation import HardLabelConfig
 from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.pipelines.guided_generate.procedures.students import student_at
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.sampling import choose_learnable, measure_learnability
@@ -20,7 +20,7 @@ from mgd3_kedro.stages import Made, Task, neutral
 
 
 @dataclass(frozen=True)
-class Judging:
+class IncrementChoiceSettings:
     """Settings of those who judge draws.
 
     Args:
@@ -29,9 +29,9 @@ class Judging:
         schooling: What the teacher sees, and where; its classes are in the order of the labels.
     """
 
-    student: UntaughtConfig
+    student: HardLabelConfig
     size: int
-    schooling: Schooling
+    schooling: TeacherInput
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Choosing:
     omega: float
     autoencoder: AutoencoderConfig
     image_size: int
-    judging: Judging | None
+    judging: IncrementChoiceSettings | None
 
 
 @dataclass(frozen=True)
-class Offered:
+class IncrementCandidates:
     """The draws of a class that an increment is chosen from.
 
     Args:
@@ -73,7 +73,7 @@ class Offered:
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedIncrements:
     """What is known of the images of all increments of a class.
 
     Args:
@@ -101,7 +101,7 @@ def choose_increments(batch: Mapping[str, Task], settings: Choosing) -> dict[str
     increments, number = settings.increments, settings.number
     draws, made = increments.draws_of(number), {}
     for wnid, task in batch.items():
-        offered: Offered = task.about
+        offered: IncrementCandidates = task.about
         places = increments.places(number, offered.modes)
         latents = task.inputs["groups"]["latents"][[*draws], :places]
         names = [
@@ -148,7 +148,7 @@ def join_increments(batch: Mapping[str, Task], settings: None) -> dict[str, Made
     """
     made = {}
     for wnid, task in batch.items():
-        joined: Joined = task.about
+        joined: JoinedIncrements = task.about
         images = torch.cat([kept["images"] for kept in task.inputs["increments"]])
         rows = tuple(joined.rows)
         made[wnid] = Made(images, len(images), joined.metrics, rows, joined.seconds)
@@ -156,7 +156,7 @@ def join_increments(batch: Mapping[str, Task], settings: None) -> dict[str, Made
 
 
 def _judge(
-    images: torch.Tensor, task: Task, judging: Judging, omega: float
+    images: torch.Tensor, task: Task, judging: IncrementChoiceSettings, omega: float
 ) -> tuple[torch.Tensor, list[dict[str, Any]]]:
     """Return the draw that is kept of each image, and what student and teacher say of it.
 

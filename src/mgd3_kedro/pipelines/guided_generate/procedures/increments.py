@@ -18,7 +18,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.denoising import (
 from mgd3_kedro.pipelines.guided_generate.procedures.groups import plan_draws
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
-    Schooling,
+    TeacherInput,
     check_draws,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
@@ -137,7 +137,7 @@ def plan_increments(settings: Mapping[str, Any], common: Common) -> GenerationPl
     drawn = plan_draws(config.draws, increments.draws, of_increment(common, config.increment_size))
     if increments.count == 1:
         return plan_denoising(config.draws, common)
-    judge = partial(teacher_at, schooling=Schooling.of(common))
+    judge = partial(teacher_at, schooling=TeacherInput.of(common))
     return drawn._replace(try_teacher=judge, images_each=config.increment_size)
 
 

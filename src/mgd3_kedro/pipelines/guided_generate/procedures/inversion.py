@@ -20,8 +20,8 @@ from mgd3_kedro.pipelines.guided_generate.plan import (
 from mgd3_kedro.pipelines.guided_generate.procedures.pixels import describe_made
 from mgd3_kedro.pipelines.guided_generate.procedures.settings import (
     TEACHING,
-    Schooling,
-    TaughtMaking,
+    TeacherInput,
+    TeacherMethodSettings,
 )
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import Teacher, teacher_at
 from mgd3_kedro.records import ModelFolder
@@ -48,7 +48,7 @@ def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
     Source: SRe2L (arXiv 2306.13092).
     """
-    schooling = Schooling.of(common)
+    schooling = TeacherInput.of(common)
     if (balance := common.distillation.balance) != "equal":
         raise ValueError(
             f"balance: expected equal, as this method looks at no train images, got {balance}"
@@ -60,14 +60,16 @@ def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
     return GenerationPlan(
         invert_classes,
-        TaughtMaking(build_settings(Sre2lConfig, settings), common.distillation, schooling),
+        TeacherMethodSettings(
+            build_settings(Sre2lConfig, settings), common.distillation, schooling
+        ),
         SOURCES,
         group_size=LABELS_AT_ONCE,
         try_teacher=try_teacher,
     )
 
 
-def invert_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[str, Made]:
+def invert_classes(batch: Mapping[str, Task], settings: TeacherMethodSettings) -> dict[str, Made]:
     """Find the images of some classes, and of those whose statistics are compared with theirs.
 
     Source: SRe2L (arXiv 2306.13092), recover stage.
@@ -85,7 +87,7 @@ def invert_classes(batch: Mapping[str, Task], settings: TaughtMaking) -> dict[st
     return made
 
 
-def _invert_group(teacher: Teacher, group: int, settings: TaughtMaking) -> OptimisedImages:
+def _invert_group(teacher: Teacher, group: int, settings: TeacherMethodSettings) -> OptimisedImages:
     """Find (n, ipc, 3, S, S), of up to a hundred classes: one of each after the other."""
     first = group * LABELS_AT_ONCE
     classes = settings.schooling.classes[first : first + LABELS_AT_ONCE]

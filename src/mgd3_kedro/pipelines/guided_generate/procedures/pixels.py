@@ -6,13 +6,16 @@ import torch
 
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.evaluation.networks import build_network
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Making
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import MethodSettings
 from mgd3_kedro.pipelines.guided_generate.provenance import ImageOrigin, describe_images
 from mgd3_kedro.stages import Made, plain_settings
 
 
 def describe_made(
-    images: torch.Tensor, spec: ClassSpec, settings: Making, losses: torch.Tensor | None = None
+    images: torch.Tensor,
+    spec: ClassSpec,
+    settings: MethodSettings,
+    losses: torch.Tensor | None = None,
 ) -> Made:
     """Return the images of a class with the method's settings in their rows.
 

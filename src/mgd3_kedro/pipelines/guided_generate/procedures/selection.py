@@ -28,7 +28,7 @@ from mgd3_kedro.pipelines.guided_generate.procedures.multi_formation import (
     MultiFormation,
     take_formation,
 )
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TEACHING, TeacherInput
 from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 from mgd3_kedro.pipelines.guided_generate.provenance import (
     ImageOrigin,
@@ -107,7 +107,7 @@ class Selection:
     config: SelectionConfig
     distillation: DistillationConfig
     found_by: ModesConfig | None
-    schooling: Schooling | None
+    schooling: TeacherInput | None
     decoding: tuple[AutoencoderConfig, int] | None
     factor: int = off_at(1, default=1)
 
@@ -136,7 +136,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> GenerationPla
     formation, settings = take_formation(settings)
     check_divisible(common.image_size, formation.factor)
     config = build_settings(SelectionConfig, settings)
-    schooling = Schooling.of(common) if "teacher" in config.sources else None
+    schooling = TeacherInput.of(common) if "teacher" in config.sources else None
     selection = Selection(
         config,
         common.distillation,

@@ -42,7 +42,7 @@ def check_draws(settings: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Schooling:
+class TeacherInput:
     """What a teacher sees, and where.
 
     Args:
@@ -56,13 +56,13 @@ class Schooling:
     device: str = neutral()
 
     @classmethod
-    def of(cls, common: Common) -> Schooling:
+    def of(cls, common: Common) -> TeacherInput:
         """Take it from what all methods share."""
         return cls(common.classes, common.part("teacher_size"), common.part("device"))
 
 
 @dataclass(frozen=True)
-class Making:
+class MethodSettings:
     """Settings of images that no diffusion model draws.
 
     Args:
@@ -79,14 +79,14 @@ class Making:
 
 
 @dataclass(frozen=True)
-class TaughtMaking(Making):
+class TeacherMethodSettings(MethodSettings):
     """Settings of images that a teacher is asked about.
 
     Args:
         schooling: What it sees.
     """
 
-    schooling: Schooling
+    schooling: TeacherInput
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Denoising:
     sampling: SamplingConfig
     distillation: DistillationConfig
     mode_finder: str
-    schooling: Schooling | None
+    schooling: TeacherInput | None
     among: tuple[ClassSpec, ...] = off_at((), default=())
     factor: int = off_at(1, default=1)
 
@@ -138,7 +138,7 @@ class Denoising:
         cls,
         common: Common,
         sampling: SamplingConfig,
-        schooling: Schooling | None = None,
+        schooling: TeacherInput | None = None,
         formation: MultiFormation = WHOLE,
     ) -> Denoising:
         """Take them from what all methods share, but for how samples are drawn and chosen."""

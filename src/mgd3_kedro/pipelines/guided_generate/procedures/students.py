@@ -11,7 +11,7 @@ import torch
 
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.devices import PRECISIONS, resolve_device
-from mgd3_kedro.evaluation import LabelledSet, UntaughtConfig, build_network, train_network
+from mgd3_kedro.evaluation import HardLabelConfig, LabelledSet, build_network, train_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.evaluation.resampling import fit_images
@@ -25,7 +25,7 @@ STUDENT = "student"
 
 
 @dataclass(frozen=True)
-class Studying:
+class StudentSettings:
     """Settings of a student.
 
     Args:
@@ -34,13 +34,13 @@ class Studying:
         checkpoints: Folder for trainings that are interrupted.
     """
 
-    config: UntaughtConfig
+    config: HardLabelConfig
     size: int
     checkpoints: str = neutral()
 
 
 @dataclass(frozen=True)
-class Learned:
+class StudentData:
     """What a student has seen.
 
     Args:
@@ -52,7 +52,7 @@ class Learned:
     ipc: int
 
 
-def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, Made]:
+def train_students(batch: Mapping[str, Task], settings: StudentSettings) -> dict[str, Made]:
     """Train a network on some increments of all classes; one that was interrupted goes on.
 
     Returns:
@@ -65,7 +65,7 @@ def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, M
     """
     made, config = {}, settings.config
     for name, task in batch.items():
-        learned: Learned = task.about
+        learned: StudentData = task.about
         parts = [kept["images"] for kept in task.inputs["increments"]]
         classes = [
             torch.cat(parts[start : start + learned.increments])
@@ -94,7 +94,7 @@ def train_students(batch: Mapping[str, Task], settings: Studying) -> dict[str, M
 
 
 def student_at(
-    state: Mapping[str, torch.Tensor], config: UntaughtConfig, size: int, classes: int
+    state: Mapping[str, torch.Tensor], config: HardLabelConfig, size: int, classes: int
 ) -> Teacher:
     """Return a student, to be asked as a teacher is.
 

@@ -14,7 +14,7 @@ from mgd3_kedro.devices import PRECISIONS, resolve_device
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.teacher import load_teacher
-from mgd3_kedro.pipelines.guided_generate.procedures.settings import Schooling
+from mgd3_kedro.pipelines.guided_generate.procedures.settings import TeacherInput
 from mgd3_kedro.records import ModelFolder
 
 REMEDY = "it computes in fp32; check its weights"
@@ -73,7 +73,7 @@ class Teacher:
         return losses
 
 
-def teacher_at(folder: ModelFolder, schooling: Schooling) -> Teacher:
+def teacher_at(folder: ModelFolder, schooling: TeacherInput) -> Teacher:
     """Load a teacher."""
     device = resolve_device(schooling.device)
     network: Any = load_teacher(folder, schooling.classes, schooling.size).to(device)

@@ -11,7 +11,7 @@ from mgd3_kedro.evaluation.settings import EvaluationConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class UntaughtConfig(EvaluationConfig):
+class HardLabelConfig(EvaluationConfig):
     """How one network is trained: as networks are evaluated, by a protocol that asks no teacher.
 
     Args:
