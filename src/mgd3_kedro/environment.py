@@ -67,7 +67,7 @@ def devices_of(settings: Any) -> list[str]:
 
 
 def _devices_in(value: Any) -> Iterator[str]:
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             inner = getattr(value, field.name)
             if field.name == "device" and isinstance(inner, str):

@@ -176,6 +176,15 @@ def test_a_bit_that_changed_on_the_disk_is_noticed_when_it_is_read(manifest):
     assert manifest.read(Path.read_text, "n2", manifest.read_record("n2")["content"]) == "whole"
 
 
+def test_what_another_process_has_made_anew_meanwhile_is_not_forgotten(manifest):
+    content = manifest.read_record("n1")["content"]
+    manifest.keep("n1", Made("other", 1), ORIGIN, 0.0, 1.0, write)
+    with pytest.raises(DatasetError, match="has changed since"):
+        manifest.read(Path.read_text, "n1", content)
+    assert manifest.find("n1", "made from this").record
+    assert manifest.is_complete
+
+
 @pytest.mark.parametrize("in_folder", [False, True])
 def test_a_partition_is_on_the_disk_before_its_record(in_folder, tmp_path, monkeypatch):
     synced = []

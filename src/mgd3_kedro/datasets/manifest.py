@@ -120,9 +120,11 @@ class Manifest:
         try:
             return read_verified(read, self.path_of(wnid), content)
         except DatasetError:
-            # Its size and time may be as they were, by which `find` goes.
-            with contextlib.suppress(OSError):
-                self._record(wnid).unlink()
+            # Its size and time may be as they were, by which `find` goes. What another process has
+            # made in its place meanwhile stays.
+            with contextlib.suppress(OSError, ValueError):
+                if self.read_record(wnid)["content"] == content:
+                    self._record(wnid).unlink()
             raise
 
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:

@@ -101,9 +101,8 @@ def _tell(trials: Trials, folder: Path) -> None:
     table = tabulate(trials)
     sentences = list(describe(trials))
     write_text(folder / "tried.csv", table.to_csv(index=False))
-    lines = ["", *as_markdown(table)]
-    text = "\n\n".join([f"# {trials.name}", *sentences]) + "\n" + "\n".join(lines) + "\n"
-    write_text(folder / "best.md", text)
+    parts = [f"# {trials.name}", *sentences, "\n".join(as_markdown(table))]
+    write_text(folder / "best.md", "\n\n".join(parts) + "\n")
     for sentence in sentences:
         trials.report(sentence)
     trials.report(f"all that was tried: {folder / 'best.md'}")
