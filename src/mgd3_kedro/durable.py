@@ -1,10 +1,11 @@
-"""Files that are there as a whole or not at all, also after a kill or a loss of power."""
+"""Files and folders that are there as a whole or not at all, also after a kill or a power cut."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -47,6 +48,30 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
             error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to write into, which takes its place at once when it is on the disk.
+
+    Args:
+        folder: What is written; what was there stays until then.
+    """
+    fresh = folder.with_name(f"{folder.name}.partial")
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        sync_tree(fresh)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.replace(old)
+        fresh.replace(folder)
+        sync_folder(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -21,7 +21,10 @@ SETTINGS = ("settings", "configuration")
 """What tells rows with the same run keys apart: what differs from the environment, as `name=value`
 words, and a digest of all that they were made with but data, seeds and code; empty if not known."""
 
-ROW_COLUMNS = (*RUN_KEYS, *SETTINGS, "training_seed", "top1_last", "top1_best", "code_version")
+ACCURACIES = ("top1_last", "top1_best")
+"""Top-1 accuracies of a training: after its last epoch, and of its best validation."""
+
+ROW_COLUMNS = (*RUN_KEYS, *SETTINGS, "training_seed", *ACCURACIES, "code_version")
 """Columns every table of results starts with; accuracies in percent."""
 
 FINISHED = "finished"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mgd3_kedro.datasets.class_partitions import ClassPartitionsDataset, SaveReport
 from mgd3_kedro.durable import read_json
 from mgd3_kedro.durations import in_words
+from mgd3_kedro.result_columns import ACCURACIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,8 +167,7 @@ def _describe_line(line: pd.Series) -> str:
     # One training has no spread.
     spread = "{mean:6.1f} ± {std:<6.1f}" if line["trainings"] > 1 else f"{{mean:6.1f}}{'':9}"
     scores = (
-        spread.format(mean=line[f"{kind}_mean"], std=line[f"{kind}_std"])
-        for kind in ("top1_last", "top1_best")
+        spread.format(mean=line[f"{kind}_mean"], std=line[f"{kind}_std"]) for kind in ACCURACIES
     )
     return f"  {line['network']:<14} {line['trainings']:>9}  {'  '.join(scores)}".rstrip()
 

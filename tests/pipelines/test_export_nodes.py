@@ -106,6 +106,42 @@ def test_the_card_tells_where_a_set_comes_from():
     assert "Drawn from" not in assembled(drawn={}).card
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("kedro run --params data=/home/me/of/cats,ipc=5", "kedro run --params data=cats,ipc=5"),
+        ("kedro run --params 'model=~/priors/mine,x=1'", "kedro run --params 'model=mine,x=1'"),
+        (r"kedro run --params data=C:\Users\me\cats", "kedro run --params data=cats"),
+        (
+            "kedro run --params data=sets/cats,model=a/b",
+            "kedro run --params data=sets/cats,model=a/b",
+        ),
+        ("kedro run --conf-source /home/me/conf", "kedro run --conf-source conf"),
+        (
+            "kedro run --params data=https://host/a/b.tar",
+            "kedro run --params data=https://host/a/b.tar",
+        ),
+    ],
+)
+def test_a_card_names_no_folders_of_this_machine(command, told):
+    given = {wnid: replace(of, command=command) for wnid, of in images().items()}
+    assert f"- Command: `{told}`" in assembled(given).card
+    local = {**DRAWN, "model": "/home/me/priors/mine"}
+    assert "- Drawn from: `mine`, a model" in assembled(drawn=local).card
+
+
+def test_a_card_leaves_out_settings_that_change_nothing():
+    knobs = {"mode_guidance_scale": 0.1, "transport_scale": 0.0, "transport_window": None, "ipc": 4}
+    given = {
+        wnid: replace(of, rows=[{**row, **knobs} for row in of.rows])
+        for wnid, of in images().items()
+    }
+    card = assembled(given).card
+    assert "| mode_guidance_scale | 0.1 |" in card
+    assert "| ipc | 4 |" in card
+    assert "transport" not in card
+
+
 def test_a_licence_that_nobody_stated_is_told_as_that(caplog):
     assert f"images of one's own. Licence: {NOT_STATED}" in assembled(source="own").card
     assert "the card says that the licence of images of one's own is not stated" in caplog.text

@@ -15,6 +15,7 @@ import torch
 from mgd3_kedro.backbones.conversion_ldm import REQUIRED, assemble_pipeline
 from mgd3_kedro.backbones.latent_diffusion import check_latent_diffusion
 from mgd3_kedro.backbones.pickles import read_pickle
+from mgd3_kedro.durable import replacing_folder
 
 PICKLED = re.compile(r"(diffusion_pytorch_model|pytorch_model)(-\d+-of-\d+)?\.bin")
 SAFE_NAMES = {"diffusion_pytorch_model": "diffusion_pytorch_model", "pytorch_model": "model"}
@@ -56,23 +57,11 @@ def convert_model(source: Path, target: Path) -> None:
     refuse_existing(target)
     if not source.exists():
         raise FileNotFoundError(f"expected {source}, found no such file or folder")
-    with _complete_or_absent(target) as fresh:
+    with replacing_folder(target) as fresh:
         if source.is_dir():
             _convert_folder(source, fresh)
         else:
             _convert_checkpoint(source, fresh)
-
-
-@contextmanager
-def _complete_or_absent(target: Path) -> Iterator[Path]:
-    fresh = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        fresh.replace(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _convert_checkpoint(source: Path, fresh: Path) -> None:

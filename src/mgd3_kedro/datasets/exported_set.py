@@ -11,7 +11,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.hub_upload import upload_folder
-from mgd3_kedro.datasets.replacing import replacing
+from mgd3_kedro.durable import replacing_folder
 from mgd3_kedro.exported import ExportedClass, ExportedSet
 
 CARD, CLASSES, SUMS = "README.md", "classes.json", "SHA256SUMS"
@@ -51,7 +51,7 @@ class ExportedSetDataset(AbstractDataset[ExportedSet, Path]):
             DatasetError: If it cannot be written or uploaded.
         """
         try:
-            with replacing(self._folder) as fresh:
+            with replacing_folder(self._folder) as fresh:
                 (fresh / CARD).write_text(data.card, encoding="utf-8")
                 (fresh / CLASSES).write_text(_describe_classes(data), encoding="utf-8")
                 FORMS[self._form](fresh, data)

@@ -10,8 +10,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mgd3_kedro.datasets.hub import AUTOENCODER_FILES, FILES, UNUSED, find_model
-from mgd3_kedro.datasets.replacing import replacing
-from mgd3_kedro.durable import read_json
+from mgd3_kedro.durable import read_json, replacing_folder
 from mgd3_kedro.fingerprint import digest, file_digest
 from mgd3_kedro.priors import NOTES
 from mgd3_kedro.records import PICKLES, ModelFolder
@@ -119,7 +118,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
 
         folder = self._root / self._model
         try:
-            with replacing(folder) as fresh:
+            with replacing_folder(folder) as fresh:
                 for name, content in data.items():
                     if isinstance(content, str):
                         (fresh / name).write_text(content, encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgd3_kedro.result_columns import FINISHED
+from mgd3_kedro.result_columns import ACCURACIES, FINISHED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ NAMES = ("method", "settings", "data_set", "configuration", "wnid", "class_name"
 KEYS = ("benchmark", "method", "network", "ipc", "seed", "training_seed")
 """Columns that every row of a training has a value in."""
 NUMBERS = ("ipc", "seed", "training_seed")
-ACCURACIES = ("top1_last", "top1_best")
 OF_ROWS = {"method", "network", "training_seed", "top1_last"}
 """Columns by which a table is one of trainings, a row each."""
 OURS = "code_version"

@@ -19,12 +19,11 @@ from mgd3_kedro.metrics.intervals import (
     find_best,
 )
 from mgd3_kedro.metrics.robust import FULL, add_robust_scores
-from mgd3_kedro.result_columns import FINISHED, RUN_KEYS, SETTINGS
+from mgd3_kedro.result_columns import ACCURACIES, FINISHED, RUN_KEYS, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ACCURACIES = ("top1_last", "top1_best")
 FURTHER = (
     *("top1_reported", "balanced_last", "top5_last", "calibration_error"),
     *("epochs", "image_steps", "seconds"),
@@ -44,7 +43,7 @@ class CompareConfig:
     """How methods are compared.
 
     Args:
-        headline: Which accuracy tables show and methods are compared by, one of `ACCURACIES`.
+        headline: Which accuracy tables show and methods are compared by, of `ACCURACIES`.
         confidence: Of intervals, in (0, 1).
         resamples: Of the bootstrap.
         seed: Of the bootstrap.

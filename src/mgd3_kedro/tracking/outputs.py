@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.result_columns import ACCURACIES
 from mgd3_kedro.tracking.runs import RunTracker
-
-HEADLINES = ("top1_last", "top1_best")
-"""Accuracies that are logged under their bare name, too."""
 
 
 def log_output(
@@ -40,7 +38,7 @@ def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> Non
 
 def _log_headline(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
     # Of the first network, so that a list of runs has one column whatever the networks are.
-    means = data[data["network"] == data["network"].iloc[0]][list(HEADLINES)].mean()
+    means = data[data["network"] == data["network"].iloc[0]][list(ACCURACIES)].mean()
     # Where no training finished there is none.
     tracker.log_metrics(means.dropna().to_dict())
 

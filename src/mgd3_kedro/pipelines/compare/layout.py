@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.counting import count
 from mgd3_kedro.metrics.comparison import (
-    ACCURACIES,
     METHOD_KEYS,
     TABLE_KEYS,
     CompareConfig,
@@ -17,6 +16,7 @@ from mgd3_kedro.metrics.comparison import (
 )
 from mgd3_kedro.metrics.robust import FULL
 from mgd3_kedro.pipelines.compare.labels import REPORTED, label_methods
+from mgd3_kedro.result_columns import ACCURACIES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from mgd3_kedro.metrics.comparison import (
-    ACCURACIES,
     TABLE_KEYS,
     CompareConfig,
     compare_groups,
@@ -17,7 +16,7 @@ from mgd3_kedro.metrics.paired import compare_pairs
 from mgd3_kedro.pipelines.compare.labels import MEASURED, REPORTED
 from mgd3_kedro.pipelines.compare.layout import lay_out
 from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
-from mgd3_kedro.result_columns import RUN_KEYS
+from mgd3_kedro.result_columns import ACCURACIES, RUN_KEYS
 
 UNKNOWN = "unknown"
 """Settings of rows that do not tell them."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.pipelines.export.settings import Credit, ExportConfig
+from mgd3_kedro.result_columns import ACCURACIES
 from mgd3_kedro.stages import SMALL_IMAGES
 from mgd3_kedro.version import code_version
 
@@ -29,6 +31,8 @@ LOADING = {
     ),
 }
 """Form of the images -> how they are read."""
+FOLDERS = re.compile(r"(?<![^\s=,'\"`\[])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s,'\"`]+[/\\])+")
+"""The folders of an absolute path: names of this machine, which mean nothing on another."""
 NOT_FOR = (
     "Testing: accuracy on these images says nothing about real ones.",
     "Statistics of the classes: a few images leave out what is rare.",
@@ -99,13 +103,14 @@ def _head(facts: Facts) -> Iterator[str]:
 def _made_from(facts: Facts) -> Iterator[str]:
     yield from ("## Where it comes from", "", f"- Real images: {_text(facts.source)}")
     if facts.prior:
-        yield f"- Drawn from: {_text(facts.prior)}"
+        yield f"- Drawn from: {FOLDERS.sub('', _text(facts.prior))}"
     yield f"- Method: `{facts.method}`, by mgd3_kedro {code_version()}."
     told = {name: text for name, text in facts.made_with.items() if text}
-    yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
+    yield from (f"- {name.capitalize()}: `{FOLDERS.sub('', text)}`" for name, text in told.items())
     yield ""
     if facts.settings:
-        yield from ("| setting of all images | value |", "|---|---|")
+        yield "Settings that change nothing are left out."
+        yield from ("", "| setting of all images | value |", "|---|---|")
         yield from (f"| {name} | {_cell(value)} |" for name, value in facts.settings.items())
         yield ""
 
@@ -125,7 +130,7 @@ def _accuracy(facts: Facts) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for key, group in rows.groupby([*LINE], sort=False):
         network, protocol, preset, size, settings = key
-        last, best = (_mean_and_std(group[name]) for name in ("top1_last", "top1_best"))
+        last, best = (_mean_and_std(group[name]) for name in ACCURACIES)
         yield (
             f"| {network} | {protocol}, {preset} | {size} | {len(group)} | {last} | {best} "
             f"| {_cell(settings)} |"

@@ -10,6 +10,7 @@ from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.exported import ExportedClass, ExportedSet
 from mgd3_kedro.pipelines.export.card import Facts, write_card
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of, source_of
+from mgd3_kedro.sampling.settings import SamplingConfig
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def assemble_export(
         counts=counts,
         image_size=tuple(first.load().shape[-2:]),
         method=method,
-        settings={**({"settings": settings} if settings else {}), **same},
+        settings={**({"settings": settings} if settings else {}), **_without_off(same)},
         source=source_of(source, sources),
         prior=prior_of(model, prior_folder, backbone, backbones) if model and backbones else None,
         rows=[load() for load in rows.values()] if config.ipc is None else [],
@@ -97,4 +98,12 @@ def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         key: value
         for key, value in first.items()
         if key not in OF_CLASSES and all(row.get(key) == value for row in rows)
+    }
+
+
+def _without_off(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without those of sampling that are at what changes nothing."""
+    off = SamplingConfig.off()
+    return {
+        name: value for name, value in settings.items() if name not in off or off[name] != value
     }

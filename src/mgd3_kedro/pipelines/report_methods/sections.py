@@ -12,12 +12,13 @@ import pandas as pd
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
-from mgd3_kedro.metrics.comparison import ACCURACIES, CompareConfig, compare_groups
+from mgd3_kedro.metrics.comparison import CompareConfig, compare_groups
 from mgd3_kedro.pipelines.report_methods.drawing import put_in_places
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
 from mgd3_kedro.report.wording import STAGES, in_bytes, in_percent
+from mgd3_kedro.result_columns import ACCURACIES
 from mgd3_kedro.stages import Partition
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]

@@ -15,7 +15,7 @@ from mgd3_kedro.figures import draw_confusion, draw_training_curves
 from mgd3_kedro.figures.labels import label_training, title_images
 from mgd3_kedro.metrics.intervals import accuracy_interval, bootstrap_means
 from mgd3_kedro.metrics.landing import sum_up_landing
-from mgd3_kedro.result_columns import FINISHED, ROW_COLUMNS
+from mgd3_kedro.result_columns import ACCURACIES, FINISHED, ROW_COLUMNS
 from mgd3_kedro.stages import Partition, name_together
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
     check_outcomes(result_rows["outcome"].tolist())
     measured: dict[str, float] = {}
     for network, rows in result_rows.groupby("network", sort=False):
-        for kind in ("top1_last", "top1_best"):
+        for kind in ACCURACIES:
             values = rows[kind].to_numpy()
             measured[f"{network}/{kind}_mean"] = float(values.mean())
             measured[f"{network}/{kind}_std"] = float(values.std())
