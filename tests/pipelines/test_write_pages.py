@@ -145,6 +145,20 @@ def test_a_table_that_cannot_be_written_is_refused_with_its_name(values, expecte
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("columns", "mixed"),
+    [
+        ([{"label": "10", "ipc": 10}], "settings, got '', 'pool=4 mode_finder=kmeans_pooled'"),
+        ([{"label": "none", "settings": ""}], "ipc, got '10', '50'"),
+    ],
+)
+def test_a_cell_averages_no_trainings_of_different_settings(columns, mixed):
+    table = {"rows": "rows.csv", "lines": "method", "columns": columns, "cell": SPREAD}
+    trainings = ROWS.assign(training_seed=0)
+    with pytest.raises(ValueError, match=f"^table one: .*expected trainings of one {mixed}"):
+        tabulate_results({"cell": "", "tables": {"one": table}}, {"rows.csv": trainings.copy})
+
+
 @pytest.mark.parametrize("key", ["rows", "lines", "columns"])
 def test_what_a_table_needs_is_asked_for(key):
     values = {"rows": "rows.csv", "lines": "method", "columns": "ipc"}

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.checks import lookup, unknown_name
+from mgd3_kedro.result_columns import RUN_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS = "settings"
+ONE_KIND = (*(key for key in RUN_KEYS if key != "seed"), SETTINGS)
+"""Columns in which the trainings that a cell averages must not differ."""
 FILE = "file"
 """The column of the file that a row is from."""
 
@@ -58,7 +61,8 @@ class PageTable:
     """What a table shows.
 
     A cell is about the rows that have what the table, its line and its column ask for. Of
-    `settings`, these name the words that a row has, all together.
+    `settings`, these name the words that a row has, all together. Trainings are of one method in
+    one setting.
 
     Args:
         rows: A file, or several.
@@ -211,6 +215,7 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
             f"{line.label}, {column.label}: expected {table.trainings} rows, got {len(found)}; say "
             "in its `where` which are meant"
         )
+    _refuse_mixed(found, line, column)
     cell = line.cell or column.cell or table.cell
     numbers = found.select_dtypes("number").dropna(axis="columns", how="all")
     told = {name: Summary.of(numbers[name].dropna()) for name in numbers}
@@ -221,6 +226,18 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
             f"cell: expected columns of numbers, and .mean, .std, .percent or .count of them, got "
             f"{cell} of {line.label}, {column.label}"
         ) from error
+
+
+def _refuse_mixed(found: pd.DataFrame, line: TablePart, column: TablePart) -> None:
+    """Refuse to average trainings that differ in more than seeds."""
+    for name in ONE_KIND if "training_seed" in found else ():
+        values = list(found[name].dropna().unique()) if name in found else []
+        if len(values) > 1:
+            some = ", ".join(repr(str(value)) for value in values[:3])
+            raise ValueError(
+                f"{line.label}, {column.label}: expected trainings of one {name}, got {some}; say "
+                "in its `where` which are meant"
+            )
 
 
 def _write_line(cells: Sequence[str]) -> str:
