@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf import base as interpolations
 from sqlalchemy import Engine, event
 
-from mgd3_kedro import timing
+from mgd3_kedro import pipeline_registry, timing
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.records import ModelFolder
@@ -46,6 +46,14 @@ def short_moments():
         patch.setattr(timing, "WATCHED", 0.0)
         # Dynaconf asks for the lines of code around every frame, and looks at their files' names.
         patch.setattr(inspect, "stack", partial(inspect.stack, context=0))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pipelines_of_no_run():
+    """Have every file of tests begin with the pipelines that a process begins with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_registry, "_chosen", pipeline_registry.Choice())
         yield
 
 
