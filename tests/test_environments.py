@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
@@ -65,6 +67,13 @@ def test_an_environment_resolves_with_every_backbone(env, backbone):
     assert catalog["prior"]["model"] == own["model"]
     assert f"/{env}/test/{backbone}/" in catalog["latents"]["filepath"]
     assert "/seed3/" in catalog["distilled_images"]["filepath"]
+
+
+@pytest.mark.parametrize("env", [env for env in ENVIRONMENTS if (TABLES / f"{env}.tsv").exists()])
+def test_the_source_that_a_card_names_is_that_of_the_classes(env):
+    configured = yaml.safe_load((REPOSITORY / f"conf/{env}/parameters.yml").read_text())
+    of_imagenet = all(re.fullmatch(r"n\d{8}", row[0]) for row in table_of(env))
+    assert configured["source"] == ("imagenet" if of_imagenet else env)
 
 
 @pytest.mark.parametrize("env", IMAGENET)
