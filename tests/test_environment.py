@@ -14,7 +14,9 @@ from mgd3_kedro.environment import (
     devices_of,
     environment,
     libraries_of,
+    precisions_of,
     versions_of,
+    without_precision,
 )
 
 
@@ -79,6 +81,18 @@ def test_the_devices_of_settings_are_those_that_they_name_however_deep():
     whole = Whole((Part("cuda:1"), Part("cpu")), {"one": Part("cuda:1")})
     assert devices_of(whole) == ["cuda:1", "cpu"]
     assert devices_of(Whole((), {})) == devices_of(None) == ["cpu"]
+    assert precisions_of(whole) == []
+
+
+def test_what_computed_in_which_precision_is_told_where_it_is_known():
+    @dataclass(frozen=True)
+    class Part:
+        precision: str | None
+
+    several = [Part("bf16"), Part(None), Part("fp32"), Part("bf16")]
+    assert precisions_of({"diffusion": several[0], "others": several[1:]}) == ["bf16", "fp32"]
+    assert environment(["cpu"], ["bf16", "fp32"]) == f"{environment(['cpu'])} precision=bf16+fp32"
+    assert without_precision(environment(["cpu"], ["bf16"])) == environment(["cpu"])
 
 
 @pytest.mark.parametrize(

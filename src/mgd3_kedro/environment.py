@@ -7,7 +7,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +20,7 @@ TOLD = ("torch", "diffusers", "scikit-learn", "kedro")
 PROCESSORS = Path("/proc/cpuinfo")
 BEST = "auto"
 """Device that PyTorch computes on where settings do not say which."""
+PRECISION = "precision"
 
 
 def libraries_of(function: Callable[..., Any], settings: Any) -> dict[str, str]:
@@ -46,38 +47,50 @@ def version_of(distribution: str) -> str | None:
         return None
 
 
-def environment(devices: Iterable[str] = (BEST,)) -> str:
+def environment(devices: Iterable[str] = (BEST,), precisions: Sequence[str] = ()) -> str:
     """Return Python, the main libraries and the devices that compute, as `name=value` words.
 
     Args:
         devices: Their names, as settings have them.
+        precisions: What they compute in; none is told where it is not known.
     """
     installed = versions_of(TOLD)
     told = {
         "python": platform.python_version(),
         **{name: installed[name] for name in TOLD if name in installed},
         "device": "+".join(dict.fromkeys(map(device_name, devices))),
+        **({PRECISION: "+".join(precisions)} if precisions else {}),
     }
     return " ".join(f"{name}={'_'.join(value.split())}" for name, value in told.items())
 
 
+def without_precision(words: str) -> str:
+    """Return what `environment` returns, of the libraries and the devices alone."""
+    return " ".join(word for word in words.split() if not word.startswith(f"{PRECISION}="))
+
+
 def devices_of(settings: Any) -> list[str]:
     """Return the names of the devices that settings have, nested; the CPU where they have none."""
-    return [*dict.fromkeys(_devices_in(settings))] or ["cpu"]
+    return [*dict.fromkeys(_texts_in(settings, "device"))] or ["cpu"]
 
 
-def _devices_in(value: Any) -> Iterator[str]:
+def precisions_of(settings: Any) -> list[str]:
+    """Return the names of the precisions that settings have, nested."""
+    return [*dict.fromkeys(_texts_in(settings, PRECISION))]
+
+
+def _texts_in(value: Any, name: str) -> Iterator[str]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             inner = getattr(value, field.name)
-            if field.name == "device" and isinstance(inner, str):
+            if field.name == name and isinstance(inner, str):
                 yield inner
             else:
-                yield from _devices_in(inner)
+                yield from _texts_in(inner, name)
     elif isinstance(value, Mapping):
-        yield from (name for inner in value.values() for name in _devices_in(inner))
+        yield from (text for inner in value.values() for text in _texts_in(inner, name))
     elif isinstance(value, list | tuple):
-        yield from (name for inner in value for name in _devices_in(inner))
+        yield from (text for inner in value for text in _texts_in(inner, name))
 
 
 @cache

@@ -18,7 +18,13 @@ from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.partition_records import Origin
 from mgd3_kedro.datasets.reuse import tell_difference
 from mgd3_kedro.datasets.speaking import Speaker, listening
-from mgd3_kedro.environment import command, devices_of, environment, versions_of
+from mgd3_kedro.environment import (
+    command,
+    devices_of,
+    environment,
+    precisions_of,
+    versions_of,
+)
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
 from mgd3_kedro.memory import peak_memory_mb
@@ -192,7 +198,8 @@ def make_classes(
     loaded = {wnid: task.loaded() for wnid, task in stage.tasks.items()}
     made = stage.function(loaded, stage.settings)
     seconds = (time.perf_counter() - start) / len(made)
-    peak, place = peak_memory_mb(), environment(devices_of(stage.settings))
+    peak = peak_memory_mb()
+    place = environment(devices_of(stage.settings), precisions_of(stage.settings))
     for wnid, result in made.items():
         inputs = (partition.configuration for _, partition in stage.tasks[wnid].partitions)
         made_by = configuration_digest(stage.function, stage.settings, inputs)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mgd3_kedro.durations import in_words
-from mgd3_kedro.environment import command, environment
+from mgd3_kedro.environment import command, environment, without_precision
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.citing import PAPER, cite_software
 from mgd3_kedro.report.wording import STAGES, in_bytes, join
@@ -69,7 +69,8 @@ def show_settings(
             )
     commands.setdefault(command(), []).append("this page")
     versions = dict(word.partition("=")[::2] for word in environment().split())
-    made_with = {record["environment"] for record in stage_records} - {"", environment()}
+    told = {without_precision(record["environment"]) for record in stage_records}
+    made_with = told - {"", environment()}
     lead = (
         "These differ from the environment's defaults; all others are as configured."
         if differing
