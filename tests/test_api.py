@@ -4,13 +4,17 @@ import re
 import subprocess
 import sys
 from contextlib import chdir
+from threading import Thread
 
 import pytest
+import torch
 from library_example import example_of, save_digits
 from tiny_project import IPC, REPOSITORY, TRAIN, images_of
 
 import mgd3_kedro
-from mgd3_kedro import Prior, Settings
+from mgd3_kedro import Prior, Settings, find_modes
+from mgd3_kedro.api.prior import COMPUTING
+from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.sampling import SamplingConfig
@@ -96,6 +100,22 @@ def test_the_example_of_the_readme_draws_the_pixels_of_the_pipelines(finished, t
         for path in sorted((tmp_path / "distilled").rglob("*.png"))
     }
     assert drawn == images_of(finished)
+
+
+def test_threads_that_share_a_model_draw_one_after_the_other(finished):
+    settings = Settings("mnist", ipc=IPC, project=finished)
+    prior, spec = Prior.open(settings), ClassSpec(0, "0", 0, "zero")
+    latents = prior.encode(torch.zeros(8, 3, 32, 32, dtype=torch.uint8), spec)
+    modes = find_modes(latents.latents, settings.modes, spec.wnid)
+    alone, drawn = prior.draw(latents, modes, spec), []
+    other = Thread(target=lambda: drawn.append(prior.draw(latents, modes, spec)))
+    with COMPUTING:
+        other.start()
+        # Longer than it takes.
+        other.join(1)
+        assert not drawn
+    other.join()
+    assert torch.equal(drawn[0], alone)
 
 
 def test_the_default_prior_is_found_in_any_folder(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -722,3 +723,23 @@ def test_an_estimate_tells_what_changes_nothing(untouched, caplog):
     )
     assert told.exit_code == 0, told.output
     assert "sampling.mode_guidance_scale=0.3 changes nothing" in caplog.text + told.output
+
+
+def test_nothing_is_sent_unless_whoever_starts_it_wants_that(tmp_path):
+    project = make_project(tmp_path / "project")
+    names = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+    code = (
+        "import os, pathlib; from kedro.framework.startup import bootstrap_project;"
+        f"bootstrap_project(pathlib.Path.cwd()); print(*(os.environ[name] for name in {names}))"
+    )
+    given = {name: value for name, value in os.environ.items() if name not in names}
+    for own, told in (({}, "true true true"), ({names[1]: "false"}, "true false true")):
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=project,
+            env={**given, **own},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ran.stdout.strip() == told

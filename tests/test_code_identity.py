@@ -9,7 +9,7 @@ import pytest
 
 from mgd3_kedro.backbones import AutoencoderConfig
 from mgd3_kedro.code_identity import find_code
-from mgd3_kedro.source_code import Definition, Symbol, definition_of, source_of
+from mgd3_kedro.source_code import READ, Definition, Symbol, definition_of
 from mgd3_kedro.stages import neutral
 
 SOURCES = {
@@ -147,11 +147,11 @@ def package(tmp_path, monkeypatch):
         source = (folder / name).read_text()
         assert source.count(old) == 1
         (folder / name).write_text(source.replace(old, new))
-        source_of.cache_clear()
+        READ.clear()
 
-    source_of.cache_clear()
+    READ.clear()
     yield edit
-    source_of.cache_clear()
+    READ.clear()
     for name in [name for name in sys.modules if name.startswith("toy_package")]:
         del sys.modules[name]
 
@@ -411,8 +411,17 @@ def test_libraries_are_those_that_the_code_imports(package):
 def test_the_same_process_and_the_next_find_the_same(package):
     before = identify()
     assert identify() == before
-    source_of.cache_clear()
+    READ.clear()
     assert identify() == before
+
+
+def test_a_module_is_what_was_imported_whatever_its_file_is_by_now(package, tmp_path):
+    late, before = importlib.import_module("toy_package.family.late"), identify()
+    path = tmp_path / "toy_package/family/late.py"
+    path.write_text(path.read_text().replace("return x + 1", "return x + 2"))
+    assert identify() == before
+    importlib.reload(late)
+    assert identify() != before
 
 
 def run_mine(x):

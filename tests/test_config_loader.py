@@ -46,6 +46,21 @@ def test_an_autoencoder_to_take_is_found_from_the_project_whatever_folder_one_is
     assert found == str(conf.parent / "mine")
 
 
+def test_places_are_in_the_project_whose_configuration_is_asked_for(conf, tmp_path):
+    shutil.copytree(conf, tmp_path / "other/conf")
+    one, other = load(conf), load(tmp_path / "other/conf")
+    assert other["catalog"]["prior"]["root"] == str(tmp_path / "other/.")
+    assert one["catalog"]["prior"]["root"] == str(tmp_path / ".")
+    assert other["mlflow"]["server"] != one["mlflow"]["server"]
+
+
+def test_a_configuration_kept_elsewhere_has_the_places_of_the_project_that_runs(conf, tmp_path):
+    loader = load(conf, seed=2)
+    loader.project = tmp_path / "project"
+    assert loader["catalog"]["prior"]["root"] == str(tmp_path / "project/.")
+    assert loader.with_parameters({"seed": 3}).project == tmp_path / "project"
+
+
 def test_an_entry_of_the_environment_replaces_the_one_of_all(conf):
     entry = {"type": "json.JSONDataset", "filepath": "mine.json"}
     name = next(iter(load(conf).catalog_files))

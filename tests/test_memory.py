@@ -30,13 +30,17 @@ if "child" in sys.argv:
 """
 
 
+def undecided():
+    """Return the variables of this process without what decides on freed memory."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+
+
 def faults(*arguments, **variables):
     """Return how many pages the system had to give to arrays of 64 MB, again and again."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     # Huge pages would hide what is counted.
     answer = subprocess.run(
         [sys.executable, "-c", FAULTS, *arguments],
-        env={**kept, "NUMPY_MADVISE_HUGEPAGE": "0", **variables},
+        env={**undecided(), "NUMPY_MADVISE_HUGEPAGE": "0", **variables},
         input=FAULTS,
         capture_output=True,
         text=True,
@@ -80,7 +84,7 @@ give_back_freed_memory()
 print(before - resident())
 """
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=undecided(), capture_output=True, text=True, check=True
     )
     assert int(answer.stdout) > 200
 
@@ -94,6 +98,7 @@ def collecting():
 
 
 def test_garbage_is_left_while_libraries_are_imported_and_looked_for_in_runs(collecting):
+    gc.unfreeze()
     leave_garbage()
     assert not gc.isenabled()
     MemoryHooks().after_context_created()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
@@ -29,6 +31,8 @@ from mgd3_kedro.resolution import plain_values
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
+_ENVIRONMENT = {**os.environ}
+"""As it was at the start: MLflow writes the store of a run into it."""
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -41,16 +45,25 @@ class ProjectConfigLoader(OmegaConfigLoader):
     as a text, `${first:A,B}` the first value that is not null, `${unless:A,B}` B where A is null
     and null elsewhere, and `${store:}` what keeps it beside the folder.
 
+    Everywhere, `${project:PATH}` is an absolute path within the project, and
+    `${environment:NAME,DEFAULT}` a variable that the process was started with; null where it is not
+    set and there is no default.
+
     In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
     smaller of two numbers, `${product:A,B}` their product (`resolution.py`).
     Whatever is made with that is made from the model too, and told so.
+
+    Attributes:
+        project: Folder of the project.
 
     Raises:
         ValueError: If the folder of the project has a name that Kedro cannot read.
     """
 
     def __init__(self, conf_source: str | Path, *arguments: Any, **options: Any) -> None:
-        check_folder(Path(conf_source).absolute().parent)
+        folder = Path(conf_source).absolute()
+        check_folder(folder.parent)
+        self.project = find_kedro_project(folder) or folder.parent
         self.read_files: dict[str, Any] = {}
         self._of_methods: dict[Any, dict[str, ProjectConfigLoader]] = {}
         super().__init__(str(conf_source), *arguments, **options)
@@ -61,6 +74,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
             self[key] = dict(self.configured.run)
         elif key in ("catalog", "sweeps"):
             self._register_own_resolvers()
+        else:
+            self._register_resolvers(self._places())
         return super().__getitem__(key)
 
     def with_parameters(self, given: Mapping[str, Any]) -> ProjectConfigLoader:
@@ -73,6 +88,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             default_run_env=self.default_run_env,
             config_patterns=self.config_patterns,
         )
+        other.project = self.project
         # Files are read once, whatever the number of runs.
         vars(other).update({name: getattr(self, name) for name in FILES})
         return other
@@ -81,7 +97,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def parameter_files(self) -> ParameterFiles:
         """The parameters of all files."""
         merged = self._merged_files("parameters", deep=True)
-        return ParameterFiles(merged, Path(self.conf_source).parent)
+        return ParameterFiles(merged, self.project)
 
     @cached_property
     def catalog_files(self) -> dict[str, Any]:
@@ -205,14 +221,24 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def given_by_hand(self) -> dict[str, Any]:
         """Return what was given by hand, nested, read as what is configured."""
-        given, project = self.runtime_params or {}, Path(self.conf_source).parent
-        return read_parameters(given, self.of_environment, project)
+        return read_parameters(self.runtime_params or {}, self.of_environment, self.project)
+
+    def _places(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "project": lambda path: str(self.project / path),
+            "environment": _ENVIRONMENT.get,
+        }
+
+    @staticmethod
+    def _register_resolvers(resolvers: Mapping[str, Callable[..., Any]]) -> None:
+        # Resolvers are global: those of the loader whose configuration is asked for count.
+        for name, resolver in resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
 
     def _register_own_resolvers(self) -> None:
-        # Resolvers are global: those of the loader whose catalog is asked for count.
         run = self.configured.run
         values = flat(run)
-        resolvers: dict[str, Callable[..., Any]] = {
+        own: dict[str, Callable[..., Any]] = {
             "parameters": lambda name: values[name] if name in values else select(run, name),
             "settings": lambda *entries: folder_words(self.lineage.words(*entries)),
             "words": self.words,
@@ -221,15 +247,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
             "unless": lambda value, other: other if value is None else None,
             "first": lambda *among: next((value for value in among if value is not None), None),
         }
-        for name, resolver in resolvers.items():
-            OmegaConf.register_new_resolver(name, resolver, replace=True)
+        self._register_resolvers({**self._places(), **own})
 
     def _store(self) -> dict[str, str] | None:
         """Return the fields of the store of a run; None if it has none."""
         url = self.configured.run["store"]
-        return (
-            None if url is None else {"url": str(url), "root": str(Path(self.conf_source).parent)}
-        )
+        return None if url is None else {"url": str(url), "root": str(self.project)}
 
     def _read_raw_config(self, key: str) -> Any:
         """Read the files of a kind once, where Kedro does at every look."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,21 @@ AMX, AVX512 = "amx_bf16", "avx512_bf16"
 float32."""
 SLOW_AVX512 = "Intel"
 """Whose processors are slower in bf16 than in float32 where they have the second alone."""
+
+
+def repeat_products() -> None:
+    """Have a row of a product of matrices the same bits whatever the rows beside it, on any CPU.
+
+    MKL's kernels for AVX-512 do so by themselves for whole tiles of rows. Those for AVX2 do when
+    asked, and are as fast; MKL looks before its first product alone.
+
+    Source: oneMKL's guide, "Obtaining numerically reproducible results": MKL_CBWR.
+    """
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+
+repeat_products()
 
 
 def check_device(name: object) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -14,7 +12,6 @@ from kedro.framework.project import pipelines as registered
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from omegaconf import OmegaConf
 
 from mgd3_kedro import pipeline_registry
 from mgd3_kedro.cards import use_free_card
@@ -36,20 +33,6 @@ OF_ALL_METHODS = (
 """What reads the runs of all methods."""
 
 
-_ENVIRONMENT = {**os.environ}
-"""As it was at the start: MLflow writes the store of a run into it."""
-
-
-def resolve_from(project: Path) -> None:
-    """Have `${project:...}` and `${environment:...}` resolved for a project.
-
-    Args:
-        project: Its folder.
-    """
-    OmegaConf.register_new_resolver("project", lambda path: str(project / path), replace=True)
-    OmegaConf.register_new_resolver("environment", _ENVIRONMENT.get, replace=True)
-
-
 class MemoryHooks:
     """Looks for garbage from here on, with all libraries imported."""
 
@@ -60,17 +43,14 @@ class MemoryHooks:
 
 
 class ProjectPathHooks:
-    """Makes `${project:...}` in the configuration an absolute path within the project that runs.
-
-    Likewise `${environment:NAME,DEFAULT}` a variable that the process was started with; null where
-    it is not set and there is no default.
-    """
+    """Names the project that runs to its configuration, which may be kept elsewhere."""
 
     # The store is found by its path in the same hook, which has to come later.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Resolve from the project that runs, wherever it was started."""
-        resolve_from(context.project_path)
+        """Name it before anything is read."""
+        loader: Any = context.config_loader
+        loader.project = context.project_path
 
 
 class RunPlacesHooks:

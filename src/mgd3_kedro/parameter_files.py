@@ -16,6 +16,7 @@ from mgd3_kedro.nesting import flat, nested, over
 from mgd3_kedro.resolution import (
     ABOUT,
     METHODS,
+    RESOLVING,
     plain_values,
     resolve_parameters,
     settle_precisions,
@@ -80,9 +81,11 @@ class ParameterFiles:
         of_method = parameters_of_method(templates)
         templates = over(over(self.templates, of_method), given)
         configuration = OmegaConf.create(templates)
-        run = resolve_parameters(configuration, self._project)
-        own = self._own(of_method, given, run)
-        followed = self._followed(configuration, {**own, **flat(given)}) | self._seeded(flat(named))
+        with RESOLVING:
+            run = resolve_parameters(configuration, self._project)
+            own = self._own(of_method, given, run)
+            followed = self._followed(configuration, {**own, **flat(given)})
+        followed |= self._seeded(flat(named))
         usual = settle_precisions(over(self.of_environment, nested(followed)))
         # The catalog knows where the project is; what reads this path does not.
         if folder := run["pretrain"]["autoencoder"]["given"]:

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,8 @@ from mgd3_kedro.priors import sampling_default
 DEVICE, PRECISION = "device", "precision"
 METHODS, ABOUT = "methods", "about"
 """The group of methods, and what is said of each, which is no parameter of a run."""
+RESOLVING = RLock()
+"""Held while values are resolved: the resolvers of OmegaConf are those of all threads."""
 
 
 def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
@@ -34,11 +37,12 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
         return sampling_default(name, project / str(_root_.model), value)
 
-    # Resolvers are global: parameters are resolved right after.
-    OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-    OmegaConf.register_new_resolver("smaller", partial(_of_numbers, min), replace=True)
-    OmegaConf.register_new_resolver("product", partial(_of_numbers, operator.mul), replace=True)
-    return settle_precisions(without_names(plain_values(parameters)))
+    with RESOLVING:
+        OmegaConf.register_new_resolver("sampling_default", default, replace=True)
+        OmegaConf.register_new_resolver("smaller", partial(_of_numbers, min), replace=True)
+        OmegaConf.register_new_resolver("product", partial(_of_numbers, operator.mul), replace=True)
+        plain = plain_values(parameters)
+    return settle_precisions(without_names(plain))
 
 
 def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[str, Any]:

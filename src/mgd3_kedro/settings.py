@@ -20,7 +20,6 @@ from mgd3_kedro.hooks import (
     ProjectPathHooks,
     RunPlacesHooks,
     TerminalHooks,
-    resolve_from,
 )
 from mgd3_kedro.quiet_import import QuietImport
 from mgd3_kedro.run_names import DEFAULT_ENV
@@ -36,10 +35,7 @@ for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMET
 QuietImport("kedro_mlflow.mlflow").install()
 
 keep_freed_memory()
-# Kedro-Viz reads the configuration without the hooks.
-PROJECT = find_kedro_project(Path.cwd()) or Path.cwd()
-resolve_from(PROJECT)
-log_as_in(PROJECT)
+log_as_in(find_kedro_project(Path.cwd()) or Path.cwd())
 
 TRACKING = TrackingHooks()
 # Hooks that are to come first do so from the last to the first: paths, store, checks,

@@ -186,16 +186,27 @@ class SourceModule:
         return (source.find(name) if source else None) or Symbol(module, name)
 
 
-@cache
 def source_of(module: str) -> SourceModule | None:
     """Return a module of this package or of the user, none if it is a library's or has no file.
 
-    Nothing is imported for it.
+    Nothing is imported for it. It is read again when it was imported again, not when its file has
+    changed: what runs is what was imported.
     """
+    imported = getattr(sys.modules.get(module), "__spec__", None)
+    if module not in READ or READ[module][0] is not imported:
+        READ[module] = imported, _read(module)
+    return READ[module][1]
+
+
+def _read(module: str) -> SourceModule | None:
     path = _file_of(module)
     if path is None or is_library(module):
         return None
     return SourceModule(module, path.read_bytes(), path.name == "__init__.py")
+
+
+READ: dict[str, tuple[Any, SourceModule | None]] = {}
+"""Module -> what it was imported by, and its source."""
 
 
 @cache

@@ -9,6 +9,7 @@ from PIL import Image
 from mgd3_kedro.evaluation.augment import (
     Augmentation,
     augment,
+    constant_on,
     draw_augmentation,
     draw_crops,
     normalize,
@@ -216,6 +217,15 @@ def test_augmenting_reads_no_value_back_from_the_device(size):
     assert augmented.is_meta
     assert augmented.shape == (2, 3, size or SIZE, size or SIZE)
     assert normalize(images).is_meta
+
+
+def test_colours_first_normalised_without_gradients_are_with_them_later():
+    constant_on.cache_clear()
+    images = torch.rand(1, 3, 2, 2, requires_grad=True)
+    with torch.inference_mode():
+        normalize(images)
+    normalize(images).sum().backward()
+    assert images.grad is not None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -13,7 +13,6 @@ from tiny_project import REPOSITORY, make_project, run
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.evaluation import EvaluationConfig
-from mgd3_kedro.hooks import resolve_from
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.pipeline_registry import build_pipelines
@@ -126,7 +125,6 @@ def test_a_comparison_has_a_line_for_every_run_that_says_what_differs(shared):
 
 def loader(**given):
     """Return the configuration of a run of the digits."""
-    resolve_from(REPOSITORY)
     return ProjectConfigLoader(
         conf_source=str(REPOSITORY / "conf"), runtime_params=given, **CONFIG_LOADER_ARGS
     )

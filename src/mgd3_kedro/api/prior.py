@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from threading import Lock
 
 import torch
 
@@ -14,10 +15,13 @@ from mgd3_kedro.pipelines.guided_generate.plan import Wanted
 from mgd3_kedro.records import LatentSet, ModelFolder, ModeSet
 from mgd3_kedro.stages import Task
 
+COMPUTING = Lock()
+"""Priors of one model share its network; what is asked of that changes how it answers meanwhile."""
+
 
 @dataclass(frozen=True)
 class Prior:
-    """A trained diffusion model.
+    """A trained diffusion model. Threads may share it: it does one thing after the other.
 
     Args:
         settings: How it is run, and which it is.
@@ -55,7 +59,8 @@ class Prior:
         """Encode the images of a class, (N, 3, S, S), uint8."""
         task = Task({"images": images, "prior": self.model}, asdict(spec))
         encoding = Encoding(self.settings.autoencoder, self.settings.encoding)
-        made = encode_classes({spec.wnid: task}, encoding)[spec.wnid].value
+        with COMPUTING:
+            made = encode_classes({spec.wnid: task}, encoding)[spec.wnid].value
         return LatentSet(**{**made, "latents": made["latents"].float()})
 
     def draw(self, latents: LatentSet, modes: ModeSet, spec: ClassSpec) -> torch.Tensor:
@@ -74,5 +79,6 @@ class Prior:
         plan = self.settings.plan
         given = {"latents": vars(latents), "modes": vars(modes), "prior": self.model}
         task = Task(given, Wanted(spec, len(modes.modes)))
-        images: torch.Tensor = plan.function({spec.wnid: task}, plan.settings)[spec.wnid].value
+        with COMPUTING:
+            images: torch.Tensor = plan.function({spec.wnid: task}, plan.settings)[spec.wnid].value
         return images

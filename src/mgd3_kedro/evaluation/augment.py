@@ -182,4 +182,6 @@ def constant_on(
 
     Source: ours.
     """
-    return torch.tensor(values, dtype=dtype, device=device)
+    # What is first asked for without gradients may be asked for with them later.
+    with torch.inference_mode(mode=False):
+        return torch.tensor(values, dtype=dtype, device=device)

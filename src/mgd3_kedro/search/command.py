@@ -115,7 +115,7 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
     part = SweepPart(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
     (point,) = plan_points(trials.loader, [part])
     trials.report(f"distilling all train images: kedro run {_shown(point)}")
-    project = Path(trials.loader.conf_source).parent
+    project = trials.loader.project
     session = Session(project, folder / "winner.log", point.options, {})
     if session.finish():
         raise ValueError(f"{session.error()} ({folder / 'winner.log'})")

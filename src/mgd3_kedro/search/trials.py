@@ -133,7 +133,7 @@ class Trials:
         """
         if not names:
             return
-        project = Path(self.loader.conf_source).parent
+        project = self.loader.project
         # All of them, whoever is left: a table of states loses no point.
         points = self._plan_all(seed)
         states = States(root, [*points.values()])
