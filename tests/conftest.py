@@ -3,6 +3,7 @@ import inspect
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache, partial
 from io import StringIO
@@ -18,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf import base as interpolations
 from sqlalchemy import Engine, event
 
-from mgd3_kedro import pipeline_registry, timing
+from mgd3_kedro import timing
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.records import ModelFolder
@@ -52,9 +53,9 @@ def short_moments():
 @pytest.fixture(autouse=True, scope="module")
 def pipelines_of_no_run():
     """Have every file of tests begin with the pipelines that a process begins with."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_registry, "_chosen", pipeline_registry.Choice())
-        yield
+    # Not imported here: every test would then depend on every module.
+    if registry := sys.modules.get("mgd3_kedro.pipeline_registry"):
+        registry._chosen = registry.Choice()
 
 
 @pytest.fixture(autouse=True, scope="session")
