@@ -29,7 +29,7 @@ JOBS ?= 2
 results: $(VENV)/installed  ## all rows behind the tables, some hours of two cores
 	$(BIN)/kedro sweep results --jobs $(JOBS)
 
-# Ratios of times, about ten minutes on one core; DEVICE=cuda adds the largest model.
+# Ratios of times, ten to twenty minutes on one core; DEVICE=cuda adds the largest model.
 DEVICE ?= cpu
 bench: $(VENV)/installed-dev  ## ratios of times
 	$(BIN)/python -m benchmarks --device $(DEVICE)
