@@ -31,7 +31,7 @@ from mgd3_kedro.resolution import plain_values
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
-_ENVIRONMENT = {**os.environ}
+ENVIRONMENT = {**os.environ}
 """As it was at the start: MLflow writes the store of a run into it."""
 
 
@@ -226,7 +226,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def _places(self) -> dict[str, Callable[..., Any]]:
         return {
             "project": lambda path: str(self.project / path),
-            "environment": _ENVIRONMENT.get,
+            "environment": ENVIRONMENT.get,
         }
 
     @staticmethod
