@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mgd3_kedro.durable import ABANDONED, read_json, replacing_file, write_json, write_text
+from mgd3_kedro.durable import (
+    ABANDONED,
+    read_json,
+    replacing_file,
+    replacing_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_texts_and_values_come_back_whatever_the_locale(tmp_path):
@@ -97,3 +104,49 @@ def test_a_damaged_file_is_told_in_one_line_with_its_name(content, kind, told, t
     with pytest.raises(ValueError, match=f"^{re.escape(f'{path}: {told}')}") as error:
         read_json(path, kind)
     assert "\n" not in str(error.value)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_is_the_new_one_as_a_whole_or_the_old_one(tmp_path):
+    (tmp_path / "set.old").mkdir()  # somebody's own
+    for text in ("one", "two"):
+        with replacing_folder(tmp_path / "set") as fresh:
+            (fresh / "a.txt").write_text(text)
+            (fresh / f"{text}.txt").write_text(text)
+    assert names_in(tmp_path / "set") == ["a.txt", "two.txt"]
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "set") as fresh:
+        (fresh / "a.txt").write_text("three")
+        raise KeyboardInterrupt
+    assert (tmp_path / "set/a.txt").read_text() == "two"
+    assert names_in(tmp_path) == ["set", "set.old"]
+
+
+def test_an_interrupt_while_a_folder_is_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    with replacing_folder(tmp_path / "set") as fresh:
+        (fresh / "a.txt").write_text("one")
+    replace = type(tmp_path).replace
+
+    def interrupted(path, target):
+        if path.name == "set.partial":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(type(tmp_path), "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "set"):
+        pass
+    assert (tmp_path / "set/a.txt").read_text() == "one"
+    assert names_in(tmp_path) == ["set"]
+
+
+def test_a_folder_that_is_a_link_stays_one(tmp_path):
+    (tmp_path / "disk/set").mkdir(parents=True)
+    (tmp_path / "set").symlink_to("disk/set")
+    for text in ("one", "two"):
+        with replacing_folder(tmp_path / "set") as fresh:
+            (fresh / "a.txt").write_text(text)
+    assert (tmp_path / "set").is_symlink()
+    assert (tmp_path / "disk/set/a.txt").read_text() == "two"
+    assert names_in(tmp_path / "disk") == ["set"]

@@ -57,21 +57,28 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     Args:
         folder: What is written; what was there stays until then.
     """
+    # A link stays one, to what may be another disk.
+    folder = folder.resolve()
     fresh = folder.with_name(f"{folder.name}.partial")
-    old = folder.with_name(f"{folder.name}.old")
+    old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     try:
         fresh.mkdir(parents=True)
         yield fresh
         sync_tree(fresh)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.replace(old)
-        fresh.replace(folder)
+        try:
+            if folder.exists():
+                folder.replace(old)
+            fresh.replace(folder)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                old.replace(folder)
+            raise
         sync_folder(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
