@@ -106,6 +106,12 @@ def test_a_damaged_file_is_told_in_one_line_with_its_name(content, kind, told, t
     assert "\n" not in str(error.value)
 
 
+def _write_half_of_folder(path):
+    with replacing_folder(path) as fresh:
+        (fresh / "a.txt").write_text("three")
+        raise KeyboardInterrupt
+
+
 def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -117,9 +123,8 @@ def test_a_folder_is_the_new_one_as_a_whole_or_the_old_one(tmp_path):
             (fresh / "a.txt").write_text(text)
             (fresh / f"{text}.txt").write_text(text)
     assert names_in(tmp_path / "set") == ["a.txt", "two.txt"]
-    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "set") as fresh:
-        (fresh / "a.txt").write_text("three")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _write_half_of_folder(tmp_path / "set")
     assert (tmp_path / "set/a.txt").read_text() == "two"
     assert names_in(tmp_path) == ["set", "set.old"]
 
