@@ -1,6 +1,7 @@
 """How files and the command line become one configuration."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -59,6 +60,21 @@ def test_a_configuration_kept_elsewhere_has_the_places_of_the_project_that_runs(
     loader.project = tmp_path / "project"
     assert loader["catalog"]["prior"]["root"] == str(tmp_path / "project/.")
     assert loader.with_parameters({"seed": 3}).project == tmp_path / "project"
+
+
+def test_threads_find_the_places_of_their_own_runs(conf):
+    of_all = load(conf)
+    loaders = [of_all.with_parameters({"seed": seed}) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(lambda one: one.place("distilled_images"), loaders * 5)]
+    assert [f"/seed{number % 4}/" in place for number, place in enumerate(found)] == [True] * 20
+
+
+def test_parameters_may_name_a_place_in_the_project(conf, tmp_path):
+    shutil.copytree(conf, tmp_path / "other/conf")
+    one, other = (load(path, data="${project:photos}") for path in (conf, tmp_path / "other/conf"))
+    assert other["parameters"]["data"] == str(tmp_path / "other/photos")
+    assert one["parameters"]["data"] == str(tmp_path / "photos")
 
 
 def test_an_entry_of_the_environment_replaces_the_one_of_all(conf):

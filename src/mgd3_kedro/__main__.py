@@ -22,6 +22,8 @@ def main(args: Sequence[str] | None = None, **options: Any) -> Any:
         args: Its name and arguments; None: those of this process.
         options: Of `click.Command.main`.
     """
+    # Kedro would send that it runs, before there is a project whose settings forbid it.
+    os.environ.setdefault("DO_NOT_TRACK", "true")
     if not LOGGING.is_file():
         from mgd3_kedro.shipped import shipped_folder
 

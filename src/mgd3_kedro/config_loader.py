@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,12 +26,10 @@ from mgd3_kedro.preflight import (
     check_sources,
     check_used,
 )
-from mgd3_kedro.resolution import plain_values
+from mgd3_kedro.resolution import RESOLVING, places_in, plain_values, register_resolvers
 from mgd3_kedro.words import folder_words
 
 EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
-ENVIRONMENT = {**os.environ}
-"""As it was at the start: MLflow writes the store of a run into it."""
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -72,11 +69,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return the configuration of a kind, of all its files."""
         if key == "parameters" and key not in self:
             self[key] = dict(self.configured.run)
-        elif key in ("catalog", "sweeps"):
-            self._register_own_resolvers()
-        else:
-            self._register_resolvers(self._places())
-        return super().__getitem__(key)
+        # Resolvers are global: those of the loader whose configuration is asked for count.
+        with RESOLVING:
+            if key in ("catalog", "sweeps"):
+                self._register_own_resolvers()
+            else:
+                register_resolvers(places_in(self.project))
+            return super().__getitem__(key)
 
     def with_parameters(self, given: Mapping[str, Any]) -> ProjectConfigLoader:
         """Return a loader of the same files for a run with other parameters."""
@@ -152,14 +151,15 @@ class ProjectConfigLoader(OmegaConfigLoader):
         Args:
             names: No patterns.
         """
-        self._register_own_resolvers()
         found, needed, rest = list(names), {}, [*names]
         while rest:
             name = rest.pop()
             needed[name] = self.catalog_files[name]
             rest += [one for one in LOCAL.findall(str(needed[name])) if one not in needed]
         templates = OmegaConf.create(needed)
-        return {name: plain_values(templates[name]) for name in found}
+        with RESOLVING:
+            self._register_own_resolvers()
+            return {name: plain_values(templates[name]) for name in found}
 
     def place(self, entry: str) -> str:
         """Return where an entry is kept, from the project's folder."""
@@ -223,18 +223,6 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return what was given by hand, nested, read as what is configured."""
         return read_parameters(self.runtime_params or {}, self.of_environment, self.project)
 
-    def _places(self) -> dict[str, Callable[..., Any]]:
-        return {
-            "project": lambda path: str(self.project / path),
-            "environment": ENVIRONMENT.get,
-        }
-
-    @staticmethod
-    def _register_resolvers(resolvers: Mapping[str, Callable[..., Any]]) -> None:
-        # Resolvers are global: those of the loader whose configuration is asked for count.
-        for name, resolver in resolvers.items():
-            OmegaConf.register_new_resolver(name, resolver, replace=True)
-
     def _register_own_resolvers(self) -> None:
         run = self.configured.run
         values = flat(run)
@@ -247,7 +235,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             "unless": lambda value, other: other if value is None else None,
             "first": lambda *among: next((value for value in among if value is not None), None),
         }
-        self._register_resolvers({**self._places(), **own})
+        register_resolvers({**places_in(self.project), **own})
 
     def _store(self) -> dict[str, str] | None:
         """Return the fields of the store of a run; None if it has none."""

@@ -22,14 +22,15 @@ SLOW_AVX512 = "Intel"
 
 
 def repeat_products() -> None:
-    """Have a row of a product of matrices the same bits whatever the rows beside it, on any CPU.
+    """Have a row of a product of matrices the same bits whatever the rows beside it, by MKL.
 
     MKL's kernels for AVX-512 do so by themselves for whole tiles of rows. Those for AVX2 do when
     asked, and are as fast; MKL looks before its first product alone.
 
     Source: oneMKL's guide, "Obtaining numerically reproducible results": MKL_CBWR.
     """
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+    is_narrowed = "MKL_ENABLE_INSTRUCTIONS" in os.environ
+    if is_narrowed or torch.backends.cpu.get_cpu_capability() != "AVX512":
         os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from mgd3_kedro.priors import sampling_default
 DEVICE, PRECISION = "device", "precision"
 METHODS, ABOUT = "methods", "about"
 """The group of methods, and what is said of each, which is no parameter of a run."""
+ENVIRONMENT = {**os.environ}
+"""As it was at the start: MLflow writes the store of a run into it."""
 RESOLVING = RLock()
 """Held while values are resolved: the resolvers of OmegaConf are those of all threads."""
 
@@ -37,12 +40,26 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
     def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
         return sampling_default(name, project / str(_root_.model), value)
 
+    numbers = {"smaller": partial(_of_numbers, min), "product": partial(_of_numbers, operator.mul)}
     with RESOLVING:
-        OmegaConf.register_new_resolver("sampling_default", default, replace=True)
-        OmegaConf.register_new_resolver("smaller", partial(_of_numbers, min), replace=True)
-        OmegaConf.register_new_resolver("product", partial(_of_numbers, operator.mul), replace=True)
+        register_resolvers({**places_in(project), **numbers, "sampling_default": default})
         plain = plain_values(parameters)
     return settle_precisions(without_names(plain))
+
+
+def places_in(project: Path) -> dict[str, Callable[..., Any]]:
+    """Return what `${project:PATH}` and `${environment:NAME,DEFAULT}` stand for.
+
+    Args:
+        project: Its folder.
+    """
+    return {"project": lambda path: str(project / path), "environment": ENVIRONMENT.get}
+
+
+def register_resolvers(resolvers: Mapping[str, Callable[..., Any]]) -> None:
+    """Have OmegaConf resolve names so, in the whole process; `RESOLVING` is held meanwhile."""
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[str, Any]:

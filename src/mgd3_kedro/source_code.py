@@ -189,8 +189,8 @@ class SourceModule:
 def source_of(module: str) -> SourceModule | None:
     """Return a module of this package or of the user, none if it is a library's or has no file.
 
-    Nothing is imported for it. It is read again when it was imported again, not when its file has
-    changed: what runs is what was imported.
+    Nothing is imported for it. It is read at the first look and when it was imported again, not
+    whenever its file has changed: what runs is what was imported.
     """
     imported = getattr(sys.modules.get(module), "__spec__", None)
     if module not in READ or READ[module][0] is not imported:

@@ -110,13 +110,21 @@ def test_the_card_tells_where_a_set_comes_from():
     ("command", "told"),
     [
         ("kedro run --params data=/home/me/of/cats,ipc=5", "kedro run --params data=cats,ipc=5"),
-        ("kedro run --params 'model=~/priors/mine,x=1'", "kedro run --params 'model=mine,x=1'"),
-        (r"kedro run --params data=C:\Users\me\cats", "kedro run --params data=cats"),
+        ("kedro run --params 'model=~/priors/mine,x=1'", "kedro run --params model=mine,x=1"),
+        (r"kedro run --params 'data=C:\Users\me\cats'", "kedro run --params data=cats"),
         (
             "kedro run --params data=sets/cats,model=a/b",
             "kedro run --params data=sets/cats,model=a/b",
         ),
         ("kedro run --conf-source /home/me/conf", "kedro run --conf-source conf"),
+        ("kedro run --params model=/home/me/mine/,ipc=5", "kedro run --params model=mine,ipc=5"),
+        ("kedro run --params 'model=/my priors/one,x=1'", "kedro run --params model=one,x=1"),
+        ("kedro run --params data=file:///home/me/x", "kedro run --params data=x"),
+        ("kedro run --params data=../../me/x", "kedro run --params data=x"),
+        (
+            "kedro run --params 'networks=[vit; a]'",
+            "kedro run --params 'networks=[vit; a]'",
+        ),
         (
             "kedro run --params data=https://host/a/b.tar",
             "kedro run --params data=https://host/a/b.tar",
@@ -140,6 +148,14 @@ def test_a_card_leaves_out_settings_that_change_nothing():
     assert "| mode_guidance_scale | 0.1 |" in card
     assert "| ipc | 4 |" in card
     assert "transport" not in card
+    used = {"transport_scale": 0.1, "transport_entropy": 0.05, "transport_window": None}
+    given = {
+        wnid: replace(of, rows=[{**row, **used} for row in of.rows])
+        for wnid, of in images().items()
+    }
+    card = assembled(given).card
+    assert "| transport_entropy | 0.05 |" in card
+    assert "transport_window" not in card
 
 
 def test_a_licence_that_nobody_stated_is_told_as_that(caplog):

@@ -148,7 +148,7 @@ def test_a_table_that_cannot_be_written_is_refused_with_its_name(values, expecte
 @pytest.mark.parametrize(
     ("columns", "mixed"),
     [
-        ([{"label": "10", "ipc": 10}], "settings, got '', 'pool=4 mode_finder=kmeans_pooled'"),
+        ([{"label": "10", "ipc": 10}], "settings, got '', 'mode_finder=kmeans_pooled'"),
         ([{"label": "none", "settings": ""}], "ipc, got '10', '50'"),
     ],
 )
@@ -157,6 +157,18 @@ def test_a_cell_averages_no_trainings_of_different_settings(columns, mixed):
     trainings = ROWS.assign(training_seed=0)
     with pytest.raises(ValueError, match=f"^table one: .*expected trainings of one {mixed}"):
         tabulate_results({"cell": "", "tables": {"one": table}}, {"rows.csv": trainings.copy})
+
+
+def test_the_order_of_words_makes_no_other_settings_and_a_configuration_does():
+    table = {"rows": "rows.csv", "lines": "method", "columns": [{"label": "all"}], "cell": SPREAD}
+    trainings = pd.DataFrame(
+        {"method": "mgd3", "settings": ["a=1 b=2", "b=2 a=1"], "training_seed": 0, "top1_last": 1.0}
+    )
+    told = {"cell": "", "tables": {"one": table}}
+    assert "1.0 ± 0.0" in tabulate_results(told, {"rows.csv": trainings.copy})["one"]
+    differing = trainings.assign(configuration=["f1", "f2"])
+    with pytest.raises(ValueError, match="of one configuration, got 'f1', 'f2'"):
+        tabulate_results(told, {"rows.csv": differing.copy})
 
 
 @pytest.mark.parametrize("key", ["rows", "lines", "columns"])

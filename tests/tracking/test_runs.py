@@ -17,7 +17,7 @@ from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 from mlflow.tracking import MlflowClient
 from tiny_project import REPOSITORY, make_project, run, runs_of
 
-from mgd3_kedro import config_loader
+from mgd3_kedro import resolution
 from mgd3_kedro.environment import command
 from mgd3_kedro.tracking.hooks import TrackingHooks
 from mgd3_kedro.tracking.processes import process_tags
@@ -233,7 +233,7 @@ def test_the_user_interface_of_mlflow_finds_the_store(tmp_path):
 
 def test_a_store_that_the_environment_names_is_used(tmp_path, monkeypatch):
     store = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    monkeypatch.setitem(config_loader.ENVIRONMENT, "MLFLOW_TRACKING_URI", store)
+    monkeypatch.setitem(resolution.ENVIRONMENT, "MLFLOW_TRACKING_URI", store)
     project = make_project(tmp_path / "project")
     before = mlflow.get_tracking_uri()
     bootstrap_project(project)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kedro.io import DatasetError
 
+from mgd3_kedro.durable import sync_folder, sync_tree
+
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
@@ -101,8 +103,10 @@ def unpack(archive: Path, folder: Path) -> None:
         raise DatasetError(
             f"{archive}: expected one folder in it, got {', '.join(p.name for p in inside[:5])}"
         )
+    sync_tree(inside[0])
     inside[0].replace(folder)
     fresh.rmdir()
+    sync_folder(folder.parent)
 
 
 def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:

@@ -23,6 +23,12 @@ def all_options() -> dict[str, Option]:
     return of_drifts | {name: one for options in found for name, one in options.items()}
 
 
+def options_of_scales() -> dict[str, tuple[str, ...]]:
+    """Return the scale of a drift, or strength of a conditioning -> the names of its options."""
+    of_drifts = {name: (*DRIFTS[name].options,) for name in DRIFTS}
+    return of_drifts | {name: (*CONDITIONINGS[name].options,) for name in CONDITIONINGS if name}
+
+
 class SetByDrifts(type):
     """Lets settings be built with the scale of any drift or conditioning and all options."""
 

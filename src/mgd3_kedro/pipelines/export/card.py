@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,8 +30,6 @@ LOADING = {
     ),
 }
 """Form of the images -> how they are read."""
-FOLDERS = re.compile(r"(?<![^\s=,'\"`\[])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s,'\"`]+[/\\])+")
-"""The folders of an absolute path: names of this machine, which mean nothing on another."""
 NOT_FOR = (
     "Testing: accuracy on these images says nothing about real ones.",
     "Statistics of the classes: a few images leave out what is rare.",
@@ -103,13 +100,13 @@ def _head(facts: Facts) -> Iterator[str]:
 def _made_from(facts: Facts) -> Iterator[str]:
     yield from ("## Where it comes from", "", f"- Real images: {_text(facts.source)}")
     if facts.prior:
-        yield f"- Drawn from: {FOLDERS.sub('', _text(facts.prior))}"
+        yield f"- Drawn from: {_text(facts.prior)}"
     yield f"- Method: `{facts.method}`, by mgd3_kedro {code_version()}."
     told = {name: text for name, text in facts.made_with.items() if text}
-    yield from (f"- {name.capitalize()}: `{FOLDERS.sub('', text)}`" for name, text in told.items())
+    yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
     yield ""
     if facts.settings:
-        yield "Settings that change nothing are left out."
+        yield "Drifts that are off, and settings without a value, are left out."
         yield from ("", "| setting of all images | value |", "|---|---|")
         yield from (f"| {name} | {_cell(value)} |" for name, value in facts.settings.items())
         yield ""

@@ -9,8 +9,9 @@ from typing import Any
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.exported import ExportedClass, ExportedSet
 from mgd3_kedro.pipelines.export.card import Facts, write_card
+from mgd3_kedro.pipelines.export.places import without_folders
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of, source_of
-from mgd3_kedro.sampling.settings import SamplingConfig
+from mgd3_kedro.sampling.drift_settings import options_of_scales
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
@@ -78,11 +79,11 @@ def assemble_export(
         counts=counts,
         image_size=tuple(first.load().shape[-2:]),
         method=method,
-        settings={**({"settings": settings} if settings else {}), **_without_off(same)},
+        settings={**({"settings": settings} if settings else {}), **_in_use(same)},
         source=source_of(source, sources),
         prior=prior_of(model, prior_folder, backbone, backbones) if model and backbones else None,
         rows=[load() for load in rows.values()] if config.ipc is None else [],
-        made_with={"command": first.command, "environment": first.environment},
+        made_with={"command": without_folders(first.command), "environment": first.environment},
         config=config,
     )
     for origin in filter(None, (facts.source, facts.prior)):
@@ -101,9 +102,14 @@ def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _without_off(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without those of sampling that are at what changes nothing."""
-    off = SamplingConfig.off()
+def _in_use(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that have a value, without those of drifts that are off."""
+    off = {
+        name
+        for scale, options in options_of_scales().items()
+        if settings.get(scale) == 0
+        for name in (scale, *options)
+    }
     return {
-        name: value for name, value in settings.items() if name not in off or off[name] != value
+        name: value for name, value in settings.items() if name not in off and value is not None
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mgd3_kedro.checks import check_count, check_flag, lookup
+from mgd3_kedro.pipelines.export.places import last_name
 from mgd3_kedro.priors import licence_of
 from mgd3_kedro.stages import neutral
 
@@ -86,4 +87,4 @@ def prior_of(
     known = backbones[backbone]
     configured = known["licence"] if model == known["model"] else None
     licence = licence_of(Path(folder)) or configured or NOT_STATED
-    return Credit(f"`{model}`, a model of the family {known['family']}", licence)
+    return Credit(f"`{last_name(model)}`, a model of the family {known['family']}", licence)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS = "settings"
-ONE_KIND = (*(key for key in RUN_KEYS if key != "seed"), SETTINGS)
+ONE_KIND = (*(key for key in RUN_KEYS if key != "seed"), SETTINGS, "configuration")
 """Columns in which the trainings that a cell averages must not differ."""
 FILE = "file"
 """The column of the file that a row is from."""
@@ -231,9 +231,11 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
 def _refuse_mixed(found: pd.DataFrame, line: TablePart, column: TablePart) -> None:
     """Refuse to average trainings that differ in more than seeds."""
     for name in ONE_KIND if "training_seed" in found else ():
-        values = list(found[name].dropna().unique()) if name in found else []
+        told = found[name].dropna() if name in found else ()
+        # The order of words says nothing.
+        values = sorted({" ".join(sorted(str(value).split())) for value in told})
         if len(values) > 1:
-            some = ", ".join(repr(str(value)) for value in values[:3])
+            some = ", ".join(map(repr, values[:3]))
             raise ValueError(
                 f"{line.label}, {column.label}: expected trainings of one {name}, got {some}; say "
                 "in its `where` which are meant"
