@@ -186,6 +186,10 @@ class SourceModule:
         return (source.find(name) if source else None) or Symbol(module, name)
 
 
+READ: dict[str, tuple[Any, SourceModule | None]] = {}
+"""Module -> what it was imported by, and its source."""
+
+
 def source_of(module: str) -> SourceModule | None:
     """Return a module of this package or of the user, none if it is a library's or has no file.
 
@@ -203,10 +207,6 @@ def _read(module: str) -> SourceModule | None:
     if path is None or is_library(module):
         return None
     return SourceModule(module, path.read_bytes(), path.name == "__init__.py")
-
-
-READ: dict[str, tuple[Any, SourceModule | None]] = {}
-"""Module -> what it was imported by, and its source."""
 
 
 @cache

@@ -18,13 +18,7 @@ from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.partition_records import Origin
 from mgd3_kedro.datasets.reuse import tell_difference
 from mgd3_kedro.datasets.speaking import Speaker, listening
-from mgd3_kedro.environment import (
-    command,
-    devices_of,
-    environment,
-    precisions_of,
-    versions_of,
-)
+from mgd3_kedro.environment import command, devices_of, environment, precisions_of, versions_of
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
 from mgd3_kedro.memory import peak_memory_mb

@@ -106,7 +106,7 @@ def _made_from(facts: Facts) -> Iterator[str]:
     yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
     yield ""
     if facts.settings:
-        yield "Drifts that are off, and settings without a value, are left out."
+        yield "What steers nothing, and settings without a value, are left out."
         yield from ("", "| setting of all images | value |", "|---|---|")
         yield from (f"| {name} | {_cell(value)} |" for name, value in facts.settings.items())
         yield ""

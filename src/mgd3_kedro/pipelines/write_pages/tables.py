@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mgd3_kedro.checks import lookup, unknown_name
-from mgd3_kedro.result_columns import RUN_KEYS
+from mgd3_kedro.metrics.comparison import GROUP_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS = "settings"
-ONE_KIND = (*(key for key in RUN_KEYS if key != "seed"), SETTINGS, "configuration")
-"""Columns in which the trainings that a cell averages must not differ."""
 FILE = "file"
 """The column of the file that a row is from."""
 
@@ -230,7 +228,7 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
 
 def _refuse_mixed(found: pd.DataFrame, line: TablePart, column: TablePart) -> None:
     """Refuse to average trainings that differ in more than seeds."""
-    for name in ONE_KIND if "training_seed" in found else ():
+    for name in GROUP_KEYS if "training_seed" in found else ():
         told = found[name].dropna() if name in found else ()
         # The order of words says nothing.
         values = sorted({" ".join(sorted(str(value).split())) for value in told})
