@@ -127,8 +127,11 @@ def test_a_folder_is_told_by_what_is_in_it(project):
 def test_one_of_another_machine_or_with_another_library_is_not(name, value, project, monkeypatch):
     before = FinishedRun.of(project, OPTIONS)
     assert FinishedRun.of(project, OPTIONS) == before
-    monkeypatch.setattr(name, lambda *_: value)
-    assert FinishedRun.of(project, OPTIONS) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(name, lambda *_: value)
+        _libraries.cache_clear()
+        assert FinishedRun.of(project, OPTIONS) != before
+    _libraries.cache_clear()
 
 
 def test_one_that_saw_other_cards_is_not(project, monkeypatch):

@@ -49,9 +49,10 @@ POINTS = {
             f"{ROWS} method*1 sampling.mode_guidance_scale*4 seed*2",
             f"{ROWS} method*2 sampling.initial_latents*1 sampling.noise_strength*3 seed*2",
             f"{ROWS} method*1 modes.mode_finder*1 sampling.initial_latents*1 seed*2",
-            f"{ROWS} method*2 diffusion.guidance_scale*1 seed*2",
+            f"{ROWS} method*3 diffusion.guidance_scale*1 seed*2",
             f"{ROWS} method*6 diffusion.guidance_scale*2 seed*2",
             f"{ROWS} method*1 sampling.mode_guidance_scale*2 seed*2",
+            f"{ROWS} method*1 sampling.noise_strength*2 seed*2",
             *(f"{ROWS} method*2 seed*2", "compare"),
         ],
         "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
@@ -72,6 +73,11 @@ OF_BOTH = {
     "frontier-protocols": [
         "train_teacher",
         *(f"{ROWS} seed*3 method*6 protocol*4", "compare"),
+    ],
+    "frontier-soft": [
+        "train_teacher",
+        *(f"{ROWS} seed*3 method*{many}" for many in (4, 1)),
+        "compare",
     ],
     "frontier-networks": [f"{ROWS} seed*3 method*6 trainings.networks*3", "compare"],
     "frontier-costs": [

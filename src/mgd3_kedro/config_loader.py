@@ -95,13 +95,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
     @cached_property
     def parameter_files(self) -> ParameterFiles:
         """The parameters of all files."""
-        merged = self._merged_files("parameters", deep=True)
+        merged: Any = OmegaConf.unsafe_merge(*self._files("parameters"))
         return ParameterFiles(merged, self.project)
 
     @cached_property
     def catalog_files(self) -> dict[str, Any]:
         """The catalog of all files, merged, not resolved."""
-        return plain_values(self._merged_files("catalog", deep=False), resolve=False)
+        merged: dict[str, Any] = {}
+        for file in self._files("catalog"):
+            merged |= plain_values(file, resolve=False)
+        return merged
 
     @property
     def of_environment(self) -> dict[str, Any]:
@@ -248,15 +251,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
             self.read_files[key] = super()._read_raw_config(key)
         return self.read_files[key]
 
-    def _merged_files(self, key: str, *, deep: bool) -> Any:
+    def _files(self, key: str) -> list[Any]:
+        """Return what the files of a kind say, those of the environment after those of base."""
         base, environment, *_ = self._read_raw_config(key)
-        if deep:
-            return OmegaConf.unsafe_merge(*base.values(), *environment.values())
-        merged = OmegaConf.create({})
-        for file in (*base.values(), *environment.values()):
-            for name, entry in file.items_ex(resolve=False):
-                merged[name] = entry
-        return merged
+        return [*base.values(), *environment.values()]
 
 
 FILES = ("read_files", "parameter_files", "catalog_files")

@@ -10,6 +10,7 @@ import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -112,12 +113,14 @@ class FinishedRun:
             write_json(self.path, [text, hashlib.sha256(text.encode()).hexdigest()])
 
 
-def _libraries() -> Iterator[str]:
-    """Yield the libraries that this package names and that are installed, with their versions."""
-    required = metadata.requires(PACKAGE) or []
+@cache
+def _libraries() -> tuple[str, ...]:
+    """Return the libraries that this package names and that are installed, with their versions."""
+    required, found = metadata.requires(PACKAGE) or [], []
     for name in sorted({re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in required}):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            yield f"{name} {metadata.version(name)}"
+            found.append(f"{name} {metadata.version(name)}")
+    return tuple(found)
 
 
 def stamp_of(path: Path) -> str | None:

@@ -76,6 +76,7 @@ class Lineage:
         self._aliases = aliases
         self._everywhere = tuple(everywhere)
         self._read: dict[str, frozenset[str]] = {}
+        self._configuring: dict[str, frozenset[str]] = {}
         self.unread_by_method = frozenset(unread)
         self._neutral = _marked(types, is_neutral) | self.unread_by_method
         self._selecting = _marked(types, is_selecting)
@@ -99,19 +100,16 @@ class Lineage:
         own = self._own(entry, maker) - self._selecting
         return own.union(*(self._ancestry(name) for name in (maker.inputs if maker else ())))
 
-    def configuring(self, name: str) -> set[str]:
+    def configuring(self, name: str) -> frozenset[str]:
         """Return the full names of the parameters that make up a value.
 
         Args:
             name: A catalog entry: those it is configured with; or `params:GROUP`: those of the
                 group that are read.
         """
-        if not name.startswith(PARAMETERS):
-            return set(references_of(self._entry(name), self._catalog, self._values))
-        group = name.removeprefix(PARAMETERS)
-        return {
-            key for key in self._values if key == group or key.startswith(f"{group}.")
-        } - self.unread_by_method
+        if name not in self._configuring:
+            self._configuring[name] = frozenset(self._find(name))
+        return self._configuring[name]
 
     def unread(self, given: Iterable[str], names: Iterable[str]) -> list[str]:
         """Return the parameters that were given, and none of some entries is made from.
@@ -136,6 +134,14 @@ class Lineage:
             and name.partition(".")[0] not in NEUTRAL
             and not any(is_within(one, read) for one in followers.get(name, {name}))
         ]
+
+    def _find(self, name: str) -> set[str]:
+        if not name.startswith(PARAMETERS):
+            return set(references_of(self._entry(name), self._catalog, self._values))
+        group = name.removeprefix(PARAMETERS)
+        return {
+            key for key in self._values if key == group or key.startswith(f"{group}.")
+        } - self.unread_by_method
 
     def _shown_by(self, name: str) -> tuple[str, ...]:
         """Return the entry that another one looks for where this run, or others, keep it."""
@@ -176,7 +182,7 @@ class Lineage:
         """Return the parameters of an entry's node, and of its configuration."""
         if name.startswith(PARAMETERS):
             return set()
-        found = self.configuring(name)
+        found = set(self.configuring(name))
         for asked in maker.inputs if maker else ():
             if asked.startswith(PARAMETERS):
                 found |= self.configuring(asked)
