@@ -14,6 +14,7 @@ from tiny_project import REPOSITORY, make_project, save_prior, save_teacher
 from mgd3_kedro.cli import cli
 from mgd3_kedro.sweep.parts import read_parts
 
+KEEPING = ("herding", "kmeans_closest")
 SIDES = {"mnist": 32, "imagenette64": 64}
 ROWS, FULL, REPORT = (
     "distill/collect_rows",
@@ -54,6 +55,12 @@ POINTS = {
             f"{ROWS} method*1 sampling.mode_guidance_scale*2 seed*2",
             f"{ROWS} method*1 sampling.noise_strength*2 seed*2",
             *(f"{ROWS} method*2 seed*2", "compare"),
+        ],
+        "frontier-limits": [
+            "train_teacher",
+            *(f"{ROWS} seed*3 method*1 methods.{name}.features*1" for name in KEEPING),
+            f"{ROWS} seed*3 method*2 modes.mode_finder*1",
+            *(f"{ROWS} seed*3 method*3 model*1", "compare"),
         ],
         "ablate-stop": ["distill sampling.stop_guidance_step*6 seed*3", REPORT],
         "ablate-scale": ["distill sampling.mode_guidance_scale*5 seed*3", REPORT],
