@@ -1,4 +1,4 @@
-"""What is done with files among images that are none."""
+"""Handling of files among the images that are not readable images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 
 BAD_IMAGES = ("stop", "skip")
 NAMED = 20
-"""Bad files that a message names."""
+"""Maximum number of bad files that a message names."""
 
 
 def check_bad_images(bad_images: str) -> None:
-    """Refuse a way to deal with bad files that is not known.
+    """Check that a value of `bad_images` is known.
 
     Raises:
-        DatasetError: Naming those that are.
+        DatasetError: If it is unknown; the message lists the known values.
     """
     if bad_images not in BAD_IMAGES:
         raise DatasetError(
@@ -30,15 +30,16 @@ def check_bad_images(bad_images: str) -> None:
 
 
 def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
-    """Refuse bad files, or say which are left out.
+    """Raise an error for bad files, or log which ones are skipped.
 
     Args:
-        path: Where the images are.
-        bad: Each file, and what is wrong with it.
+        path: Path of the images.
+        bad: One message per bad file: its name and what is wrong with it.
         bad_images: "stop" or "skip".
 
     Raises:
-        DatasetError: Naming the first of them, if they may not be left out.
+        DatasetError: If there are bad files and `bad_images` is "stop"; the message names the first
+            ones.
     """
     if not bad:
         return

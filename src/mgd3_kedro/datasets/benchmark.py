@@ -13,24 +13,30 @@ from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 
 COLUMNS = "folder, class index and class name, separated by tabs"
 LONGEST = 200
-"""Bytes of a class's name; a file has 255, of which endings take some."""
+"""Maximum length of a class folder name in bytes; a file name may have 255, including its
+endings."""
 
 
 class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
-    """A table of classes, tab-separated without a header: folder, class index, class name.
+    """Class table of a benchmark: tab-separated, no header; folder, class index, class name.
 
-    A line's number is the label within the benchmark. Without a table the classes are those of the
-    images, sorted: their number is also the class index, their name the class name.
+    The number of a line, from 0, is the label within the benchmark. Without a table, the classes
+    are those of the images, sorted by folder name. The label is then also the class index, and the
+    folder name is the class name.
 
     Args:
-        filepath: The table; None to take the classes of the images.
+        filepath: Path of the table; None to take the classes of the images.
         name: Name of the benchmark.
         image_size: Side of its images in pixels.
-        test_images_per_class: What the published test set has, None if that is not known.
-        source: Where the images are.
-        root: What a relative source starts from.
-        if_missing: What to do where there is nothing at the source, for the message.
+        test_images_per_class: Number of test images per class in the published test set; None if
+            unknown.
+        source: Path of the images.
+        root: Folder that a relative source starts from.
+        if_missing: Advice for the error message if there is no table or no source.
         metadata: Ignored by Kedro; read by plugins.
+
+    Raises:
+        DatasetError: If neither a table nor a source is given.
     """
 
     def __init__(
@@ -56,11 +62,11 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         self.metadata = metadata
 
     def load(self) -> Benchmark:
-        """Read the table.
+        """Return the benchmark with its classes.
 
         Raises:
             DatasetError: If the table or the source is missing, a line does not have the three
-                columns, or a class has too long a name.
+                columns, or a class folder has too long a name.
         """
         try:
             specs = self._listed() if self._path is None else _read_table(self._path)
@@ -95,10 +101,10 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
 
 
 def _check_name(wnid: str) -> None:
-    """Refuse a name that files cannot be called after.
+    """Check that files can be named after a class.
 
     Raises:
-        ValueError: Naming it.
+        ValueError: If the name is too long.
     """
     if (length := len(wnid.encode(errors="surrogateescape"))) > LONGEST:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Who computes what, where several processes fill the same folder at once."""
+"""Claims that divide work between processes that fill the same folder at the same time."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ logger = logging.getLogger(__name__)
 
 Opener = Callable[[Path], BaseFileLock]
 LOCK, WORK = ".lock", ".work"
-"""What is beside the parts while they are made; the folder goes with the last process at work."""
+"""Names of the lock file and of the work folder beside the records; the last process at work
+removes the work folder."""
 LEASE = 60.0
-"""Seconds without a sign of life after which a process is taken for dead, where the file system has
-no locks."""
+"""Seconds without a renewal after which a process counts as dead, on file systems without locks."""
 FIRST_WAIT, WAIT = 0.01, 0.25
-"""Seconds between two looks at what others do: at first, and at most."""
+"""First and longest pause, in seconds, between two checks of what other processes do."""
 
 
 def lock_of_system(path: Path) -> BaseFileLock:
-    """Return a lock that the system takes back from a process that ends, however it ends.
+    """Return a lock that the operating system releases when its process ends, even by a crash.
 
     Raises:
-        NotImplementedError: When it is acquired, if the file system has no such locks.
+        NotImplementedError: On acquire, if the file system has no such locks.
     """
     return FileLock(path, thread_local=False, fallback_to_soft=False)
 
@@ -36,14 +36,15 @@ def lock_of_system(path: Path) -> BaseFileLock:
 def lock_by_lease(path: Path) -> BaseFileLock:
     """Return a lock that its holder keeps renewing, for file systems without locks.
 
-    It needs no common clock: who waits measures on its own how long no renewal was seen.
+    Machines need no common clock: a waiting process measures with its own clock how long it has
+    seen no renewal.
     """
     return SoftFileLease(path, lease_duration=LEASE, thread_local=False)
 
 
 def find_opener(folder: Path) -> Opener:
-    """Return what opens locks in a folder that is there: those of the system, or leases."""
-    # Of one name: what an interrupt leaves of it is removed by the next one here.
+    """Return the function that opens locks in an existing folder: system locks, or leases."""
+    # The name is fixed: if an interrupt leaves the file behind, the next process removes it.
     probe = lock_of_system(folder / ".probe")
     try:
         with contextlib.suppress(Timeout), probe.acquire(timeout=0):
@@ -57,15 +58,16 @@ def find_opener(folder: Path) -> Opener:
 
 
 class Claims:
-    """Divides parts among processes that make the same thing; others wait until these are done.
+    """Claims of parts by processes that make the same artefact at the same time.
 
-    A process at work holds the lock of a file of its own, so that it counts until it ends, however
-    it ends; a claim is a file that names it. Files change under one short lock.
+    Processes with another purpose wait until these are done. Each process at work holds the lock of
+    its own file, so it counts as alive until it ends, even by a crash. A claim is a file that
+    contains the name of its process. Files change only under one short lock.
 
     Args:
-        folder: Where the parts are written down; it is there.
-        purpose: What is to be made. Processes with the same purpose share the parts.
-        opener: Of locks; None to find out what the file system has.
+        folder: Existing folder of the records of the parts.
+        purpose: Identity of what is made. Processes with the same purpose share the parts.
+        opener: Function that opens locks; None to find out which locks the file system has.
     """
 
     def __init__(self, folder: Path, purpose: str, opener: Opener | None = None) -> None:
@@ -77,16 +79,16 @@ class Claims:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other processes from taking and giving back parts meanwhile; not for long."""
+        """Hold the short lock briefly, so that no other process takes or gives back parts."""
         with self._lock.acquire():
             yield
 
     @contextlib.contextmanager
     def at_work(self, name: str) -> Iterator[None]:
-        """Count as one that works here, once nobody makes anything else here.
+        """Register this process as at work; wait while others work for another purpose.
 
         Args:
-            name: Of what is made, for the line that says that it waits.
+            name: Name of the artefact, for the log line that says that this process waits.
         """
         told = False
         while (own := self._join()) is None:
@@ -103,17 +105,18 @@ class Claims:
                 self._remove_if_unused()
 
     def tidy(self) -> None:
-        """Remove what processes that were killed have left, if none is at work."""
+        """Remove what killed processes have left, if no process is at work."""
         with self.alone():
             self._remove_if_unused()
 
     def take(self, parts: Sequence[str], most: int, *, whole: bool = False) -> list[str]:
-        """Return the first parts that no process at work has; they are this one's from now on.
+        """Claim the first parts that no process at work has claimed, and return them.
 
         Args:
-            parts: Wanted.
-            most: How many at once.
-            whole: Whether they depend on each other: none, if another has one of them.
+            parts: Wanted parts, in order.
+            most: Maximum number of parts to claim.
+            whole: Whether the parts depend on each other; then none is claimed if one of them is
+                claimed already.
         """
         with self.alone():
             alive = {*self._others(), self._name}
@@ -128,12 +131,12 @@ class Claims:
             return free
 
     def give_back(self, parts: Sequence[str]) -> None:
-        """Leave parts to whoever wants them, made or not."""
+        """Release the claims on parts, whether these were made or not."""
         for part in parts:
             (self._folder / "claims" / part).unlink(missing_ok=True)
 
     def _join(self) -> BaseFileLock | None:
-        """Return the lock that says that this process works; None while others make others."""
+        """Return the lock of this process at work; None while others have another purpose."""
         with self.alone():
             self._folder.mkdir(exist_ok=True)
             purpose = self._name.partition("-")[0]
@@ -148,12 +151,12 @@ class Claims:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _others(self) -> list[str]:
-        """Return the other processes at work; files of those that have ended are removed."""
+        """Return the other processes at work, and remove the files of those that have ended."""
         alive = []
         for path in self._folder.glob("*.lock"):
             if path.stem == self._name:
                 continue
-            # The same one each time: a lease remembers since when it has seen no renewal.
+            # Reuse one lock object per file: a lease remembers since when it has seen no renewal.
             lock = self._of_others.setdefault(path, self._open(path))
             try:
                 with lock.acquire(timeout=0):
@@ -167,7 +170,7 @@ class Claims:
 
 
 def _holder(claim: Path) -> str:
-    """Return whose a claim is; nobody's, if it was given back just now."""
+    """Return the process that holds a claim; empty if the claim was just released."""
     try:
         return claim.read_text(encoding="utf-8")
     except FileNotFoundError:

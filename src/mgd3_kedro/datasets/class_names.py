@@ -1,4 +1,4 @@
-"""Which classes of a source are which of a benchmark."""
+"""Matching of the classes of a source to the classes of a benchmark."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def read_specs(table: Path) -> tuple[ClassSpec, ...]:
 
 
 def match_classes(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str, str]:
-    """Find the classes of a benchmark among those of a source, by folder or else by words.
+    """Match the classes of a benchmark to those of a source, by folder name or else by words.
 
-    On the hub classes have words instead of WordNet ids: all of the class name, or the first of its
-    synonyms, as long as no other class could be meant.
+    On the Hugging Face hub, classes often have words instead of WordNet ids: the whole class name,
+    or its first synonym. A word counts only if it belongs to a single class on each side.
 
     Returns:
-        wnid -> name in the source, of those that were found.
+        wnid -> class name in the source, of the classes that were found.
     """
     matched = {spec.wnid: spec.wnid for spec in specs if spec.wnid in set(found)}
     for words in (str, _first_synonym):
@@ -38,12 +38,12 @@ def match_classes(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str,
 
 
 def match_labels(specs: Sequence[ClassSpec], found: Sequence[str]) -> dict[str, str]:
-    """Find the classes of a benchmark by label where a source has nothing but numbers for them.
+    """Match the classes of a benchmark by label, if the class names of a source are only numbers.
 
-    Numbers that are all folder names of the benchmark are no labels.
+    Numbers that are all folder names of the benchmark do not count as labels.
 
     Returns:
-        wnid -> name in the source; nothing if some name is no label.
+        wnid -> class name in the source; empty if some name is not a label.
     """
     labels = {str(spec.label): spec.wnid for spec in specs}
     if not labels.keys() >= set(found) or {spec.wnid for spec in specs} >= set(found):
@@ -56,7 +56,7 @@ def _first_synonym(names: str) -> str:
 
 
 def _unambiguous(words: Mapping[str, str]) -> dict[str, str]:
-    """Turn name -> word around, without words that several names have."""
+    """Invert name -> word, without the words that several names share."""
     counts: dict[str, int] = {}
     for word in words.values():
         counts[word] = counts.get(word, 0) + 1

@@ -1,4 +1,4 @@
-"""Artefacts partitioned by class: computed where they are kept, resumed, never half written."""
+"""Artefacts partitioned by class: computed when saved, resumable, written atomically."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class SaveReport:
-    """What the last save did.
+    """Summary of the last save.
 
     Args:
-        computed: Classes computed.
-        skipped: Classes that were there already and still valid, or that others computed.
-        awaited: Those that other processes computed meanwhile.
-        computing_seconds: Time spent computing, summed over workers.
+        computed: Number of classes computed.
+        skipped: Number of classes that were valid already, or that other processes computed.
+        awaited: Number of classes that other processes computed during this save.
+        computing_seconds: Computing time in seconds, summed over workers.
     """
 
     computed: int = 0
@@ -46,22 +46,23 @@ class SaveReport:
 
 
 class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
-    """One file or folder per class, and beside them a manifest of what each was made from.
+    """Partitions, one file or folder per class, with a manifest of what each was made from.
 
-    Saving a `Stage` computes the classes that are missing or out of date, several at a time if
-    there are several workers, and writes each atomically; a run that was killed goes on where it
-    was, and processes that make the same at once share the classes.
-    Loading gives wnid -> `Partition` in the order of the stage.
+    Saving a `Stage` computes the classes that are missing or out of date, in parallel if there are
+    several workers, and writes each of them atomically. After a killed run, the next one computes
+    only what is left. Processes that make the same artefact at the same time divide the classes.
+    Loading returns wnid -> `Partition` in the order of the stage.
 
     Args:
         filepath: Folder of the partitions; the manifest is the folder beside it.
         executor: Where classes are computed: fields of `ExecutorConfig`.
-        workers: Classes, or groups of them, that are computed at once; -1 for one per core.
-        selection: Where not all classes are asked for at once, a text that tells which; those that
-            others asked for stay, and loading gives those of this one alone. None: others go.
-        reuse: What is done with partitions made with other versions of libraries, one of `REUSE`:
-            "any" keeps them and says so, "same" makes them anew.
-        store: Fields of `Store`, that keeps the partitions too; None for the folder alone.
+        workers: Number of classes, or groups of classes, computed in parallel; -1 for one per core.
+        selection: Text that identifies a selection of classes. Classes of other selections are
+            kept, and loading returns only the classes of this one. None: saving removes all other
+            classes.
+        reuse: Whether to keep partitions made with other library versions, one of `REUSE`: "any"
+            keeps them with a warning, "same" makes them again.
+        store: Fields of the `Store` that keeps the partitions too; None for the folder alone.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
@@ -92,15 +93,15 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
     @staticmethod
     @abstractmethod
     def write(path: Path, value: Any) -> None:
-        """Write one class to a path that does not exist."""
+        """Write the value of one class to a path that does not exist."""
 
     @staticmethod
     @abstractmethod
     def read(path: Path) -> Any:
-        """Read one class."""
+        """Read the value of one class."""
 
     def save(self, data: Stage) -> None:
-        """Compute and write what is missing or out of date.
+        """Compute and write the classes that are missing or out of date.
 
         Raises:
             DatasetError: If a partition cannot be written; the finished ones are kept.
@@ -126,7 +127,8 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
         with manifest.shared(digest(*map(str, fingerprints.items()))) as claims:
             with claims.alone():
                 pending = work.check(checked.pending).pending
-                # What another run has completed meanwhile stays so: it may be reading it.
+                # Another run may have completed the artefact meanwhile and be reading it: do not
+                # reopen it.
                 if work.is_done(pending):
                     self.last_save.skipped = len(work.wnids)
                     self.last_save.awaited = len(checked.pending)
@@ -138,7 +140,7 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
                 manifest.close(work.wnids)
 
     def _complete(self, work: Work, pending: Sequence[str], claims: Claims) -> None:
-        """Compute and write some classes, and tell how far it is."""
+        """Compute and write some classes, and report the progress."""
         name, total, begun = self._manifest.artefact.name, len(work.wnids), time.monotonic()
         before, saved = total - len(pending), self.last_save
         report(Progress(name, before, total))
@@ -153,15 +155,14 @@ class ClassPartitionsDataset(AbstractDataset[Stage, dict[str, Partition]]):
 
     @property
     def finished(self) -> int:
-        """Number of partitions there are, complete or not."""
+        """Number of finished partitions, whether the artefact is complete or not."""
         return self._manifest.finished
 
     def load(self) -> dict[str, Partition]:
-        """Return wnid -> partition, nothing read yet.
+        """Return wnid -> partition; values are read only when a partition is loaded.
 
         Raises:
-            DatasetError: If the artefact is missing, incomplete, or what is written down of it is
-                damaged.
+            DatasetError: If the artefact is missing or incomplete, or its records are damaged.
         """
         advice = "run the stage that makes it (finished partitions are not computed again)"
         try:

@@ -1,4 +1,4 @@
-"""Bytes of an image file to RGB pixels of one size."""
+"""Decoding of image files to RGB pixels of one size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 VERSION = 1
-"""To be raised when a file would give other pixels, resized or not (see `RESIZED`): what was made
-from them is stale then."""
+"""Version of the decoding. Raise it if any file would give other pixels, resized or not (see
+`RESIZED`): results made from the old pixels are then out of date."""
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""Others are not even tried: some start programs of their own."""
+"""Formats that are decoded. Others are not even tried, because some start external programs."""
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 LOOK_SIDE = 16
-"""Side of the small grey picture that copies of an image are found by."""
+"""Side in pixels of the small grey picture (look) by which copies of an image are found."""
 ORIENTATION = 0x0112
 UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -30,21 +30,21 @@ UPRIGHT = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-"""What brings an image of an EXIF orientation upright."""
+"""EXIF orientation -> Pillow transpose that turns the image upright."""
 
 
 def decode_image(data: bytes, name: str, image_size: int, resize: int | None = None) -> Any:
     """Return the pixels of an image, (S, S, 3), uint8.
 
     Args:
-        data: The file.
-        name: Of the file, for error messages.
+        data: Content of the file.
+        name: Name of the file, for error messages.
         image_size: S.
-        resize: Side that the short one is brought to at once before the centre is cut out, as
-            networks are shown images; None: the square of `centre_crop`.
+        resize: Length in pixels to which the short side is resized in one step before the centre is
+            cropped, as for classifiers; None for `centre_crop`.
 
     Raises:
-        ValueError: Naming the file, if it is no image or damaged.
+        ValueError: If the file is not an image or is damaged; the message names it.
     """
     with _opened(data, name) as image:
         upright = to_rgb(image)
@@ -57,7 +57,7 @@ def decode_whole(data: bytes, name: str) -> Any:
     """Return the pixels of an image at its own size, (H, W, 3), uint8.
 
     Raises:
-        ValueError: Naming the file, if it is no image or damaged.
+        ValueError: If the file is not an image or is damaged; the message names it.
     """
     import numpy as np
 
@@ -66,13 +66,14 @@ def decode_whole(data: bytes, name: str) -> Any:
 
 
 class Description(NamedTuple):
-    """What an image file is.
+    """Properties of an image file.
 
     Args:
-        size: Width and height, as stored.
-        mode: Of PIL.
-        plain: Whether any reader sees the same pixels: it has 8 bits, is upright and opaque.
-        look: (LOOK_SIDE ** 2,) grey values of the picture made small, as bytes.
+        size: Width and height in pixels, as stored.
+        mode: Pillow's mode.
+        plain: Whether every reader decodes the same pixels: the image has 8 bits, is upright and
+            opaque.
+        look: Grey values of the picture at LOOK_SIDE x LOOK_SIDE pixels, as LOOK_SIDE ** 2 bytes.
     """
 
     size: tuple[int, int]
@@ -82,10 +83,10 @@ class Description(NamedTuple):
 
 
 def describe_image(data: bytes, name: str) -> Description:
-    """Return what an image is that can be decoded.
+    """Decode an image and return its properties.
 
     Raises:
-        ValueError: Naming the file, if it is no image or damaged.
+        ValueError: If the file is not an image or is damaged; the message names it.
     """
     from PIL.Image import Resampling
 
@@ -96,10 +97,10 @@ def describe_image(data: bytes, name: str) -> Description:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return an image upright and in RGB: on white where transparent, 16 bits scaled to 8.
+    """Return an image upright and in RGB: transparent parts white, 16 bits scaled to 8.
 
     Raises:
-        ValueError: If nothing tells which values are black and white.
+        ValueError: If the range of the values is unknown: fractions, or more than 16 bits.
     """
     from PIL import Image
 
@@ -134,7 +135,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
         known = ", ".join(FORMATS)
         raise ValueError(f"{name}: expected an image ({known}), got something else") from error
     except Exception as error:
-        # A damaged file leads decoders to raise anything at all.
+        # Decoders raise all kinds of errors for damaged files.
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise ValueError(f"{name}: expected an image that can be decoded ({reason})") from error
 
@@ -147,11 +148,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> str | None:
-    """Return what brings an image upright, None if it is."""
+    """Return the Pillow transpose that turns an image upright; None if it is upright."""
     try:
         orientation = image.getexif().get(ORIENTATION)
     except Exception:
-        # Damaged notes about a picture are no damage of the picture.
+        # Damaged EXIF data does not make the pixels unreadable.
         return None
     return UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 

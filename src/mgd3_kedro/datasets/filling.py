@@ -1,4 +1,4 @@
-"""Classes of an artefact computed, by whoever is free, until all are there."""
+"""Computation of the missing classes of an artefact, divided among processes and workers."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 
 class Checked(NamedTuple):
-    """What is there of a stage already.
+    """Result of checking which classes of a stage exist already.
 
     Args:
         pending: Classes that are missing or out of date.
-        changed: Those of them whose files are gone, or others than were written.
-        differences: How library versions of others differ from those here -> how many do.
+        changed: Pending classes whose files are gone or were modified.
+        differences: Difference in library versions -> number of kept classes with this difference.
     """
 
     pending: list[str]
@@ -43,15 +43,15 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """Classes that are to be there, and where.
+    """Classes that an artefact must have, and how they are made and kept.
 
     Args:
-        stage: Computes them.
-        manifest: Of the folder that they are kept in.
-        write: Writes one to a path that does not exist.
-        fingerprints: wnid -> identity of what it is made from.
-        libraries: Distribution -> version of what computes them.
-        reuse: A name of `REUSE`.
+        stage: Stage that computes the classes.
+        manifest: Manifest of the folder that keeps them.
+        write: Function that writes the value of one class to a path that does not exist.
+        fingerprints: wnid -> identity of what the class is made from.
+        libraries: Distribution -> version, of the libraries that compute the classes.
+        reuse: One of `REUSE`.
     """
 
     stage: Stage
@@ -67,7 +67,7 @@ class Work:
         return list(self.stage.tasks)
 
     def check(self, wnids: Sequence[str]) -> Checked:
-        """Find out which of some classes are missing or out of date."""
+        """Return which of some classes are missing or out of date."""
         checked = Checked([], [], Counter())
         found = self.manifest.find_all({wnid: self.fingerprints[wnid] for wnid in wnids})
         for wnid, (record, has_changed) in found.items():
@@ -81,12 +81,12 @@ class Work:
         return checked
 
     def is_done(self, pending: Sequence[str]) -> bool:
-        """Tell whether all are there, given those that are not, and marked as complete."""
+        """Return whether the artefact is marked as complete and none of its classes is pending."""
         listed = self.manifest.is_complete and self.manifest.read_index() == self.wnids
         return listed and not pending
 
     def of(self, wnids: Sequence[str]) -> Work:
-        """Return the part of it that is about some classes, which is what workers get."""
+        """Return the part of the work for some classes, which is what one worker receives."""
         stage = replace(self.stage, tasks={wnid: self.stage.tasks[wnid] for wnid in wnids})
         prints = {wnid: self.fingerprints[wnid] for wnid in wnids}
         return replace(self, stage=stage, fingerprints=prints)
@@ -95,20 +95,21 @@ class Work:
 def fill(
     work: Work, pending: Sequence[str], claims: Claims, executor: ExecutorConfig, workers: int
 ) -> Iterator[tuple[dict[str, float], int]]:
-    """Compute classes until all are there, whoever computes them.
+    """Compute the pending classes, or wait for processes that do, until none is missing.
 
     Args:
-        work: All of it.
+        work: All classes of the artefact.
         pending: Classes that are missing or out of date.
-        claims: Divides them among processes.
-        executor: Where they are computed.
-        workers: At once.
+        claims: Claims that divide the classes among processes.
+        executor: Where the classes are computed.
+        workers: Number of calls in parallel.
 
     Yields:
-        Seconds of classes that were computed here, and how many are missing still.
+        wnid -> seconds of the classes computed here, and the number of classes still missing.
 
     Raises:
-        ValueError: If a worker has another version of the project, or writes to another place.
+        ValueError: If a worker has another version of the project or its libraries, or writes to
+            another folder.
     """
     told, pause = False, FIRST_WAIT
     while pending:
@@ -127,7 +128,7 @@ def fill(
                     "%s: another process is at the last %d; waiting for it", name, len(pending)
                 )
             told = True
-            # What takes moments is not waited for by the longest pause.
+            # Begin with short pauses, so that short work is not awaited for long.
             time.sleep(pause)
             pause = min(2 * pause, WAIT)
         pending = work.check(pending).pending
@@ -136,7 +137,7 @@ def fill(
 def _compute(
     work: Work, groups: Iterable[list[str]], executor: ExecutorConfig, workers: int
 ) -> Iterator[dict[str, float]]:
-    """Have workers make groups of classes; yields the seconds of each, when it is there."""
+    """Run groups of classes on workers, and yield wnid -> seconds of every finished group."""
     is_remote, written_by = executor.is_remote(workers), command()
     to_workers = executor.in_processes(workers)
     with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
@@ -154,12 +155,12 @@ def _compute(
 
 
 def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[list[str]]:
-    """Take as many classes as one call gets, again and again, while there are free ones."""
+    """Claim and yield groups of classes, one per call, while unclaimed ones are left."""
     size, left = work.stage.group_size, work.manifest.order(pending)
     whole = size >= len(work.wnids)
     while taken := claims.take(left, size, whole=whole):
         left = [wnid for wnid in left if wnid not in taken]
-        # Another process may have made them since.
+        # Another process may have made some of them before they were claimed.
         group = work.check(taken).pending
         claims.give_back([wnid for wnid in taken if wnid not in group])
         if group:
@@ -169,19 +170,20 @@ def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[
 def make_classes(
     work: Work, written_by: str, speaker: Speaker, *, is_checked: bool
 ) -> dict[str, float]:
-    """Compute and write classes, in whatever process.
+    """Compute and write classes in the current process, which may be a worker.
 
     Args:
-        work: Of these classes alone.
+        work: The part of the work for these classes.
         written_by: Command of the run.
-        speaker: Says what is said here where the run says it.
-        is_checked: Whether this process may have another version of the project or its libraries.
+        speaker: Forwards log messages of a worker to the process of the run.
+        is_checked: Whether to check that this process has the run's version of the project and of
+            its libraries.
 
     Returns:
         wnid -> seconds.
 
     Raises:
-        ValueError: If it has.
+        ValueError: If it has another version.
     """
     speaker.speak_in_workers()
     use_free_card()

@@ -1,4 +1,4 @@
-"""What may be there or not, read without asking that it is."""
+"""A dataset for optional input: None where the data does not exist."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from kedro.io import AbstractDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 
 Find = Callable[[str], AbstractDataset[Any, Any] | None]
-"""Returns an entry of the catalog by its name."""
+"""Function that returns a catalog entry by name; None if there is no such entry."""
 
 
 def find_nothing(name: str) -> None:
-    """Stand for a catalog that nobody has named yet."""
+    """Return None: the default of `FoundDataset.find` until a run sets its catalog."""
 
 
 class FoundDataset(ReadOnlyDataset[Any]):
-    """Another entry of the catalog, or None where it is not there; read only.
+    """Data of another catalog entry, or None where that does not exist; read only.
 
     Args:
-        entry: Its name.
+        entry: Name of the other entry.
         metadata: Ignored by Kedro; read by plugins.
     """
 
     def __init__(self, *, entry: str, metadata: dict[str, Any] | None = None) -> None:
         self.find: Find = find_nothing
-        """Finds entries of the catalog of a run; set where that is known."""
+        """Function that finds an entry in the catalog of the run; set by a Kedro hook."""
         self._entry = entry
         self.metadata = metadata
 
     def load(self) -> Any:
-        """Read the entry, if it is there."""
+        """Return the data of the entry; None if it does not exist."""
         dataset = self.find(self._entry)
         return dataset.load() if dataset is not None and dataset.exists() else None
 

@@ -1,4 +1,4 @@
-"""Images that someone else made, in whichever form they come."""
+"""Images that exist already, made by this project or by others, in any supported form."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
 
 Read = tuple[Partition, list[str]]
-"""A class, and what is wrong with which of its files."""
+"""A class, and one message per bad file."""
 
 
 class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
-    """Images at their own size, a few of each class; read only.
+    """Images that exist already, at their own size, a few per class; read only.
 
-    They are read as real images are, from a folder of class folders, an archive of one, parquet or
-    Arrow files, and from tensors in safetensors files too. Of a folder that this project made, what
-    it wrote down about the images is read with them.
+    They are read like real images: from a folder of class folders, an archive of such a folder,
+    parquet files or Arrow files. They may also be tensors in safetensors files. From a folder that
+    this project made, the records of the images are read too.
 
     Args:
-        filepath: Where the images are.
-        made_by: The command that makes them; None where somebody else did.
-        classes: Class table of the benchmark, to find classes by their names or labels; None where
-            they go by folder name alone.
-        bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
-        root: What a relative class table starts from.
-        store: Fields of `Store`, where images of this project are got from; None for none.
+        filepath: Path of the images.
+        made_by: Command that makes them; None if they come from somebody else.
+        classes: Class table of the benchmark, to match classes by name or label; None to use the
+            folder names alone.
+        bad_images: "stop" to refuse files that are not images, "skip" to leave them out.
+        root: Folder that a relative class table starts from.
+        store: Fields of the `Store` from which images of this project are fetched; None for no
+            store.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
@@ -69,10 +70,11 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._told: list[str] = []
 
     def load(self) -> dict[str, Partition]:
-        """Return wnid -> partition, in sorted order; of other classes, the name that they have.
+        """Return wnid -> partition, sorted; classes that are not in the table keep their own names.
 
         Raises:
-            DatasetError: If there are no such images, or some files are no images.
+            DatasetError: If there are no images, or some files are not images and `bad_images` is
+                "stop".
         """
         try:
             source = self._source()
@@ -88,7 +90,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         bad = [error for _, errors in read.values() for error in errors]
         if bad != self._told:
             tell_bad_images(self._path, bad, self._bad_images)
-            # A run loads this several times: for checks, and for every node.
+            # A run loads this several times (for checks and for every node) but should warn once.
             self._told = bad
         return {wnid: partition for wnid, (partition, _) in read.items()}
 
@@ -122,7 +124,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return named | {name: name for name in found if name not in named.values()}
 
     def _class(self, source: Source, name: str, listed: Callable[[], Sequence[Entry]]) -> Read:
-        """Return a class of the source, which is looked at again only if its listing is another."""
+        """Return a class of the source; it is read again only if its listing has changed."""
         entries = in_order(listed())
         listing = listing_digest(entries)
         if name not in self._read or self._read[name][0] != listing:
@@ -135,7 +137,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
 def _made_here(
     path: Path, source: Source, name: str, entries: tuple[Entry, ...]
 ) -> Partition | None:
-    """Return a class that this project made, with what it wrote down; None if it is no such."""
+    """Return a class that this project made, with its record; None for all other classes."""
     images = WholeImages(source, entries)
     try:
         kept = Manifest(path).read_record(name)
@@ -156,11 +158,11 @@ def _made_here(
 
 
 def _given(source: Source, name: str, entries: tuple[Entry, ...]) -> Read:
-    """Return a class of images that nothing here has made."""
+    """Return a class of images that this project did not make."""
     found = describe_images(source, entries)
     good = [i for i, record in enumerate(found.records) if "error" not in record]
     content = content_digest(name, {entries[i].name: found.records[i]["digest"] for i in good})
-    # Before files of these kinds were read as real images are, they gave other pixels.
+    # Files that are not plain used to give other pixels, so they need another digest now.
     known = content if found.plain else digest("given images", str(VERSION), content)
     images = WholeImages(source, tuple(entries[i] for i in good))
     bad = [

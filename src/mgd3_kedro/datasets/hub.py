@@ -1,4 +1,4 @@
-"""Where a model is: a folder, or a repository of the Hugging Face hub."""
+"""Location of a model: a folder, or a repository of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ FILES = [
     "*/diffusion_pytorch_model.safetensors",
     "*/model.safetensors",
 ]
-"""Configurations, notes, vocabularies and weights; no variants or former formats of weights."""
+"""Patterns of the files to download: configurations, notes, vocabularies and safetensors weights,
+without variants and older formats of weights."""
 AUTOENCODER_FILES = ["config.json", "diffusion_pytorch_model.safetensors"]
-"""Of an autoencoder that is a repository of its own."""
+"""Files of an autoencoder that has a repository of its own."""
 PICKLED_FILES = [
     *FILES,
     "*/diffusion_pytorch_model.bin",
@@ -32,24 +33,24 @@ PICKLED_FILES = [
     "*/pytorch_model.bin",
     "*/pytorch_model-*-of-*.bin",
 ]
-"""The same with pickled weights, which are converted before they are used."""
+"""The same patterns, and pickled weights, which are converted before they are used."""
 UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
-"""Parts of a pipeline that sampling does without."""
+"""Parts of a pipeline that sampling does not need."""
 
 
 def find_model(
     model: str, root: Path, files: Sequence[str] = FILES, parameter: str = "model"
 ) -> Path:
-    """Return the folder of a model, and download it if it is named by its id on the hub.
+    """Return the folder of a model; download the model if it is given by its hub id.
 
-    With the environment variable HF_HUB_OFFLINE set, what was downloaded before is found and
-    nothing else.
+    If the environment variable HF_HUB_OFFLINE is set, only models that were downloaded before are
+    found.
 
     Args:
         model: Path of a folder, or an id such as `facebook/DiT-XL-2-256`.
-        root: What a relative path starts from; if nothing is there, the working directory.
+        root: Folder that a relative path starts from; the working directory is tried next.
         files: Patterns of the files to download.
-        parameter: What names another one on the command line.
+        parameter: Name of the parameter that sets the model, for error messages.
 
     Raises:
         DatasetError: If an id cannot be found or downloaded.
@@ -57,7 +58,7 @@ def find_model(
     for folder in (root / model, Path(model)):
         if folder.is_dir():
             return folder
-    # A folder of the project that is not there yet has the form of an id too.
+    # The path of a project folder that does not exist yet also looks like an id.
     if (root / model).parent.is_dir() or not re.fullmatch(HUB_ID, model):
         return root / model
     from huggingface_hub import snapshot_download

@@ -1,4 +1,4 @@
-"""Uploading to the Hugging Face hub, when it is asked for."""
+"""Upload of an exported set to the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mgd3_kedro.datasets.hub import HUB_ID
 
 
 def check_upload(repository: str) -> None:
-    """Refuse an upload that cannot begin.
+    """Check that an upload can start.
 
     Args:
         repository: Id of a data set on the hub.
 
     Raises:
-        ValueError: If it is no id, the hub is switched off, or nobody is logged in.
+        ValueError: If the id is not valid, the hub is switched off, or nobody is logged in.
     """
     from huggingface_hub import constants, get_token
 
@@ -36,19 +36,20 @@ def check_upload(repository: str) -> None:
 
 
 def upload_folder(folder: Path, repository: str) -> None:
-    """Make a folder the content of a data set on the hub, which is private if it is new.
+    """Upload a folder as the content of a data set on the hub; a new data set is private.
 
     Args:
-        folder: What is uploaded; other files of the data set are deleted in the same commit.
+        folder: Folder to upload; other files of the data set are deleted in the same commit.
         repository: Id of the data set.
 
     Raises:
-        DatasetError: If the hub refuses, or is not reached; the folder stays as it is.
+        DatasetError: If the hub refuses or cannot be reached; the local folder is kept.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    # What the client of the hub raises, whichever that is, is no OSError where no answer comes.
+    # Without an answer, the hub's client raises an error of its HTTP library, which may not be an
+    # OSError.
     failures: tuple[type[BaseException], ...] = (OSError, *HfHubHTTPError.__bases__)
     hub = HfApi()
     try:

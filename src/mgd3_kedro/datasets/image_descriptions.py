@@ -1,4 +1,4 @@
-"""What the files of some images are, found by reading and decoding each once."""
+"""Properties of image files, found by reading and decoding each file once."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mgd3_kedro.datasets.image_reader import read_bytes
 from mgd3_kedro.datasets.sources.base import Entry, Reader, Source, printable
 
 Record = dict[str, Any]
-"""file, size (bytes), place; digest, pixels (width and height) and mode, or error."""
+"""Keys: file, size (bytes), place; then digest, pixels (width and height) and mode, or error."""
 NO_LOOK = bytes(LOOK_SIDE**2)
-"""Stands for what a bad file looks like."""
+"""Placeholder for the look of a bad file."""
 
 
 class Described(NamedTuple):
-    """What some images are, in the order of their entries.
+    """Properties of some images, in the order of their entries.
 
     Args:
-        records: One of each.
-        looks: What they look like, `LOOK_SIDE ** 2` bytes each; those of bad files say nothing.
-        plain: Whether any reader sees the same pixels, of the good ones.
+        records: One record per image.
+        looks: Small grey pictures of the images, `LOOK_SIDE ** 2` bytes each; zeros for bad files.
+        plain: Whether every reader decodes the same pixels from all good files.
     """
 
     records: list[Record]
@@ -31,7 +31,7 @@ class Described(NamedTuple):
 
 
 def describe_images(source: Source, entries: Sequence[Entry]) -> Described:
-    """Read and decode some images once, and say what they are."""
+    """Read and decode some images once, and return their properties."""
     reader = source.open()
     try:
         in_order = sorted(range(len(entries)), key=lambda number: entries[number].place)

@@ -1,4 +1,4 @@
-"""Images, one folder per class, as every image-folder loader reads them."""
+"""Images in one folder per class, as image-folder loaders read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def read_images(folder: Path) -> Any:
     """Read the images of a folder as one tensor, (N, 3, H, W), uint8.
 
     Raises:
-        ValueError: Naming the image that cannot be read or is of another size than the first.
+        ValueError: If an image cannot be read or is not of the size of the first; the message names
+            it.
     """
     source = FolderSource(folder.parent)
     return WholeImages(source, in_order(source.entries(folder.name))).load()
@@ -29,7 +30,7 @@ class ImagePartitionsDataset(ClassPartitionsDataset):
 
     @staticmethod
     def write(path: Path, value: Any) -> None:
-        """Write a tensor of images."""
+        """Write a tensor of images, (N, 3, H, W), uint8."""
         from joblib import cpu_count
         from PIL import Image
 
@@ -37,12 +38,12 @@ class ImagePartitionsDataset(ClassPartitionsDataset):
             Image.fromarray(pixels).save(path / f"{number}.png")
 
         path.mkdir()
-        # Compressing leaves Python's lock to others, so that threads share it.
+        # PNG compression releases Python's global interpreter lock, so threads run in parallel.
         with ThreadPoolExecutor(min(cpu_count(), WRITING_AT_ONCE)) as pool:
             for _ in pool.map(save, count(), value.permute(0, 2, 3, 1).numpy()):
                 pass
 
     @staticmethod
     def read(path: Path) -> Any:
-        """Read a tensor of images."""
+        """Read a tensor of images, (N, 3, H, W), uint8."""
         return read_images(path)

@@ -1,4 +1,4 @@
-"""What is known about every image of a source: read once, kept as one JSON file per class."""
+"""Index of the images of a source: every image is read once; one JSON file per class."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 class KeptIndex(NamedTuple):
-    """What an index holds.
+    """Content of an index.
 
     Args:
-        records: In the order of the listing.
-        looks: What the images look like, `LOOK_SIDE ** 2` bytes each; None in an index that was
-            made before they were written down.
+        records: One record per image, in the order of the listing.
+        looks: Small grey pictures of the images, `LOOK_SIDE ** 2` bytes each; None in an index from
+            before they were stored.
     """
 
     records: list[Record]
     looks: bytes | None
 
     def pictures(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return what the images look like, (N, LOOK_SIDE, LOOK_SIDE), grey; N = 0 if unknown."""
+        """Return the small grey pictures, (N, LOOK_SIDE, LOOK_SIDE), uint8; N = 0 if unknown."""
         import numpy as np
 
         return np.frombuffer(self.looks or b"", np.uint8).reshape(-1, LOOK_SIDE, LOOK_SIDE)
@@ -48,18 +48,18 @@ class KeptIndex(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassIndex:
-    """The index of one class; nothing of it is held in memory.
+    """Index file of one class; its content is not kept in memory.
 
     Args:
-        path: The file.
-        listing: Identity of the listing that it was made from.
+        path: Path of the file.
+        listing: Identity of the listing that the index was made from.
     """
 
     path: Path
     listing: str
 
     def read(self) -> KeptIndex | None:
-        """Return what is kept; None if it is missing or stale."""
+        """Return the content of the index; None if it is missing or out of date."""
         try:
             kept = read_json(self.path, dict)
             fresh = kept["version"] == VERSION and kept["listing"] == self.listing
@@ -70,8 +70,8 @@ class ClassIndex:
             return None
 
     def write(self, images: Described) -> None:
-        """Keep records and looks."""
-        # Two runs may index the same images side by side.
+        """Write the records and looks."""
+        # Two runs may index the same images at the same time; each file is replaced atomically.
         content = {
             "version": VERSION,
             "listing": self.listing,
@@ -86,9 +86,10 @@ class Portion:
     """A share of every class, in the order of its listing.
 
     Args:
-        first: Where it begins, 0 to 1.
-        stop: Where it ends.
-        side: Of a split by this project, of which it is a share; None where there is none.
+        first: Start of the share, 0 to 1.
+        stop: End of the share, 0 to 1.
+        side: Side of the project's own split from which the share is taken; None without such a
+            split.
     """
 
     first: float
@@ -96,25 +97,25 @@ class Portion:
     side: str | None = None
 
     def numbers(self, kept: KeptIndex) -> Sequence[int]:
-        """Return the images of the part; parts that meet neither overlap nor leave a gap."""
+        """Return the numbers of the images; adjacent shares neither overlap nor leave a gap."""
         side: Sequence[int] = range(len(kept.records))
         if self.side is not None:
             side = numbers_of_side(self.side, kept.records, kept.pictures())
         return side[round(self.first * len(side)) : round(self.stop * len(side))]
 
     def of(self, kept: KeptIndex) -> list[Record]:
-        """Return the records of these images."""
+        """Return the records of the images in the share."""
         return [kept.records[number] for number in self.numbers(kept)]
 
 
 @dataclass(frozen=True)
 class IndexedClass:
-    """The images of one class that are used.
+    """Images of one class that are used.
 
     Args:
-        source: Where they are.
-        index: What is known about them.
-        part: The share that is used.
+        source: Source of the images.
+        index: Index of the class.
+        part: Share of the class that is used.
     """
 
     source: Source
@@ -122,10 +123,10 @@ class IndexedClass:
     part: Portion
 
     def kept(self) -> KeptIndex:
-        """Return what is known about the whole class.
+        """Return the index of the whole class.
 
         Raises:
-            ValueError: If the index is no longer the one that was made.
+            ValueError: If the index is missing or has changed.
         """
         kept = self.index.read()
         if kept is None:
@@ -140,20 +141,21 @@ class IndexedClass:
         return [record for record in self.part.of(self.kept()) if "error" not in record]
 
     def load(self, image_size: int) -> LazyImages:
-        """Return the images, (N, 3, S, S), uint8, not decoded yet."""
+        """Return the images, (N, 3, S, S), uint8; they are decoded when accessed."""
         from mgd3_kedro.images import LazyImages
 
-        # Not the records, which are several times as large.
+        # Keep only entries and digests: the records are several times as large.
         known = [(_entry(record), record["digest"]) for record in self.good()]
         reader = ImageReader(self.source, known, image_size)
         return LazyImages(reader, len(known), image_size, reader.resized_once)
 
     def summary(self, image_size: int, kept: KeptIndex, leaks: str) -> tuple[Partition, list[str]]:
-        """Return the class as a partition, and what is wrong with which of its files."""
+        """Return the class as a partition, and one message per bad file."""
         used = self.part.of(kept)
         good = [record for record in used if "error" not in record]
         contents = [record["digest"] for record in good]
-        # What was made from images that need no resizing is known by what it always was.
+        # Only resized images need the mark; without it, fingerprints of all others stay as they
+        # were.
         resized = [RESIZED] if any(min(one["pixels"]) != image_size for one in good) else []
         partition = Partition(
             partial(self.load, image_size),
@@ -172,12 +174,12 @@ class IndexedClass:
 
 @dataclass(frozen=True, eq=False)
 class IndexRows(Sequence[Mapping[str, Any]]):
-    """File and digest of every good image, read when they are asked for.
+    """File and digest of every good image, read from the index when accessed.
 
     Args:
         images: The class.
         length: Number of its good images.
-        leaks: How these images are looked for in other sets, one of `LEAKS`.
+        leaks: How these images are searched for in other sets, one of `LEAKS`.
     """
 
     images: IndexedClass
@@ -195,14 +197,14 @@ class IndexRows(Sequence[Mapping[str, Any]]):
         return list(self)[number]
 
     def looks(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return what the images look like, (length, LOOK_SIDE, LOOK_SIDE), grey."""
+        """Return the small grey pictures, (length, LOOK_SIDE, LOOK_SIDE), uint8."""
         kept = self.images.kept()
         used = self.images.part.numbers(kept)
         return kept.pictures()[[number for number in used if "error" not in kept.records[number]]]
 
 
 def index_path(folder: Path, wnid: str) -> Path:
-    """Return where the index of a class is kept; names may have characters that files cannot."""
+    """Return the path of a class's index; characters that file names cannot have are quoted."""
     return folder / f"{quote(wnid, safe=' ')}.json"
 
 
@@ -212,10 +214,10 @@ def listing_digest(entries: Sequence[Entry]) -> str:
 
 
 def make_index(source: Source, entries: Sequence[Entry], index: ClassIndex) -> tuple[int, int]:
-    """Read and decode every image of a class once, and write down what it is.
+    """Read and decode every image of a class once, and write the index.
 
     Returns:
-        Numbers of good and of bad images.
+        Number of good images and number of bad images.
     """
     described = describe_images(source, entries)
     index.write(described)

@@ -1,4 +1,4 @@
-"""Images of a source, decoded by their numbers."""
+"""Decoding of the images of a class by their numbers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class ImageReader:
     """Decodes images of a class by their numbers; keeps its source open between calls.
 
     Args:
-        source: Where they are.
-        known: The entry and the digest of each.
-        image_size: Side to decode them to.
-        resize: Side that the short one is brought to at once, as for networks; None: the square
-            that diffusion models are shown.
+        source: Source of the images.
+        known: Entry and SHA-256 digest of each image.
+        image_size: Side S of the decoded images in pixels.
+        resize: Length in pixels to which the short side is resized in one step, as for classifiers;
+            None for the crop that diffusion models are trained on.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class ImageReader:
         self._opened: tuple[int, Reader] | None = None
 
     def __call__(self, numbers: Sequence[int]) -> torch.Tensor:
-        """Return images, (n, 3, S, S), uint8, in the order asked for.
+        """Return the images with these numbers, (n, 3, S, S), uint8, in the given order.
 
         Raises:
-            ValueError: Naming the file that is no longer what was indexed.
+            ValueError: If a file cannot be read or has changed since it was indexed; the message
+                names it.
         """
         import torch
 
@@ -61,7 +62,7 @@ class ImageReader:
         return images
 
     def resized_once(self, resize: int, image_size: int) -> ImageReader:
-        """Return what decodes the same images with one resize, as networks are shown them."""
+        """Return a reader of the same images with a single resize, as for classifiers."""
         return ImageReader(self._source, self._known, image_size, resize)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -72,17 +73,18 @@ class ImageReader:
             self._opened[1].close()
 
     def _reader(self) -> Reader:
-        # A forked process shares the position in an opened file with its parent.
+        # A forked process shares the position in an open file with its parent, so it needs its own.
         if self._opened is None or self._opened[0] != os.getpid():
             self._opened = os.getpid(), self._source.open()
         return self._opened[1]
 
 
 def read_bytes(reader: Reader, entry: Entry, name: str) -> bytes:
-    """Return a file.
+    """Return the content of a file.
 
     Raises:
-        ValueError: Naming the file.
+        ValueError: If the file has a known problem, is too large or is damaged; the message names
+            it.
     """
     if entry.problem:
         raise ValueError(f"{name}: {entry.problem}")

@@ -1,4 +1,4 @@
-"""Plain values in one JSON file, which is there as a whole or not at all."""
+"""Plain values in one JSON file, written atomically."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mgd3_kedro.durable import read_json, write_json
 
 
 class JSONFileDataset(JSONDataset):
-    """Kedro's dataset of that kind, on this machine alone."""
+    """Kedro's `JSONDataset` for local files, with atomic writes and plain error messages."""
 
     def save(self, data: Any) -> None:
-        """Replace the file."""
+        """Write the values; an existing file is replaced atomically."""
         write_json(Path(self._get_save_path()), data)
 
     def load(self) -> Any:
         """Return the values.
 
         Raises:
-            DatasetError: In one line that names the file, if it is damaged.
+            DatasetError: If the file is damaged; the message names it in one line.
         """
         try:
             return read_json(Path(self._get_load_path()), object)

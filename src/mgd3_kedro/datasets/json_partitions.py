@@ -24,6 +24,6 @@ class JSONPartitionsDataset(ClassPartitionsDataset):
         """Read a plain value.
 
         Raises:
-            ValueError: Naming the file, if it cannot be read.
+            ValueError: If the file cannot be read; the message names it.
         """
         return read_json(path, object)

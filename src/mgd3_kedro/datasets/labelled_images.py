@@ -1,4 +1,4 @@
-"""Labelled images, wherever they are and in whichever form, one class at a time."""
+"""Labelled images from any supported source, read one class at a time."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ logger = logging.getLogger(__name__)
 
 Listing = Callable[[], Sequence[Entry]]
 WHOLE = "all"
-"""Index of images that this project splits."""
+"""Name of the index folder of images that this project splits."""
 
 
 class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
-    """The images of a benchmark's classes, read where they are and never held together in memory.
+    """Images of a benchmark's classes, read in place and never all in memory at once.
 
-    The source is a folder of class folders, a zip or tar archive of one or a folder within, parquet
-    files, or Arrow files. Other classes in it are left alone. Every image is read and decoded once
-    to be indexed; an interrupted index is completed, and only classes whose listing (names, sizes,
-    times) has changed are indexed again. Images in no folder of a split,
-    such as `train`, are split by this project.
+    The source is a folder of class folders, a zip or tar archive of such a folder, a folder within
+    an archive, parquet files, or Arrow files. Classes that the benchmark does not have are ignored.
+    Every image is read and decoded once for the index. An interrupted index is completed, and only
+    classes whose listing (names, sizes, times) has changed are indexed again. Images without split
+    folders, such as `train`, are split by this project.
 
     Args:
-        source: Where the images are.
-        index: Folder of the index; every source needs one of its own.
-        image_size: Side in pixels that images are brought to.
+        source: Path of the images.
+        index: Folder of the index; every source needs its own.
+        image_size: Side S of the decoded images in pixels.
         classes: Class table of the benchmark; None to take the classes of the source, sorted.
-        part: Where the share of each class that is used begins and ends, 0 to 1.
-        bad_images: "stop" to refuse files that are no images, "skip" to leave them out.
-        leaks: How test images are looked for among train images, one of `LEAKS`.
-        jobs: Processes that index, -1 for one per core.
-        label: Column of the classes in parquet and Arrow files; None to find it.
-        root: What relative paths start from.
-        if_missing: What to do where there is nothing at the source, for the message.
+        part: Start and end of the share of each class that is used, 0 to 1.
+        bad_images: "stop" to refuse files that are not images, "skip" to leave them out.
+        leaks: How test images are searched for among train images, one of `LEAKS`.
+        jobs: Number of processes that index; -1 for one per core.
+        label: Column of the classes in parquet and Arrow files; None to find it automatically.
+        root: Folder that relative paths start from.
+        if_missing: Advice for the error message if the source does not exist.
         metadata: Ignored by Kedro; read by plugins.
 
     Raises:
-        DatasetError: Naming the setting that does not fit.
+        DatasetError: If a setting is not valid; the message names it.
     """
 
     def __init__(
@@ -107,7 +107,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         A partition loads `LazyImages`, (N, 3, S, S), uint8; its rows have file and digest.
 
         Raises:
-            DatasetError: If there is no such source, it lacks a class, or has bad images.
+            DatasetError: If the source does not exist, lacks a class, or has bad images and
+                `bad_images` is "stop".
         """
         if self._loaded is None:
             try:
@@ -148,7 +149,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return found
 
     def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:
-        """Return wnid -> what lists its images, for the classes asked for."""
+        """Return wnid -> function that lists its images, for the classes of the benchmark."""
         if self._table is None:
             if not found:
                 raise DatasetError(f"expected classes of images in {self._path}, found none")
@@ -169,11 +170,11 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     def _indexed(
         self, source: Source, wanted: Mapping[str, Listing], side: str | None
     ) -> dict[str, tuple[Partition, list[str]]]:
-        """Index what is not indexed yet; wnid -> partition and bad files."""
+        """Index what is not indexed yet, and return wnid -> partition and messages on bad files."""
         from joblib import Parallel, delayed
 
         part = replace(self._part, side=side)
-        # Both sides of a split have one index.
+        # Both sides of the project's own split share one index.
         folder = self._index if side is None else self._index.with_name(WHOLE)
         indexed: dict[str, tuple[Partition, list[str]]] = {}
         waiting: dict[str, IndexedClass] = {}
@@ -206,7 +207,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return indexed
 
     def _tell_split(self, side: str, found: Mapping[str, Partition]) -> None:
-        """Say that images are split by this project, and write down which are on this side."""
+        """Log that this project splits the images, and write a list of those on this side."""
         lines = [f"{wnid}\t{row['file']}\n" for wnid, part in found.items() for row in part.rows]
         listed = self._index.with_name(f"{self._path.name}.tsv")
         text = "".join(lines)
@@ -219,12 +220,12 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         )
 
     def _place(self, side: str | None) -> Path:
-        """Return where the images are, which a side of a split by this project only names."""
+        """Return the path of the images: the parent if this project splits them."""
         return self._path if side is None else self._path.parent
 
     def _is_incomplete(self, kept: KeptIndex) -> bool:
-        """Tell whether an index lacks what is asked for."""
-        # What could not be opened may be by now.
+        """Return whether an index lacks information that is needed."""
+        # A file that could not be opened before may be readable now.
         unread = any(record.get("unread") for record in kept.records)
         return unread or (self._leaks != "off" and kept.looks is None)
 
@@ -237,5 +238,5 @@ def _first_of(names: Sequence[str], count: int = 5) -> str:
 def _index_class(
     wnid: str, source: Source, entries: Sequence[Entry], index: ClassIndex
 ) -> tuple[str, int, int]:
-    """Index a class; of one with its name, so that progress can be told in any order."""
+    """Index a class, and return its name with the counts: results arrive in any order."""
     return wnid, *make_index(source, entries, index)

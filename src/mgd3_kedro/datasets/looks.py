@@ -1,4 +1,4 @@
-"""Which pictures look the same, told by what is left of them when they are small and grey."""
+"""Search for copies of images by small grey versions of them (looks)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 LEAKS = ("pixels", "near", "off")
-"""Train images are compared with test images by their pixels, or so that mirrored and slightly
-cropped ones are found too, or not at all."""
+"""How train images are compared with test images: by their pixels, also as mirrored or slightly
+cropped copies, or not at all."""
 FREQUENCIES = 8
-"""Of either direction, the lowest: saving a picture again changes the others most."""
+"""Number of lowest frequencies used in each direction; saving an image again mostly changes higher
+ones."""
 TOLERANCE = 3.0
-"""Grey values, the root of the mean square, that a copy may differ by; saved as JPEG of quality 50
-pieces of photos differ by at most 0.4 at 224 px and 1.7 at 32 px."""
+"""Root mean square difference in grey values that a copy may have. Saving pieces of photos as JPEG
+of quality 50 changes them by at most 0.4 at 224 px and 1.7 at 32 px."""
 SHARE = 0.06
-"""Of the contrast, that it may differ by at most: in plain pictures three grey values are much."""
+"""Maximum difference of a copy as a share of the contrast: in pictures of low contrast, three grey
+values are much."""
 BITS = 10
-"""Of 63, that the hash of a mirrored or cropped copy may differ in; half of them do by chance."""
+"""Number of the 63 hash bits in which a mirrored or cropped copy may differ; unrelated images
+differ in half of them."""
 NEAR_SHARE = 0.4
-"""Of the contrast, that such a copy may differ by."""
+"""Maximum difference of a mirrored or cropped copy, as a share of the contrast."""
 
 
 class Match(NamedTuple):
-    """An image that looks like one of other images.
+    """An image that looks like an image of another set.
 
     Args:
-        number: Of the image.
-        other: Of the other one.
+        number: Number of the image.
+        other: Number of the image in the other set.
     """
 
     number: int
@@ -38,10 +41,10 @@ class Match(NamedTuple):
 
 
 class Looks:
-    """Pictures that others are looked for in.
+    """Small grey pictures of a set, in which pictures of other sets are searched for.
 
     Args:
-        looks: (N, S, S), uint8, small and grey.
+        looks: (N, S, S), uint8.
     """
 
     def __init__(self, looks: Array) -> None:
@@ -54,7 +57,11 @@ class Looks:
         self._hashes = np.concatenate([hash_bits(self._spectra), hash_bits(self._turned)])
 
     def find_same(self, looks: Array) -> list[Match]:
-        """Return the pictures (M, S, S) with the pixels of one of these, even if saved again."""
+        """Return the pictures that have the pixels of one of these, even if saved again.
+
+        Args:
+            looks: (M, S, S), uint8, small and grey.
+        """
         import numpy as np
 
         asked = spectra(looks)
@@ -67,9 +74,13 @@ class Looks:
         ]
 
     def find_near(self, looks: Array) -> list[Match]:
-        """Return the pictures (M, S, S) that look like one of these or its mirror image.
+        """Return the pictures that look like one of these or its mirror image.
 
-        Source: Perceptual hash of the lowest frequencies (Zauner 2010), with a check of these.
+        Args:
+            looks: (M, S, S), uint8, small and grey.
+
+        Source: Perceptual hash of the lowest frequencies (Zauner 2010), confirmed by their
+        distance.
         """
         import numpy as np
 
@@ -84,7 +95,14 @@ class Looks:
 
 
 def find_copies(looks: Array) -> list[int]:
-    """Return a number for every picture (N, S, S), the same for those of the same pixels, (N,)."""
+    """Return a group number for every picture; pictures of the same pixels share one.
+
+    Args:
+        looks: (N, S, S), uint8, small and grey.
+
+    Returns:
+        N numbers.
+    """
     import numpy as np
     from scipy.sparse import coo_array  # type: ignore[import-untyped]
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
@@ -103,7 +121,8 @@ def find_copies(looks: Array) -> list[int]:
 def spectra(looks: Array) -> Array:
     """Return the lowest frequencies of pictures (N, S, S), (N, FREQUENCIES ** 2), in grey values.
 
-    The distance of two is the root mean square of what their pictures differ by.
+    The Euclidean distance of two spectra is the root mean square difference of the two pictures in
+    these frequencies.
     """
     import numpy as np
     from scipy.fft import dctn  # type: ignore[import-untyped]
@@ -114,14 +133,16 @@ def spectra(looks: Array) -> Array:
 
 
 def contrast(of: Array) -> Array:
-    """Return the standard deviation of pictures by their spectra, (N,)."""
+    """Return the standard deviation of pictures, (N,), computed from their spectra."""
     import numpy as np
 
     return np.asarray(np.linalg.norm(of[:, 1:], axis=1))
 
 
 def hash_bits(of: Array) -> Array:
-    """Return which frequencies are stronger than the median of a picture's, (N,), uint64.
+    """Return the perceptual hash of each spectrum, (N,), uint64.
+
+    A bit tells whether a frequency is stronger than the median of its picture.
 
     Source: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010.
     """

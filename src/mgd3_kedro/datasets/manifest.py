@@ -1,4 +1,4 @@
-"""What is written down about the partitions of an artefact, beside the artefact."""
+"""Manifest of an artefact: records of its partitions, in a folder beside it."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ INDEX = "complete"
 
 @dataclass(frozen=True)
 class Manifest:
-    """A folder with one record per partition, and an index once all are there.
+    """A folder with one record per partition, and an index once all partitions exist.
 
-    Runs that ask for other partitions of the same folder have an index each.
+    Runs that select different partitions of the same folder have one index each.
 
-    A partition is written under another name, then its record is taken back, the partition put in
-    its place, and the record written: whatever is interrupted, a record never speaks for what is
-    not there.
+    A partition is first written under another name. Then its old record is removed, the partition
+    is put in place, and the new record is written. So a record never describes a partition that
+    does not exist, whatever is interrupted.
 
     Args:
         artefact: Folder of the partitions; the manifest is the folder beside it.
-        suffix: Of a partition.
-        selection: What tells the partitions that are asked for from others that stay beside them;
-            None if there are no others.
+        suffix: Suffix of a partition's path; empty for folders.
+        selection: Text that identifies the selected partitions; others stay beside them. None if
+            all partitions are selected.
     """
 
     artefact: Path
@@ -54,19 +54,19 @@ class Manifest:
 
     @property
     def folder(self) -> Path:
-        """Where the records are."""
+        """Folder of the records."""
         return self.artefact.with_name(f"{self.artefact.name}.manifest")
 
     @property
     def index(self) -> Path:
-        """Where it is written which partitions the artefact consists of."""
+        """Path of the index, which lists the partitions of the artefact."""
         if self.selection is None:
             return self.folder / INDEX
         return self.folder / f"{INDEX}-{digest(self.selection)[:12]}"
 
     @property
     def is_complete(self) -> bool:
-        """Whether the last stage came to its end, and all that it made is still there."""
+        """Whether the last stage finished, and all partitions that it made are still recorded."""
         try:
             return all(self._record(wnid).exists() for wnid in self.read_index())
         except (OSError, ValueError):
@@ -74,19 +74,19 @@ class Manifest:
 
     @property
     def finished(self) -> int:
-        """Number of partitions there are, complete or not."""
+        """Number of finished partitions, whether the artefact is complete or not."""
         return len(list(self.folder.glob("*.json"))) if self.folder.is_dir() else 0
 
     def path_of(self, wnid: str) -> Path:
-        """Return where a partition is."""
+        """Return the path of a partition."""
         return self.artefact / f"{wnid}{self.suffix}"
 
     def read_index(self) -> list[str]:
         """Return the classes of a complete artefact, in order.
 
         Raises:
-            OSError: If it is not complete.
-            ValueError: Naming the file, if it is damaged.
+            OSError: If the artefact is not complete.
+            ValueError: If the index is damaged; the message names the file.
         """
         names: list[str] = read_json(self.index, list)
         if not names or not all(isinstance(name, str) for name in names):
@@ -94,57 +94,61 @@ class Manifest:
         return names
 
     def check_index(self) -> None:
-        """Refuse an index that is damaged, while none is no error.
+        """Check that the index is not damaged; a missing index is allowed.
 
         Raises:
-            ValueError: Naming the file.
+            ValueError: If it is damaged; the message names the file.
         """
         with contextlib.suppress(OSError):
             self.read_index()
 
     def read_record(self, wnid: str) -> dict[str, Any]:
-        """Return what is written down about a partition.
+        """Return the record of a partition.
 
         Raises:
             OSError: If there is none.
-            ValueError: Naming the file, if it is damaged.
+            ValueError: If it is damaged; the message names the file.
         """
         return read_record(self._record(wnid))
 
     def read_records(self, wnids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return what is written down about some partitions, see `read_record`."""
+        """Return the records of some partitions, see `read_record`."""
         return {wnid: self.read_record(wnid) for wnid in wnids}
 
     def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
-        """Read a partition, see `read_verified`; one that has changed is forgotten."""
+        """Read a partition, see `read_verified`; if it has changed, remove its record.
+
+        Raises:
+            DatasetError: If the partition is missing or has changed.
+        """
         try:
             return read_verified(read, self.path_of(wnid), content)
         except DatasetError:
-            # Its size and time may be as they were, by which `find` goes. What another process has
-            # made in its place meanwhile stays.
+            # `find` checks only sizes and times, which may be unchanged. Keep a new partition that
+            # another process has put there meanwhile.
             with contextlib.suppress(OSError, ValueError):
                 if self.read_record(wnid)["content"] == content:
                     self._record(wnid).unlink()
             raise
 
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
-        """Return what is there of some partitions, see `find`.
+        """Return what exists of some partitions, see `find`.
 
         Args:
-            fingerprints: wnid -> identity of what it would be made from.
+            fingerprints: wnid -> identity of what the partition would be made from now.
         """
         return {wnid: self.find(wnid, identity) for wnid, identity in fingerprints.items()}
 
     def order(self, wnids: Sequence[str]) -> list[str]:
-        """Return some classes in the order in which they are to be made."""
+        """Return some classes in the order in which to make them."""
         return list(wnids)
 
     def find(self, wnid: str, fingerprint: str) -> Found:
-        """Return the record of a partition that is unchanged and made from what it would be now.
+        """Return the record of a partition, if it is unchanged and not out of date.
 
         Args:
             wnid: The class.
-            fingerprint: Of what it would be made from.
+            fingerprint: Identity of what the partition would be made from now.
         """
         try:
             record = self.read_record(wnid)
@@ -162,10 +166,13 @@ class Manifest:
 
     @contextlib.contextmanager
     def shared(self, purpose: str) -> Iterator[Claims]:
-        """Work here beside other processes that make the same partitions from the same.
+        """Share the folder with processes that make the same partitions from the same inputs.
 
         Args:
-            purpose: Tells what they are made from; processes with another one wait.
+            purpose: Identity of the inputs; processes with another purpose wait.
+
+        Yields:
+            The claims that divide the partitions among the processes.
 
         Raises:
             DatasetError: If the folder cannot be written to.
@@ -178,14 +185,14 @@ class Manifest:
             yield claims
 
     def tidy(self) -> None:
-        """Remove what a process that was killed has left of its work, if none is at work."""
+        """Remove what killed processes have left of their work, if no process is at work."""
         if (self.folder / WORK).exists():
-            # Not worth an error: a complete artefact may be on a disk that is read alone.
+            # Ignore errors: a complete artefact may be on a read-only disk.
             with contextlib.suppress(OSError):
                 Claims(self.folder, "").tidy()
 
     def reopen(self) -> None:
-        """Say that the artefact is not complete, nor any selection that will not stay."""
+        """Mark the artefact as incomplete; without a selection, all selections too."""
         self.index.unlink(missing_ok=True)
         if self.selection is None:
             for index in self.folder.glob(f"{INDEX}-*"):
@@ -193,7 +200,7 @@ class Manifest:
                     index.unlink()
 
     def close(self, wnids: Sequence[str]) -> None:
-        """Say that the artefact is complete, and consists of these classes.
+        """Mark the artefact as complete, with these classes.
 
         Raises:
             DatasetError: If the index cannot be written.
@@ -202,7 +209,7 @@ class Manifest:
             write_json(self.index, list(wnids))
 
     def forget_others(self, wnids: Collection[str]) -> None:
-        """Remove partitions of classes not among these, unless another selection may want them."""
+        """Remove the partitions of all other classes, unless another selection may need them."""
         if self.selection is not None:
             return
         for record in self.folder.glob("*.json"):
@@ -223,14 +230,14 @@ class Manifest:
 
         Args:
             wnid: The class.
-            made: What was computed.
-            origin: What it was made from.
-            seconds: Time that took, beside what `made` counts itself.
-            peak_memory_mb: What the process has held at most.
-            write: Writes a value to a path that does not exist.
+            made: Result of the computation.
+            origin: What the partition was made from.
+            seconds: Computing time in seconds, without `made.seconds_before`.
+            peak_memory_mb: Peak memory of the process in MB.
+            write: Function that writes a value to a path that does not exist.
 
         Raises:
-            DatasetError: If it cannot be written; nothing is left of it.
+            DatasetError: If it cannot be written; no part of it is left.
         """
         path = self.path_of(wnid)
         fresh = self.folder / WORK / f"{wnid}-{secrets.token_hex(4)}{self.suffix}"
@@ -260,5 +267,5 @@ class Manifest:
 
 @cache
 def _tell_once(message: str) -> None:
-    # What is there is looked at several times in a run.
+    # A run checks the same records several times but should warn once.
     logger.warning("%s", message)

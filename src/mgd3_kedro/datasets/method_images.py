@@ -1,4 +1,4 @@
-"""The distilled images of all methods, read side by side."""
+"""Distilled images of all methods, for comparing them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Images = dict[str, Partition]
 
 
 class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
-    """method -> loads wnid -> images (ipc, 3, H, W), uint8; read only.
+    """method -> function that loads wnid -> images (ipc, 3, H, W), uint8; read only.
 
     Args:
-        entry: Catalog entry that a run of one method keeps its images in.
+        entry: Catalog entry in which a run of one method keeps its images.
         root: Folder of the project.
-        store: Fields of `Store`, where they are got from; None for none.
+        store: Fields of the `Store` from which images are fetched; None for no store.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -35,13 +35,14 @@ class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
     ) -> None:
         self.entry = entry
         self.places: Callable[[], Mapping[str, str]] = dict
-        """Returns method -> folder of its images from the project's; set where runs are known."""
+        """Function that returns method -> folder of its images, relative to the project; set by a
+        Kedro hook."""
         self._root = Path(root)
         self._store = store
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Images]]:
-        """Return every method that has images -> reads them."""
+        """Return method -> function that loads its images, for the methods that have images."""
         folders = {name: str(self._root / folder) for name, folder in self.places().items()}
         found = {
             name: GivenImagesDataset(filepath=folder, store=self._store)

@@ -17,24 +17,25 @@ from mgd3_kedro.records import PICKLES, ModelFolder
 from mgd3_kedro.stages import Partition
 
 CONFIGURATIONS = ("config.json", "model_index.json")
-"""What the names of files end with that have settings by name."""
+"""Endings of the names of JSON files that must contain an object."""
 OF_A_CLASS = ("model_index.json", "scheduler_config.json")
-"""Those of them that diffusers follows whatever they leave out, but the class that they are of."""
+"""JSON files that must name their class; diffusers has defaults for everything else in them."""
 
 
 class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
-    """A folder of weights, loaded as a handle: whoever samples loads the model once per process.
+    """A folder of weights, loaded as a handle; a process that samples loads the model only once.
 
     Args:
-        model: The folder, or an id on the Hugging Face hub, which is downloaded when it is loaded.
-        family: What kind of model it is.
-        root: What a relative folder starts from.
-        if_missing: What to do if there are no weights, for the error that says so.
-        parameter: What names another one on the command line.
+        model: Path of the folder, or an id on the Hugging Face hub, which is downloaded on load.
+        family: Kind of model.
+        root: Folder that a relative path starts from.
+        if_missing: Advice for the error message if there are no weights.
+        parameter: Name of the parameter that sets the model, for error messages.
         files: Patterns of the files that are downloaded from the hub.
-        optional: Whether runs may do without it: whoever then asks for the weights is told.
-        autoencoder: Folder or id of the autoencoder that takes the place of its own, if any; its
-            content is part of the identity.
+        optional: Whether a run may do without the model; if it is missing, the error is then raised
+            only when the partition is loaded.
+        autoencoder: Folder or id of an autoencoder that replaces the model's own one; its content
+            is part of the fingerprint. None to keep the model's own.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -62,11 +63,11 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         self.metadata = metadata
 
     def load(self) -> Partition:
-        """Return what gives the folder and the identity of its weights.
+        """Return a partition that loads the folder and the fingerprint of its weights.
 
         Raises:
-            DatasetError: If there are no weights, or an id is not on the hub; if it is optional,
-                only the partition says so, when it is loaded.
+            DatasetError: If there are no weights, or an id is not on the hub. If the model is
+                optional, loading the partition raises the error instead.
         """
         try:
             return self._find()
@@ -106,10 +107,10 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
         return folder
 
     def save(self, data: Mapping[str, Any]) -> None:
-        """Write a pipeline and files, then put the folder in place at once.
+        """Write a pipeline and other files, then put the folder in place in one step.
 
         Args:
-            data: Name -> content of a file, or a diffusers pipeline under any name.
+            data: File name -> its content, or any name -> diffusers pipeline.
 
         Raises:
             DatasetError: If the folder cannot be written.
@@ -130,7 +131,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
             raise DatasetError(f"{folder} could not be written: {error}") from error
 
     def _check_texts(self, folder: Path, parameter: str) -> None:
-        """Refuse a configuration that is damaged, before a library says so without its name."""
+        """Refuse a damaged configuration here: errors of libraries do not name the file."""
         for path in _texts(folder):
             try:
                 if path.suffix == ".json":
@@ -162,12 +163,12 @@ def _refuse(message: str) -> None:
 
 
 def _weights(folder: Path) -> list[Path]:
-    """Return all weights, also those that are refused later, with a reason."""
+    """Return all weight files, including formats that are refused later with a reason."""
     return [path for path in sorted(folder.rglob("*")) if path.suffix in (".safetensors", *PICKLES)]
 
 
 def _texts(folder: Path) -> list[Path]:
-    """Return configurations and vocabularies, without notes, which change nothing drawn."""
+    """Return configurations and vocabularies, without notes, which do not affect sampling."""
     notes = {folder / name for name in NOTES}
     return [
         path
@@ -177,10 +178,10 @@ def _texts(folder: Path) -> list[Path]:
 
 
 def _parts_without_weights(folder: Path) -> list[str]:
-    """Name the parts of a pipeline that are missing, or are a model without its weights."""
+    """Return the names of pipeline parts that are missing or lack their weights."""
     index = folder / "model_index.json"
     parts = read_json(index, dict) if index.is_file() else {}
-    # A part is [library, class]; both are null where a pipeline does without it.
+    # A part is [library, class]; both are null if the pipeline does not use it.
     named = [name for name, made in parts.items() if isinstance(made, list) and made[0]]
     return [
         name
@@ -201,5 +202,5 @@ def _digest_of(paths: list[Path]) -> str:
 
 @lru_cache(maxsize=8)
 def _digest_of_state(state: tuple[tuple[str, int, int], ...]) -> str:
-    """Read gigabytes once per process, as long as size and time of every file stay."""
+    """Return the digest of files; read them once per process while sizes and times stay."""
     return file_digest(Path(name) for name, _, _ in state)

@@ -1,4 +1,4 @@
-"""A split of images that come without one: within every class, drawn by a seed, copies together."""
+"""Train/test split of images that have none: random within every class, copies on one side."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 SEED = 0
 TRAIN_SHARE = 0.8
-"""Of the images of a class, at least one of them on either side where there are two."""
+"""Share of the train images in a class; if it has two different images, each side has at least
+one."""
 TRAIN, TEST = "train", "test"
 
 
 class Opened(NamedTuple):
-    """A source, and the side of a split of ours that is meant of it.
+    """A source, and the side of the project's own split to read from it.
 
     Args:
-        source: Reads the images.
-        side: "train" or "test"; None where all images of the source are meant.
+        source: Source of the images.
+        side: "train" or "test"; None to read all images of the source.
     """
 
     source: Source
@@ -33,17 +34,17 @@ class Opened(NamedTuple):
 
 
 def open_split(path: Path, label: str | None = None) -> Opened:
-    """Return what reads the images at a path, or at the place that a split of it would be in.
+    """Open the images at a path, or one side of the project's own split.
 
-    Images that are in no folder `train` or `val` are split by this project: what is asked for as
-    `PATH/train` or `PATH/val` is a side of all that is at PATH.
+    If images have no folder `train` or `val`, this project splits them: `PATH/train` and `PATH/val`
+    then mean the two sides of all images at PATH.
 
     Args:
-        path: Of a split, such as PATH/train.
-        label: Column of the classes in tables; None to find it.
+        path: Path of a split, such as PATH/train.
+        label: Column of the classes in tables; None to find it automatically.
 
     Raises:
-        ValueError: If there is nothing, or nothing that is known.
+        ValueError: If there is nothing at the path, or nothing that can be read.
     """
     if path.name in SPLITS and (whole := _unsplit(path, label)):
         return Opened(whole, TRAIN if path.name == TRAIN else TEST)
@@ -51,20 +52,20 @@ def open_split(path: Path, label: str | None = None) -> Opened:
 
 
 def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Array) -> list[int]:
-    """Return the images of a class that are on a side, by their numbers, in order.
+    """Return the numbers of the images of a class that are on a side, in order.
 
-    Which they are depends on the contents of the files alone: not on names, order or place.
+    The split depends only on the contents of the files, not on their names, order or place.
 
     Args:
         side: "train" or "test".
-        records: Of the images; those that cannot be read have no digest.
-        looks: What they look like, (N, S, S), uint8; (0, S, S) if that is not known.
+        records: Records of the images; those that cannot be read have no digest.
+        looks: Small grey pictures of the images, (N, S, S), uint8; (0, S, S) if unknown.
     """
     keys = [str(record.get("digest", record["file"])) for record in records]
     groups = _copies(keys, looks)
     groups.sort(key=lambda group: _draw(min(keys[number] for number in group)))
     train = set(groups[0]) if groups else set()
-    # The last is left for the other side.
+    # The last group is left for the test side.
     for group in groups[1:-1]:
         if len(train) + len(group) / 2 > TRAIN_SHARE * len(keys):
             break
@@ -73,7 +74,7 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
 
 
 def _unsplit(path: Path, label: str | None) -> Source | None:
-    """Return what is in the place of a split that is not there, if it is not split at all."""
+    """Return the source above the path of a missing split, if it has no splits; else None."""
     if path.exists() or not path.parent.exists():
         return None
     try:
@@ -90,7 +91,7 @@ def _unsplit(path: Path, label: str | None) -> Source | None:
 
 
 def _copies(keys: Sequence[str], looks: Array) -> list[list[int]]:
-    """Return groups of images that look the same, or have equal keys where looks are not known."""
+    """Return groups of images that look the same; of equal keys if the looks are unknown."""
     from mgd3_kedro.datasets.looks import find_copies
 
     known = 0 < len(looks) == len(keys)

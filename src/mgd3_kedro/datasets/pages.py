@@ -1,4 +1,4 @@
-"""Pages of text."""
+"""Text pages of the project."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Pages = dict[str, str]
 
 
 class PagesDataset(AbstractDataset[Pages, Pages]):
-    """Text files of a project; of those that are saved, only what changed is written.
+    """Text files of a project; saving writes only the files whose text has changed.
 
     Args:
-        files: Their names below the folder, with wildcards.
+        files: File names below the folder, with wildcards.
         root: Folder of the project.
         metadata: Ignored by Kedro; read by plugins.
     """
@@ -28,7 +28,7 @@ class PagesDataset(AbstractDataset[Pages, Pages]):
         self.metadata = metadata
 
     def load(self) -> Pages:
-        """Return each file's path below the folder -> its text, with line ends as they are."""
+        """Return path below the folder -> text, with line endings unchanged."""
         return {
             path.relative_to(self._root).as_posix(): path.read_bytes().decode()
             for pattern in self._files
@@ -36,7 +36,7 @@ class PagesDataset(AbstractDataset[Pages, Pages]):
         }
 
     def save(self, data: Pages) -> None:
-        """Write the texts that are not those of their files."""
+        """Write the texts that differ from their files."""
         before = self.load()
         for name, text in data.items():
             if text != before.get(name):

@@ -1,4 +1,4 @@
-"""The files of one partition, and what is said where they cannot be written."""
+"""Files of one partition: listing, digests, removal, and errors in writing them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kedro.io import DatasetError
 from mgd3_kedro.fingerprint import digest, file_digest
 
 OF_FILE_MANAGERS = ("Thumbs.db", "desktop.ini")
-"""Files that they leave in folders of images, beside hidden ones."""
+"""Files that file managers leave in folders of images, besides hidden ones."""
 AGAIN = "give the command that made it once more: it makes anew what has changed"
-"""What to do about a partition that has changed."""
+"""Advice for a partition that has changed."""
 
 
 @contextlib.contextmanager
 def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
-    """Say where nothing could be written, and what to do.
+    """Turn an `OSError` of the block into an error that names the path and gives advice.
 
     Args:
-        path: What is written.
-        unfinished: What is removed then.
+        path: Path that is written.
+        unfinished: Path that is removed after an error; None for none.
 
     Raises:
         DatasetError: If the block raises an `OSError`.
@@ -45,7 +45,7 @@ def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that a partition consists of, sorted: itself, or those of its folder."""
+    """Return the files of a partition, sorted: the file itself, or those in its folder."""
     if not path.is_dir():
         return [path]
     names = (file for file in path.iterdir() if not file.name.startswith("."))
@@ -61,44 +61,44 @@ def remove(path: Path) -> None:
 
 
 def stamp_of(path: Path) -> str:
-    """Return what tells the files of a partition from others without reading them.
+    """Return a digest of the names, sizes and times of a partition's files, without reading them.
 
     Raises:
-        OSError: If there are none.
+        OSError: If the files do not exist.
     """
     states = ((file.name, file.stat()) for file in files_of(path))
     return digest(*(f"{name} {of.st_size} {of.st_mtime_ns}" for name, of in states))
 
 
 def marks_of(path: Path) -> dict[str, str]:
-    """Return what a partition is known by: the digest of its files, and their stamp."""
+    """Return `content`, the digest of a partition's files, and `stamp`, see `stamp_of`."""
     return {"content": file_digest(files_of(path)), "stamp": stamp_of(path)}
 
 
 def is_as_made(path: Path, content: str, stamp: str) -> bool:
-    """Tell whether a partition is what was written; it is read only where it looks otherwise.
+    """Return whether a partition is unchanged; its files are read only if their stamp differs.
 
     Args:
-        path: Its place.
-        content: Digest of its files, as it was written down.
-        stamp: What `stamp_of` gave then.
+        path: Path of the partition.
+        content: Recorded digest of its files.
+        stamp: Recorded stamp of its files, see `stamp_of`.
 
     Raises:
-        OSError: If it is gone.
+        OSError: If the partition is gone.
     """
     return stamp_of(path) == stamp or file_digest(files_of(path)) == content
 
 
 def read_verified(read: Callable[[Path], Any], path: Path, content: str) -> Any:
-    """Read a partition, if it is what was written: what a disk changes keeps its size and time.
+    """Read a partition after comparing its digest: disk errors change neither size nor time.
 
     Args:
-        read: Reads it.
-        path: Its place.
-        content: Digest of its files, as it was written down.
+        read: Function that reads the partition.
+        path: Path of the partition.
+        content: Recorded digest of its files.
 
     Raises:
-        DatasetError: If it is gone, or was changed since, by whatever.
+        DatasetError: If the partition is gone or has changed since it was made.
     """
     try:
         stays = file_digest(files_of(path)) == content

@@ -1,4 +1,4 @@
-"""What is written down about one partition, and what is found of it."""
+"""Records of partitions: reading, writing and checking them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.fingerprint import digest
 
 FACTS = {"fingerprint": str, "content": str, "count": int, "metrics": dict, "rows": list}
-"""What a record has at least."""
+"""Keys that every record has -> type of their value."""
 
 DIGEST = "digest"
-"""Key of the SHA-256 of all else in a record."""
+"""Key of the SHA-256 of all other values in a record."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a partition was made from, and with.
+    """What a partition was made from, and with which code and libraries.
 
     Args:
-        fingerprint: Of what it was made from.
-        configuration: How it was made.
-        libraries: Distribution -> version of what computed it.
+        fingerprint: Identity of what it was made from.
+        configuration: Digest of how it was made, see `configuration_digest`.
+        libraries: Distribution -> version, of the libraries that computed it.
         environment: Libraries and device, as `name=value` words.
-        command: Of the run.
+        command: Command of the run.
     """
 
     fingerprint: str
@@ -38,11 +38,11 @@ class Origin:
 
 
 class Found(NamedTuple):
-    """What there is of a partition.
+    """Result of looking for a partition.
 
     Args:
-        record: What is written down about it; None if it is missing or out of date.
-        has_changed: Whether its files are gone, or others than were written.
+        record: Its record; None if the partition is missing or out of date.
+        has_changed: Whether its files are gone or were modified.
     """
 
     record: dict[str, Any] | None = None
@@ -55,20 +55,20 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Return a record that is as it was written, without its digest.
+    """Return a record without its digest, after checking the digest.
 
     Raises:
-        OSError: If there is none.
-        ValueError: Naming the file, if it is damaged.
+        OSError: If the file does not exist.
+        ValueError: If the record is damaged; the message names the file.
     """
     return check_record(path, read_json(path, dict))
 
 
 def check_record(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a file says of a partition, without its digest.
+    """Check the content of a record file, and return the record without its digest.
 
     Raises:
-        ValueError: Naming the file, if it is damaged.
+        ValueError: If the record is damaged; the message names the file.
     """
     record = dict(content)
     for name, kind in FACTS.items():

@@ -33,10 +33,10 @@ class PictureDataset(AbstractDataset[Image.Image, Image.Image]):
             return picture.copy()
 
     def save(self, data: Image.Image) -> None:
-        """Write the picture, as a whole or not at all.
+        """Write the picture atomically.
 
         Raises:
-            OSError: Naming the file, if it cannot be written.
+            OSError: If the file cannot be written; the message names it.
         """
         picture = io.BytesIO()
         data.save(picture, format="PNG")

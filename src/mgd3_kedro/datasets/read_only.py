@@ -1,4 +1,4 @@
-"""What is read and never written."""
+"""Base class of datasets that are only read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Read = TypeVar("Read")
 
 
 class ReadOnlyDataset(AbstractDataset[None, Read], Generic[Read]):
-    """A dataset that others have written; how it is loaded is left to the subclass."""
+    """A dataset that can be loaded but not saved; subclasses implement `load`."""
 
     def save(self, data: None) -> None:
-        """Refuse.
+        """Raise an error, because the dataset is read only.
 
         Raises:
             DatasetError: Always.

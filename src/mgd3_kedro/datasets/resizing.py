@@ -1,4 +1,4 @@
-"""Squares out of the middle of images: by Pillow's geometry, with PyTorch's filters on bytes."""
+"""Centre crops of images, with Pillow's geometry and PyTorch's filters on uint8 pixels."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 89_478_485
-"""Beyond it PIL warns of a decompression bomb: a quarter of a gigabyte of RGB."""
+"""Number of pixels above which Pillow warns of a decompression bomb; a quarter of a gigabyte of
+RGB."""
 
 
 def centre_crop(image: Image.Image, image_size: int) -> Any:
-    """Return the square in the middle of an RGB image, resized, (S, S, 3), uint8.
+    """Resize an RGB image and return the square in its middle, (S, S, 3), uint8.
 
-    Halves with a box filter while the short side is at least twice the target, then resizes with a
-    bicubic one; an image whose short side is the one asked for is only cropped.
+    The image is halved with a box filter while its short side is at least 2 S, then resized with a
+    bicubic filter until the short side is S. An image whose short side is S already is only
+    cropped.
 
     Args:
-        image: In RGB.
+        image: RGB image.
         image_size: S.
 
     Raises:
-        ValueError: If the image is so elongated that it would not fit into memory on the way.
+        ValueError: If the image is so elongated that it would not fit into memory when resized.
 
     Source: ADM (arXiv 2105.05233), released code.
     """
     from PIL.Image import Resampling
 
     while min(image.size) >= 2 * image_size:
-        # PyTorch has no such filter for bytes.
+        # PyTorch has no box filter for uint8.
         image = image.resize((image.width // 2, image.height // 2), Resampling.BOX)
     scale = image_size / min(image.size)
     width, height = round(image.width * scale), round(image.height * scale)
@@ -39,18 +41,18 @@ def centre_crop(image: Image.Image, image_size: int) -> Any:
 
 
 def resize_once(image: Image.Image, resize: int, image_size: int) -> Any:
-    """Return the square in the middle of an RGB image whose short side was resized, bilinearly.
+    """Resize an RGB image once, bilinearly, and return the square in its middle.
 
     Args:
-        image: In RGB.
-        resize: What the short side is brought to, in pixels.
+        image: RGB image.
+        resize: Length of the short side after resizing, in pixels.
         image_size: Side of the square, S, at most `resize`.
 
     Returns:
         (S, S, 3), uint8.
 
     Raises:
-        ValueError: If the image is so elongated that it would not fit into memory on the way.
+        ValueError: If the image is so elongated that it would not fit into memory when resized.
 
     Source: torchvision's `Resize` and `CenterCrop`, as in Minimax diffusion (arXiv 2311.15529) and
     RDED (arXiv 2312.03526), released code.
@@ -63,10 +65,13 @@ def resize_once(image: Image.Image, resize: int, image_size: int) -> Any:
 
 
 def _resized(image: Image.Image, width: int, height: int, mode: str) -> Any:
-    """Return the pixels of an RGB image, (height, width, 3), uint8; untouched if it is of the size.
+    """Return the pixels of an RGB image resized to (height, width, 3), uint8.
 
-    Source: PyTorch's `interpolate`, antialiased, on bytes: the filters of Pillow's `Image.resize`,
-    as good as always within one grey level of it, in a quarter of the time.
+    An image that has this size already is returned unchanged.
+
+    Source: PyTorch's antialiased `interpolate` on uint8. It has the filters of Pillow's
+    `Image.resize`, almost always differs from it by at most one grey level, and takes a quarter of
+    the time.
     """
     import numpy as np
     import torch

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ResultTableDataset(CSVDataset):
-    """A CSV file with a row for each training, see `read_table` for what is refused."""
+    """A CSV file with one row per training; `read_table` says which tables are refused."""
 
     def load(self) -> pd.DataFrame:
         """Read the rows."""

@@ -1,4 +1,4 @@
-"""Tables of results, checked when they are read: a row that was cut is no result."""
+"""Tables of results, checked when they are read, so that truncated rows are not used."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMES = ("method", "settings", "data_set", "configuration", "wnid", "class_name")
-"""Columns of words, whatever they look like."""
+"""Columns that are read as text, even if the values look like numbers."""
 KEYS = ("benchmark", "method", "network", "ipc", "seed", "training_seed")
-"""Columns that every row of a training has a value in."""
+"""Columns in which every row of a training has a value."""
 NUMBERS = ("ipc", "seed", "training_seed")
 OF_ROWS = {"method", "network", "training_seed", "top1_last"}
-"""Columns by which a table is one of trainings, a row each."""
+"""Columns by which a table is recognised as one with a row per training."""
 OURS = "code_version"
-"""Column of tables that this project wrote, which end with the end of a line."""
+"""Column that only tables written by this project have; these always end with a newline."""
 ADVICE = "make it anew (the run that made it says so again from what is kept), or remove it"
 
 
@@ -32,8 +32,9 @@ def read_table(path: Path) -> pd.DataFrame:
         path: CSV file.
 
     Raises:
-        ValueError: In one line that names the file and the line: if it is no table, was cut, or has
-            a row of a training without a key, or without accuracies although it finished.
+        ValueError: If the file is not a table, was truncated, or has a row of a training without a
+            key, or without accuracies although it finished. The message is one line that names the
+            file and the line or row.
     """
     import pandas as pd
 
@@ -51,7 +52,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _cuts(text: str) -> Iterator[str]:
-    """Yield what shows that a table was cut, or lines of it were."""
+    """Yield a message for every sign that a table or one of its lines was truncated."""
     header: list[str] = []
     lines = csv.reader(io.StringIO(text))
     for values in lines:
@@ -63,7 +64,7 @@ def _cuts(text: str) -> Iterator[str]:
 
 
 def _bad_rows(table: pd.DataFrame) -> Iterator[str]:
-    """Yield what is wrong with rows of trainings."""
+    """Yield a message for every problem in the rows of trainings."""
     import pandas as pd
 
     if table.empty:

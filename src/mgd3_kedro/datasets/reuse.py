@@ -1,19 +1,20 @@
-"""Whether partitions made with other versions of libraries are used again."""
+"""Reuse of partitions that were made with other library versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 REUSE = ("any", "same")
-"""Any are kept, with a warning; or those alone that were made with the same versions."""
+"""Choices: "any" keeps all partitions, with a warning; "same" keeps only those made with the same
+versions."""
 
 
 def tell_difference(made_with: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Return how library versions differ, nothing if they do not.
+    """Return how library versions differ; empty if they do not.
 
     Args:
-        made_with: Distribution -> version.
-        here: The same, of this process.
+        made_with: Distribution -> version that the partition was made with.
+        here: Distribution -> version in this process.
     """
     names = [name for name in sorted({*made_with, *here}) if made_with.get(name) != here.get(name)]
     if not names:
@@ -22,22 +23,22 @@ def tell_difference(made_with: Mapping[str, str], here: Mapping[str, str]) -> st
 
 
 def describe_changes(changed: Sequence[str], classes: int) -> str:
-    """Word the warning that partitions are no longer what was written.
+    """Return the warning that files of partitions have changed since they were written.
 
     Args:
-        changed: Names of them.
-        classes: How many partitions there are.
+        changed: Names of the changed partitions.
+        classes: Number of all partitions.
     """
     told = f"files of {len(changed)} of {classes} classes, {changed[0]} first"
     return f"{told}, have changed since they were made; made anew"
 
 
 def describe_differences(differences: Mapping[str, int], classes: int) -> str:
-    """Word the warning that partitions are kept although library versions differ.
+    """Return the warning that partitions are kept although library versions differ.
 
     Args:
-        differences: What `tell_difference` says -> how many partitions it says that of.
-        classes: How many there are.
+        differences: Text of `tell_difference` -> number of partitions with this difference.
+        classes: Number of all partitions.
     """
     told = "; ".join(
         f"{count} of {classes} classes were made with {difference}"

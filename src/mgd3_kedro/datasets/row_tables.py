@@ -21,14 +21,15 @@ Tables = dict[str, Callable[[], "pd.DataFrame"]]
 
 
 class RowTablesDataset(ReadOnlyDataset[Tables]):
-    """CSV files below a folder.
+    """Tables of results below a folder, as CSV files.
 
-    Other than of partitions, there may be none: whether that will do is for the reader to say.
+    Unlike partitions, there may be no table: whether that is an error is left to the node that
+    reads them.
 
     Args:
-        path: The folder; it need not be there.
+        path: The folder; it may be missing.
         pattern: Names of the files, with wildcards.
-        store: Fields of `Store`, where they are got from; None for none.
+        store: Fields of the `Store` from which tables are fetched; None for no store.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -46,7 +47,7 @@ class RowTablesDataset(ReadOnlyDataset[Tables]):
         self.metadata = metadata
 
     def load(self) -> Tables:
-        """Return each file's path below the folder, sorted -> reads it."""
+        """Return path below the folder -> function that reads the table, sorted by path."""
         bring_below(self._path, self._store, lambda file: file.match(self._pattern))
         return {
             file.relative_to(self._path).as_posix(): partial(_read, file)
@@ -61,12 +62,14 @@ class RowTablesDataset(ReadOnlyDataset[Tables]):
 
 
 class RunTablesDataset(ReadOnlyDataset[Tables]):
-    """A CSV file of the runs of every method and seed; read only. There may be none.
+    """Tables of the runs of every method and seed, one CSV file per run; read only.
+
+    There may be no table.
 
     Args:
-        entry: Catalog entry that one run keeps its file in.
+        entry: Catalog entry in which one run keeps its table.
         root: Folder of the project.
-        store: Fields of `Store`, where they are got from; None for none.
+        store: Fields of the `Store` from which tables are fetched; None for no store.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -82,14 +85,14 @@ class RunTablesDataset(ReadOnlyDataset[Tables]):
     ) -> None:
         self.entry = entry
         self.places: Callable[[], Mapping[str, str]] = dict
-        """Returns method -> its file from the project's folder, with `seed` in place of the seed;
-        set where runs are known."""
+        """Function that returns method -> path of its file relative to the project, with `seed` in
+        place of the seed; set by a Kedro hook."""
         self._root = Path(root)
         self._store = open_store(store)
         self.metadata = metadata
 
     def load(self) -> Tables:
-        """Return each file's path from the project -> reads it."""
+        """Return path relative to the project -> function that reads the table."""
         return {
             found: partial(_read, self._root / found)
             for pattern in self.places().values()
@@ -97,10 +100,10 @@ class RunTablesDataset(ReadOnlyDataset[Tables]):
         }
 
     def _matching(self, pattern: str) -> list[str]:
-        """Return the files of all seeds, from the project's folder."""
+        """Return the files of all seeds, relative to the project."""
 
         def is_asked(file: Path) -> bool:
-            # A folder of the same seed with more words is that of another run.
+            # A folder name that continues after the seed belongs to another run.
             told = re.escape(pattern).replace(r"\*", r"\d+")
             return re.fullmatch(told, file.relative_to(self._root).as_posix()) is not None
 

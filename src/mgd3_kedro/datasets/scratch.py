@@ -9,10 +9,10 @@ from kedro.io import AbstractDataset, DatasetError
 
 
 class ScratchFolderDataset(AbstractDataset[None, Path]):
-    """A folder that a long computation keeps its checkpoints in; loading gives its path.
+    """A folder in which a long computation keeps its checkpoints; loading returns its path.
 
     Args:
-        filepath: The folder, made when it is missing.
+        filepath: The folder; it is made if it is missing.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -21,12 +21,12 @@ class ScratchFolderDataset(AbstractDataset[None, Path]):
         self.metadata = metadata
 
     def load(self) -> Path:
-        """Return the folder."""
+        """Return the folder, and make it if it is missing."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
 
     def save(self, data: None) -> None:
-        """Refuse: whoever loads the folder writes into it.
+        """Raise an error: the computation itself writes into the folder.
 
         Raises:
             DatasetError: Always.

@@ -10,15 +10,15 @@ from mgd3_kedro.datasets.looks import Looks
 from mgd3_kedro.stages import Partition
 
 Pair = tuple[str, str]
-"""Class and file in the train set; class and file in the test set."""
+"""Image of the train set and image of the test set, each as `class: file`."""
 
 
 class Shared(NamedTuple):
     """Images of a train set that are in a test set too.
 
     Args:
-        same: Those with the same pixels, saved again or not.
-        near: Further ones that are mirrored or slightly cropped; empty where not asked for.
+        same: Pairs with the same pixels, even if saved again.
+        near: Further pairs, mirrored or slightly cropped; empty if these are not searched for.
     """
 
     same: list[Pair]
@@ -26,10 +26,10 @@ class Shared(NamedTuple):
 
 
 def shared_images(train: Mapping[str, Partition], test: Mapping[str, Partition]) -> Shared:
-    """Find the images that are in both sets, in whichever classes.
+    """Return the images that are in both sets, even in different classes.
 
-    How they are compared the rows of the train set say, or else the digests of files do. Sets whose
-    rows have no digest of the files have nothing in common.
+    File digests are always compared. If the train set is indexed, its rows say whether looks are
+    compared too, or nothing at all. Sets whose rows have no digests share no images.
     """
     shared = Shared([], [])
     tested = {
@@ -68,7 +68,7 @@ class _Tested(NamedTuple):
 
 
 def _read_looks(test: Mapping[str, Partition]) -> _Tested | None:
-    """Return what test images look like; None if nothing says."""
+    """Return the small grey pictures of the test images; None if they are not indexed."""
     import numpy as np
 
     indexed = {w: part.rows for w, part in test.items() if isinstance(part.rows, IndexRows)}

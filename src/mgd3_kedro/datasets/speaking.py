@@ -1,4 +1,4 @@
-"""What worker processes say, told by the process that started them."""
+"""Log messages of worker processes, forwarded to the process that started them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNREACHABLE = (OSError, EOFError, AuthenticationError)
 
 
 class Said(NamedTuple):
-    """One message of a worker."""
+    """One log message of a worker."""
 
     logger: str
     level: int
@@ -30,13 +30,13 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Speaker:
-    """Lets worker processes say what they say where the process that started them says it.
+    """Settings with which worker processes forward their log messages to the main process.
 
     Args:
-        process: That process.
-        level: Of its messages.
-        address: Where it listens; None where it does not.
-        key: Without which nobody is heard.
+        process: Process id of the main process.
+        level: Log level of the messages.
+        address: Address at which the main process listens; None if it does not.
+        key: Secret key; connections without it are refused.
     """
 
     process: int
@@ -45,7 +45,7 @@ class Speaker:
     key: bytes = b""
 
     def speak_in_workers(self) -> None:
-        """Set logging up in a process that is another one."""
+        """Set up logging in a worker process; do nothing in the main process."""
         root = logging.getLogger()
         if os.getpid() == self.process or any(_speaks_for(one, self) for one in root.handlers):
             return
@@ -56,17 +56,17 @@ class Speaker:
             if self.address is not None:
                 root.addHandler(WorkerHandler(self, Client(self.address, authkey=self.key)))
         except UNREACHABLE:
-            pass  # on another machine
+            pass  # the worker is on another machine
         if not root.handlers:
             logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
 
 class WorkerHandler(logging.Handler):
-    """Sends messages to the process that started this one.
+    """Logging handler that sends the messages of a worker to the main process.
 
     Args:
-        speaker: Whom it speaks for.
-        connection: To that process.
+        speaker: The speaker that the handler belongs to.
+        connection: Connection to the main process.
     """
 
     def __init__(self, speaker: Speaker, connection: Connection) -> None:
@@ -75,7 +75,7 @@ class WorkerHandler(logging.Handler):
         self._connection = connection
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a message; where nobody listens any more, nobody needs it."""
+        """Send a message; it is dropped if the main process no longer listens."""
         said = Said(record.name, record.levelno, record.getMessage(), read_progress(record))
         with contextlib.suppress(OSError):
             self._connection.send(said)
@@ -83,14 +83,14 @@ class WorkerHandler(logging.Handler):
 
 @contextlib.contextmanager
 def listening(level: int, *, to_workers: bool) -> Iterator[Speaker]:
-    """Listen to worker processes for a while, and say what they say.
+    """Receive the log messages of worker processes during the block, and log them here.
 
     Args:
-        level: Of messages that are said.
-        to_workers: Whether there are any.
+        level: Log level of the messages.
+        to_workers: Whether there are worker processes.
 
     Yields:
-        What is to be given to the workers.
+        The speaker to pass to the workers.
     """
     if not to_workers:
         yield Speaker(os.getpid(), level)
@@ -101,7 +101,7 @@ def listening(level: int, *, to_workers: bool) -> Iterator[Speaker]:
         try:
             yield Speaker(os.getpid(), level, listener.address, key)
         finally:
-            # Wakes the thread, which finds that this is no worker.
+            # End the accepting thread: None, which no worker sends, closes the listener.
             with contextlib.suppress(*UNREACHABLE), Client(listener.address, authkey=key) as last:
                 last.send(None)
 

@@ -1,4 +1,4 @@
-"""Partitions that a store keeps beside the folder of this machine, which gets what it needs."""
+"""Partitions that a store keeps too; this machine's folder fetches what it needs from there."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from mgd3_kedro.stages import Made
 from mgd3_kedro.store import Store
 
 SAME = ("fingerprint", "libraries")
-"""Facts of two records that were made from the same with the same."""
+"""Keys whose values are equal in two records with the same inputs and libraries."""
 
 
 def open_store(fields: Mapping[str, Any] | None) -> Store | None:
-    """Return what a catalog entry calls its store, if it has one."""
+    """Return the store of a catalog entry; None if it has none."""
     return Store(str(fields["url"]), Path(str(fields["root"]))) if fields else None
 
 
 def open_manifest(
     artefact: Path, store: Store | None, suffix: str, selection: str | None
 ) -> Manifest:
-    """Return the manifest of a folder, which a store keeps too if it is one of the project.
+    """Return the manifest of a folder; a `StoredManifest` if a store holds the folder.
 
     Args:
         artefact: The folder.
-        store: If there is one.
-        suffix: Of a partition.
+        store: The store; None for the folder alone.
+        suffix: Suffix of a partition's path; empty for folders.
         selection: See `Manifest`.
     """
     if store is None or not store.holds(artefact):
@@ -45,11 +45,11 @@ def open_manifest(
 
 
 def bring(place: Path, store: Store | None) -> None:
-    """Have a file, or all of a complete artefact, in the folder as the store has it.
+    """Fetch a file, or all partitions of a complete artefact, from the store.
 
     Args:
-        place: Its place; nothing happens where the store has nothing of it.
-        store: If there is one.
+        place: Path of the file or artefact; nothing happens if the store does not have it.
+        store: The store; None to do nothing.
     """
     if store is not None and store.holds(place):
         StoredManifest(place, store=store).get_all()
@@ -57,12 +57,12 @@ def bring(place: Path, store: Store | None) -> None:
 
 
 def bring_below(folder: Path, store: Store | None, is_asked: Callable[[Path], bool]) -> None:
-    """Have some files below a folder there as the store has them.
+    """Fetch some of the files below a folder from the store.
 
     Args:
         folder: The folder.
-        store: If there is one.
-        is_asked: Tells which files.
+        store: The store; None to do nothing.
+        is_asked: Function that returns whether to fetch a file.
     """
     if store is not None and store.holds(folder):
         store.fetch(filter(is_asked, store.names(folder)))
@@ -70,21 +70,22 @@ def bring_below(folder: Path, store: Store | None, is_asked: Callable[[Path], bo
 
 @dataclass(frozen=True)
 class StoredManifest(Manifest):
-    """The same, with every partition, its record and the index in a store, too.
+    """A manifest whose partitions, records and index are also kept in a store.
 
-    What the store says counts; what is in the folder alone is put there by the stage that makes it.
-    As in the folder, a record is taken back before its partition changes and written after it, so
-    that it never speaks for what is not there. A partition is got when it is read, not before.
+    The store is authoritative. What is only in the folder is uploaded by the stage that makes it.
+    As in the folder, a record is removed before its partition changes and written after it, so that
+    it never describes a partition that does not exist. A partition is downloaded only when it is
+    read.
 
     Args:
-        store: Where.
+        store: The store.
     """
 
     store: Store = field(kw_only=True)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the last stage came to its end, and all that it made is still recorded."""
+        """Whether the last stage finished, and the store has the records of all its partitions."""
         listed = set(self.store.names(self.folder))
         try:
             return self.index in listed and listed.issuperset(map(self._record, self.read_index()))
@@ -93,7 +94,7 @@ class StoredManifest(Manifest):
 
     @property
     def finished(self) -> int:
-        """Number of partitions there are, complete or not."""
+        """Number of finished partitions, whether the artefact is complete or not."""
         recorded = [path for path in self.store.names(self.folder) if path.suffix == ".json"]
         return max(super().finished, len(recorded))
 
@@ -103,15 +104,15 @@ class StoredManifest(Manifest):
         return super().read_index()
 
     def read_records(self, wnids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return what is written down about some partitions, see `Manifest`."""
+        """Return the records of some partitions, see `Manifest`."""
         kept = self._kept(wnids)
         return {wnid: kept.get(wnid) or self.read_record(wnid) for wnid in wnids}
 
     def read(self, read: Callable[[Path], Any], wnid: str, content: str) -> Any:
-        """Read a partition, which is got from the store if it is not here.
+        """Read a partition; download it if it is not here or has changed.
 
         Raises:
-            DatasetError: If it is neither here nor there, or was changed since.
+            DatasetError: If it is neither here nor in the store, or has changed since it was made.
         """
         try:
             return super().read(read, wnid, content)
@@ -120,12 +121,13 @@ class StoredManifest(Manifest):
             return super().read(read, wnid, content)
 
     def get(self, wnid: str, content: str) -> None:
-        """Get a partition and its record from the store, in the place of what is here.
+        """Download a partition and its record, in place of those in the folder.
 
         Args:
             wnid: The class.
-            content: Digest of its files. Another is not taken, and its record is removed from the
-                store, so that the stage makes it anew.
+            content: Expected digest of its files. If the store has other files, they are not used,
+                and the record is removed from the store, so that the stage makes the partition
+                again.
         """
         path, record = self.path_of(wnid), self._record(wnid)
 
@@ -136,35 +138,35 @@ class StoredManifest(Manifest):
                 arrived.replace(path)
                 self.store.fetch([record])
 
-        # Another process of this machine may have put it there at the same moment.
+        # Another process on this machine may have put the partition there at the same moment.
         with contextlib.suppress(OSError):
             self.store.download(path, put)
         if not self.is_here(wnid, content):
             self.store.remove([record])
 
     def is_here(self, wnid: str, content: str) -> bool:
-        """Tell whether a partition is in the folder, with this digest of its files."""
+        """Return whether the folder has the partition with this digest of its files."""
         try:
             return file_digest(files_of(self.path_of(wnid))) == content
         except OSError:
             return False
 
     def get_all(self) -> None:
-        """Have all partitions of a complete artefact in the folder."""
+        """Download the partitions of a complete artefact that are not in the folder."""
         if self.store.read(self.index) is not None:
             for wnid, record in self._kept(self.read_index()).items():
                 if not self.is_here(wnid, record["content"]):
                     self.get(wnid, record["content"])
 
     def order(self, wnids: Sequence[str]) -> list[str]:
-        """Return some classes in any order: machines that make the same have others first."""
+        """Return some classes in random order, so that machines begin with different ones."""
         return random.SystemRandom().sample(wnids, len(wnids))
 
     def find_all(self, fingerprints: Mapping[str, str]) -> dict[str, Found]:
-        """Return what is there of some partitions; what is here alone is put into the store.
+        """Return what exists of some partitions; upload those that are only in the folder.
 
         Args:
-            fingerprints: wnid -> identity of what it would be made from.
+            fingerprints: wnid -> identity of what the partition would be made from now.
         """
         kept = self._kept(list(fingerprints))
         valid = {w: of for w, of in kept.items() if of["fingerprint"] == fingerprints[w]}
@@ -183,9 +185,9 @@ class StoredManifest(Manifest):
         peak_memory_mb: float,
         write: Callable[[Path, Any], None],
     ) -> None:
-        """Write a partition and its record, here and into the store; see `Manifest`.
+        """Write a partition and its record to the folder and to the store; see `Manifest`.
 
-        Where another machine has put the same there meanwhile, that one stays.
+        If another machine has stored the same partition meanwhile, that one is kept.
         """
         super().keep(wnid, made, origin, seconds, peak_memory_mb, write)
         known = self._kept([wnid]).get(wnid, {})
@@ -193,8 +195,8 @@ class StoredManifest(Manifest):
             self._put(wnid)
 
     def reopen(self) -> None:
-        """Say that the artefact is not complete, nor any selection that will not stay."""
-        # First there: what reads the index takes it from there.
+        """Mark the artefact as incomplete; without a selection, all selections too."""
+        # Remove it from the store first: readers take the index from there.
         names = (path for path in self.store.names(self.folder) if path.suffix != ".json")
         known = [path for path in names if path.name.startswith(INDEX)]
         stay = self.selection is not None
@@ -202,12 +204,12 @@ class StoredManifest(Manifest):
         super().reopen()
 
     def close(self, wnids: Sequence[str]) -> None:
-        """Say that the artefact is complete, and consists of these classes."""
+        """Mark the artefact as complete, with these classes."""
         super().close(wnids)
         self.store.upload([self.index])
 
     def forget_others(self, wnids: Collection[str]) -> None:
-        """Remove partitions of classes not among these, unless another selection may want them."""
+        """Remove the partitions of all other classes, unless another selection may need them."""
         super().forget_others(wnids)
         if self.selection is not None:
             return
@@ -225,7 +227,7 @@ class StoredManifest(Manifest):
         self.store.upload([record])
 
     def _kept(self, wnids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the records that the store has of some classes."""
+        """Return the valid records that the store has of some classes."""
         texts = self.store.read_all(map(self._record, wnids))
         found = {}
         for path, text in texts.items():

@@ -1,4 +1,4 @@
-"""What the points of a sweep made, read side by side."""
+"""Results of the finished points of a sweep, read together."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Found = TypeVar("Found")
 
 
 class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
-    """One catalog entry of every point of a sweep that is done; read only.
+    """One catalog entry of every finished point of a sweep; read only.
 
     Args:
         path: Folder of the sweep.
         entry: Name of the catalog entry.
         root: Folder of the project.
-        store: Fields of `Store`, where they are got from; None for none.
+        store: Fields of the `Store` from which results are fetched; None for no store.
         metadata: Ignored by Kedro; read by plugins.
     """
 
@@ -49,10 +49,10 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
         self.metadata = metadata
 
     def load(self) -> Found:
-        """Read the entry of every point that has one.
+        """Return the entries of all points that have one, put together by `combine`.
 
         Raises:
-            DatasetError: If there is no such sweep, or nothing of it is done.
+            DatasetError: If there is no such sweep, or none of its points is finished.
         """
         try:
             points = read_points(self._path)
@@ -76,7 +76,7 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
         """Put the entries of some points together.
 
         Args:
-            found: Points, and where their entry is kept.
+            found: Points, and the path of the entry of each.
         """
 
     def _exists(self) -> bool:
@@ -87,14 +87,15 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
 
 
 class SweepTablesDataset(SweepResultsDataset["pd.DataFrame"]):
-    """The rows of all points, with `point` and the axes in front; empty where no point has any.
+    """Rows of all points, with `point` and the axes as first columns; empty if there are none.
 
-    An axis has a column, named by `columns_of`, unless the tables have one of that name.
+    Every axis becomes a column, named by `columns_of`, unless the tables have a column of that
+    name.
     """
 
     @staticmethod
     def combine(found: list[tuple[FinishedPoint, Path]]) -> pd.DataFrame:
-        """Put the tables of some points below each other."""
+        """Concatenate the tables of some points."""
         import pandas as pd
 
         tables = []
@@ -114,7 +115,7 @@ class SweepImagesDataset(SweepResultsDataset[dict[str, dict[str, Partition]]]):
 
     @staticmethod
     def combine(found: list[tuple[FinishedPoint, Path]]) -> dict[str, dict[str, Partition]]:
-        """Read the folders of some points."""
+        """Load the images of some points."""
         return {
             point.name: GivenImagesDataset(filepath=str(place)).load() for point, place in found
         }

@@ -26,7 +26,7 @@ class TensorPartitionsDataset(ClassPartitionsDataset):
         """Read a dict of tensors.
 
         Raises:
-            ValueError: Naming the file, if it cannot be read.
+            ValueError: If the file cannot be read; the message names it.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -38,14 +38,14 @@ class TensorPartitionsDataset(ClassPartitionsDataset):
 
 
 class LatentPartitionsDataset(TensorPartitionsDataset):
-    """wnid -> latents and what tells their images; read as float32, in whatever they are kept."""
+    """wnid -> latents, read as float32, and the tensors kept with them."""
 
     @staticmethod
     def read(path: Path) -> Any:
-        """Read the latents of a class.
+        """Read the latents of a class as float32, whatever type they are stored in.
 
         Raises:
-            ValueError: Naming the file, if it cannot be read.
+            ValueError: If the file cannot be read; the message names it.
         """
         tensors = TensorPartitionsDataset.read(path)
         return {**tensors, "latents": tensors["latents"].float()}

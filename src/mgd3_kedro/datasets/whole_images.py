@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WholeImages:
-    """Images that are decoded as they are.
+    """Images of a class, decoded at their own size.
 
     Args:
-        source: Where they are.
-        entries: In the order that they are given in.
+        source: Source of the images.
+        entries: Entries of the images, in the order of the result.
     """
 
     source: Source
@@ -32,7 +32,8 @@ class WholeImages:
         """Return the images, (N, 3, H, W), uint8.
 
         Raises:
-            ValueError: Naming the image that cannot be read or is of another size than the first.
+            ValueError: If an image cannot be read or is not of the size of the first; the message
+                names it.
         """
         import torch
 
@@ -53,14 +54,14 @@ class WholeImages:
         """Return the SHA-256 of every file.
 
         Raises:
-            ValueError: Naming a file that is damaged or no file.
+            ValueError: If a file is damaged or is not a regular file; the message names it.
             OSError: If one cannot be read.
         """
         found = {number: hashlib.sha256(data).hexdigest() for number, _, data in self._files()}
         return [found[number] for number in range(len(self.entries))]
 
     def _files(self) -> Iterator[tuple[int, str, bytes]]:
-        """Yield number, name and content of every file, in the order that is read fastest."""
+        """Yield number, name and content of every file, in the fastest reading order."""
         reader = self.source.open()
         try:
             for number in sorted(range(len(self.entries)), key=lambda i: self.entries[i].place):
@@ -71,9 +72,9 @@ class WholeImages:
 
 
 def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Return images in the order that people count them in: 2.png before 10.png.
+    """Return images in numeric order: 2.png before 10.png.
 
-    Files whose name is no number come first; rows of tables stay as they are.
+    Files whose name is not a number come first; rows of tables keep their order.
     """
 
     def order(entry: Entry) -> tuple[str, int, str]:
@@ -85,7 +86,7 @@ def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def content_digest(wnid: str, digests: Mapping[str, str]) -> str:
-    """Return the identity of a class of images: that of its folder, in whatever form it comes.
+    """Return the digest of a class of images, equal for a folder and an archive of it.
 
     Args:
         wnid: Folder of the class.

@@ -1,4 +1,4 @@
-"""Plots from rows and artefacts: one function, one figure, returned and never shown."""
+"""Figures from rows and artefacts; each function returns one figure and does not show it."""
 
 from mgd3_kedro.figures.confusion import draw_confusion
 from mgd3_kedro.figures.contact_sheet import draw_contact_sheet

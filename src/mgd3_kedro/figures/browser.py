@@ -1,4 +1,4 @@
-"""One look for every figure that is explored in a browser."""
+"""Common layout of all figures that are explored in a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def lay_out(figure: plotly.graph_objects.Figure, title: str, notes: Sequence[str] = ()) -> None:
-    """Give a figure the common look: white, the legend below, notes under the title."""
+    """Apply the common layout: white, the legend below, notes under the title."""
     figure.update_layout(
         title={"text": title, "x": 0.02, "subtitle": {"text": "<br>".join(notes)}},
         template="plotly_white",

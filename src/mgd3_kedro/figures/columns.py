@@ -1,4 +1,4 @@
-"""What a table has to hold before it is drawn."""
+"""Checks of a table before it is drawn."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def check_columns(name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse a table that is empty or lacks a column.
+    """Check that a table has all columns and at least one row.
 
     Raises:
-        ValueError: Naming the columns that are missing.
+        ValueError: If a column is missing, or there is no row; the message names the columns.
     """
     missing = [column for column in columns if column not in table]
     if missing:

@@ -1,4 +1,4 @@
-"""Which classes a network takes for which."""
+"""Confusion matrix of a network."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def draw_confusion(
 ) -> Figure:
     """Draw a confusion matrix: coloured by share of the true class, counts written in the cells.
 
-    Colours follow the square root of the share: the few confusions of a good network show, too.
-    With more than 20 classes only the colours are drawn, and labels are numbers.
+    Colours follow the square root of the share, so that the few confusions of a good network are
+    visible. With more than 20 classes, no counts are written, and labels are numbers.
 
     Args:
-        counts: (L, L) for L classes, images of true class (row) taken for a class (column).
+        counts: (L, L) for L classes, images of the true class (row) predicted as a class (column).
         class_names: L names, in label order.
         title: Above the matrix; empty for none. The accuracy is always written.
-        trainings: How many are added up.
+        trainings: Number of trainings whose counts are added up.
 
     Raises:
-        ValueError: If `counts` is not (L, L) of non-negative numbers, or holds no image.
+        ValueError: If `counts` is not (L, L) of non-negative numbers, or all counts are 0.
     """
     counts = np.asarray(counts)
     classes = len(class_names)

@@ -1,4 +1,4 @@
-"""All images of some classes at a glance."""
+"""All images of some classes in one picture."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def draw_contact_sheet(
 ) -> Image:
     """Lay out images in a grid, one row per class with its name at the left.
 
-    Images below 96 pixels are enlarged by a whole factor without interpolation, so that what is
-    seen is what a network gets; others keep their size.
+    Images below 96 pixels are enlarged by a whole factor without interpolation, so that they show
+    the exact pixels that a network gets. Other images keep their size.
 
     Args:
         images: wnid -> (N, H, W, 3), uint8, in the order of the rows; N may differ.
-        class_names: wnid -> words; the wnid is written where it is missing.
+        class_names: wnid -> class name; the wnid is written if its name is missing.
         title: Above the grid; empty for none.
 
     Returns:
         An RGB image.
 
     Raises:
-        ValueError: If there is no image, an array is no uint8 (N, H, W, 3), or sizes differ.
+        ValueError: If there is no image, an array is not uint8 (N, H, W, 3), or sizes differ.
     """
     from PIL import Image, ImageDraw
 

@@ -1,4 +1,4 @@
-"""What a method costs: time per stage."""
+"""Cost of methods: time per stage."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 PALETTE = "cividis"
-"""A scale told apart by the colour-blind, and by its lightness; no stage has a method's colour."""
+"""Colour map that is readable for the colour-blind and in grey, without the colours of methods."""
 
 
 def draw_cost(stages: pd.DataFrame, *, title: str = "") -> Figure:
-    """Draw a bar per method, made of its stages, with the total at its end.
+    """Draw one bar per method, stacked from its stages, with the total at its end.
 
     Args:
-        stages: `method`, `stage` and `seconds`, a row per stage of a method; stages are stacked in
-            the order in which they first come.
+        stages: Columns `method`, `stage` and `seconds`, one row per stage of a method. Stages are
+            stacked in the order in which they first occur.
         title: Above the bars; empty for none.
 
     Raises:
         ValueError: If a column is missing, a method has a stage twice, a time is negative or
-            infinite, or none is known.
+            infinite, or no time is known.
     """
     import matplotlib
 
@@ -81,7 +81,7 @@ def draw_cost(stages: pd.DataFrame, *, title: str = "") -> Figure:
 
 
 def _tell_missing(times: pd.DataFrame) -> list[str]:
-    """Return which methods have no time of a stage that others have, a sentence for each stage."""
+    """Return a sentence per stage that names the methods without a time for it."""
     lacking = {stage: list(row.index[row.isna()]) for stage, row in times.iterrows()}
     return [
         f"not in the bar: {stage} of {', '.join(methods)}, which has no time"

@@ -1,4 +1,4 @@
-"""How trainings went: accuracy and loss against the step."""
+"""Curves of trainings: accuracy and loss against the step."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def draw_training_curves(trainings: Mapping[str, Sequence[CurveRow]], *, title: 
     """Draw test accuracy and training loss of several trainings side by side.
 
     Args:
-        trainings: Name -> its rows, with `step` and `top1` (percent), `loss` or both; a row takes
-            part in the panels of what it holds.
+        trainings: Name -> its rows, with `step` and `top1` (percent), `loss` or both; each panel
+            shows the rows that have its value.
         title: Above the panels; empty for none.
 
     Raises:
@@ -69,16 +69,16 @@ def draw_training_curves(trainings: Mapping[str, Sequence[CurveRow]], *, title: 
 
 
 def draw_loss_curve(rows: Sequence[CurveRow], *, title: str = "") -> Figure:
-    """Draw the loss of one training, every report lightly and their running mean above it.
+    """Draw the loss of one training: its reports in a light colour, with their running mean.
 
-    The axis is logarithmic where losses span a factor of 3: late progress would not show otherwise.
+    The axis is logarithmic if losses span more than a factor of 3, to make late progress visible.
 
     Args:
         rows: Reports with `step` and `loss`.
         title: Above the plot; empty for none.
 
     Raises:
-        ValueError: If no row holds a loss, or a row has no step.
+        ValueError: If no row has a loss, or a row has no step.
     """
     steps, losses = _series(rows, "loss", "rows")
     if not len(steps):
@@ -114,7 +114,7 @@ def _is_known(value: float | None) -> bool:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Return the mean of a centred window, cut off at both ends of the series."""
+    """Return the mean of a centred window, which is truncated at both ends of the series."""
     reach = int(SMOOTHING_SHARE * len(values) / 2 + 0.5)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     positions = np.arange(len(values))

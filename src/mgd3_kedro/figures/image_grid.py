@@ -1,4 +1,4 @@
-"""Images by two settings: one changes from row to row, the other from column to column."""
+"""Grid of images over two settings, one per row and one per column."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def draw_image_grid(
         images: R rows of Q images, each (3, S, S), uint8, all of one size; e.g. a row per class and
             a column per step where guidance stops.
         row_names: R names.
-        column_names: Q names, made smaller where they are wider than a column.
+        column_names: Q names, in a smaller font if they are wider than a column.
         title: Above the grid; empty for none.
 
     Returns:
         An RGB image.
 
     Raises:
-        ValueError: If there is no image, the names do not match, an image is no uint8 (3, H, W), or
-            sizes differ.
+        ValueError: If there is no image, the names do not match, an image is not uint8 (3, H, W),
+            or sizes differ.
 
     Source: arXiv 2505.18963, Figure 5.
     """

@@ -1,4 +1,4 @@
-"""The latent plane to explore in a browser."""
+"""Latent plane to explore in a browser."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def draw_interactive_latent_plane(
 ) -> plotly.graph_objects.Figure:
     """Draw one class at a time, chosen from a menu; the legend hides and shows methods.
 
-    A point tells its index within its set when touched: for synthetic samples, the number in the
-    name of the file.
+    Hovering over a point shows its index within its set: for synthetic samples, the number in the
+    file name.
 
     Args:
-        planes: Class name -> its plane; all classes with the same methods.
+        planes: Class name -> its plane; all classes must have the same methods.
         title: Above the plot; empty for none.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One class: the samples of all methods over the real ones, to explore in a browser."""
+"""Samples of all methods over the real ones of one class, to explore in a browser."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def draw_interactive_methods_in_plane(
 ) -> plotly.graph_objects.Figure:
     """Draw all methods over each other; the legend hides and shows them.
 
-    A point tells its index within its set when touched: for synthetic samples, the number in the
-    name of the file.
+    Hovering over a point shows its index within its set: for synthetic samples, the number in the
+    file name.
 
     Args:
         real: Real samples of the class, (N, 2).

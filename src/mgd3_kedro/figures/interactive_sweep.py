@@ -1,4 +1,4 @@
-"""A sweep over a knob to explore in a browser."""
+"""Sweep over a knob, to explore in a browser."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def draw_interactive_sweep(
     axes: Sequence[str] = (),
     title: str = "",
 ) -> plotly.graph_objects.Figure:
-    """Draw what `draw_sweep` draws, with error bars for bands.
+    """Draw the content of `draw_sweep`, with error bars instead of bands.
 
-    A point tells its value, mean and band when touched; the legend hides and shows lines.
+    Hovering over a point shows its value, mean and band; the legend hides and shows lines.
 
     Args:
         rows: As in `draw_sweep`.
         knob: The column that varies.
-        headline: The accuracy that is drawn on top.
-        further: Measures below; those that the rows lack are left out.
+        headline: Accuracy in the top panel.
+        further: Measures in the panels below; those that the rows lack are left out.
         axes: As in `draw_sweep`.
         title: Above all panels; empty for none.
 

@@ -1,4 +1,4 @@
-"""Representativeness against diversity, with the names of the classes, in a browser."""
+"""Representativeness against diversity, with class names, to explore in a browser."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ VALUES = "%{text}<extra></extra>"
 def draw_interactive_trade_off(
     scores: pd.DataFrame, *, title: str = ""
 ) -> plotly.graph_objects.Figure:
-    """Draw what `draw_trade_off` draws; a point tells its class when touched.
+    """Draw the content of `draw_trade_off`; hovering over a point shows its class.
 
     Args:
         scores: As in `draw_trade_off`.
         title: Above the plot; empty for none.
 
     Raises:
-        ValueError: If a column is missing, a score lies outside [0, 1], or no class has both.
+        ValueError: If a column is missing, a score lies outside [0, 1], or no class has both
+            scores.
 
     Source: arXiv 2505.18963, Figures 3 and 6.
     """
@@ -73,5 +74,5 @@ def _hollow(look: Look, is_out: NDArray[Any]) -> dict[str, Any]:
 
 
 def _tell(points: NDArray[Any]) -> list[str]:
-    # Of points at the edge, where they would be.
+    # A point at the edge shows its true values.
     return [f"diversity {x:.3f}<br>representativeness {y:.3f}" for x, y in points]

@@ -1,4 +1,4 @@
-"""What knobs and measures are called on axes."""
+"""Labels of knobs, measures, networks and trainings in figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KnobAxis:
-    """How the values of a knob are laid out.
+    """Axis of a knob, which is a setting that varies.
 
     Args:
-        label: What the axis is called.
-        logarithmic: Whether equal steps are equal factors.
+        label: Label of the axis.
+        logarithmic: Whether the axis is logarithmic if all values are positive.
         falling: Whether the values fall from left to right.
     """
 
@@ -21,7 +21,7 @@ class KnobAxis:
     falling: bool = False
 
     def is_log(self, values: Sequence[float]) -> bool:
-        """Tell whether values can be laid out by their factors: none is 0 or below."""
+        """Return whether the axis is logarithmic for these values: none may be 0 or below."""
         return self.logarithmic and min(values) > 0
 
 
@@ -33,7 +33,7 @@ KNOB_AXES = {
     "ipc": KnobAxis("images per class", logarithmic=True),
     "num_inference_steps": KnobAxis("denoising steps"),
 }
-"""Knobs that need words; the others are called by their names."""
+"""Knobs with a label of their own; the others are labelled by name."""
 
 MEASURE_LABELS = {
     "top1_last": "top-1 (last), %",
@@ -61,11 +61,11 @@ NETWORK_LABELS = {
     "vgg": "VGG",
     "vit": "ViT",
 }
-"""Beginnings of the names of networks; the longest that fits counts."""
+"""Start of a network's name -> label; the longest one that fits is used."""
 
 
 def label_network(name: str) -> str:
-    """Return what a network is called: ConvNet-3, or ResNet-18 with batch norm."""
+    """Return the label of a network, such as ConvNet-3 or ResNet-18 with batch norm."""
     short = name.removesuffix("_bn")
     kind = max((one for one in NETWORK_LABELS if short.startswith(one)), key=len, default=None)
     if kind is None:
@@ -76,23 +76,23 @@ def label_network(name: str) -> str:
 
 
 def find_knob_axis(knob: str) -> KnobAxis:
-    """Return how a knob is laid out."""
+    """Return the axis of a knob."""
     return KNOB_AXES.get(knob, KnobAxis(knob.replace("_", " ")))
 
 
 def label_measure(measure: str) -> str:
-    """Return what a measure is called, with its unit, in a line or a few."""
+    """Return the label of a measure, with its unit, in one or more lines."""
     return MEASURE_LABELS.get(measure, measure.replace("_", " "))
 
 
 def title_images(benchmark: str, ipc: int, method: str = "", seeds: Sequence[int] = ()) -> str:
-    """Say of which images a figure is: mnist, 10 images per class by mgd3, seed 0.
+    """Return the title of a figure of images: mnist, 10 images per class by mgd3, seed 0.
 
     Args:
-        benchmark: Its name.
+        benchmark: Name of the benchmark.
         ipc: Images per class.
-        method: What made them; empty for several.
-        seeds: Of the data sets; empty where they are not told.
+        method: Method that made them; empty for several methods.
+        seeds: Seeds of the data sets; empty to leave them out.
     """
     by = f" by {method}" if method else ""
     told = list(dict.fromkeys(seeds))
@@ -106,17 +106,17 @@ def title_images(benchmark: str, ipc: int, method: str = "", seeds: Sequence[int
 
 
 def note_selection(shown: int, all_of: int, unit: str) -> str:
-    """Say that a figure shows the first of more; nothing where it shows all.
+    """Return a note that a figure shows only the first of its items; empty if it shows all.
 
     Args:
-        shown: How many it shows at most.
-        all_of: How many there are.
-        unit: Of several.
+        shown: Maximum number of items that it shows.
+        all_of: Number of all items.
+        unit: Name of the items, in the plural.
     """
     return f"the first {shown} of {all_of:,} {unit}" if all_of > shown else ""
 
 
 def label_training(name: str) -> str:
-    """Return what a training is called: convnet3-0 is ConvNet-3, training 0."""
+    """Return the label of a training: convnet3-0 becomes ConvNet-3, training 0."""
     network, _, number = name.rpartition("-")
     return f"{label_network(network)}, training {number}" if network else name

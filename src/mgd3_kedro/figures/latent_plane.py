@@ -32,11 +32,12 @@ PANELS_PER_ROW = 5
 def draw_latent_plane(planes: Mapping[str, Plane], *, title: str = "") -> Figure:
     """Draw small multiples: real samples as light dots, synthetic ones highlighted.
 
-    One method fills a grid of classes, and one class a grid of methods. Several of both have a row
-    per method and a column per class, so that methods compare down a column.
+    A single method gives a grid of classes, and a single class a grid of methods. Several methods
+    and classes give one row per method and one column per class, so that methods can be compared
+    within a column.
 
     Args:
-        planes: Class name -> its plane; all classes with the same methods.
+        planes: Class name -> its plane; all classes must have the same methods.
         title: Above all panels; empty for none.
 
     Raises:
@@ -123,7 +124,7 @@ def _draw_panel(axes: Axes, real: NDArray[Any], synthetic: NDArray[Any], look: L
         linewidths=EDGE_WIDTH,
         zorder=3,
     )
-    # The axes of t-SNE have no meaning: no ticks, but one scale for both.
+    # The units of t-SNE have no meaning: no ticks, and the same scale on both axes.
     axes.set(xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[:].set_color(FAINT)

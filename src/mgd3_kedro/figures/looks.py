@@ -1,4 +1,4 @@
-"""What methods look like: the same in every figure."""
+"""Colours and markers (looks) of methods, the same in every figure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ METHODS = (
     "sre2l",
     "dit",
 )
-"""Methods with a look of their own; the first seven have a colour each."""
+"""Methods with a fixed look; the first seven all differ in colour."""
 
 LOOKS = len(COLOURS) * len(MARKERS)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the points of one thing are drawn.
+    """Colour and marker of the points of a method or mode.
 
     Args:
         colour: As hexadecimal RGB.
@@ -45,20 +45,20 @@ class Look:
 
 
 def pick_look(place: int) -> Look:
-    """Return the n-th look; the first 49 all differ, the first seven even in colour."""
+    """Return the n-th look; the first 49 all differ, and the first seven also in colour."""
     rounds, colour = divmod(place % LOOKS, len(COLOURS))
     shape = (colour + rounds) % len(MARKERS)
     return Look(COLOURS[colour], MARKERS[shape], SYMBOLS[shape])
 
 
 def pick_method_looks(methods: Iterable[str]) -> dict[str, Look]:
-    """Give every method its look.
+    """Return the look of every method.
 
-    What is not in `METHODS` has a look that follows from its name, and the next free one where
-    another of these methods has that colour.
+    A method that is not in `METHODS` gets a look that follows from its name. If another of these
+    methods has the same colour, it gets the next free look.
 
     Args:
-        methods: All methods of the figure, in any order; the looks do not depend on it.
+        methods: All methods of the figure; their order does not affect the looks.
 
     Returns:
         Method -> its look, in the order given.

@@ -61,7 +61,7 @@ def draw_methods_in_plane(
             zorder=3,
         )
         axes.set_title(shorten(method, 20), fontsize=MEDIUM, color=INK, pad=3)
-        # The axes of t-SNE have no meaning: no ticks, but one scale for both.
+        # The units of t-SNE have no meaning: no ticks, and the same scale on both axes.
         axes.set(xticks=[], yticks=[])
         axes.set_aspect("equal", adjustable="box")
         axes.spines[:].set_color(FAINT)
@@ -75,7 +75,13 @@ def draw_methods_in_plane(
 def collect_plane(
     real: Points, methods: Mapping[str, Points]
 ) -> tuple[Points, dict[str, Points], list[str]]:
-    """Return the finite real samples, those of every method, and what was left out.
+    """Return the finite real samples, the finite samples of every method, and notes.
+
+    The notes say what was left out.
+
+    Args:
+        real: Real samples of the class, (N, 2).
+        methods: Method -> its samples in the same plane, (K, 2).
 
     Raises:
         ValueError: If there is no method, or points are not (N, 2).

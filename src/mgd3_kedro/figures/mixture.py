@@ -1,4 +1,4 @@
-"""What mode guidance does where the modes are known: which ones are hit, and how often."""
+"""Effect of mode guidance if the modes are known: which modes are hit, and how often."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODES_WITH_COUNTS, MODES_WITH_NUMBERS = 8, 20
 NEAR = 0.12
 
 Hits = NDArray[Any]
-"""(N,), the mode of each sample, 0..K-1."""
+"""(N,), number of the mode of each sample, 0..K-1."""
 
 
 def draw_mixture(
@@ -48,12 +48,12 @@ def draw_mixture(
     """Draw unguided and guided samples around the modes, and how often each mode is hit.
 
     Args:
-        modes: (K, 2), centres of the mixture, or where they lie in a plane.
+        modes: (K, 2), centres of the mixture, or their projections in a plane.
         unguided: (N, 2), samples without mode guidance, in the same plane.
-        guided: (M, 2), samples with it.
-        weights: K shares of the mixture, summing to 1.
-        hits: Modes of the unguided (N,) and of the guided samples (M,); None for the nearest in the
-            plane. Give them where the plane is a projection.
+        guided: (M, 2), samples with mode guidance.
+        weights: K weights of the mixture, which sum to 1.
+        hits: Modes of the unguided samples, (N,), and of the guided ones, (M,); None for the
+            nearest mode in the plane. Pass them if the plane is a projection.
         title: Above all panels; empty for none.
 
     Raises:
@@ -119,7 +119,7 @@ def _draw_hits(axes: Axes, hits: Mapping[str, Hits], shares: NDArray[np.float64]
         heights, places = 100 * counts / counts.sum(), modes + side * BAR_WIDTH
         axes.bar(places, heights, BAR_WIDTH, color=colours, alpha=OPACITY[name], label=name)
         if len(modes) <= MODES_WITH_COUNTS:
-            # A line just above the bar would cross the number.
+            # Move the number above the weight line if it would cross the number.
             gaps = 100 * shares - heights
             is_near = (gaps > 0) & (gaps < NEAR * max(heights.max(), 100 * shares.max()))
             _write_counts(axes, counts, places, heights + is_near * gaps)

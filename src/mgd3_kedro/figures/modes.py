@@ -1,4 +1,4 @@
-"""How the images of each class are shared out among its modes."""
+"""Distribution of the images of each class over its modes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw_modes(
     *,
     title: str = "",
 ) -> Figure:
-    """Draw the sizes of the clusters of the first classes, and how wide and far apart they are.
+    """Draw the cluster sizes of the first classes, and the distances within and between modes.
 
     Args:
         sizes: Class -> number of real images of each mode.
@@ -30,7 +30,7 @@ def draw_modes(
         title: Above the panels; empty for none.
 
     Raises:
-        ValueError: If there is no class, or the two are not of the same classes.
+        ValueError: If there is no class, or `sizes` and `spreads` have different classes.
     """
     if not sizes or list(sizes) != list(spreads):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How near samples and unseen images are to what a model was trained on."""
+"""Distances of samples and of unseen images to the training images of a model."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ OPACITY = 0.45
 def draw_nearest(samples: ArrayLike, unseen: ArrayLike, *, title: str = "") -> Figure:
     """Draw histograms of the distance to the nearest training image, of samples and unseen images.
 
-    Bins are shared, and heights are shares of each set: both sets may have any size. A line marks
-    where the nearest 1 % of the unseen images end; a copy lies at 0.
+    Both histograms have the same bins and show shares, so the two sets may differ in size. A line
+    marks the distance that 1 % of the unseen images are below; a copy has distance 0.
 
     Args:
         samples: (M,), distance of each sample to the nearest training image of its class.
@@ -39,7 +39,7 @@ def draw_nearest(samples: ArrayLike, unseen: ArrayLike, *, title: str = "") -> F
         title: Above the plot; empty for none.
 
     Raises:
-        ValueError: If a set is empty, or holds what is no finite number.
+        ValueError: If a set is empty, or has a value that is not finite.
 
     Source: after arXiv 2004.05675, Figure 1.
     """

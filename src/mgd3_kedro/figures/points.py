@@ -29,13 +29,13 @@ def check_points(name: str, points: Points) -> NDArray[np.float64]:
 def keep_finite(
     sets: Mapping[str, Points],
 ) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Leave out what has no place in the plane.
+    """Leave out points that are not finite.
 
     Args:
         sets: Name -> its points, (N, 2).
 
     Returns:
-        Name -> the finite ones in their order; what was left out, a sentence per set.
+        Name -> its finite points, in order; and a sentence per set on what was left out.
 
     Raises:
         ValueError: If a set is not (N, 2) with N > 0.

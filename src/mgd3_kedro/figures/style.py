@@ -1,4 +1,4 @@
-"""One look for every figure: colours, type sizes, axes."""
+"""Common style of all figures: colours, font sizes, axes."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ SMALL, MEDIUM, LARGE = 7.5, 9.0, 11.0
 INK, QUIET, LIGHT, FAINT = "#222222", "#6b6b6b", "#aeb4bd", "#d5d8dc"
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart by the colour-blind; without yellow, lost on white."""
+"""Okabe and Ito's colours, readable for the colour-blind; without yellow, which is hard to see on
+white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
-"""What Plotly calls these markers."""
+"""Plotly's names of these markers."""
 LINE_STYLES = ("-", "--", ":", "-.")
 
 NARROW = 4.4
-"""Inches; the smallest type is still 9 pixels high where such a figure is shown 400 pixels wide."""
+"""Width in inches of a narrow figure; shown 400 pixels wide, its smallest text is 9 pixels high."""
 ENTRY, PER_CHARACTER = 0.5, 0.075
 TITLE_PER_INCH = 9
-"""Characters of a title in a line of an inch."""
+"""Number of characters per inch in a line of a title."""
 NOTE_LENGTH, LABEL_LENGTH = 72, 50
 
 
 def start_figure(width: float, height: float, title: str = "") -> Figure:
-    """Return an empty figure that belongs to no window and no global state.
+    """Return an empty figure without a window, outside matplotlib's global state.
 
     Args:
         width: In inches.
         height: In inches.
-        title: Above all axes, in as many lines as it takes; empty for none.
+        title: Above all axes, wrapped over several lines if needed; empty for none.
     """
     from matplotlib.figure import Figure
 
@@ -52,7 +53,7 @@ def start_figure(width: float, height: float, title: str = "") -> Figure:
 
 
 def tidy_axes(axes: Axes, *, grid: bool = False) -> None:
-    """Give axes the common look: no box, quiet ticks, a faint grid if asked for."""
+    """Apply the common style to axes: no box, quiet ticks, and a faint grid if wanted."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(QUIET)
     axes.tick_params(which="both", labelsize=SMALL, colors=QUIET, labelcolor=INK)
@@ -64,13 +65,13 @@ def tidy_axes(axes: Axes, *, grid: bool = False) -> None:
 def add_legend(
     figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = (), *, columns: int = 0
 ) -> None:
-    """Put a legend below all axes, with what has to be said about the data above its entries.
+    """Put a legend below all axes, with notes on the data above its entries.
 
     Args:
-        figure: With the constrained layout, so that axes make room.
-        handles: What has a label.
-        notes: A line each, wrapped.
-        columns: Of entries; 0 for as many as fit.
+        figure: Figure with the constrained layout, so that axes make room.
+        handles: Artists that have a label.
+        notes: Notes, one per line, wrapped.
+        columns: Number of columns; 0 for as many as fit.
     """
     labels = [shorten(str(handle.get_label()), LABEL_LENGTH) for handle in handles]
     longest = max(map(len, labels), default=0)
@@ -89,22 +90,22 @@ def add_legend(
 
 
 def pick_line_style(position: int) -> tuple[str, str]:
-    """Return colour and line style of the n-th line; no two of the first 28 are alike."""
+    """Return colour and line style of the n-th line; the first 28 all differ."""
     rounds, colour = divmod(position, len(COLOURS))
     return COLOURS[colour], LINE_STYLES[rounds % len(LINE_STYLES)]
 
 
 def shorten(words: str, length: int) -> str:
-    """Cut words to a number of characters, with an ellipsis where something is lost."""
+    """Cut a text to a number of characters, with an ellipsis if something is cut off."""
     return words if len(words) <= length else words[: length - 1].rstrip(" ,") + "…"
 
 
 def load_font(size: int, *, bold: bool = False) -> FreeTypeFont:
-    """Return the font of the charts for pictures: matplotlib ships it, the system need not.
+    """Return the font of the charts, for use in pictures; it comes with matplotlib.
 
     Args:
         size: In pixels.
-        bold: Whether strokes are heavy.
+        bold: Whether the font is bold.
     """
     import matplotlib
     from PIL import ImageFont

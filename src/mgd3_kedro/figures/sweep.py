@@ -1,4 +1,4 @@
-"""What a knob does: accuracy, diversity and representativeness against its value."""
+"""Effect of a knob: accuracy, diversity and representativeness against its value."""
 
 from __future__ import annotations
 
@@ -45,17 +45,19 @@ def draw_sweep(
     axes: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """Draw measures against the values of a knob, a panel each: means with bands, a line each.
+    """Draw measures against the values of a knob, one panel per measure: mean lines with bands.
 
-    Numbers lie on a common axis and are joined; categories lie side by side, with error bars.
+    Numeric values lie on a common axis and are joined. Categories lie side by side, with error
+    bars.
 
     Args:
-        rows: One per training (several of a point are averaged; bands are the population's
-            standard deviation), or one per point with MEASURE_mean, MEASURE_low and MEASURE_high.
+        rows: One row per training, where rows of a point are averaged and bands are the population
+            standard deviation; or one row per point with MEASURE_mean, MEASURE_low and
+            MEASURE_high.
         knob: The column that varies, e.g. `stop_guidance_step`.
-        headline: The accuracy that is drawn on top, e.g. `top1_last`.
-        further: Measures below; those that the rows lack are left out.
-        axes: Columns that lines may differ in, beside the settings that all rows have.
+        headline: Accuracy in the top panel, e.g. `top1_last`.
+        further: Measures in the panels below; those that the rows lack are left out.
+        axes: Columns in which lines may differ, besides the settings that all rows have.
         title: Above all panels; empty for none.
 
     Raises:

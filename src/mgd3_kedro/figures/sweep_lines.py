@@ -1,4 +1,4 @@
-"""What was measured over the values of one knob, as lines that can be drawn."""
+"""Measurements over the values of one knob, sorted into lines for drawing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPEATED = ("method", "seed")
-"""What every line has one of, and what is averaged over."""
+"""Columns that do not separate lines of a method: the method itself, and the seed, over which is
+averaged."""
 LINE_KEYS = tuple(key for key in RUN_KEYS if key not in REPEATED)
-"""What is the same for all points of a line, apart from the method and the knob."""
+"""Columns with one value for all points of a line, besides the method and the knob."""
 
 SPREAD, SPACING = 0.6, 0.12
 DEVIATION, GIVEN = "mean ± population standard deviation", "low to high, as given with the mean"
@@ -29,14 +30,14 @@ DEVIATION, GIVEN = "mean ± population standard deviation", "low to high, as giv
 
 @dataclass(frozen=True)
 class SweepLine:
-    """One method under one choice of everything but the knob.
+    """Line of one method with all settings fixed except the knob.
 
     Args:
-        label: The method, and what tells the line from others.
-        method: Its name.
+        label: The method, and the settings that distinguish the line from others.
+        method: Name of the method.
         rank: Number of the line among those of its method.
-        points: Measure -> (P, 4): place on the axis of the knob, mean, low and high (NaN where
-            there is a single training), in the order of the places.
+        points: Measure -> (P, 4): position on the axis of the knob, mean, low and high (NaN for a
+            single training), sorted by position.
     """
 
     label: str
@@ -50,12 +51,12 @@ class Sweep:
     """All lines of a figure.
 
     Args:
-        values: Of the knob: rising numbers, which are their own places on the axis, or categories,
-            which have the places 0, 1, ... in the order of the rows.
-        is_numeric: Whether they are numbers.
-        measures: One panel each.
-        lines: In the order of the rows.
-        notes: What bands are, and what is left out.
+        values: Values of the knob: rising numbers, which are their own positions on the axis, or
+            categories at the positions 0, 1, ... in the order of the rows.
+        is_numeric: Whether the values are numbers.
+        measures: Names of the measures, one panel each.
+        lines: Lines, in the order of the rows.
+        notes: Sentences on what bands are, and on what is left out.
     """
 
     values: tuple[Any, ...]
@@ -66,7 +67,7 @@ class Sweep:
 
     @property
     def shifts(self) -> list[float]:
-        """By how much each line moves aside, so that points of a category do not hide others."""
+        """Sideways shift of each line, so that points of a category do not hide each other."""
         places = [
             place for line in self.lines for place in set(line.points[self.measures[0]][:, 0])
         ]
@@ -83,18 +84,18 @@ def collect_sweep(
     further: Sequence[str] = (),
     axes: Sequence[str] = (),
 ) -> Sweep:
-    """Sort rows into lines, and those of one point into a mean with a band.
+    """Sort rows into lines, and average the rows of each point to a mean with a band.
 
-    Lines differ in the method, in what identifies a run, or in an axis. A measure is read from
-    the columns MEASURE_mean, MEASURE_low and MEASURE_high where they are there, MEASURE_std in
-    place of the last two; else it is averaged over the rows of a point.
+    Lines differ in the method, in what identifies a run, or in one of `axes`. A measure is read
+    from the columns MEASURE_mean, MEASURE_low and MEASURE_high if they exist; MEASURE_std may
+    replace the last two. Otherwise it is averaged over the rows of a point.
 
     Args:
         rows: One per training, or one per point.
         knob: The column that varies.
         headline: The first measure.
         further: More measures; those that the rows lack are left out.
-        axes: More columns that lines may differ in.
+        axes: More columns in which lines may differ.
 
     Raises:
         ValueError: If there is no row, no column or no value of knob or headline, or a point has
@@ -122,7 +123,7 @@ def collect_sweep(
 
 
 class _Points:
-    """Averages the rows of points, and remembers what has to be said about them."""
+    """Averages the rows of points, and collects notes about them."""
 
     def __init__(self, knob: str, places: Mapping[Any, float]) -> None:
         self.knob = knob
@@ -144,7 +145,7 @@ class _Points:
         return np.array(sorted(found), dtype=np.float64).reshape(-1, 4)
 
     def note(self) -> list[str]:
-        """Return a sentence per kind of band, and per measure that rows lack."""
+        """Return a sentence per kind of band, and per measure that is missing in rows."""
         bands = [f"band of {', '.join(names)}: {kind}" for kind, names in self.bands.items()]
         missing = [
             f"left out: {count(number, 'row')} without {measure}"
@@ -185,7 +186,7 @@ def _sort_into_lines(
 ) -> tuple[SweepLine, ...]:
     keys = dict.fromkeys((*LINE_KEYS, *axes))
     differing = _find_differing(rows, [key for key in keys if key not in (knob, *REPEATED)])
-    # A method does not have to tell its settings, only those that tell it from itself.
+    # A label names only settings that identify a run, or that differ between lines of its method.
     told_of = {
         method: [key for key in differing if key in RUN_KEYS or key in _find_differing(own, axes)]
         for method, own in rows.groupby("method", sort=False)

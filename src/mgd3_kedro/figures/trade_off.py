@@ -1,4 +1,4 @@
-"""Representativeness against diversity: what a method pays for one with the other."""
+"""Trade-off between representativeness and diversity."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ NOTE = "small: a class; large: mean over classes"
 def draw_trade_off(scores: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw a point per class and method, and a larger one for the mean of a method.
 
-    Points far from all others are drawn at the edge, hollow, so that the axes fit the others.
+    Points far from all others are drawn hollow at the edge, so that the axes fit the others.
 
     Args:
-        scores: `method`, `wnid`, `class_name`, `diversity_normalised` and
+        scores: Columns `method`, `wnid`, `class_name`, `diversity_normalised` and
             `representativeness_normalised`, both in [0, 1] with 1 best; rows of one class and
             method are averaged.
         title: Above the plot; empty for none.
 
     Raises:
-        ValueError: If a column is missing, a score lies outside [0, 1], or no class has both.
+        ValueError: If a column is missing, a score lies outside [0, 1], or no class has both
+            scores.
 
     Source: arXiv 2505.18963, Figures 3 and 6.
     """

@@ -1,4 +1,4 @@
-"""How representative and how diverse every class of every method is, as points."""
+"""Diversity and representativeness of every class of every method, as points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Y_LABEL = "representativeness, 1 − normalised\ndistance to 50 nearest real"
 
 
 FAR_OUT = 3.0
-"""Times the distance between quartiles that points may lie beyond them, and still set the axes."""
+"""Distance beyond the quartiles, in interquartile ranges, up to which points set the axes."""
 MARGIN = 0.04
 
 
@@ -30,8 +30,8 @@ class Frame:
     """The part of the plane that is drawn.
 
     Args:
-        low: (2,), where the axes begin.
-        high: (2,), where they end.
+        low: (2,), lower ends of the axes.
+        high: (2,), upper ends of the axes.
     """
 
     low: NDArray[np.float64]
@@ -44,14 +44,14 @@ class Frame:
         return [*zip((self.low - margins).tolist(), (self.high + margins).tolist(), strict=True)]
 
     def place(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return points (L, 2), those further out at the edge, and which these are, (L,)."""
+        """Return points (L, 2) clipped to the frame, and which of them were outside, (L,)."""
         inside = np.clip(points, self.low, self.high)
         return inside, (inside != points).any(axis=1)
 
 
 @dataclass(frozen=True)
 class Trade:
-    """The classes of one method.
+    """Scores of the classes of one method.
 
     Args:
         points: (L, 2), diversity and representativeness of each class, in [0, 1].
@@ -68,13 +68,14 @@ class Trade:
 
 
 def collect_trades(scores: pd.DataFrame) -> tuple[Mapping[str, Trade], list[str]]:
-    """Average rows of one class and method, and leave out classes without either score.
+    """Average rows of one class and method, and leave out classes that lack a score.
 
     Args:
-        scores: `method`, `wnid`, `class_name` and the two normalised scores, in [0, 1].
+        scores: Columns `method`, `wnid`, `class_name` and the two normalised scores, in [0, 1].
 
     Returns:
-        Method -> its classes, in the order of the rows; what was left out, a sentence per method.
+        Method -> its classes, in the order of the rows; and a sentence per method on what was left
+        out.
 
     Raises:
         ValueError: If a column is missing, a score lies outside [0, 1], or nothing is left.
@@ -104,16 +105,16 @@ def collect_trades(scores: pd.DataFrame) -> tuple[Mapping[str, Trade], list[str]
 
 
 def frame_trades(trades: Mapping[str, Trade]) -> tuple[Frame, list[str]]:
-    """Find axes that a few points far out do not squeeze the others of.
+    """Return axes that are not widened by a few points far out.
 
-    They are 0 to 1 where no point is further than `FAR_OUT` times the distance of the quartiles
-    from these; else they end at the last point that is not.
+    Both axes run from 0 to 1 if no point lies more than `FAR_OUT` interquartile ranges beyond the
+    quartiles. Otherwise they end at the outermost points within that distance.
 
     Args:
         trades: Method -> its classes.
 
     Returns:
-        What is drawn; which points are further out, a sentence.
+        The frame; and a sentence on the points outside, if there are any.
 
     Source: Tukey, Exploratory Data Analysis, 1977: outer fences.
     """

@@ -1,8 +1,8 @@
-"""How good the synthetic features of one class are, given the real ones.
+"""Metrics of the synthetic features of one class, compared with the real ones.
 
 A metric maps the `Neighbourhoods` of real and synthetic features to a number. Of the members of
-`METRICS`, representativeness is a distance and small is good, and the ratios are best near 1; of
-all others large is good.
+`METRICS`, representativeness is a distance and small is good. The ratios are best near 1. For all
+others, large is good.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ SAMPLE_SCORES: dict[str, Callable[[Features, Features], NDArray[Any]]] = {
     "diversity": lambda real, synthetic: score_diversity(synthetic),
     "representativeness": score_representativeness,
 }
-"""Those of them that are means over samples: real (N, D) and synthetic (M, D) to one each, (M,)."""
+"""Metrics that are means over samples -> function of real (N, D) and synthetic (M, D) features that
+returns a score per synthetic sample, (M,)."""
 
 
 def score_names() -> tuple[str, ...]:
-    """Return what a class is scored by: all metrics, and some in the plane of t-SNE too."""
+    """Return the names of a class's scores: all metrics, and some in the plane of t-SNE too."""
     return (*METRICS, *(f"{name}_in_plane" for name in SAMPLE_SCORES))

@@ -1,4 +1,4 @@
-"""How distilled images are compared with real ones."""
+"""Settings for comparing distilled images with real ones."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from mgd3_kedro.checks import check_choice
 from mgd3_kedro.metrics.projection import ProjectionConfig
 
 FEATURES = ("latents", "pixels")
-"""What images can be compared by."""
+"""Features by which images can be compared."""
 PLANES = ("drawn", "all")
-"""Which classes can have planes."""
+"""Choices of which classes have planes."""
 DRAWN_CLASSES = 10
-"""The first so many have their planes drawn."""
+"""Number of first classes whose planes are drawn."""
 
 
 @dataclass(frozen=True)
 class AnalysisConfig(ProjectionConfig):
-    """How distilled images are compared with real ones, and shown in a plane.
+    """Settings for comparing distilled images with real ones, and for showing them in a plane.
 
     Args:
-        features: One of `FEATURES`; None: latents where the method has latents, else pixels.
-        planes: "drawn": t-SNE of the classes that are drawn, which takes most of the time; "all":
-            of every class, so that scores in the plane have a mean over all.
+        features: One of `FEATURES`; None for latents if the method has latents, else pixels.
+        planes: Classes for which t-SNE is computed, which takes most of the time. "drawn": those
+            that are drawn; "all": every class, so that scores in the plane have a mean over all.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is not valid; the message names it.
     """
 
     features: str | None
@@ -38,5 +38,5 @@ class AnalysisConfig(ProjectionConfig):
         check_choice("planes", self.planes, PLANES)
 
     def places(self, label: int) -> bool:
-        """Tell whether a class, by its place among all, has a plane."""
+        """Return whether a class has a plane; its label is its position among all classes."""
         return self.planes == "all" or label < DRAWN_CLASSES

@@ -28,33 +28,33 @@ FURTHER = (
     *("top1_reported", "balanced_last", "top5_last", "calibration_error"),
     *("epochs", "image_steps", "seconds"),
 )
-"""What else is averaged, where rows have it."""
+"""Further columns that are averaged, if rows have them."""
 
 TABLE_KEYS = ("benchmark", "split", "image_size", "network", "protocol", "preset")
-"""What must be the same for accuracies to be compared, apart from the images per class."""
+"""Columns that must be equal for accuracies to be comparable, besides the images per class."""
 METHOD_KEYS = ("method", "backbone", "settings")
-"""What tells methods apart: the lines of a table."""
+"""Columns that identify a method; each method has a line in a table."""
 GROUP_KEYS = (*(key for key in RUN_KEYS if key != "seed"), *SETTINGS)
-"""What is the same for all trainings that are averaged."""
+"""Columns that are equal for all trainings that are averaged."""
 
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """How methods are compared.
+    """Settings for comparing methods.
 
     Args:
-        headline: Which accuracy tables show and methods are compared by, of `ACCURACIES`.
-        confidence: Of intervals, in (0, 1).
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        headline: Accuracy that tables show and by which methods are compared, one of `ACCURACIES`.
+        confidence: Confidence level of intervals, in (0, 1).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the bootstrap.
         lrs_weight: Weight of the improvement over random images in the label-robust score.
         ars_weight: Weight of the improvement with augmentation in the augmentation-robust score.
-        hard_protocol: The protocol whose rows have hard labels, for both scores.
-        plain_protocol: The same without augmentation.
-        against: The method that all others are compared with, seed by seed.
+        hard_protocol: Protocol with hard labels, for both scores.
+        plain_protocol: The same protocol without augmentation.
+        against: Method with which all others are compared, seed by seed.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is not valid; the message names it.
     """
 
     headline: str
@@ -77,7 +77,7 @@ class CompareConfig:
 
 
 def find_finished(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Tell which rows are trainings that finished: both accuracies, and no other outcome.
+    """Return which rows are finished trainings: both accuracies, and no other outcome.
 
     Args:
         rows: One per training; rows of an older version have no `outcome`.
@@ -92,14 +92,15 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
     """Return one line per method with its settings, ipc, network, protocol and preset.
 
     Args:
-        rows: One per training, accuracies in percent; columns that it lacks are empty.
+        rows: One per training, accuracies in percent; missing columns count as empty.
         config: How methods are compared.
 
     Returns:
-        The group's keys; `trainings` and `data_sets` that are averaged; `diverged`, how
-        many are not, and which; mean, population standard deviation and interval of the mean
-        (`_low`, `_high`, empty for one training) of both accuracies; means of `FURTHER`;
-        `among_best` by the headline (never the whole train split); robust scores of the headline.
+        The group's keys; `trainings` and `data_sets`, the numbers that are averaged; `diverged` and
+        `diverged_trainings`, number and names of the trainings that are not averaged; mean,
+        population standard deviation and interval of the mean (`_low`, `_high`, empty for one
+        training) of both accuracies; means of `FURTHER`; `among_best` by the headline (never the
+        whole train split); robust scores of the headline.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's standard
     deviation; the rest ours.
@@ -130,7 +131,7 @@ def compare_groups(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 
 
 def as_text(value: object) -> str:
-    """Write a value of a row: numbers without trailing zeros, nothing for what is missing."""
+    """Format a value of a row: numbers without trailing zeros, empty for a missing value."""
     if value is None or value != value:
         return ""
     return f"{value:g}" if isinstance(value, Real) else str(value)
@@ -155,7 +156,7 @@ def _describe_group(
         low = high = np.nan
         draws[kind] = None
         if len(kept) > 1:
-            # From the group alone: what else is compared changes no interval.
+            # The seed depends only on the group, so that other groups do not change its interval.
             generator = np.random.default_rng([config.seed, _digest(about)])
             draws[kind] = drawn = bootstrap_means(values, config.resamples, generator)
             low, high = accuracy_interval(drawn, config.confidence)
@@ -166,9 +167,9 @@ def _describe_group(
 
 
 def name_data_sets(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return what tells data sets apart: their images; the seed, where rows do not have that.
+    """Return an identifier of the data set of each row: that of its images, or else its seed.
 
-    A method that draws nothing makes the same data set whatever the seed.
+    A method without randomness makes the same data set with every seed.
     """
     seeds = rows["seed"].astype(str)
     return rows["data_set"].where(rows["data_set"].notna(), seeds) if "data_set" in rows else seeds

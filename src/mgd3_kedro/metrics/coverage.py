@@ -1,6 +1,6 @@
 """Fidelity and coverage by nearest-neighbour balls: precision, recall, density, coverage.
 
-In many dimensions no one of them is enough: what each can be fooled by is said below.
+In many dimensions, no single metric is enough: the docstrings below say what misleads each of them.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ BALL_NEIGHBOURS = 5
 
 
 class Neighbourhoods:
-    """The balls around the samples of one class, each reaching its k-th nearest own neighbour.
+    """Balls around the samples of one class; each reaches to its k-th nearest neighbour in its set.
 
-    What is measured shares the balls, which are computed once and only when asked for. Balls are
-    open, as in the released code of density and coverage: a copy of the real data then has
-    density 1. The price is that a ball of k + 1 identical samples holds nothing.
+    All metrics share the balls, which are computed once, when first needed. Balls are open, as in
+    the released code of density and coverage, so that a copy of the real data has density 1. As a
+    consequence, the ball of a sample that has k exact copies is empty.
 
     Args:
         real: (N, D), the real features of the class.
         synthetic: (M, D), the synthetic ones.
         neighbours: k; N - 1 or M - 1 where a set is smaller.
-        real_radii: (N,), of the real balls, as `measure_radii` gives them for these samples; None:
-            they are measured when asked for.
+        real_radii: (N,), radii of the real balls, as returned by `measure_radii` for these samples;
+            None to compute them when first needed.
 
     Raises:
-        ValueError: If features are not finite (N, D) and (M, D), there are more or fewer radii than
-            real samples, or `neighbours` is below 1.
+        ValueError: If features are not finite (N, D) and (M, D), `real_radii` is not (N,), or
+            `neighbours` is below 1.
 
     Source: arXiv 1904.06991, section 2 (precision, recall); arXiv 2002.09797, section 4.2.
     """
@@ -74,7 +74,8 @@ class Neighbourhoods:
     def precision(self) -> float:
         """Share of synthetic samples in some real ball; NaN where N is 1 (arXiv 1904.06991).
 
-        A real outlier has a wide ball, and samples near the class mean are in most of them.
+        It is misleading where real outliers have wide balls. Samples near the class mean are in
+        most of these.
         """
         return _share(self.inside_real.any(axis=1), len(self.real))
 
@@ -82,17 +83,17 @@ class Neighbourhoods:
     def recall(self) -> float:
         """Share of real samples in some synthetic ball; NaN where M is 1 (arXiv 1904.06991).
 
-        Not to be trusted where precision is low: samples far from each other have wide balls, which
-        hold everything however far off the data they are. Few samples have wide balls, too: compare
-        only sets of equal size.
+        Do not trust it where precision is low: samples far from each other have wide balls, which
+        hold everything, however far these samples are from the data. Small sets have wide balls,
+        too: compare only sets of equal size.
         """
         return _share(self.inside_synthetic.any(axis=1), len(self.synthetic))
 
     @property
     def density(self) -> float:
-        """Real balls around a synthetic sample over k, 1 on average for fresh real data.
+        """Mean number of real balls around a synthetic sample, divided by k; NaN where N is 1.
 
-        It may exceed 1 (arXiv 2002.09797).
+        It is 1 on average for fresh real data, and may exceed 1 (arXiv 2002.09797).
         """
         balls = self.inside_real.sum(axis=1) / min(self.neighbours, max(1, len(self.real) - 1))
         return _share(balls, len(self.real))
@@ -101,9 +102,9 @@ class Neighbourhoods:
     def coverage(self) -> float:
         """Share of real balls that hold a synthetic sample; NaN where N is 1 (arXiv 2002.09797).
 
-        Samples off the data add nothing. But in many dimensions one near the class mean is in
-        most balls, so that a collapsed set has much of it. Bounded by how many balls M samples can
-        reach: compare only sets of equal size.
+        Samples far from the data do not raise it. But in many dimensions, a sample near the class
+        mean is in most balls, so a collapsed set has high coverage. It is limited by the number of
+        balls that M samples can reach: compare only sets of equal size.
         """
         return _share(self.inside_real.any(axis=0), len(self.real))
 
@@ -111,8 +112,8 @@ class Neighbourhoods:
     def symmetric_recall(self) -> float:
         """The lesser of recall and coverage; NaN where N or M is 1 (after arXiv 2306.09618).
 
-        What fools the one does not fool the other: samples far off the data have no coverage, and a
-        set that has collapsed has narrow balls, and so no recall.
+        What misleads one does not mislead the other: samples far from the data have no coverage,
+        and a collapsed set has narrow balls and so no recall.
         """
         return float(np.minimum(self.recall, self.coverage))
 

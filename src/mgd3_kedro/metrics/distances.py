@@ -1,8 +1,9 @@
 """Exact distances between feature vectors, in float64: searched by BLAS, measured by differences.
 
-Expanding the square of a difference is many times faster than summing differences, but leaves
-duplicates slightly apart and makes ties depend on the block. So the expanded squares only tell
-which pairs can matter; the distances of these are sums of differences.
+Expanding |x - y|^2 to |x|^2 - 2 xy + |y|^2 is many times faster than summing squared differences.
+But it gives duplicates a distance slightly off 0, and makes ties depend on the block. So the
+expanded squares only select the pairs that can matter, and the distances of these pairs are
+computed from differences.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from numpy.typing import NDArray
 from mgd3_kedro.checks import NotFiniteError
 
 Features = NDArray[Any]
-"""(N, D) or (M, D), any real dtype; computed with in float64."""
+"""(N, D) or (M, D), any real dtype; converted to float64."""
 
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 1024, 4096
 NUMBERS_AT_ONCE = 2**23
-"""Of differences that are in memory at once: 64 MB."""
+"""Maximum number of differences in memory at once: 64 MB."""
 
 
 def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]]:
-    """Return feature sets as float64, refusing what cannot be compared.
+    """Check feature sets, and return them as float64.
 
     Args:
         features: Named sets, each (N, D) with N > 0 and one D for all.
 
     Raises:
-        ValueError: If a set is not 2-D, is empty or holds NaN or infinity, or the widths differ.
+        ValueError: If a set is not 2-D or is empty, or the widths differ.
+        NotFiniteError: If a set holds NaN or infinity.
     """
     checked = []
     for name, values in features.items():
@@ -54,12 +56,12 @@ def check_features(features: Mapping[str, Features]) -> list[NDArray[np.float64]
 def measure_to_nearest(
     queries: NDArray[np.float64], references: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
-    """Return the distances from each query to the references that are nearest to it.
+    """Return the distances from each query to its nearest references.
 
     Args:
         queries: (M, D).
         references: (N, D).
-        count: How many; at most N.
+        count: Number of nearest references; at most N.
 
     Returns:
         (M, count), ascending; exactly 0 for a duplicate.
@@ -70,7 +72,7 @@ def measure_to_nearest(
 def find_inside(
     samples: NDArray[np.float64], centres: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Tell which samples lie in which open balls.
+    """Return which samples lie in which open balls.
 
     Args:
         samples: (M, D).
@@ -109,12 +111,12 @@ def measure_radii(samples: NDArray[np.float64], neighbours: int) -> NDArray[np.f
 
 
 class _Block(NamedTuple):
-    """Squared distances of some queries, nearly.
+    """Approximate squared distances of some queries.
 
     Args:
         queries: (B, D).
         squares: (B, N).
-        errors: How far each may be off, (B, N).
+        errors: (B, N), upper bounds of their errors.
     """
 
     queries: NDArray[np.float64]
@@ -125,10 +127,10 @@ class _Block(NamedTuple):
 def _expand_squares(
     queries: NDArray[np.float64], references: NDArray[np.float64]
 ) -> Iterator[_Block]:
-    """Yield blocks of rows of the squared distances, so that no more than these grows with N."""
+    """Yield approximate squared distances in blocks of queries, which limits the memory."""
     # Sums of D products have a relative error below D times the precision; 8 leaves some room.
     bound = 8 * (references.shape[1] + 8) * np.finfo(np.float64).eps
-    # Far from the origin, squares are large and their differences small; the mean takes that away.
+    # Far from the origin, squares are large and their differences inaccurate, so subtract the mean.
     mean = references.mean(axis=0)
     for start in range(0, len(queries), ROWS_AT_ONCE):
         block = queries[start : start + ROWS_AT_ONCE]
@@ -144,11 +146,11 @@ def _expand_squares(
 def _measure_ranks(
     queries: NDArray[np.float64], references: NDArray[np.float64], first: int, last: int
 ) -> NDArray[np.float64]:
-    """Return distances to the references, of the first-nearest (from 0) to the last, ascending."""
+    """Return distances to the nearest references, from rank first (0 is nearest) to rank last."""
     found = []
     for block in _expand_squares(queries, references):
         low, high = block.squares - block.errors, block.squares + block.errors
-        # A rank lies between the same rank of all lower bounds and of all upper bounds.
+        # The distance of a rank lies between that rank of all lower bounds and of all upper bounds.
         nearest = np.partition(low, first, axis=1)[:, first, None]
         farthest = np.partition(high, last, axis=1)[:, last, None]
         distances = np.where(high < nearest, -1.0, np.inf)
@@ -165,7 +167,7 @@ def _measure(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Return the distances of pairs, (P,), each the same whatever the other pairs are."""
+    """Return the distances of pairs, (P,); each is independent of the other pairs."""
     at_once = max(1, NUMBERS_AT_ONCE // queries.shape[1])
     distances = np.empty(len(rows))
     for start in range(0, len(rows), at_once):

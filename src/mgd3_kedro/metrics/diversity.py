@@ -30,7 +30,7 @@ def score_diversity(synthetic: Features) -> NDArray[np.float64]:
         (M,), large is diverse; 0 for duplicates, NaN where M is 1 (there is no other sample).
 
     Raises:
-        ValueError: If `synthetic` is no finite (M, D).
+        ValueError: If `synthetic` is not finite (M, D).
 
     Source: arXiv 2505.18963, Figures 3, 6, 7 and Table 9.
     """
@@ -43,14 +43,15 @@ def score_representativeness(
 ) -> NDArray[np.float64]:
     """Return the mean distance from each synthetic sample to its nearest real samples.
 
-    For one neighbour a copy of the real data has the best value there is, 0. For more it is only
-    better than what lies off the data: in many dimensions the class mean is nearer to everybody
-    than anybody is to each other, so a collapsed set scores well here. Read it beside diversity.
+    With one neighbour, a copy of the real data has the best possible value, 0. With more
+    neighbours, it is only better than samples far from the data: in many dimensions, the class mean
+    is nearer to all samples than these are to each other, so a collapsed set scores well. Read this
+    score together with diversity.
 
     Args:
         real: (N, D), the real features of the class.
         synthetic: (M, D), the synthetic ones.
-        neighbours: Real samples averaged over; N where there are fewer.
+        neighbours: Number of nearest real samples to average over; N where there are fewer.
 
     Returns:
         (M,), small is representative.
@@ -69,15 +70,15 @@ def score_representativeness(
 def normalise_jointly(
     scores: Mapping[str, NDArray[Any]], *, smaller_is_better: bool = False
 ) -> dict[str, NDArray[np.float64]]:
-    """Min-max normalise the scores of one class over all compared methods together.
+    """Min-max normalise the scores of one class, over all compared methods together.
 
     Args:
         scores: Method -> scores of its samples, (M,); M may differ between methods.
-        smaller_is_better: Return 1 - normalised, as representativeness is plotted.
+        smaller_is_better: Whether to return 1 - normalised, as representativeness is plotted.
 
     Returns:
-        Method -> (M,) in [0, 1], 1 best. NaN stays NaN and takes no part in the range. Where all
-        scores are equal none stands out: all are 0, or 1 if smaller is better.
+        Method -> (M,) in [0, 1], 1 best. NaN stays NaN and is ignored for the range. If all scores
+        are equal, all results are 0, or 1 if smaller is better.
 
     Source: arXiv 2505.18963, Figures 3, 6 and 7.
     """

@@ -1,4 +1,4 @@
-"""How sure a mean over few trainings is: the bootstrap."""
+"""Bootstrap intervals of means over few trainings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from mgd3_kedro.checks import check_count
 
 
 class Resampled(NamedTuple):
-    """Means of resamples.
+    """Means of bootstrap resamples.
 
     Args:
         means: (R,), float64.
-        size: What was drawn from: data sets; trainings, where there is one data set. 2 or more.
+        size: Number of values that were resampled: data sets, or trainings if there is only one
+            data set. Intervals need at least 2.
     """
 
     means: NDArray[np.float64]
@@ -29,8 +30,8 @@ def bootstrap_means(
 ) -> Resampled:
     """Return means of resamples: data sets are drawn first, then trainings within each.
 
-    With one training per data set this is the ordinary bootstrap. With one data set only the
-    trainings on it vary, and what another data set would change is not in the draws.
+    With one training per data set, this is the ordinary bootstrap. With one data set, only its
+    trainings vary, and the variation between data sets is not included.
 
     Args:
         values: One array per data set, (trainings,), of any lengths above 0.
@@ -38,7 +39,7 @@ def bootstrap_means(
         generator: Source of randomness.
 
     Returns:
-        Means over all trainings of a resample.
+        Means over all trainings of each resample.
 
     Raises:
         ValueError: If there is no data set, or one without trainings.
@@ -60,18 +61,20 @@ def bootstrap_means(
 
 
 def interval_of(resampled: Resampled, confidence: float) -> tuple[float, float]:
-    """Return the central interval that holds a share of the means, as wide as few of them ask for.
+    """Return the central confidence interval of a mean, widened because the values are few.
 
-    Percentiles of resamples of n values are too close to their mean: a resample varies by
-    (n - 1) / n of the variance, and says nothing of how little is known of that. Their distances
-    are multiplied by what that comes to with normal values, where the interval is then Student's.
+    Percentiles of resamples of n values are too close to their mean. Resamples have only (n - 1) /
+    n of the variance, and they ignore that the variance itself is uncertain. So the distances of
+    the percentiles from the mean are multiplied by two factors. For normal values, the result is
+    Student's interval.
 
     Args:
-        resampled: At least 2 were drawn from.
-        confidence: The share, in (0, 1).
+        resampled: Means of resamples of at least 2 values.
+        confidence: Confidence level, in (0, 1).
 
     Source: Hesterberg, What Teachers Should Know about the Bootstrap (arXiv 1411.5279), which
-    expands levels by the same two factors; with 2 or 3 values no level is far enough.
+    expands the percentile levels by the same two factors; with 2 or 3 values, no level is far
+    enough.
     """
     return _percentiles(_with_whole_variance(resampled), resampled.size - 1, confidence)
 
@@ -79,7 +82,7 @@ def interval_of(resampled: Resampled, confidence: float) -> tuple[float, float]:
 def interval_of_difference(
     one: Resampled, other: Resampled, confidence: float
 ) -> tuple[float, float]:
-    """Return the interval of the difference of two means of independent values, see `interval_of`.
+    """Return the interval of the difference of two independent means, see `interval_of`.
 
     Source: Welch (Biometrika 34, 1947), for the degrees of freedom.
     """
@@ -108,7 +111,7 @@ def _percentiles(
 
 
 def accuracy_interval(resampled: Resampled, confidence: float) -> tuple[float, float]:
-    """Return the interval of an accuracy in percent, see `interval_of`; it ends at 0 and 100."""
+    """Return the interval of an accuracy in percent, clipped to 0..100, see `interval_of`."""
     low, high = interval_of(resampled, confidence)
     return max(low, 0.0), min(high, 100.0)
 
@@ -116,16 +119,16 @@ def accuracy_interval(resampled: Resampled, confidence: float) -> tuple[float, f
 def find_best(
     means: Sequence[float], draws: Sequence[Resampled | None], confidence: float
 ) -> list[bool]:
-    """Tell which of several methods are the best as far as their trainings can tell.
+    """Return which methods are best, or cannot be distinguished from the best.
 
-    These are the one with the highest mean, and those whose difference to it has an interval that
-    contains 0. What has no draws is never among them; nor is anything where nothing is compared, or
-    where the highest mean has no draws.
+    These are the method with the highest mean, and those whose difference to it has an interval
+    that contains 0. Methods without draws are never among them. No method is, if fewer than two
+    have a mean, or if the one with the highest mean has no draws.
 
     Args:
-        means: One per method; NaN for none.
-        draws: Of independent randomness; None for a single training.
-        confidence: Of the interval, in (0, 1).
+        means: Mean of each method; NaN for none.
+        draws: Resampled means of each method, drawn independently; None for a single training.
+        confidence: Confidence level of the interval, in (0, 1).
     """
     known = [place for place, mean in enumerate(means) if not np.isnan(mean)]
     if len(known) < 2:

@@ -1,4 +1,4 @@
-"""How many images ended at their own mode."""
+"""Share of images that ended at their own mode."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEAREST = "nearest_mode"
-"""What columns of the mode that an image ended nearest to are called, or begin with: what follows
-is how the space is called that distances were measured in."""
+"""Name, or start of the name, of columns with the mode that an image ended nearest to; the rest of
+the name is the space in which distances were measured."""
 
 
 def sum_up_landing(images: pd.DataFrame) -> dict[str, float]:
-    """Return the share of images that ended at their own mode, and the modes that images ended at.
+    """Return the share of images that ended at their own mode, and the number of modes hit.
 
     Args:
-        images: One row per image: its class `wnid`, the number `mode` of its own mode, and that of
-            the mode that it ended nearest to.
+        images: One row per image: its class `wnid`, the number `mode` of its own mode, and the
+            number of the mode that it ended nearest to.
 
     Returns:
-        Name -> value; nothing where images were made without modes. `own_mode_rate` is a share, and
-        `modes_hit` the mean over classes of how many modes have an image.
+        Name -> value; empty if images were made without modes. `own_mode_rate` is a share, and
+        `modes_hit` the mean over classes of the number of modes that have an image.
     """
     found: dict[str, float] = {}
     for column in images:

@@ -1,4 +1,4 @@
-"""Whether samples copy what a model was trained on: nearer to it than images it never saw."""
+"""Memorisation: whether samples are nearer to the training images than unseen images are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mgd3_kedro.metrics.distances import Features, check_features, measure_to_ne
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NEAREST_PERCENT = 1.0
-"""Share of unseen images that counts as uncommonly near."""
+"""Percentile of the unseen images' distances below which a sample is unusually near."""
 
 
 def measure_nearest(queries: Features, training: Features) -> NDArray[np.float64]:
-    """Return the distance from each query to the training image that is nearest to it.
+    """Return the distance from each query to its nearest training image.
 
     Args:
         queries: (M, D), samples or unseen images of one class.
@@ -35,24 +35,24 @@ def measure_nearest(queries: Features, training: Features) -> NDArray[np.float64
 
 
 def compare_nearest(samples: ArrayLike, unseen: ArrayLike) -> dict[str, float]:
-    """Put the distances of samples to their training images beside those of unseen images.
+    """Compare the distances of samples to the training images with those of unseen images.
 
-    A model that draws new images is as far from its training images as other real ones are. Where
-    its samples are plainer than photos, as guided ones are, they are nearer to everything without
-    copying anything: `prefer_training` does not mind that.
+    Samples of a model that does not copy are as far from its training images as other real images
+    are. But samples that are plainer than photos, such as guided ones, are nearer to everything
+    without being copies: `prefer_training` is not affected by that.
 
     Args:
-        samples: (M,), what `measure_nearest` gives for samples.
-        unseen: (U,), what it gives for real images that were not trained on.
+        samples: (M,), distances of samples, from `measure_nearest`.
+        unseen: (U,), distances of real images that were not trained on.
 
     Returns:
         `samples_p5` ... `samples_p95` and `unseen_p5` ... `unseen_p95`, percentiles of both;
         `nearest_percent`, share of samples nearer than 99 % of unseen images are, percent;
-        `nearer_probability`, that a sample is nearer than an unseen image: 0.5 where both are
-        alike.
+        `nearer_probability`, probability that a sample is nearer than an unseen image: 0.5 if both
+        are alike.
 
     Raises:
-        ValueError: If a set is no (N,) of finite distances of 0 or more, or is empty.
+        ValueError: If a set is empty, or not an (N,) array of finite distances of 0 or more.
 
     Source: arXiv 2004.05675, section 3 (the probability, a Mann-Whitney statistic); percentiles
     ours.
@@ -72,23 +72,26 @@ def compare_nearest(samples: ArrayLike, unseen: ArrayLike) -> dict[str, float]:
 def prefer_training(
     to_training: ArrayLike, to_unseen: ArrayLike, training: int, unseen: int
 ) -> dict[str, float]:
-    """Tell whether what samples are nearest to is a training image more often than by chance.
+    """Return how often samples are nearest to a training image, and the level by chance.
 
-    Plain samples share their nearest images, a few plain ones: their number, rather than that of
-    the samples, says how far from chance the share may be by itself.
+    Plain samples have the same few plain images as their nearest ones. The number of these images,
+    not the number of samples, determines how far the share deviates from the chance level by
+    itself.
 
     Args:
         to_training: (M,), distance of each sample to its nearest training image.
-        to_unseen: (M,), the same to its nearest unseen image.
+        to_unseen: (M,), distance of each sample to its nearest unseen image.
         training: Number of training images, N.
         unseen: Number of unseen images, U.
 
     Returns:
         `training_nearest_percent`, share of samples whose nearest real image was trained on (ties
-        count half); `training_nearest_by_chance`, what it is where samples know none of them.
+        count half), percent; `training_nearest_by_chance`, its expected value without memorisation,
+        percent.
 
     Raises:
-        ValueError: If a set is no (M,) of finite distances, or the two are not of the same samples.
+        ValueError: If a set is empty, or not (M,) of finite distances of 0 or more, or the lengths
+            differ.
 
     Source: after the nearest-neighbour two-sample test.
     """
@@ -104,7 +107,7 @@ def prefer_training(
 
 
 def nearest_limit(unseen: ArrayLike) -> float:
-    """Return the distance, (U,) given, that 1 % of unseen images are nearer than."""
+    """Return the distance below which 1 % of the unseen images are, given their distances (U,)."""
     return float(np.percentile(_checked("unseen", unseen), NEAREST_PERCENT))
 
 

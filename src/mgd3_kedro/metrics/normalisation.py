@@ -1,4 +1,4 @@
-"""Scores of several methods on one scale, class by class."""
+"""Normalisation of the scores of several methods to one scale, class by class."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SMALLER_IS_BETTER = {"diversity": False, "representativeness": True}
-"""Scores that are normalised, and whether they are turned round."""
+"""Scores that are normalised -> whether they are reversed, so that 1 is best."""
 
 
 def normalise_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Add diversity and representativeness, min-max normalised per class over all methods.
 
-    Each row takes part in the range of its class. With one row per class and method, two methods
-    always have 0 and 1: give rows of single samples where it matters how far they are apart.
+    The range of a class covers all its rows. With one row per class and method, two methods always
+    get 0 and 1: pass one row per sample if the size of their difference matters.
 
     Args:
-        scores: Distances `diversity` and `representativeness` (small is good) of every `method`
-            and class (`wnid`); a row per sample, or one per class.
+        scores: Distances `diversity` and `representativeness` (small is good) of every `method` and
+            class (`wnid`); a row per sample, or one per class.
 
     Returns:
         The rows with `diversity_normalised` and `representativeness_normalised`, in [0, 1] with 1
-        best. NaN stays NaN. Where a class has one value for all, diversity is 0 and
+        best. NaN stays NaN. If all values of a class are equal, diversity is 0 and
         representativeness 1.
 
     Raises:
-        ValueError: If a column is missing, there is no row, or classes differ in their methods:
-            a range over other methods is another scale.
+        ValueError: If a column is missing, there is no row, or classes differ in their methods,
+            which would make their ranges incomparable.
 
     Source: arXiv 2505.18963, Figures 3, 6 and 7.
     """
@@ -53,10 +53,10 @@ def normalise_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_scores(scores: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse scores without a row or one of the columns.
+    """Check that scores have all columns and at least one row.
 
     Raises:
-        ValueError: Naming the columns that are missing.
+        ValueError: If a column is missing, or there is no row; the message names the columns.
     """
     missing = [column for column in columns if column not in scores]
     if missing:

@@ -1,4 +1,4 @@
-"""By how much methods are ahead of one of them on the same data sets."""
+"""Paired differences of all methods to one method, on the same data sets."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ COLUMNS = (
     *("against", "against_backbone", "against_settings"),
     *("data_sets", "data_sets_ahead", "difference_mean", "difference_low", "difference_high"),
 )
-"""Of the table: differences are of accuracies, in percentage points."""
+"""Columns of the table; differences are of accuracies, in percentage points."""
 METHOD, BACKBONE, SETTINGS = map(METHOD_KEYS.index, ("method", "backbone", "settings"))
 
 
 def compare_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
-    """Return by how much every method is ahead of `config.against` on the seeds that both have.
+    """Return the lead of every method over `config.against` on the seeds that both have.
 
-    Data sets of one seed have more in common than others (the noise that images are drawn from,
-    the start of the training), so that their differences vary less than the accuracies do. Of
-    several lines of the method that is compared with, one of the same backbone counts, where there
-    is one, and of these the one with the fewest words of settings.
+    Data sets of one seed have more in common than others (the initial noise, the start of the
+    training), so their differences vary less than the accuracies do. If the reference method has
+    several lines, one with the same backbone is used, if there is one; among these, the one with
+    the fewest words of settings.
 
     Args:
         rows: One per training, accuracies in percent.
         config: How methods are compared.
 
     Returns:
-        `COLUMNS`; `data_sets` are seeds, though a method may have the same images with some of
-        them; intervals by bootstrap over these, empty where there is one; no line for the whole
-        train split, nor where no seed is common.
+        `COLUMNS`; `data_sets` is the number of seeds that both have, even if a method makes the
+        same images with some of them. Intervals are bootstrapped over these seeds, and empty for a
+        single one. The whole train split, and methods without a common seed, have no line.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, on paired
     differences.

@@ -1,4 +1,4 @@
-"""A plane shared by the real samples and every method's synthetic samples of one class."""
+"""Projection of the real samples and all methods' synthetic samples of a class to one plane."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from mgd3_kedro.metrics.distances import Features, check_features
 
 @dataclass(frozen=True)
 class ProjectionConfig:
-    """How samples are placed in a plane.
+    """Settings of the projection to a plane by t-SNE.
 
     Args:
-        perplexity: Effective number of neighbours; at most a third of the other samples is used.
+        perplexity: Effective number of neighbours, limited to a third of the number of other
+            samples.
         random_state: Seed of the embedding.
-        plane_components: Principal components that t-SNE sees; None: the features themselves.
+        plane_components: Number of principal components given to t-SNE; None for the features
+            themselves.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is not valid; the message names it.
     """
 
     perplexity: float
@@ -41,8 +43,8 @@ def project_jointly(
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Project one class to a plane by t-SNE of its principal components, all sets together.
 
-    Only then do positions compare between methods. Distances in the plane are no metric: report
-    them beside those in feature space.
+    Positions are comparable between methods only because all sets are projected together. Distances
+    in the plane are not a metric: report them together with those in feature space.
 
     Args:
         real: (N, D), the real features of the class.
@@ -82,7 +84,7 @@ def _embed(features: NDArray[np.float64], config: ProjectionConfig) -> NDArray[n
         return np.zeros((len(features), 2))
     from sklearn.manifold import TSNE
 
-    # The PCA start divides by the spread along the first axis and needs two axes.
+    # PCA initialisation divides by the spread along the first axis and needs two axes.
     has_plane = features.shape[1] > 1 and len(np.unique(features, axis=0)) > 1
     tsne = TSNE(
         n_components=2,

@@ -1,4 +1,4 @@
-"""DD-Ranking's scores: what images are worth apart from labels and augmentation."""
+"""Scores of DD-Ranking: the value of images independent of labels and augmentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FULL, RANDOM = "full", "random"
-"""Methods that others are measured against: the whole train split, and as many random images."""
+"""Reference methods: the whole train split, and the same number of random images."""
 
 
 def score_robustness(
@@ -23,11 +23,11 @@ def score_robustness(
             hard labels; in percentage points, small is good.
         improvement_over_random: Accuracy of the method minus that of random images, both under the
             method's own protocol; in percentage points.
-        weight: Of the improvement; the rest is the recovery's. In [0, 1].
+        weight: Weight of the improvement, in [0, 1]; the recovery has the rest.
 
     Returns:
-        Percent: 0 where both are as bad as can be, 100 where both are as good. A method as good as
-        the whole split and no better than random images has 26.9.
+        Percent: 0 for the worst possible values of both, 100 for the best. A method that is as good
+        as the whole split and no better than random images has 26.9.
 
     Source: DD-Ranking (arXiv 2505.13300), label-robust score; its accuracies are fractions.
     """
@@ -40,11 +40,11 @@ def score_augmentation(improvement: float, plain_improvement: float, weight: flo
     Args:
         improvement: Accuracy of the method minus that of random images, both with augmentation; in
             percentage points.
-        plain_improvement: The same, both without augmentation.
-        weight: Of the improvement with augmentation; the rest is the other's. In [0, 1].
+        plain_improvement: The same difference without augmentation.
+        weight: Weight of the improvement with augmentation, in [0, 1]; the other has the rest.
 
     Returns:
-        Percent: as the label-robust score; 26.9 for a method no better than random images.
+        Percent, as in `score_robustness`; 26.9 for a method no better than random images.
 
     Source: DD-Ranking (arXiv 2505.13300), augmentation-robust score.
     """
@@ -67,18 +67,18 @@ def add_robust_scores(
 ) -> pd.DataFrame:
     """Return a table of means with the columns `hlr`, `ior` (points), `lrs` and `ars` (percent).
 
-    They are empty where a mean that they need is missing, and for the whole train split; `ars` is
-    that of lines of the protocol with hard labels.
+    Scores are NaN if a mean that they need is missing, and for the whole train split. `ars` is
+    computed only for lines of the protocol with hard labels.
 
     Args:
         table: One line per method, ipc, network, protocol and preset of a benchmark.
-        accuracy: The column of means, in percent; `trainings` are their weights where several
-            lines are one reference, as random images beside each of two backbones.
-        method_keys: Columns that tell methods apart.
-        hard_protocol: The protocol that has hard labels.
-        plain_protocol: The same without augmentation.
-        lrs_weight: Of the improvement over random images, in `lrs`.
-        ars_weight: Of the improvement with augmentation, in `ars`.
+        accuracy: The column of means, in percent. If several lines are one reference, such as
+            random images beside each of two backbones, they are weighted by `trainings`.
+        method_keys: Columns that identify a method.
+        hard_protocol: The protocol with hard labels.
+        plain_protocol: The same protocol without augmentation.
+        lrs_weight: Weight of the improvement over random images, in `lrs`.
+        ars_weight: Weight of the improvement with augmentation, in `ars`.
 
     Source: DD-Ranking (arXiv 2505.13300), from means over trainings.
     """
@@ -113,7 +113,7 @@ def _where(table: pd.DataFrame, line: pd.Series, keys: Sequence[str]) -> pd.Data
     import pandas as pd
 
     for key in keys:
-        # Two missing values are the same setting, which == denies.
+        # Two missing values are the same setting, but NaN == NaN is false.
         table = table[table[key].isna() if pd.isna(line[key]) else table[key] == line[key]]
     return table
 

@@ -1,4 +1,4 @@
-"""How large and how far apart synthetic samples are, beside the real ones."""
+"""Norms and pairwise distances of synthetic samples, relative to the real ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mgd3_kedro.metrics.coverage import Neighbourhoods
 
 
 def measure_norm_ratio(samples: Neighbourhoods) -> float:
-    """Return the mean norm of synthetic features over that of real ones; NaN where those are 0.
+    """Return the mean norm of synthetic features over that of real ones; NaN if the latter is 0.
 
-    Means of many images have less than 1: what differs from image to image is not in them.
+    Averages of many images have less than 1, because the differences between images cancel out.
     """
     return _ratio(
         float(np.linalg.norm(samples.synthetic, axis=1).mean()),
@@ -22,7 +22,8 @@ def measure_norm_ratio(samples: Neighbourhoods) -> float:
 def measure_pairwise_ratio(samples: Neighbourhoods) -> float:
     """Return the distance between two synthetic samples over that between two real ones.
 
-    Distances are root mean squares over all pairs of the class; NaN where a set has one sample.
+    Distances are root mean squares over all pairs of the class. The ratio is NaN if a set has only
+    one sample, or all real samples are equal.
     """
     return _ratio(_pairwise(samples.synthetic), _pairwise(samples.real))
 

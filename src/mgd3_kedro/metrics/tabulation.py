@@ -1,4 +1,4 @@
-"""A score of every class and method as a table."""
+"""Table of one score of every class and method."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ MEAN = "mean"
 
 
 def tabulate_diversity(scores: pd.DataFrame, score: str = "diversity") -> pd.DataFrame:
-    """Return classes as rows and methods as columns, with their means over classes below.
+    """Return classes as rows and methods as columns, with the means over classes below.
 
-    Several rows of a class and method (samples, or seeds) are averaged. A mean over classes is
-    empty where the method lacks one: over fewer classes it would not compare.
+    Several rows of a class and method (samples, or seeds) are averaged. The mean of a method is NaN
+    if a class is missing, because means over fewer classes are not comparable.
 
     Args:
-        scores: `method`, `wnid`, `class_name` and the score, of every class and method.
-        score: Its column.
+        scores: Columns `method`, `wnid`, `class_name` and the score, of every class and method.
+        score: Column of the score.
 
     Returns:
-        A line per class, in the order of the rows, and one that is called "mean"; columns `wnid`,
-        `class_name` and the methods, in the order of the rows. Empty where nothing was measured.
+        A row per class, in the order of `scores`, and a last one named "mean"; columns `wnid`,
+        `class_name` and the methods, in the order of `scores`. NaN where nothing was measured.
 
     Raises:
         ValueError: If a column is missing, or there is no row.

@@ -1,4 +1,4 @@
-"""Figures of a page, as Plotly's JSON."""
+"""Charts of a report page, as Plotly JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgd3_kedro.report.wording import in_chart
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 SHADES = ("#3b4a6b", "#5f7ba5", "#8fb1cf", "#c9b458", "#9c7a3c")
-"""Of parts of a whole, which no method has."""
+"""Colours of the parts of a bar; no method has any of them."""
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
 
 
@@ -27,15 +27,15 @@ def chart_lines(
     log_x: bool = False,
     methods: bool = False,
 ) -> Chart:
-    """Return lines over a number, all on one pair of axes.
+    """Return a line chart with all lines on one pair of axes.
 
     Args:
         lines: Name -> (x, y) of its points, in order.
-        x: What the horizontal axis is called.
-        y: What the vertical axis is called.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
         from_zero: Whether the vertical axis begins at 0.
-        log_x: Whether equal steps to the right are equal factors.
-        methods: Whether names are those of methods, which have colours of their own.
+        log_x: Whether the horizontal axis is logarithmic.
+        methods: Whether the names are those of methods, which have colours of their own.
     """
     looks = pick_method_looks(lines) if methods else {}
     traces = []
@@ -83,15 +83,16 @@ def chart_points(
     ranges: Sequence[tuple[float, float]] = (),
     labelled: bool = False,
 ) -> Chart:
-    """Return points with names, those of every group in a look of their own.
+    """Return a scatter chart of named points; every group has its own colour and symbol.
 
     Args:
-        groups: Method -> its points, each with `x`, `y` and `name`; `large` where it stands out,
-            `hollow` where it is not in its place; `told` where its values are told otherwise.
-        x: What the horizontal axis is called.
-        y: What the vertical axis is called.
-        reversed_y: Whether small values are on top.
-        ranges: Of the two axes; empty for what fits.
+        groups: Method -> its points, each with `x`, `y` and `name`. Optional keys: `large` for an
+            emphasised point, `hollow` for a point that is not drawn at its true position, `told`
+            for a text to show instead of its values.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        reversed_y: Whether small values are at the top.
+        ranges: Ranges of the two axes; empty to fit the points.
         labelled: Whether names are written beside the points.
     """
     traces = []
@@ -138,12 +139,12 @@ def chart_points(
 
 
 def chart_stacks(parts: Mapping[str, Sequence[float]], names: Sequence[str], unit: str) -> Chart:
-    """Return a bar per name, made of parts.
+    """Return a chart of stacked horizontal bars, one per name.
 
     Args:
         parts: Part -> its length in every bar.
-        names: Of the bars, from top to bottom.
-        unit: Of the lengths.
+        names: Names of the bars, from top to bottom.
+        unit: Unit of the lengths.
     """
     traces = [
         {

@@ -20,6 +20,6 @@ def cite_software(version: str) -> str:
     """Return the BibTeX entry of this software.
 
     Args:
-        version: Of the code that made what is cited.
+        version: Version of the code that made the cited results.
     """
     return SOFTWARE.format(version=version)

@@ -1,4 +1,4 @@
-"""Figures of the classes of one run, as Plotly's JSON."""
+"""Charts of the classes of one run, as Plotly JSON."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CLASSES_WITH_TEXT = 20
 
 
 def chart_confusion(counts: NDArray[Any], class_names: Sequence[str]) -> Chart:
-    """Return a confusion matrix: shares of the true class, of up to 20 classes with the counts.
+    """Return a confusion matrix: shares of the true class; up to 20 classes also show counts.
 
     Args:
-        counts: (L, L), images of true class (row) taken for a class (column).
+        counts: (L, L), number of images of the true class (row) predicted as a class (column).
         class_names: L names, in label order.
     """
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Names may repeat, places do not.
+    # Positions are the coordinates, because names may repeat.
     places = list(range(len(class_names)))
     names = [in_chart(name) for name in class_names]
     told = [
@@ -34,7 +34,7 @@ def chart_confusion(counts: NDArray[Any], class_names: Sequence[str]) -> Chart:
     with_text = len(names) <= CLASSES_WITH_TEXT
     trace = {
         "type": "heatmap",
-        # Square roots: the few confusions of a good network show, too.
+        # Square roots make the few confusions of a good network visible.
         "z": np.sqrt(shares),
         "zmin": 0,
         "zmax": 10,
@@ -66,11 +66,12 @@ def chart_confusion(counts: NDArray[Any], class_names: Sequence[str]) -> Chart:
 
 
 def chart_planes(planes: Mapping[str, Mapping[str, Any]], method: str) -> Chart:
-    """Return classes in their planes; the page shows one at a time.
+    """Return a chart of the planes of all classes; the page shows one class at a time.
 
     Args:
-        planes: Class -> `real` (N, 2), `made` (M, 2) and `ids`, M names of its images on the page.
-        method: What made the images.
+        planes: Class -> `real` (N, 2), `made` (M, 2) and `ids`, the ids of the M images on the
+            page.
+        method: Method that made the images.
 
     Source: arXiv 2505.18963, Figure 3.
     """

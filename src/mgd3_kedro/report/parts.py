@@ -1,4 +1,4 @@
-"""What a page consists of."""
+"""Parts of a report page."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Chart:
     """A figure that Plotly draws in the browser.
 
     Args:
-        traces: As Plotly's JSON has them; arrays may be NumPy's, and what is not finite is a gap.
-        layout: Likewise; colours of text, axes and background are those of the page.
-        height: In pixels.
-        label: What is drawn, for those who do not see it.
+        traces: Plotly traces; arrays may be NumPy's, and values that are not finite become gaps.
+        layout: Plotly layout; the page sets the colours of text, axes and background.
+        height: Height in pixels.
+        label: Description of the chart for screen readers.
     """
 
     traces: Sequence[Mapping[str, Any]]
@@ -26,15 +26,16 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Args:
-        key: Its anchor.
-        title: Above it, and in the list of contents.
-        lead: A sentence or two that say what is seen; empty for none.
-        content: What the template shows; empty where there is nothing to show.
-        note: What is left out, or why there is nothing to show and what makes it; empty for none.
-        template: Name of the template that shows the content; empty where it is that of the key.
+        key: Anchor of the section.
+        title: Title above the section and in the table of contents.
+        lead: One or two sentences that explain the content; empty for none.
+        content: Values for the template; empty if there is nothing to show.
+        note: What is left out, or why there is nothing to show and which command makes it; empty
+            for none.
+        template: Name of the template that shows the content; empty to use the key.
     """
 
     key: str
@@ -52,13 +53,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
+    """A report page.
 
     Args:
-        kind: What it is, above the title.
-        title: What it is about.
-        facts: Further facts, in the order that they are told in.
-        sections: From top to bottom.
+        kind: Kind of page, written above the title.
+        title: Subject of the page.
+        facts: Further facts, in the order in which they are shown.
+        sections: Sections, from top to bottom.
     """
 
     kind: str
@@ -71,8 +72,8 @@ def missing(key: str, title: str, note: str) -> Section:
     """Return a section that says why there is nothing to show.
 
     Args:
-        key: As that of the section.
-        title: As that of the section.
-        note: What is not there, and what makes it.
+        key: Key of the section.
+        title: Title of the section.
+        note: What is missing, and what makes it.
     """
     return Section(key, title, note=note)

@@ -1,4 +1,4 @@
-"""Images as text that a page can hold."""
+"""Images as data URIs, which a page can contain."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 112
-"""Pixels; larger images are made as small, smaller ones are left as they are."""
+"""Maximum side in pixels; larger images are scaled down, smaller ones keep their size."""
 LOSSLESS_SIDE = 64
-"""Images up to this side are kept to the pixel."""
+"""Images up to this side in pixels are stored without loss."""
 QUALITY = 85
 
 
 def as_data_uri(image: NDArray[Any], side: int = SIDE) -> str:
-    """Return an image as a data URI, made smaller if it is large.
+    """Return an image as a data URI, scaled down if it is large.
 
     Args:
         image: (3, H, W), uint8.
-        side: Of the result at most, in pixels.
+        side: Maximum side of the result in pixels.
 
     Raises:
-        ValueError: If it is no such image.
+        ValueError: If the image is not uint8 (3, H, W).
     """
     from PIL import Image
 
@@ -40,11 +40,11 @@ def as_data_uri(image: NDArray[Any], side: int = SIDE) -> str:
 
 
 def picture_as_data_uri(picture: Any, kind: str = "PNG") -> str:
-    """Return a picture as a data URI, at its size.
+    """Return a picture as a data URI, at its own size.
 
     Args:
-        picture: Of Pillow.
-        kind: PNG, or JPEG for what is large.
+        picture: Pillow image.
+        kind: "PNG", or "JPEG" for large pictures.
     """
     file = io.BytesIO()
     options = {"quality": QUALITY} if kind == "JPEG" else {"optimize": True}

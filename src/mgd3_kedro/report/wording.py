@@ -1,4 +1,4 @@
-"""Numbers and names as people read them."""
+"""Formatting of numbers and names for readers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 MEGABYTES = 1024
-"""In a gigabyte."""
+"""Megabytes per gigabyte."""
 NOT_MEASURED = "not measured"
 PROTOCOLS = {
     "hard": "hard labels",
@@ -18,7 +18,7 @@ PROTOCOLS = {
     "soft_stored": "soft labels of a teacher, stored",
     "glad": "hard labels, as GLaD trains",
 }
-"""Protocols that need words; others are called by their names."""
+"""Protocols with a description; the others are shown by name."""
 STAGES = {
     "encode": "real images to latents",
     "discover_modes": "modes of every class",
@@ -26,11 +26,11 @@ STAGES = {
     "train_eval": "trainings and tests",
     "analyze_diversity": "diversity and t-SNE",
 }
-"""Stages that need words; others are called by their names."""
+"""Stages with a description; the others are shown by name."""
 
 
 def in_percent(mean: float, spread: float | None = None) -> str:
-    """Write an accuracy in percent with one digit, and its spread where there is one."""
+    """Format an accuracy in percent with one decimal, and its spread if there is one."""
     if not math.isfinite(mean):
         return "–"
     told = f"{mean:.1f}"
@@ -38,18 +38,18 @@ def in_percent(mean: float, spread: float | None = None) -> str:
 
 
 def in_bytes(megabytes: float) -> str:
-    """Write an amount of memory; one that is 0 or no number was not measured."""
+    """Format an amount of memory in MB; 0 and NaN mean that it was not measured."""
     if not megabytes or math.isnan(megabytes):
         return NOT_MEASURED
     return f"{megabytes / MEGABYTES:.1f} GB" if megabytes >= MEGABYTES else f"{megabytes:.0f} MB"
 
 
 def join(words: Sequence[str]) -> str:
-    """Write words as a list in a sentence: a, b and c."""
+    """Join words to a list in a sentence: a, b and c."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def in_chart(text: object) -> str:
-    """Write text for Plotly, which reads tags in it, so that it shows as it is."""
+    """Escape text for Plotly, which would otherwise read tags in it."""
     return html.escape(str(text), quote=False)

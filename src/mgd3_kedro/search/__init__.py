@@ -1,1 +1,1 @@
-"""The search for the method that is best for somebody's images: `kedro best`."""
+"""Search for the method that is best for the user's own images: `kedro best`."""

@@ -1,4 +1,4 @@
-"""What is tried: methods and their knobs, as parameters of a run."""
+"""Candidates of a search: methods and their settings, as parameters of a run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ METHOD, SEED = "method", "seed"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method with its knobs.
+    """A method with its settings.
 
     Args:
-        values: Full name of a parameter -> value; what is left is as configured.
+        values: Full name of a parameter -> value; all other parameters are as configured.
     """
 
     values: Mapping[str, Text]
 
     @property
     def name(self) -> str:
-        """What it is called: the method, and what else is set."""
+        """Name of the candidate: the method, and the other parameters that it sets."""
         short = short_names(self.values)
         return " ".join(
             str(value) if key == METHOD else f"{short[key]}={value}"
@@ -37,12 +37,12 @@ class Candidate:
         )
 
     def trial(self, sweep: str, given: Mapping[str, Text], seed: int) -> SweepPart:
-        """Return its run with a seed.
+        """Return the run of this candidate with a seed.
 
         Args:
             sweep: Folder of the logs and states of all trials with this seed.
             given: Full name -> value, the same for all candidates.
-            seed: Of the data set.
+            seed: Seed of the data set.
         """
         over = {key: (value,) for key, value in self.values.items()}
         shared = {key: value for key, value in given.items() if key not in over}
@@ -52,18 +52,18 @@ class Candidate:
 def read_candidates(
     configured: Mapping[str, Any], given: Mapping[str, Text]
 ) -> tuple[dict[str, Candidate], dict[str, Text]]:
-    """Return what is configured to be tried, without what contradicts the command line.
+    """Return the configured candidates that agree with the command line.
 
     Args:
-        configured: `candidates`, and `trials`.
-        given: Full name -> value, of the command line: a candidate that sets one of these
-            otherwise is left out.
+        configured: Settings `candidates` and `trials`.
+        given: Full name -> value, from the command line; a candidate with another value for one of
+            these is left out.
 
     Returns:
-        Name -> candidate; full name -> value of what all trials have in common.
+        Name -> candidate; full name -> value of the parameters that all trials share.
 
     Raises:
-        ValueError: If something else is configured, or nothing is left.
+        ValueError: If another setting is configured, or no candidate is left.
     """
     for key in configured:
         if key not in FIELDS:

@@ -1,4 +1,4 @@
-"""What `kedro best` does."""
+"""Implementation of `kedro best`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ def run_search(
     Args:
         env: The environment; None for the default one.
         params: Parameters of all runs, nested.
-        minutes: Of the trials and the winner's run.
-        jobs: Trials side by side.
+        minutes: Time for the trials and the winner's run, in minutes.
+        jobs: Number of trials that run at the same time.
         report: Prints a line.
 
     Raises:
-        ValueError: Naming what does not fit, before any work, or what the winner's run says.
+        ValueError: If a setting is not valid, before any work starts, or if no trial or the
+            winner's run succeeds.
     """
     check_count("--jobs", jobs)
     check_range("--minutes", minutes, 0, low_open=True)
@@ -55,7 +56,7 @@ def run_search(
     run = loader.with_parameters(params)
     run.check()
     root = context.project_path / folder_of_sweeps(run)
-    # Another search has a folder of its own.
+    # Every different search has a folder of its own.
     content = digest(json.dumps([loader.env_name, shared, sorted(candidates)], sort_keys=True))
     name = f"best-ipc{run['parameters']['ipc']}-{content[:8]}"
     budget = Budget(minutes * MINUTE, jobs)
@@ -109,7 +110,7 @@ def _tell(trials: Trials, folder: Path) -> None:
 
 
 def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
-    """Make the winner's images, of all train images."""
+    """Distil all train images with the winner."""
     winner = trials.candidates[rank(trials.scores)[0]]
     shared = {key: value for key, value in given.items() if key not in winner.values}
     part = SweepPart(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})

@@ -1,4 +1,4 @@
-"""Who goes on to the next round: the better half of those before, on twice the data sets."""
+"""Successive halving: the better half of the candidates goes on, to twice as many data sets."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from statistics import fmean
 from typing import NamedTuple
 
 FEWEST = 2
-"""Candidates that are kept, so that the winner is compared with another to the end."""
+"""Minimum number of candidates kept, so that the winner always has another to compare with."""
 MOST_DATA_SETS = 8
-"""Of a candidate, each made and trained on with a seed of its own."""
+"""Maximum number of data sets per candidate; each is made and trained on with its own seed."""
 
 
 class Lead(NamedTuple):
-    """By how much one is ahead of another on the same data sets, in percentage points.
+    """Lead of one candidate over another on the same data sets, in percentage points.
 
     Args:
-        mean: The mean difference.
+        mean: Mean difference.
         low: Lower end of its 95 % interval; NaN for a single data set.
         high: Upper end.
-        data_sets: That both have.
+        data_sets: Number of data sets that both have.
     """
 
     mean: float
@@ -29,7 +29,7 @@ class Lead(NamedTuple):
 
     @property
     def is_decided(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -45,7 +45,7 @@ def rounds() -> Iterator[range]:
 
 
 def better_half(tried: int) -> int:
-    """Return how many of those that were tried go on, but for the best of a kind beside them."""
+    """Return how many of the tried candidates go on, not counting the best of each kind."""
     return max(FEWEST, -(-tried // 2))
 
 
@@ -53,8 +53,9 @@ def survivors(scores: Mapping[str, Sequence[float]], kinds: Mapping[str, Hashabl
     """Return the better half and the best of every kind, the best first.
 
     Args:
-        scores: Candidate -> accuracy on each of its data sets; none: it is out.
-        kinds: Candidate -> what is to be compared to the end: what keeps real images, what draws.
+        scores: Candidate -> accuracy on each of its data sets; candidates without any are out.
+        kinds: Candidate -> its kind, such as keeping real images or generating new ones; the best
+            of each kind is compared until the end.
     """
     ranked = rank(scores)
     best = {kinds[name]: name for name in reversed(ranked)}
@@ -63,21 +64,21 @@ def survivors(scores: Mapping[str, Sequence[float]], kinds: Mapping[str, Hashabl
 
 
 def rank(scores: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return candidates with those on most data sets first, and of these the best.
+    """Return candidates sorted by number of data sets, then by mean accuracy, highest first.
 
     Args:
-        scores: Candidate -> accuracy on each of its data sets; those without any are left out.
+        scores: Candidate -> accuracy on each of its data sets; candidates without any are left out.
     """
     tried = [name for name, found in scores.items() if found]
     return sorted(tried, key=lambda name: (-len(scores[name]), -fmean(scores[name])))
 
 
 def measure_lead(ours: Sequence[float], others: Sequence[float]) -> Lead:
-    """Return by how much one is ahead on the data sets that both have, the first ones.
+    """Return the lead of one candidate over another on the data sets that both have.
 
     Args:
-        ours: Accuracies in percent, in the order of data sets.
-        others: The same of another.
+        ours: Accuracies in percent of the first candidate, in the order of data sets.
+        others: Accuracies of the other candidate on the same data sets; one list may be shorter.
 
     Source: Student's t, two-sided, on the differences.
     """
@@ -89,5 +90,5 @@ def measure_lead(ours: Sequence[float], others: Sequence[float]) -> Lead:
     if count == 1:
         return Lead(mean, float("nan"), float("nan"), 1)
     wide = float(t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5)
-    # Of accuracies in percent no more than 100 can be between two.
+    # Accuracies in percent differ by at most 100.
     return Lead(mean, max(mean - wide, -100.0), min(mean + wide, 100.0), count)

@@ -1,4 +1,4 @@
-"""What `kedro best` is told on the command line, and what it says of itself."""
+"""Command line options and help text of `kedro best`."""
 
 from __future__ import annotations
 

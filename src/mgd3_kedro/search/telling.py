@@ -1,4 +1,4 @@
-"""What a search has found, as a table and in words."""
+"""Results of a search, as a table and in words."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ COLUMNS = (
     *("seconds", "told"),
 )
 SHOWN = 3
-"""Candidates that a line about a round has."""
+"""Number of candidates in a line about a round."""
 
 
 def tabulate(trials: Trials) -> pd.DataFrame:
-    """Return one row per candidate, the winner first, those that were not tried last.
+    """Return one row per candidate: the winner first, those that were not tried last.
 
     Returns:
-        `candidate`, `data_sets`, `accuracy` (mean, in percent), `behind` the winner, on the data
-        sets that both have, with the ends of its 95 % interval, `seconds` of a trial, `told` (why
-        it was not tried).
+        Columns `candidate`; `data_sets`, their number; `accuracy`, mean in percent; `behind`,
+        points behind the winner on the data sets that both have, with the ends of the 95 % interval
+        in `behind_low` and `behind_high`; `seconds` of the last trial; `told`, why it was not
+        tried or failed.
     """
     import pandas as pd
 
@@ -49,7 +50,7 @@ def as_markdown(table: pd.DataFrame) -> Iterator[str]:
     """Yield the lines of a table as Markdown.
 
     Args:
-        table: Of `tabulate`.
+        table: Result of `tabulate`.
     """
     yield "| tried | data sets | held-out images, % | behind the winner (95 % interval) | seconds |"
     yield "|---|---|---|---|---|"
@@ -65,11 +66,11 @@ def as_markdown(table: pd.DataFrame) -> Iterator[str]:
 
 
 def describe_round(scores: Mapping[str, Sequence[float]], seeds: range) -> Iterator[str]:
-    """Yield what a round has found, and who has not come to its end; nothing where none has.
+    """Yield the best candidates of a round and those that did not finish; nothing if none did.
 
     Args:
         scores: Candidate -> accuracy on each of its data sets, in percent.
-        seeds: Of the data sets of the round.
+        seeds: Seeds of the data sets of the round.
     """
     known = rank({name: found for name, found in scores.items() if len(found) == seeds.stop})
     if not known:
@@ -81,7 +82,7 @@ def describe_round(scores: Mapping[str, Sequence[float]], seeds: range) -> Itera
 
 
 def describe(trials: Trials) -> Iterator[str]:
-    """Yield sentences: who won, by how much, and whether the prior was worth it."""
+    """Yield sentences on who won, by how much, and whether the generative model was worth it."""
     scores = trials.scores
     first, *others = rank(scores)
     sets = count(len(scores[first]), "data set")
@@ -99,11 +100,11 @@ def describe(trials: Trials) -> Iterator[str]:
 
 
 def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str], bool]) -> str:
-    """Say whether drawn images are better than real ones that are kept.
+    """Return a sentence on whether generated images are better than real ones that are kept.
 
     Args:
         scores: Candidate -> accuracy on each of its data sets, in percent.
-        is_real: Whether a candidate keeps real images.
+        is_real: Function that returns whether a candidate keeps real images.
     """
     ranked = rank(scores)
     real = [name for name in ranked if is_real(name)]
@@ -121,14 +122,14 @@ def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str
 
 
 def is_real(trials: Trials, name: str) -> bool:
-    """Return whether a candidate has real images, whole or small, and none that a model draws."""
+    """Return whether a candidate has only real images, whole or reduced, and no generated ones."""
     from mgd3_kedro.pipeline_registry import choice_of
 
     return not choice_of(trials.points[name].loader["parameters"]).is_drawn
 
 
 def _difference(lead: Lead) -> str:
-    """Return a difference with its interval, as the begin of a sentence."""
+    """Return a lead with its interval, as the start of a sentence."""
     side = "ahead of" if lead.mean >= 0 else "behind"
     sets = count(lead.data_sets, "data set")
     if lead.data_sets == 1:

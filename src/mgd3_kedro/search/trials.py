@@ -1,4 +1,4 @@
-"""Trials of candidates: runs on a part of the train images that is held out."""
+"""Trials of candidates: runs that are tested on a held-out part of the train images."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ ROWS, ACCURACY = "result_rows", "top1_last"
 
 @dataclass
 class Budget:
-    """The time that is given.
+    """Time budget of a search.
 
     Args:
-        seconds: All of it; what earlier commands have spent on the same trials counts.
-        jobs: Trials side by side.
+        seconds: Total time in seconds, including time that earlier commands spent on the same
+            trials.
+        jobs: Number of trials that run at the same time.
     """
 
     seconds: float
@@ -47,29 +48,29 @@ class Budget:
         return self.seconds - self.spent_before / self.jobs - (time.monotonic() - self._begun)
 
     def suffices(self, seconds: Sequence[float] = (), later: int = 0) -> bool:
-        """Return whether another trial, and the run of the winner, come to their end in time.
+        """Return whether another trial and the winner's run are likely to finish in time.
 
         Args:
-            seconds: What trials took, beside those that are known.
-            later: Trials after it that time is left for, too.
+            seconds: Seconds of finished trials that are not in `taken` yet.
+            later: Number of further trials to leave time for.
         """
         known = [*self.taken, *seconds]
-        # The first ones make what the others share, as latents; the winner makes its own, of all
-        # train images.
+        # The first trials also make what the others share, such as latents, and so take longer. So
+        # does the winner's run, which makes its own from all train images.
         usual = max(known[self.jobs :] or known, default=0.0)
         return self.left > usual * (1 + -(-later // self.jobs)) + max(known, default=0.0)
 
 
 @dataclass
 class Trials:
-    """The trials of some candidates, which later commands go on with.
+    """Trials of some candidates; later commands continue them.
 
     Args:
         loader: Configuration without parameters of a run.
         candidates: Name -> candidate.
-        given: Full name -> value, of every trial.
-        name: Of the search: a folder, with one for each seed in it.
-        budget: The time.
+        given: Full name -> value, for every trial.
+        name: Name of the search, which is a folder with one folder per seed.
+        budget: Time budget.
         report: Prints a line.
     """
 
@@ -89,12 +90,12 @@ class Trials:
         """Find out which candidates are possible with these images and this model.
 
         Raises:
-            ValueError: If none is.
+            ValueError: If no candidate is possible.
         """
         for name in self.candidates:
             try:
                 point = self._plan(name, self.name, 0)
-                # All have the same images.
+                # All candidates have the same images, so they are compared only once.
                 check_fully(point, compare_images=not self.points)
             except EXPECTED as error:
                 self.refused[name] = describe_error(error)
@@ -108,7 +109,7 @@ class Trials:
             )
 
     def recall(self, root: Path) -> None:
-        """Take up what earlier commands have spent, on whichever data set.
+        """Count the time that earlier commands spent on all data sets in the budget.
 
         Args:
             root: Folder of all sweeps.
@@ -121,20 +122,20 @@ class Trials:
                 self.budget.spent_before += sum(done)
 
     def run(self, names: Sequence[str], seed: int, runs: SweepRuns, root: Path) -> None:
-        """Try candidates with a seed, as many as there is time for, in this order.
+        """Run the trials of candidates with a seed, in this order, as long as there is time.
 
-        What earlier commands have tried is read, whatever the time.
+        Results of earlier commands are read even if no time is left.
 
         Args:
-            names: Of candidates.
-            seed: Of the data set.
+            names: Names of the candidates.
+            seed: Seed of the data set.
             runs: The MLflow runs.
             root: Folder of all sweeps.
         """
         if not names:
             return
         project = self.loader.project
-        # All of them, whoever is left: a table of states loses no point.
+        # All candidates, even those that are out: a file of states must keep all its points.
         points = self._plan_all(seed)
         states = States(root, [*points.values()])
         chosen = {name: points[name] for name in names}
@@ -146,10 +147,10 @@ class Trials:
         def may_start(begun: int, seconds: Sequence[float]) -> bool:
             tried = before + begun
             if seed == 0 and tried < FEWEST:
-                # How long one takes is not known yet, and one alone is no comparison.
+                # The time of a trial is not known yet, and a comparison needs at least two.
                 return self.budget.left > 0
-            # One data set decides little: the first round leaves time for another of each that
-            # goes on, the better half and the best of a kind.
+            # One data set decides little. So the first round leaves time for a second one of each
+            # candidate that goes on: the better half, and the best of another kind.
             later = better_half(tried + 1) + 1 if seed == 0 else 0
             return self.budget.suffices(seconds, later)
 
@@ -178,7 +179,7 @@ class Trials:
         return self.planned[seed]
 
     def _plan(self, name: str, sweep: str, seed: int) -> Point:
-        # Each alone: points of one list with others would wait for those before.
+        # Plan each point alone: in a list, it would depend on the points before it.
         (point,) = plan_points(self.loader, [self.candidates[name].trial(sweep, self.given, seed)])
         return point
 

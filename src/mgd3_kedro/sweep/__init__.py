@@ -1,1 +1,1 @@
-"""Loops over runs that find what is there, and wait for what another one is making."""
+"""Sweeps: loops over runs that reuse existing results and wait for those in progress."""

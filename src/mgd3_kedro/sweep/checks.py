@@ -1,4 +1,4 @@
-"""What is checked of the points of a sweep before work starts."""
+"""Checks of the points of a sweep before any of them starts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from mgd3_kedro.run_checks import check_run
 from mgd3_kedro.sweep.plan import Point, datasets_of
 
 CHEAP = {"benchmark", "teacher"}
-"""What is read for every value of an axis, beside parameters; all else takes time."""
+"""Inputs, besides parameters, that are read for every value of an axis; all others take long."""
 PARAMETER = "params:"
 LEAKS = "leaks"
-"""The parameter that says how test images are looked for among train images."""
+"""Parameter that says how test images are searched for among train images."""
 
 
 def check_points(points: Sequence[Point], project: Path, known: Collection[Point] = ()) -> None:
-    """Check every value of every axis as far as that takes moments.
+    """Check every value of every axis with the checks that are fast.
 
     Args:
-        points: All of them.
-        project: Its folder.
-        known: Those that need no run, of which what they would read is not asked for.
+        points: All points.
+        project: Folder of the project.
+        known: Points that need no run, so their inputs are not checked.
 
     Raises:
-        ValueError: Naming what does not fit, or an axis that changes nothing.
+        ValueError: If a value is not valid, or an axis changes no result; the message names it.
     """
     trained: set[str] = set()
     for _, group in itertools.groupby(points, key=lambda point: point.number):
@@ -49,11 +49,11 @@ def check_fully(point: Point, *, compare_images: bool = True) -> None:
     """Check all that a run checks before it starts.
 
     Args:
-        point: Of a sweep.
-        compare_images: Whether test images are looked for among train images, which takes long.
+        point: Point of a sweep.
+        compare_images: Whether to search for test images among train images, which takes long.
 
     Raises:
-        ValueError: Naming what does not fit.
+        ValueError: If something is not valid; the message names it.
     """
     params = dict(point.loader.runtime_params)
     if not compare_images and LEAKS in point.loader.parameters_of("train_images"):
@@ -86,7 +86,7 @@ def _check_cheaply(point: Point, project: Path, trained: set[str]) -> None:
 
 
 class _CheapInputs(dict[str, Any]):
-    """Some of what a run reads; what a check of these reads beyond them is read all the same."""
+    """Inputs of a run, loaded when accessed; only the cheap ones count as contained."""
 
     def __init__(
         self, names: set[str], parameters: Mapping[str, Any], point: Point, project: Path

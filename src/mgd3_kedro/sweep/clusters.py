@@ -1,4 +1,4 @@
-"""One cluster for all points of a sweep, where each would start one of its own."""
+"""One cluster for all points of a sweep, instead of one per point."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mgd3_kedro.sweep.plan import Point
 
 @contextmanager
 def shared_clusters(points: Sequence[Point], jobs: int) -> Iterator[dict[str, str]]:
-    """Start the clusters that points ask for without an address, until the block ends.
+    """Start one cluster for each kind of executor that needs one; stop them after the block.
 
     Args:
-        points: That will run.
-        jobs: Of them at a time.
+        points: Points that will run.
+        jobs: Number of points that run at the same time.
 
     Yields:
         Kind of executor -> address of its cluster.
@@ -40,16 +40,16 @@ def shared_clusters(points: Sequence[Point], jobs: int) -> Iterator[dict[str, st
 
 
 def executor_of(point: Point) -> ExecutorConfig:
-    """Return where a point's classes and trainings are computed."""
+    """Return the settings of where a point's classes and trainings are computed."""
     return ExecutorConfig(**point.loader["parameters"]["executor"])
 
 
 def joining(point: Point, addresses: Mapping[str, str]) -> list[str]:
-    """Return the options with which a point joins the cluster of its kind, if there is one.
+    """Return the options with which a point joins the shared cluster; empty if there is none.
 
     Args:
         point: The point.
-        addresses: Of `shared_clusters`.
+        addresses: Addresses from `shared_clusters`.
     """
     config = executor_of(point)
     if config.address is not None or config.kind not in addresses:

@@ -1,4 +1,4 @@
-"""What `kedro sweep` does."""
+"""Implementation of `kedro sweep`."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from mgd3_kedro.sweep.states import States
 from mgd3_kedro.tracking.opening import address_of
 
 DEFAULT = "distill"
-"""What is run where nothing else is asked for."""
+"""Pipeline that is run if none is named."""
 ACCURACIES = "accuracies: kedro results; tables of them: kedro run --pipelines=compare"
-"""What a sweep ends with that has run something."""
+"""Advice at the end of a sweep that has run something."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """Arguments of `kedro sweep`.
 
     Args:
-        sweep: One that the configuration has; None for one's own.
-        over: Texts of the axes of one's own.
-        name: Of one's own; None to name it after the pipelines and the axes.
+        sweep: Name of a configured sweep; None for a grid of the user's own.
+        over: Axes of the user's own grid, as texts.
+        name: Name of the user's own grid; None to name it after the pipelines and the axes.
         params: Parameters of all points, nested.
-        env: The environment, None for the default one.
-        options: Option of `kedro run` -> names, of one's own.
+        env: The environment; None for the default one.
+        options: Option of `kedro run` -> names, for the user's own grid.
     """
 
     sweep: str | None
@@ -58,19 +58,19 @@ class Request:
 
 
 def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str], None]) -> bool:
-    """Run every point that is not done yet; without a name and axes, say which sweeps are known.
+    """Run every point that is not done yet; without a name and axes, list the known sweeps.
 
     Args:
-        request: What is asked for.
-        jobs: Points at a time.
-        dry_run: Whether to say what would be done instead.
+        request: Arguments of the command.
+        jobs: Number of points that run at the same time.
+        dry_run: Whether to report what would be done, and do nothing.
         report: Prints a line.
 
     Returns:
-        Whether all points are done, or their rows are kept.
+        Whether all points are done or have their rows in a kept table.
 
     Raises:
-        ValueError: Naming what does not fit, before any work.
+        ValueError: If a setting is not valid, before any work starts; the message names it.
     """
     check_count("--jobs", jobs)
     context, loader = open_project(request.env)
@@ -117,7 +117,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
 
 
 def open_project(env: str | None) -> tuple[KedroContext, ProjectConfigLoader]:
-    """Return the project of the working directory, and its configuration for no run yet.
+    """Return the project of the working directory, and its configuration without a run's settings.
 
     Args:
         env: The environment; None for the default one.
@@ -129,14 +129,14 @@ def open_project(env: str | None) -> tuple[KedroContext, ProjectConfigLoader]:
 
 
 def folder_of_sweeps(loader: ProjectConfigLoader) -> Path:
-    """Return where the sweeps of a run's benchmark have their folders, from the project's."""
+    """Return the folder of all sweeps of a run's benchmark, relative to the project."""
     return Path(REPORTS, loader["parameters"]["benchmark"], "sweeps")
 
 
 def open_runs(
     context: KedroContext, loader: ProjectConfigLoader, grids: Mapping[str, Mapping[str, str]]
 ) -> SweepRuns:
-    """Return the MLflow runs of sweeps of a run's benchmark, in the project's experiment."""
+    """Return the MLflow runs for sweeps of a run's benchmark, in the project's experiment."""
     experiment = context.config_loader["mlflow"]["tracking"]["experiment"]["name"]
     benchmark = str(loader["parameters"]["benchmark"])
     return SweepRuns(address_of(context), experiment, benchmark, grids)
@@ -153,7 +153,7 @@ def _run(loop: Loop, runs: SweepRuns, states: States, points: Sequence[Point]) -
 
 
 def _describe(point: Point, states: States, project: Path) -> str:
-    """Return what sets a point apart, and what is there of it."""
+    """Return the settings that identify a point, and which of its results exist."""
     told = [" ".join(point.words()) or "as configured"]
     if found := point.found(project):
         told.append(f"there already: {', '.join(found)}")
@@ -186,7 +186,7 @@ def _parts(request: Request, loader: ProjectConfigLoader) -> list[SweepPart]:
 
 
 def _grids(parts: Sequence[SweepPart]) -> dict[str, dict[str, str]]:
-    """Return sweep -> axis -> its values, as a text."""
+    """Return sweep -> axis -> its values as one text."""
     grids: dict[str, dict[str, str]] = {part.sweep: {} for part in parts}
     for part in parts:
         grids[part.sweep] |= {axis: ", ".join(values) for axis, values in part.over.items()}
@@ -195,14 +195,14 @@ def _grids(parts: Sequence[SweepPart]) -> dict[str, dict[str, str]]:
 
 @contextmanager
 def alone(root: Path, sweeps: Sequence[str]) -> Iterator[None]:
-    """Refuse a second sweep of a name at the same time.
+    """Lock sweeps, so that no other process works on them at the same time.
 
     Args:
         root: Folder of the benchmark's sweeps.
-        sweeps: Their names.
+        sweeps: Names of the sweeps.
 
     Raises:
-        ValueError: If another process is at work on one.
+        ValueError: If another process works on one of them.
     """
     with ExitStack() as locks:
         for name in sweeps:

@@ -1,4 +1,4 @@
-"""Points that need no run: tables that are kept have their rows, from another clone or machine."""
+"""Points that need no run, because tables kept from another clone or machine have their rows."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ logger = logging.getLogger(__name__)
 MADE = "result_rows"
 """Catalog entry of the rows of a run."""
 KEYS = ("benchmark", "split", "ipc", "method", "backbone", "protocol", "seed")
-"""Columns of a row that are parameters of its run, by the same names."""
+"""Columns of a row that must equal the run's parameters of the same names."""
 FURTHER = ("preset", "network", "training_seed", "settings", "outcome")
-"""Columns that are looked at, too."""
+"""Further columns that are needed."""
 WORDS = "settings_of_rows"
-"""Catalog entry of what else sets rows apart, in words."""
+"""Catalog entry of the other settings of the rows, in words."""
 
 
 class KeptRows:
-    """The rows in the tables that parts of a sweep name.
+    """Rows in the tables that parts of a sweep name.
 
     Args:
-        project: Folder that the tables' folders are given from.
+        project: Folder that the folders of the tables are relative to.
     """
 
     def __init__(self, project: Path) -> None:
@@ -41,10 +41,11 @@ class KeptRows:
     def have(self, point: Point) -> bool:
         """Return whether there is a row of a finished training for each training of a point.
 
-        As in a comparison, a row is the same whatever version of the code made it.
+        As in a comparison, the version of the code that made a row does not matter.
 
         Raises:
-            ValueError: If the part makes other things, or naming the table that cannot be read.
+            ValueError: If the part does not make result rows, or a table cannot be read; the
+                message names it.
         """
         if point.part.rows is None:
             return False
@@ -73,7 +74,7 @@ class KeptRows:
         return all(trainings.get(name, 0) >= asked["repeats"] for name in asked["networks"])
 
     def _tell_missing(self, rows: str) -> None:
-        """Say once that a folder has no rows yet, as in a new project, or was misspelt."""
+        """Warn once that a folder does not exist: the project is new, or the name misspelt."""
         if rows not in self._missing:
             self._missing.add(rows)
             logger.warning("rows: %s is not there yet, so that no run is left out", rows)

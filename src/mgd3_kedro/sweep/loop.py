@@ -1,4 +1,4 @@
-"""The loop over points: several at a time, each a process; what one has not made, it waits for."""
+"""Loop over the points of a sweep; several run at the same time, each in its own process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mgd3_kedro.sweep.states import States
 from mgd3_kedro.version import code_version
 
 TICK = 0.1
-"""Seconds between looks at the processes."""
+"""Seconds between two checks of the processes."""
 RUN_NAME, RUN_ID, THREADS = "MGD3_RUN_NAME", "MLFLOW_RUN_ID", "OMP_NUM_THREADS"
 
 
@@ -36,13 +36,13 @@ class _Running:
 
 
 class Loop:
-    """Runs points.
+    """Runs points, several at the same time.
 
     Args:
-        project: Its folder.
-        states: Where states are noted.
-        runs: The MLflow runs.
-        jobs: Points at a time.
+        project: Folder of the project.
+        states: States of the points.
+        runs: MLflow runs of the sweeps.
+        jobs: Number of points that run at the same time.
         addresses: Kind of executor -> address of the cluster that points of that kind share.
         report: Prints a line.
     """
@@ -72,15 +72,15 @@ class Loop:
         points: Sequence[Point],
         may_start: Callable[[int, Sequence[float]], bool] = lambda begun, seconds: True,
     ) -> None:
-        """Run points, those of a part when the part before is over.
+        """Run points; a part starts when the part before it has finished.
 
-        What fails is noted, and the others go on; an interrupt ends those that are running, which
-        are pending then.
+        A point that fails is recorded, and the others go on. An interrupt stops the running points,
+        which then stay pending.
 
         Args:
-            points: In order.
-            may_start: (how many were begun, seconds of those that ended well) -> whether there is
-                time for another; the rest stays pending.
+            points: Points, in order.
+            may_start: (number of points started, seconds of each point that succeeded) -> whether
+                there is time for another point; the rest stays pending.
         """
         self._left = self._total = len(points)
         with self._ended_with_this(), Interrupts() as interrupts:
@@ -128,7 +128,7 @@ class Loop:
             self._report(self._line(point, seconds, error))
 
     def _keep(self, point: Point) -> str:
-        """Copy what is to be kept; returns what went wrong."""
+        """Copy the files that the part keeps; return an error message, empty if all went well."""
         for entry, file in point.part.keep.items():
             source, target = self._project / point.loader.place(entry), self._project / file
             try:
@@ -151,7 +151,7 @@ class Loop:
 
     @contextmanager
     def _ended_with_this(self) -> Iterator[None]:
-        """End the sessions when this process is interrupted, or fails."""
+        """Stop the sessions if this process is interrupted or fails."""
         try:
             yield
         finally:
@@ -164,7 +164,7 @@ class Loop:
 
 
 class Interrupts:
-    """Keeps Ctrl-C and SIGTERM until it is the time; the second one is not kept."""
+    """Context that delays Ctrl-C and SIGTERM until `heed`; a second one is raised at once."""
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
@@ -181,7 +181,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def heed(self) -> None:
-        """Raise what was kept.
+        """Raise the interrupt that was delayed, if there was one.
 
         Raises:
             KeyboardInterrupt: If there was an interrupt.

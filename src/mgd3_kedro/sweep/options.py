@@ -1,4 +1,4 @@
-"""What `kedro sweep` is told on the command line, and what it says of itself."""
+"""Command line options and help text of `kedro sweep`."""
 
 from __future__ import annotations
 

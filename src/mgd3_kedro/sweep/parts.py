@@ -1,4 +1,4 @@
-"""The parts of a sweep, as a file or the command line has them."""
+"""Parts of a sweep, read from files or from the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgd3_kedro.nesting import flat
 from mgd3_kedro.splitting import NAME, Text, split_apart
 
 OPTIONS = ("pipelines", "to_nodes", "from_nodes", "node_names", "tags")
-"""What is run, by the names of the options of `kedro run`."""
+"""Options of `kedro run` that select what is run."""
 FIELDS = (*OPTIONS, "params", "over", "keep", "rows", "sweep")
 PLAIN = re.compile(r"[A-Za-z_/~][\w./~+-]*")
 """Text that needs no quotes, unless it is one of `READ_OTHERWISE`."""
@@ -23,20 +23,21 @@ READ_OTHERWISE = ("null", *FLAGS)
 
 @dataclass(frozen=True)
 class SweepPart:
-    """Runs that differ in the axes alone.
+    """Runs that differ only in the axes.
 
     Args:
-        sweep: Names the folder of their logs and states.
-        options: Option of `kedro run` -> names with commas between them.
-        params: Full name -> value, the same for all runs.
-        over: Axis -> its values; without any it is one run.
-        keep: Catalog entry -> file that it is copied to afterwards.
-        follows: How many of the parts before belong to the same list; a single run is made anew
-            after any of their runs.
-        rows: Folder of a table of result rows; runs whose rows are in it need not be made again.
+        sweep: Name of the sweep, which is also the folder of its logs and states.
+        options: Option of `kedro run` -> names, separated by commas.
+        params: Full parameter name -> value, the same for all runs.
+        over: Axis -> its values; without axes, the part is a single run.
+        keep: Catalog entry -> file to which it is copied after the run.
+        follows: Number of earlier parts in the same list; a single run is made again after any of
+            their runs.
+        rows: Folder of a table of result rows; runs whose rows are in it are not made again.
 
     Raises:
-        ValueError: If a parameter is there twice, or copies of many runs have one name.
+        ValueError: If a parameter is set twice, or a part with axes has `keep`: its runs would all
+            be copied to one file.
     """
 
     sweep: str
@@ -62,16 +63,16 @@ class SweepPart:
 def read_parts(
     sweeps: Mapping[str, Any], name: str, given: Mapping[str, Text], within: Sequence[str] = ()
 ) -> list[SweepPart]:
-    """Read the parts of a sweep, those of others that it is made of included.
+    """Read the parts of a sweep, including those of other sweeps in it.
 
     Args:
-        sweeps: Name -> what files say of it.
-        name: Of one of them.
-        given: Full name -> value, over the parameters of every part.
-        within: Sweeps that it is a part of.
+        sweeps: Name -> configuration of the sweep.
+        name: Name of the sweep.
+        given: Full name -> value, which overrides the parameters of every part.
+        within: Sweeps that contain this one.
 
     Raises:
-        ValueError: Naming what is unknown, or the sweep that is a part of itself.
+        ValueError: If a name is unknown, or the sweep contains itself; the message names it.
     """
     if name in within:
         raise ValueError(f"{name}: expected a sweep that is no part of itself")
@@ -103,10 +104,10 @@ def read_parts(
 
 
 def read_axes(texts: Iterable[str]) -> dict[str, tuple[Text, ...]]:
-    """Read axes of the command line, "key=value,value"; values are written as for `--params`.
+    """Read axes from the command line, "key=value,value"; values have the syntax of `--params`.
 
     Raises:
-        ValueError: Naming what is no axis, or there twice.
+        ValueError: If a text is not an axis, or an axis is given twice; the message names it.
     """
     axes: dict[str, tuple[Text, ...]] = {}
     for text in texts:
@@ -120,10 +121,10 @@ def read_axes(texts: Iterable[str]) -> dict[str, tuple[Text, ...]]:
 
 
 def as_text(value: Any) -> Text:
-    """Write a value as `--params` has it, so that it is read as the same.
+    """Write a value in the syntax of `--params`, so that reading it returns the same value.
 
     Raises:
-        ValueError: If there is no way to write it.
+        ValueError: If the value cannot be written.
     """
     if isinstance(value, Text):
         return value

@@ -1,4 +1,4 @@
-"""The points of a sweep: runs whose parameters are read and checked before any of them starts."""
+"""Points of a sweep: runs whose parameters are read and checked before any of them starts."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from mgd3_kedro.sweep.parts import SweepPart
 from mgd3_kedro.words import as_words
 
 PARTITIONED = "reuse"
-"""What the entries of results partitioned by class alone are configured with."""
+"""Setting that only catalog entries of results partitioned by class have."""
 LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
 class Point:
-    """A run.
+    """One run of a sweep.
 
     Args:
-        name: Unlike that of any other point of its sweep; fit for a file.
-        part: What it is a point of.
-        number: Of its part.
+        name: Name of the point, unique in its sweep and valid as a file name.
+        part: Part of the sweep that the point belongs to.
+        number: Number of the part.
         values: Axis -> value.
-        given: Full name -> value, all that its command line has.
-        loader: Its configuration.
-        nodes: What is run.
+        given: Full name -> value, of all parameters on its command line.
+        loader: Configuration of the run.
+        nodes: Nodes that are run.
     """
 
     name: str
@@ -54,22 +54,22 @@ class Point:
 
     @property
     def options(self) -> list[str]:
-        """Those of `kedro run` on its command line."""
+        """Options of `kedro run` on the command line of the point."""
         texts = [f"--{name.replace('_', '-')}={names}" for name, names in self.part.options.items()]
         params = ",".join(f"{name}={value}" for name, value in self.given.items())
         return [f"--env={self.loader.env_name}", *texts, *(["--params", params] if params else [])]
 
     @property
     def stamp(self) -> str:
-        """What differs if code or configuration are others."""
+        """Digest of code, options and configuration; if it changes, the point is out of date."""
         configuration = [self.loader["parameters"], self.loader.catalog_files]
-        # Kedro reads files in an order that every process draws anew.
+        # Kedro reads files in an order that differs from process to process.
         text = json.dumps(configuration, default=str, sort_keys=True)
         return digest(sources(), *self.options, text)
 
     @property
     def made_from(self) -> str:
-        """What differs if anything is made that is not what another point makes."""
+        """Outputs and the parameters they depend on, as text; equal if two points make the same."""
         values, lineage = flat(self.loader["parameters"]), self.loader.lineage
         outputs = {
             name: [f"{key}={values.get(key)!r}" for key in sorted(lineage.parameters(name))]
@@ -78,13 +78,13 @@ class Point:
         return json.dumps(outputs)
 
     def words(self) -> list[str]:
-        """Return what differs from the environment in what it makes."""
+        """Return, in words, its parameters that affect outputs and differ from the environment."""
         lineage = self.loader.lineage
         told = (word for name in sorted(self.nodes.all_outputs()) for word in lineage.words(name))
         return list(dict.fromkeys(told))
 
     def found(self, project: Path) -> list[str]:
-        """Return what is there already of what it makes by classes."""
+        """Return the names of its outputs partitioned by class that exist already."""
         files = self.loader.catalog_files
         made = self.nodes.all_outputs() & files.keys()
         partitioned = sorted(name for name in made if PARTITIONED in files[name])
@@ -92,20 +92,20 @@ class Point:
         return [name for name, dataset in datasets.items() if dataset.exists()]
 
     def places(self) -> dict[str, str]:
-        """Return where it keeps what reports read."""
+        """Return catalog entry -> path, of the outputs that reports read."""
         made = self.nodes.all_outputs()
         return {name: self.loader.place(name) for name in REPORTED if name in made}
 
 
 def plan_points(environment: ProjectConfigLoader, parts: Sequence[SweepPart]) -> list[Point]:
-    """Return the points of all parts, in order, with the last axis running fastest.
+    """Return the points of all parts, in order; the last axis varies fastest.
 
     Args:
         environment: Configuration without parameters of a run.
-        parts: Of the sweep.
+        parts: Parts of the sweep.
 
     Raises:
-        ValueError: Naming the parameter that cannot be read, or the point that is there twice.
+        ValueError: If a parameter cannot be read, or a point occurs twice; the message names it.
     """
     points = [
         _plan_point(environment, part, number, dict(zip(part.over, values, strict=True)))
@@ -122,7 +122,7 @@ def plan_points(environment: ProjectConfigLoader, parts: Sequence[SweepPart]) ->
 def datasets_of(
     loader: ProjectConfigLoader, names: Sequence[str], project: Path
 ) -> dict[str, AbstractDataset[Any, Any]]:
-    """Return entries of the catalog of a run, by their names."""
+    """Return name -> dataset, for some entries of a run's catalog."""
     entries = loader.entries(names)
     for entry in entries.values():
         entry |= {key: str(project / entry[key]) for key in ("filepath", "path") if entry.get(key)}
@@ -156,7 +156,7 @@ def _name(values: Mapping[str, Any]) -> str:
 
 @cache
 def sources() -> str:
-    """Return the identity of the package's code."""
+    """Return the digest of the package's source code."""
     root = Path(__file__).parents[1]
     paths = sorted(root.rglob("*.py"))
     return digest(

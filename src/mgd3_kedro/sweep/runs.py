@@ -23,15 +23,16 @@ Answer = TypeVar("Answer")
 
 
 class SweepRuns:
-    """Opens and closes runs; a sweep that is repeated goes on under the same parent.
+    """MLflow runs of sweeps; a sweep that is repeated continues under the same parent run.
 
-    Where the server does not answer there is no parent, and sessions open runs of their own.
+    If the server does not answer, there is no parent run, and sessions open runs of their own.
 
     Args:
-        uri: Of the store.
+        uri: Address of the MLflow store.
         experiment: Name of the experiment.
-        benchmark: Of the sweeps; one of another has runs of its own.
-        grids: Sweep -> what is varied -> its values; of others nothing is told.
+        benchmark: Benchmark of the sweeps; each benchmark has its own parent runs.
+        grids: Sweep -> axis -> its values, which are logged as parameters; for other sweeps,
+            nothing is logged.
     """
 
     def __init__(
@@ -45,20 +46,20 @@ class SweepRuns:
         self._ask(lambda client: settle_dead_runs(client, self._experiment), None)
 
     def open_child(self, sweep: str, point: str) -> str:
-        """Open the run of a point's session, which goes on with it; returns its id, or nothing."""
+        """Open the run that a point's session continues; return its id, empty without a server."""
         return self._ask(lambda client: self._open_child(client, sweep, point), "")
 
     def settle_child(self, run_id: str, status: str, error: str = "") -> None:
-        """Close a run that its session left open, and note why if the session did not."""
+        """Close a run that its session left open, and record the error if it did not."""
         if run_id:
             self._ask(lambda client: _settle(client, run_id, status, error), None)
 
     def close(self, failed: Collection[str], *, killed: bool) -> None:
-        """Close the parents.
+        """Close the parent runs.
 
         Args:
-            failed: Sweeps of which a point failed.
-            killed: Whether the loop did not come to its end.
+            failed: Sweeps with a failed point.
+            killed: Whether the loop was stopped before its end.
         """
         for sweep, parent in self._parents.items():
             ended = "FAILED" if sweep in failed else "FINISHED"
@@ -66,7 +67,7 @@ class SweepRuns:
             self._ask(partial(_end, run_id=parent, status=status), None)
 
     def _ask(self, ask: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
-        """Ask the store; where it does not answer, once and never again."""
+        """Call the store; after the first call without an answer, do not call it again."""
         if self._client is None:
             return otherwise
         try:
@@ -81,7 +82,8 @@ class SweepRuns:
     def _open_child(self, client: MlflowClient, sweep: str, point: str) -> str:
         if sweep not in self._parents:
             self._parents[sweep] = self._open_parent(client, sweep)
-        # Whoever starts next marks the run if this process is killed before the session has it.
+        # With these tags, the next process can close the run if this one is killed before the
+        # session continues it.
         tags = {PARENT_TAG: self._parents[sweep], **process_tags()}
         run = client.create_run(self._experiment, tags=tags, run_name=point)
         return str(run.info.run_id)
@@ -94,7 +96,7 @@ class SweepRuns:
         if not found:
             return self._make_parent(client, sweep, {**own, **tags})
         parent = str(found[0].info.run_id)
-        # In this order: a run that says it is running always says whose it is.
+        # Set the tags first, so that a run with status RUNNING always names its process.
         for key, value in tags.items():
             client.set_tag(parent, key, value)
         client.update_run(parent, status="RUNNING")

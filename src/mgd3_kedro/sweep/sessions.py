@@ -1,4 +1,4 @@
-"""Sessions in processes of their own, so that what one holds or breaks is its own."""
+"""Kedro sessions in separate processes, so that they do not share memory or failures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PATIENCE = 20.0
-"""Seconds that an interrupted session has to end by itself."""
+"""Seconds that an interrupted session has to end before it is killed."""
 
 
 class Session:
-    """A `kedro run` at work.
+    """A running `kedro run`.
 
     Args:
         project: Folder of the project.
-        log: File for what it prints.
-        options: Those of `kedro run`.
-        variables: Of its environment, over those of this process.
+        log: File for its output.
+        options: Options of `kedro run`.
+        variables: Environment variables, in addition to those of this process.
     """
 
     def __init__(
@@ -38,26 +38,26 @@ class Session:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for the sweep, which sees to its sessions.
+                # Only the sweep receives Ctrl-C; it stops its sessions itself.
                 start_new_session=True,
             )
 
     @property
     def seconds(self) -> float:
-        """Time since the start."""
+        """Seconds since the start."""
         return time.monotonic() - self._begun
 
     def status(self) -> int | None:
-        """Return the exit status, None while it is at work."""
+        """Return the exit status; None while the session runs."""
         status = self._process.poll()
         if status:
             self._kill_group()
         return status
 
     def finish(self) -> int:
-        """Wait until it has ended, however long that takes, and return the exit status.
+        """Wait until the session ends, without a time limit, and return its exit status.
 
-        An interrupt of this process ends it.
+        An interrupt of this process ends the session.
         """
         try:
             self._process.wait()
@@ -68,12 +68,12 @@ class Session:
         return self.status() or 0
 
     def interrupt(self) -> None:
-        """Ask it to end."""
+        """Ask the session to end."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
 
     def wait(self) -> None:
-        """Wait until it has ended, and end it if that takes too long."""
+        """Wait until the session ends; kill it if that takes too long."""
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -83,7 +83,7 @@ class Session:
             self._process.wait()
 
     def error(self) -> str:
-        """Return the line of the log that says what went wrong."""
+        """Return the line of the log that describes the error."""
         lines = [
             line.strip()
             for line in self._log.read_text(errors="replace", encoding="utf-8").splitlines()
@@ -96,6 +96,6 @@ class Session:
         return (said[-1:] or last or [f"ended with status {code} and no word"])[0]
 
     def _kill_group(self) -> None:
-        # Workers of a process that has gone.
+        # Workers may still run when the process that started them has ended.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The states of the points, in files that outlive the sweep."""
+"""States of the points of sweeps, in files that are kept after the sweep."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mgd3_kedro.sweep.plan import Point
 
 
 class States:
-    """One row per point, in a file of its sweep that is written anew whenever one changes.
+    """States of points: one row per point, in a file per sweep that is rewritten at every change.
 
-    A point that was done with other code or parameters is pending, and so is a single run after
-    pending ones of its list.
+    A point is pending if it was done with other code or parameters. A single run is also pending if
+    an earlier run of its list is.
 
     Args:
-        root: Holds a folder for every sweep.
-        points: Of one sweep, and of those that it is made of.
+        root: Folder that contains one folder per sweep.
+        points: Points of a sweep, and of the sweeps in it.
 
     Raises:
-        ValueError: If a file has other points than these.
+        ValueError: If a file has points that are not among these.
     """
 
     def __init__(self, root: Path, points: Sequence[Point]) -> None:
@@ -54,32 +54,32 @@ class States:
                 )
 
     def folder(self, point: Point) -> Path:
-        """Return where logs and states of a point are."""
+        """Return the folder of a point's log and state."""
         return self._root / point.part.sweep
 
     def log(self, point: Point) -> Path:
-        """Return the file for what the run of a point prints."""
+        """Return the file for the output of a point's run."""
         return self.folder(point) / f"{point.name}.log"
 
     def label(self, point: Point) -> str:
-        """Return what a point is called beside all others."""
+        """Return a name of a point that is unique among all points."""
         return f"{point.part.sweep}/{point.name}" if len(self.sweeps) > 1 else point.name
 
     def with_status(self, status: str) -> list[Point]:
-        """Return the points of a status, in order."""
+        """Return the points with this status, in order."""
         return [point for point in self._points if self.fact(point, "status") == status]
 
     def fact(self, point: Point, fact: str) -> str:
-        """Return what is known of a point."""
+        """Return one recorded fact of a point."""
         return str(self._files[self._path(point)][point.name][fact])
 
     def record(self, point: Point, **facts: Any) -> None:
-        """Note facts of a point."""
+        """Record facts of a point."""
         self._files[self._path(point)][point.name] |= facts
         self.write(self._path(point))
 
     def write(self, *paths: Path) -> None:
-        """Write some files, or all, each as a whole or not at all."""
+        """Write some state files, or all of them, each atomically."""
         for path in paths or self._files:
             rows = self._files[path].values()
             axes = dict.fromkeys(key for row in rows for key in row if key not in (POINT, *FACTS))

@@ -1,4 +1,4 @@
-"""Places that labelled images are kept in, each read as it is, without unpacking."""
+"""Sources of labelled images, read in place, without unpacking."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["SOURCES", "SPLITS", "Entry", "Reader", "Source", "open_source"]
 
 
 def open_source(path: Path, label: str | None = None) -> Source:
-    """Return what reads the images at a path.
+    """Return the source that reads the images at a path.
 
     Args:
         path: A folder of class folders or of tables, a file, a folder within an archive, or a
             folder and the name of a split of the tables in it.
-        label: Column of the classes in tables; None to find it.
+        label: Column of the classes in tables; None to find it automatically.
 
     Raises:
-        ValueError: If there is nothing, or nothing that is known.
+        ValueError: If there is nothing at the path, or nothing that can be read.
     """
     for find in SOURCES.values():
         if source := find(path, label):
@@ -54,4 +54,5 @@ SOURCES: Mapping[str, Callable[[Path, str | None], Source | None]] = {
     "arrow files": find_arrow,
     "folder of class folders": find_folder,
 }
-"""What a place may be -> what tells whether it is; the first that does reads it."""
+"""Kind of source -> function that returns the source, or None for another kind; the first match is
+used."""

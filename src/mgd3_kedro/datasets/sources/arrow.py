@@ -1,4 +1,4 @@
-"""Data sets that the Hugging Face hub's library saved to disk, without that library."""
+"""Data sets saved to disk by Hugging Face's `datasets` library, read without that library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SEEKABLE = b"ARROW1"
-"""How a file begins that has a directory of its batches; a stream has none."""
+"""First bytes of an Arrow file, which lists its record batches; a stream does not."""
 
 
 class ArrowRows:
@@ -31,7 +31,7 @@ class ArrowRows:
         if self._map.read(len(SEEKABLE)) == SEEKABLE:
             file = pa.ipc.open_file(self._map)
             self._schema = file.schema
-            # They refer to the map: nothing is read yet.
+            # Batches refer to the memory map: no data is read yet.
             self._batches = [file.get_batch(number) for number in range(file.num_record_batches)]
         else:
             self._map.seek(0)
@@ -57,13 +57,13 @@ class ArrowRows:
 
     def block(self, number: int, column: str) -> Any:
         """Return one column of a batch."""
-        # What is mapped is not checked: a damaged file would have other memory read.
+        # Mapped data is not checked on opening: a damaged file could lead to reads of other memory.
         values = self._batches[number].column(column)
         values.validate(full=True)
         return values
 
     def close(self) -> None:
-        """Let go of the map, which is closed when nothing refers to it."""
+        """Release the batches; the memory map is closed when nothing refers to it."""
         self._batches = []
 
 

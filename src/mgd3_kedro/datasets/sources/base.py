@@ -1,4 +1,4 @@
-"""What a place that images are kept in must offer."""
+"""Interfaces of image sources and their readers, and helpers that all sources share."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".png", ".gif", ".bmp", ".webp"),
         *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-        # Not decoded, but images: to be named, not left out.
+        # Images that cannot be decoded; they are reported, not ignored.
         *(".avif", ".heic", ".heif", ".jxl", ".svg", ".tga", ".ico", ".exr"),
     )
 )
-"""What other files are called that lie among images is none of our business."""
+"""Suffixes of image files; files with other suffixes are ignored."""
 LEFT_BEHIND = frozenset(
     ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 )
-"""Folders of operating systems, archivers and network drives."""
+"""Folders that operating systems, archivers and network drives leave behind."""
 MAX_BYTES = 2**28
-"""No image is larger; a member of an archive that claims to be is not unpacked."""
+"""Maximum size of an image file; an archive member that claims to be larger is not unpacked."""
 
 
 class Entry(NamedTuple):
-    """One image of a source, not read.
+    """Reference to one image of a source; the image is not read yet.
 
     Args:
-        name: Stable, and no other entry's of the class.
-        size: Bytes of the file, 0 if the source does not say.
-        place: How the source finds it: plain numbers or names that sort in reading order.
-        stamp: What changes when the file does.
-        problem: Why it cannot be read, known without reading it; empty if nothing is known.
+        name: Name of the image, stable and unique within its class.
+        size: Size of the file in bytes; 0 if the source does not say.
+        place: Position in the source: numbers or names that sort in reading order.
+        stamp: Values that change when the file changes.
+        problem: Reason why the image cannot be read, if that is known without reading it; else
+            empty.
     """
 
     name: str
@@ -42,13 +43,13 @@ class Entry(NamedTuple):
 
 
 class Reader(Protocol):
-    """An opened source: of one process, not picklable."""
+    """An open source; it belongs to one process and cannot be pickled."""
 
     def read(self, entry: Entry) -> bytes:
-        """Return a file; cheap if entries are asked for in the order of their places.
+        """Return the content of a file; fast if entries are read in the order of their places.
 
         Raises:
-            ValueError: If what is there is damaged.
+            ValueError: If the content is damaged.
             OSError: If it cannot be read.
         """
 
@@ -57,10 +58,10 @@ class Reader(Protocol):
 
 
 class Source(Protocol):
-    """A place that labelled images are kept in: hashable, picklable, nothing opened."""
+    """A source of labelled images: hashable, picklable, without open files."""
 
     def classes(self) -> Mapping[str, Callable[[], Sequence[Entry]]]:
-        """Return class name -> what lists its images, in a stable order.
+        """Return class name -> function that lists its images, in a stable order.
 
         Raises:
             ValueError: If the source is damaged or says nothing about classes.
@@ -68,14 +69,14 @@ class Source(Protocol):
         """
 
     def open(self) -> Reader:
-        """Open it for reading."""
+        """Open the source for reading."""
 
     def where(self, name: str) -> str:
-        """Return how people find an entry: its path, or archive::member."""
+        """Return the location of an entry for messages: its path, or archive::member."""
 
 
 def printable(name: str) -> str:
-    """Return a name with what a terminal cannot show, or would obey, written as escapes."""
+    """Return a name with escapes for unprintable and control characters."""
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
@@ -86,12 +87,12 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 
 def is_hidden(part: str) -> bool:
-    """Tell whether a part of a path is what file managers and archivers leave behind."""
+    """Return whether a part of a path is hidden or left behind by other programs."""
     return part.startswith(".") or part in LEFT_BEHIND
 
 
 def is_image_name(name: str) -> bool:
-    """Tell whether a file is called like an image."""
+    """Return whether a file name has the suffix of an image."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
@@ -100,10 +101,10 @@ def split_archive(path: Path, suffixes: Iterable[str]) -> tuple[Path, tuple[str,
 
     Args:
         path: The path.
-        suffixes: Of the archives meant.
+        suffixes: Suffixes of the archives.
 
     Returns:
-        The archive and the folders within; None if the path leads into none.
+        The archive and the folders within it; None if the path does not lead into an archive.
     """
     endings = tuple(suffixes)
     for candidate in (path, *path.parents):
@@ -113,11 +114,11 @@ def split_archive(path: Path, suffixes: Iterable[str]) -> tuple[Path, tuple[str,
 
 
 class Member(NamedTuple):
-    """A file of an archive: the class it belongs to, and its entry.
+    """A file or folder of an archive, with its class.
 
     Args:
-        wnid: Folder that stands for the class.
-        entry: The file; None for a folder, which may be all that there is of a class.
+        wnid: Name of the class folder.
+        entry: The file; None for a folder, as a class may consist of an empty folder.
     """
 
     wnid: str
@@ -125,13 +126,14 @@ class Member(NamedTuple):
 
 
 def as_member(raw: str, inner: tuple[str, ...], entry: Entry | None) -> Member | None:
-    """Return a member of an archive with its class and name, None if it is no image of a class.
+    """Return a member of an archive with its class; None if it is not an image of a class.
 
-    Nothing is ever unpacked, so a name that leads elsewhere does no harm; it is a bad file still.
+    Nothing is unpacked, so a name that leads out of the archive is harmless. It is still reported
+    as a bad file.
 
     Args:
         raw: Name in the archive.
-        inner: Folders of the archive below which the class folders are.
+        inner: Folders within the archive that contain the class folders.
         entry: The member without its name; None for a folder.
     """
     path = raw.replace("\\", "/")
@@ -153,9 +155,9 @@ def as_member(raw: str, inner: tuple[str, ...], entry: Entry | None) -> Member |
 
 
 def by_class(members: Iterable[Member]) -> dict[str, dict[str, Entry]]:
-    """Group the members of an archive: class -> name -> entry, of two of a name the last.
+    """Group the members of an archive: class -> name -> entry.
 
-    Source: the order in which archives are unpacked.
+    If a name occurs twice, the last member counts, as it does when an archive is unpacked.
     """
     classes: dict[str, dict[str, Entry]] = {}
     for wnid, entry in members:

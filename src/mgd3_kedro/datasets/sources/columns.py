@@ -16,7 +16,7 @@ IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels", "class", "class_label", "target", "fine_label", "wnid")
 FILE_COLUMNS = ("file", "file_name", "filename", "file_path", "path")
 NO_CLASS = ("", "-1")
-"""What rows without a class have."""
+"""Labels of rows without a class."""
 NOTES = b"huggingface"
 """Key of the schema's metadata under which the hub's libraries describe columns."""
 
@@ -25,10 +25,11 @@ class Columns(NamedTuple):
     """Columns of a table of images.
 
     Args:
-        image: The files: bytes, or a struct with a field of them.
-        label: The classes: names or numbers; None if only folders of `file` tell them.
-        names: Name of each number, if they are numbers that have names.
-        file: Paths of the images, if there are any.
+        image: Column of the image files: bytes, or a struct with a field `bytes`.
+        label: Column of the classes: names or numbers; None if the folders in `file` give the
+            classes.
+        names: Name of each class number; empty if there are none.
+        file: Column of the image paths; None if there is none.
     """
 
     image: str
@@ -43,7 +44,7 @@ class Labels:
 
     Args:
         names: Class names, sorted.
-        codes: (rows,), int64: number of the class, -1 for none.
+        codes: (rows,), int64: index into `names`, -1 for no class.
     """
 
     names: tuple[str, ...]
@@ -60,16 +61,17 @@ class Labels:
 def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
     """Find the columns of images and classes.
 
-    Names of numbered classes are looked for in `classes.json` beside the data, then in what the
-    hub's libraries write down, then in the folder part of a column of paths.
+    The names of numbered classes are taken from `classes.json` beside the data, or else from the
+    metadata of Hugging Face's libraries, or else from the folders in a column of paths.
 
     Args:
-        schema: Of the table.
-        folder: Where the data is.
-        label: The column of classes; None to find it.
+        schema: Schema of the table.
+        folder: Folder of the data.
+        label: Column of the classes; None to find it automatically.
 
     Raises:
-        ValueError: If there is none, or more than one that could be meant.
+        ValueError: If no column fits, more than one does, or the labels are neither numbers nor
+            names.
     """
     import pyarrow as pa
 
@@ -96,7 +98,7 @@ def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
 
 
 def label_rows(table: pa.Table, columns: Columns) -> Labels:
-    """Name the class of every row.
+    """Return the class of every row.
 
     Raises:
         ValueError: If a number has no name.
@@ -124,10 +126,10 @@ def label_rows(table: pa.Table, columns: Columns) -> Labels:
 
 
 def image_bytes(value: Any) -> bytes:
-    """Return the file in a cell.
+    """Return the image file stored in a cell.
 
     Raises:
-        ValueError: If the cell is empty, or names a file that is somewhere else.
+        ValueError: If the cell is empty, or only names a file that is somewhere else.
     """
     found = value.get("bytes") if isinstance(value, Mapping) else value
     if found is None:
@@ -144,7 +146,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _plain(schema: pa.Schema, name: str) -> pa.DataType:
-    """Return a column's type, of a dictionary its values', of long strings that of short ones."""
+    """Return a column's type: of a dictionary that of its values, of large strings `string`."""
     import pyarrow as pa
 
     kind = schema.field(name).type
@@ -164,7 +166,7 @@ def _choose(found: Sequence[str], preferred: Iterable[str], what: str, schema: p
 
 
 def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return column -> names of its numbers, as the hub's libraries note them."""
+    """Return column -> names of its numbers, from the metadata of Hugging Face's libraries."""
     notes = (schema.metadata or {}).get(NOTES)
     features = json.loads(notes).get("info", {}).get("features") if notes else None
     info = folder / "dataset_info.json"
@@ -178,7 +180,7 @@ def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _listed_names(folder: Path) -> tuple[str, ...]:
-    """Return the names in `classes.json`: a list of names, or of what has a number and a name."""
+    """Return the names in `classes.json`: a list of names, or of rows with number and name."""
     path = folder / "classes.json"
     if not path.is_file():
         return ()
@@ -205,7 +207,7 @@ def _is_unnamed(table: pa.Table, columns: Columns) -> bool:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Keep classes apart that have the same name."""
+    """Add the number to class names that occur more than once."""
     return [
         f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names)
     ]
@@ -220,7 +222,7 @@ def _code(values: pa.Array) -> Labels:
         (number for number, name in enumerate(names) if name not in NO_CLASS),
         key=names.__getitem__,
     )
-    # Rows without a value take the last place, which is left at no class.
+    # Rows without a value point to the last place, which stays -1: no class.
     place = np.full(len(names) + 1, -1, dtype=np.int64)
     place[order] = np.arange(len(order))
     codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)

@@ -17,15 +17,16 @@ class FolderSource:
     """Images in a folder per class, at any depth below it.
 
     Args:
-        path: The folder of the class folders.
+        path: Folder that contains the class folders.
     """
 
     path: Path
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return folder name -> what lists its images, sorted by name.
+        """Return folder name -> function that lists its images, sorted by name.
 
-        A link to nothing counts as a class: it may have been one, and is named with its images.
+        A broken link counts as a class: it may have been a class folder, and is reported as a bad
+        file.
         """
         with os.scandir(self.path) as found:
             names = [
@@ -36,7 +37,7 @@ class FolderSource:
         return {name: partial(self.entries, name) for name in sorted(names)}
 
     def open(self) -> FolderReader:
-        """Return what reads the files."""
+        """Return a reader of the files."""
         return FolderReader(self.path)
 
     def where(self, name: str) -> str:
@@ -74,7 +75,7 @@ class FolderSource:
         except OSError as error:
             link = f"a link to {path.readlink()}, which is not there" if path.is_symlink() else ""
             return Entry(name, 0, (name,), (), printable(link) or str(error.strerror))
-        # Opening a pipe would wait for whoever writes into it.
+        # Opening a named pipe would block until something writes into it.
         problem = "" if stat.S_ISREG(status.st_mode) else "neither a file nor a link to one"
         return Entry(name, status.st_size, (name,), (status.st_size, status.st_mtime_ns), problem)
 
@@ -86,7 +87,7 @@ class FolderReader:
     path: Path
 
     def read(self, entry: Entry) -> bytes:
-        """Return a file."""
+        """Return the content of a file."""
         return (self.path / entry.name).read_bytes()
 
     def close(self) -> None:

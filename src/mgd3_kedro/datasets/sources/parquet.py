@@ -41,7 +41,7 @@ class ParquetRows:
 
     def block(self, number: int, column: str) -> Any:
         """Return one column of a row group."""
-        # Worker processes are forked, in which threads of a pool would not be there.
+        # Worker processes are forked, and the threads of a pool do not exist in a fork.
         return self._file.read_row_group(number, columns=[column], use_threads=False).column(0)
 
     def close(self) -> None:
@@ -50,6 +50,6 @@ class ParquetRows:
 
 
 def find_parquet(path: Path, label: str | None = None) -> TableSource | None:
-    """Return the source if a path is a parquet file, or names some."""
+    """Return the source if a path is a parquet file, a folder of some, or a split of them."""
     files = split_files(path, ".parquet")
     return TableSource(files, ParquetRows, label) if files else None

@@ -12,17 +12,17 @@ SPLITS = {
     "valid": ("valid", "validation", "val"),
     "test": ("test",),
 }
-"""What is asked for, and what its files may be called."""
+"""Name of a split -> names that its files may have, in order of preference."""
 
 
 def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
-    """Return the files that a path means: itself, those of a folder, or those of a split in it.
+    """Return the table files of a path: itself, those of a folder, or those of a split in it.
 
-    `PATH/train` means `PATH/train.parquet` and `PATH/train-00000-of-00003.parquet` alike.
+    `PATH/train` matches both `PATH/train.parquet` and `PATH/train-00000-of-00003.parquet`.
 
     Args:
         path: A file, a folder, or a folder and the name of a split.
-        suffix: Of the files.
+        suffix: Suffix of the files.
 
     Raises:
         ValueError: If a folder holds several splits and none is named.
@@ -49,7 +49,7 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
-    # The hub's library keeps results of its own computations there too.
+    # The `datasets` library also keeps cached results in this folder.
     return sorted(
         file
         for file in folder.glob("*")

@@ -1,4 +1,4 @@
-"""Images in the rows of tables, whatever the form of the files."""
+"""Images in the rows of tables, for any file format."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OFTEN, LARGE = 8, 2**30
-"""Reading that many bytes so many times is worth a word of advice."""
+"""Number of passes over the data, and its size in bytes, from which advice to sort the rows is
+logged."""
 
 
 class Rows(Protocol):
-    """An opened file of rows; they come in blocks that are read as a whole."""
+    """An open file of rows, which are stored in blocks."""
 
     whole_blocks: bool
-    """Whether a row costs as much to read as its block."""
+    """Whether reading one row costs as much as reading its whole block."""
 
     def __init__(self, path: Path) -> None:
         """Open a file."""
@@ -49,13 +50,13 @@ class Rows(Protocol):
 
 
 class Block(NamedTuple):
-    """A block of rows of one of several files.
+    """A block of rows in one of several files.
 
     Args:
-        start: Number of its first row over all files.
+        start: Number of its first row, counted over all files.
         file: Number of its file.
-        number: Its number in the file.
-        file_start: Number of the first row of the file over all files.
+        number: Number of the block in its file.
+        file_start: Number of the first row of its file, counted over all files.
     """
 
     start: int
@@ -66,12 +67,12 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class TableSource:
-    """Files of rows with an image and its class.
+    """Files whose rows have an image and its class.
 
     Args:
         files: The files, in order.
-        form: What opens one.
-        label: Column of the classes; None to find it.
+        form: Class that opens one file.
+        label: Column of the classes; None to find it automatically.
     """
 
     files: tuple[Path, ...]
@@ -79,7 +80,11 @@ class TableSource:
     label: str | None = None
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return class name -> what lists its rows, in the order of the files."""
+        """Return class name -> function that lists its rows, in the order of the files.
+
+        Raises:
+            ValueError: If the files are not tables of images.
+        """
         import pyarrow as pa
 
         try:
@@ -104,11 +109,11 @@ class TableSource:
         }
 
     def open(self) -> TableReader:
-        """Return what reads rows."""
+        """Return a reader of the rows."""
         return TableReader(self)
 
     def where(self, name: str) -> str:
-        """Return file::row."""
+        """Return the location of an entry for messages: file::row."""
         return printable(str(self.files[0].parent / name))
 
     def _entries(
@@ -142,7 +147,7 @@ class TableSource:
 
 
 class TableReader:
-    """Reads rows, and keeps the last block that it has read from.
+    """Reads images from rows; keeps the last block in memory.
 
     Args:
         source: The files.
@@ -155,13 +160,17 @@ class TableReader:
         self._column = ""
 
     def read(self, entry: Entry) -> bytes:
-        """Return the image of a row."""
+        """Return the image file stored in a row.
+
+        Raises:
+            ValueError: If the table is damaged, or the row has no bytes.
+        """
         import pyarrow as pa
 
         file, number, row = (int(part) for part in entry.place)
         try:
             if self._block is None or self._block[0] != (file, number):
-                # Not two at once.
+                # Drop the old block first: two may not fit into memory.
                 self._block = None
                 self._block = (file, number), self._rows(file).block(number, self._column)
             value = self._block[1][row].as_py()

@@ -1,4 +1,4 @@
-"""Tar archives, read in place; compressed ones from their beginning."""
+"""Tar archives, read in place; compressed ones are read from their beginning."""
 
 from __future__ import annotations
 
@@ -43,17 +43,20 @@ class TarSource:
 
     Args:
         path: The archive.
-        inner: Folders of the archive below which the class folders are.
+        inner: Folders within the archive that contain the class folders.
     """
 
     path: Path
     inner: tuple[str, ...] = ()
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return folder name -> what lists its images.
+        """Return folder name -> function that lists its images.
 
-        They are sorted by name; in a compressed archive they stay in its order, as going back in it
-        means to start again.
+        Images are sorted by name. In a compressed archive they keep the archive's order, because
+        going back means decompressing it from the beginning.
+
+        Raises:
+            ValueError: If the archive is damaged.
         """
         if self._compressed:
             logger.warning(
@@ -75,7 +78,7 @@ class TarSource:
         return TarReader(self._opened())
 
     def where(self, name: str) -> str:
-        """Return archive::member."""
+        """Return the location of an entry for messages: archive::member."""
         return printable(f"{Path(self.path, *self.inner)}::{name}")
 
     @property
@@ -93,7 +96,7 @@ class TarSource:
         with self._opened() as file, tarfile.open(fileobj=file, mode="r:") as archive:
             before = -1
             while info := archive.next():
-                # All that were seen would be kept otherwise.
+                # Otherwise the archive would keep every member that it has read.
                 archive.members.clear()  # type: ignore[attr-defined]
                 if archive.offset <= before:
                     raise ValueError("it leads back to where it was")
@@ -101,24 +104,28 @@ class TarSource:
                 entry = Entry("", info.size, (info.offset_data, info.size), stamp, _problem(info))
                 if member := as_member(info.name, self.inner, None if info.isdir() else entry):
                     yield member
-            # `next` takes damage for the end.
+            # `next` treats damage as the end of the archive.
             file.seek(archive.offset)
             if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
                 raise ValueError(f"damaged at byte {archive.offset}")
 
 
 class TarReader:
-    """Reads members by their place.
+    """Reads members by their position in the archive.
 
     Args:
-        file: The archive, opened and unpacked on the way.
+        file: The archive, opened and decompressed while it is read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
     def read(self, entry: Entry) -> bytes:
-        """Return a member."""
+        """Return the content of a member.
+
+        Raises:
+            ValueError: If the archive is damaged.
+        """
         offset, size = (int(number) for number in entry.place)
         with _told_apart("the archive is damaged"):
             self._file.seek(offset)
@@ -140,7 +147,7 @@ def find_tar(path: Path, label: str | None = None) -> TarSource | None:
 
 @contextmanager
 def _told_apart(message: str) -> Iterator[None]:
-    """Turn what unpacking raises into one kind of error, but for those of the file system."""
+    """Turn errors of decompression into a `ValueError`; keep errors of the file system."""
     try:
         yield
     except DAMAGE as error:

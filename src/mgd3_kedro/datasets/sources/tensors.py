@@ -1,4 +1,4 @@
-"""Images as tensors in safetensors files, as distilled ones are published."""
+"""Images as tensors in safetensors files, as distilled images are often published."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 IMAGES, LABELS = "images", "labels"
 KINDS = ("U8", "F16", "BF16", "F32", "F64")
-"""Of numbers that images may be: whole ones from 0 to 255, or fractions from 0 to 1."""
+"""Types of numbers that images may have: integers from 0 to 255, or fractions from 0 to 1."""
 LABEL_KINDS = ("I64", "I32", "I16", "U8")
 LARGEST_NORMALISED = 10
-"""No image of mean 0 and deviation 1 has a value beyond it; one from 0 to 255 has."""
+"""Values of images normalised to mean 0 and deviation 1 stay below it; those of images from 0 to
+255 do not."""
 
 
 @dataclass(frozen=True)
 class TensorSource:
-    """Files of tensors (N, 3, H, W) or (N, 1, H, W).
+    """Files of images as tensors, (N, 3, H, W) or (N, 1, H, W).
 
-    A file has `images` and their `labels`, (N,), or a tensor of each class, called like it; of
-    several files each is called like the class of its `images`.
+    A file has `images` and their `labels`, (N,), or one tensor per class, named after the class. In
+    a folder of files, `images` without `labels` belong to the class that the file is named after.
 
     Args:
         path: The file, or the folder of the files.
-        files: In order.
+        files: The files, in order.
     """
 
     path: Path
     files: tuple[Path, ...]
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return class, by name or label -> what lists its images, in the order of the file."""
+        """Return class name or label -> function that lists its images, in file order."""
         places: dict[str, list[tuple[int, str, int]]] = {}
         for number, file in enumerate(self.files):
             for name, key, row in self._rows(file):
@@ -46,11 +47,11 @@ class TensorSource:
         return {name: partial(self._entries, places[name]) for name in sorted(places)}
 
     def open(self) -> TensorReader:
-        """Return what reads images."""
+        """Return a reader of the images."""
         return TensorReader(self.files)
 
     def where(self, name: str) -> str:
-        """Return file::image."""
+        """Return the location of an entry for messages: file::image."""
         return printable(str(self.files[0].parent / name))
 
     def _entries(self, places: Sequence[tuple[int, str, int]]) -> list[Entry]:
@@ -61,7 +62,7 @@ class TensorSource:
         ]
 
     def _rows(self, file: Path) -> list[tuple[str, str, int]]:
-        """Return class, tensor and number of every image of a file."""
+        """Return class, tensor name and row of every image of a file."""
         tensors = _open(file)
         keys = sorted(tensors.keys())
         if IMAGES not in keys:
@@ -77,7 +78,7 @@ class TensorSource:
 
 
 class TensorReader:
-    """Reads images, each as a file of its pixels.
+    """Reads each image as if it were a PGM or PPM file.
 
     Args:
         files: The files.
@@ -88,7 +89,11 @@ class TensorReader:
         self._opened: dict[int, Any] = {}
 
     def read(self, entry: Entry) -> bytes:
-        """Return an image as PGM or PPM."""
+        """Return an image as the content of a PGM (grey) or PPM (RGB) file.
+
+        Raises:
+            ValueError: If a file is damaged, or values are not in the expected range.
+        """
         file, key, row = int(entry.place[0]), str(entry.place[1]), int(entry.place[2])
         if file not in self._opened:
             self._opened = {file: _open(self._files[file])}
@@ -104,7 +109,7 @@ class TensorReader:
 
 
 def find_tensors(path: Path, label: str | None = None) -> TensorSource | None:
-    """Return the source if a path is a safetensors file, or a folder of such files alone."""
+    """Return the source if a path is a safetensors file, or a folder of them without subfolders."""
     if path.is_file():
         return TensorSource(path, (path,)) if path.suffix.lower() == SUFFIX else None
     if not path.is_dir():
@@ -151,7 +156,7 @@ def _as_grey_values(pixels: torch.Tensor) -> torch.Tensor:
     """Return an image as uint8.
 
     Raises:
-        ValueError: If its fractions are not from 0 to 1, but for what rounding takes away.
+        ValueError: If its fractions are not finite, or not from 0 to 1 apart from rounding errors.
     """
     import torch
 

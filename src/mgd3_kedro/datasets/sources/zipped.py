@@ -35,14 +35,18 @@ class ZipSource:
 
     Args:
         path: The archive.
-        inner: Folders of the archive below which the class folders are.
+        inner: Folders within the archive that contain the class folders.
     """
 
     path: Path
     inner: tuple[str, ...] = ()
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
-        """Return folder name -> what lists its images, sorted by name."""
+        """Return folder name -> function that lists its images, sorted by name.
+
+        Raises:
+            ValueError: If the archive is damaged.
+        """
         try:
             members = _directory(self.path)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
@@ -58,12 +62,12 @@ class ZipSource:
         return ZipReader(self.path.open("rb"))
 
     def where(self, name: str) -> str:
-        """Return archive::member."""
+        """Return the location of an entry for messages: archive::member."""
         return printable(f"{Path(self.path, *self.inner)}::{name}")
 
     def _images(self, members: list[zipfile.ZipInfo]) -> Iterator[Member]:
         stamp = stamp_of(self.path)
-        # A million of them need not be there twice, in one form and the other.
+        # Consume the list, so that a million members are not in memory in two forms.
         members.reverse()
         while members:
             info = members.pop()
@@ -74,7 +78,7 @@ class ZipSource:
 
 
 class ZipReader:
-    """Reads members by their place: the directory of a large archive takes seconds to read.
+    """Reads members by their position, as reading a large archive's directory takes seconds.
 
     Args:
         file: The archive, opened.
@@ -84,7 +88,11 @@ class ZipReader:
         self._file = file
 
     def read(self, entry: Entry) -> bytes:
-        """Return a member, unpacked and checked."""
+        """Return the content of a member, decompressed and checked.
+
+        Raises:
+            ValueError: If the archive is damaged.
+        """
         offset, stored, method, checksum = (int(number) for number in entry.place)
         self._file.seek(offset)
         header = self._file.read(LOCAL_HEADER.size)
@@ -95,7 +103,8 @@ class ZipReader:
         data = self._file.read(stored)
         if method == zipfile.ZIP_DEFLATED:
             try:
-                # One byte more than announced tells a wrong size without unpacking a bomb.
+                # One byte more than announced reveals a wrong size without unpacking a
+                # decompression bomb.
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1)
             except zlib.error as error:
                 raise ValueError(f"cannot be unpacked ({error})") from error
@@ -109,7 +118,7 @@ class ZipReader:
 
 
 def _directory(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of an archive and nothing that holds on to them."""
+    """Return the members of an archive, without keeping the archive object in memory."""
     with zipfile.ZipFile(path) as archive:
         return archive.infolist()
 
