@@ -1,7 +1,7 @@
-"""Augmentation of whole batches: parameters are drawn first, one row a sample, then applied.
+"""Augmentation of whole batches: draw the parameters, one row per sample, then apply them.
 
-Drawing takes an explicit CPU generator, so that a seed means the same on every device. Images
-are square, float, (B, 3, S, S) in [0, 1] until they are normalised.
+Parameters are drawn with an explicit CPU generator, so a seed gives the same values on every
+device. Images are square, float, (B, 3, S, S), in [0, 1] until they are normalised.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ LOG_ASPECT_LIMIT = math.log(4 / 3)
 
 
 class Augmentation(NamedTuple):
-    """Parameters of N samples.
+    """Augmentation parameters of N samples.
 
     Args:
         crops: (N, 4), float, top, left, height and width in pixels.
-        flips: (N,), bool, whether to mirror left and right.
+        flips: (N,), bool, True for a horizontal flip.
         jitter: (N, 3), factors of brightness, contrast and saturation; 1 changes nothing.
-        lighting: (N, 3), what is added to red, green and blue.
+        lighting: (N, 3), values added to red, green and blue.
     """
 
     crops: torch.Tensor
@@ -50,7 +50,7 @@ class Augmentation(NamedTuple):
     lighting: torch.Tensor
 
     def rows(self, selected: slice, device: torch.device) -> Augmentation:
-        """Return the parameters of some samples, on a device."""
+        """Return the parameters of the selected samples, on a device."""
         return Augmentation(*(send(values[selected], device) for values in self))
 
 
@@ -100,8 +100,8 @@ def draw_augmentation(
     Args:
         count: Number of samples, N.
         image_size: Side of the images in pixels.
-        crop_min_scale: Smallest share of the area a crop keeps, in (0, 1].
-        flip_probability: Of mirroring, in [0, 1].
+        crop_min_scale: Smallest share of the area that a crop keeps, in (0, 1].
+        flip_probability: Probability of a horizontal flip, in [0, 1].
         jitter_strength: Brightness, contrast and saturation change by up to this factor.
         lighting_std: Standard deviation of the shift along each principal colour.
         generator: Source of randomness, on CPU.
@@ -119,12 +119,15 @@ def draw_augmentation(
 def augment(
     images: torch.Tensor, parameters: Augmentation, *, size: int | None = None
 ) -> torch.Tensor:
-    """Crop, flip, recolour and normalise a batch, without waiting for the device.
+    """Crop, flip, recolour and normalise a batch, without a device synchronisation.
 
     Args:
         images: (B, 3, S, S) in [0, 1].
-        parameters: One row a sample, on the images' device.
-        size: Side of the result in pixels; None for S.
+        parameters: One row per sample, on the images' device.
+        size: Side of the result in pixels, S'; None for S.
+
+    Returns:
+        (B, 3, S', S'), normalised.
 
     Source: IDC (arXiv 2205.14959), released code.
     """
@@ -136,14 +139,18 @@ def augment(
 def recolour(images: torch.Tensor, jitter: torch.Tensor, lighting: torch.Tensor) -> torch.Tensor:
     """Change brightness, contrast, saturation and lighting, and normalise.
 
-    Each of the three interpolates between the image and a darker self: black, its mean grey,
-    its grey version. Nothing is clamped in between, and grey weights sum to one, so the three
-    commute: a random order would change nothing. All five steps are one affine map of colours.
+    Brightness interpolates between black and the image, contrast between the mean grey and the
+    image, saturation between the grey version and the image. Values are not clamped between the
+    steps, and the weights of grey sum to one. Therefore the order of the three steps does not
+    matter. All five steps together are one affine map of colours.
 
     Args:
         images: (B, 3, S, S) in [0, 1].
         jitter: (B, 3), factors of brightness, contrast and saturation.
-        lighting: (B, 3), what is added to red, green and blue.
+        lighting: (B, 3), values added to red, green and blue.
+
+    Returns:
+        (B, 3, S, S), normalised.
 
     Source: IDC (arXiv 2205.14959), released code; folded into one map by us.
     """
@@ -160,7 +167,7 @@ def recolour(images: torch.Tensor, jitter: torch.Tensor, lighting: torch.Tensor)
 
 
 def normalize(images: torch.Tensor) -> torch.Tensor:
-    """Subtract the mean and divide by the deviation of ImageNet's colours, (B, 3, S, S).
+    """Subtract ImageNet's mean colour and divide by its standard deviation, (B, 3, S, S).
 
     Source: IDC (arXiv 2205.14959), released code.
     """
@@ -178,10 +185,10 @@ def constant_on(
 ) -> torch.Tensor:
     """Return numbers as a tensor on a device, (n,).
 
-    Kept, because what is copied from the host waits for all that a device has still to do.
+    The tensor is cached: a copy from the host would wait until the device finished its queue.
 
     Source: ours.
     """
-    # What is first asked for without gradients may be asked for with them later.
+    # The cached tensor may be used in autograd later: it must not be an inference tensor.
     with torch.inference_mode(mode=False):
         return torch.tensor(values, dtype=dtype, device=device)

@@ -1,4 +1,4 @@
-"""Networks that are compiled once, whatever the size of the last batch."""
+"""Compilation of networks without a recompilation for a smaller last batch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mgd3_kedro.rows import SteadyRows, pad_batch
 
 
 class CompiledNetwork(nn.Module):
-    """A compiled network; a batch that is smaller than another before is given as many rows.
+    """A compiled network that pads small batches to the size of the largest batch so far.
 
-    What comes of rows that were added is dropped, so that they have no gradient. While a network
-    with batch norm is trained, its images depend on each other and none is added: such a network
-    is compiled once more, for the last batch of an epoch.
+    The outputs of the added rows are dropped, so these rows have no gradient. During training, a
+    network with batch norm gets no added rows, because they would change the batch statistics.
+    Such a network is compiled a second time, for the smaller last batch of an epoch.
 
     Args:
         network: Maps images (B, 3, S, S) to logits (B, n); its weights are shared.

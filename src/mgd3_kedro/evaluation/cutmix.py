@@ -1,6 +1,6 @@
-"""CutMix of one batch: a box is drawn first, then pasted.
+"""CutMix of one batch: draw a box, then paste it.
 
-Drawing takes an explicit CPU generator, so that a seed means the same on every device.
+The box is drawn with an explicit CPU generator, so a seed gives the same box on every device.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from mgd3_kedro.devices import send
 
 
 class Cut(NamedTuple):
-    """Parameters of a batch's CutMix.
+    """CutMix parameters of a batch.
 
     Args:
-        partners: (B,), int64, the sample each one is pasted over with.
+        partners: (B,), int64, for each sample, the sample that its box is copied from.
         top: First row of the box.
         bottom: Row after the last of the box.
         left: First column of the box.
@@ -34,7 +34,8 @@ class Cut(NamedTuple):
 def draw_cut(count: int, image_size: int, generator: torch.Generator) -> Cut:
     """Draw one permutation and one box for a batch.
 
-    The mixing ratio is Beta(1, 1), which is uniform; the box is cut off at the image's edge.
+    The mixing ratio has the distribution Beta(1, 1), which is uniform. The box is clipped at the
+    image's edge.
 
     Args:
         count: Samples of the batch, B.
@@ -67,7 +68,7 @@ def cut_mix(
         cut: Partners and box.
 
     Returns:
-        New images and new targets.
+        Mixed images (B, 3, S, S) and mixed targets (B, n).
 
     Source: CutMix (arXiv 1905.04899), Eq. 1.
     """

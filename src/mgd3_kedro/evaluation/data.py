@@ -1,4 +1,4 @@
-"""Images to train and to test on; each set refuses wrong shapes at birth."""
+"""Labelled images for training and test; the shapes are checked when a set is built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mgd3_kedro.devices import send
 from mgd3_kedro.evaluation.mapped import allocate, is_mapped
 
 SMALLEST = 1e-12
-"""Weight that targets are divided by where theirs is none."""
+"""Smallest divisor of targets, for images of weight 0."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class LabelledSet:
     """Images and their labels.
 
     Args:
-        images: (N, 3, H, H), uint8; on the CPU whatever the device of the labels where they are
-            too many for memory.
+        images: (N, 3, H, H), uint8; a memory-mapped tensor stays on the CPU, also if the labels
+            are on another device.
         labels: (N,), int64, 0..num_classes-1.
-        num_classes: n.
-        weights: (N,), float, what an image counts for, 0 or more; None where all count alike.
+        num_classes: Number of classes, n.
+        weights: (N,), float, weight of each image in the loss, 0 or more; None for equal weights.
 
     Raises:
         ValueError: If shapes, types or labels do not fit each other.
@@ -64,14 +64,15 @@ class LabelledSet:
     def of_classes(
         cls, images: Sequence[Any], show: Callable[[Any], torch.Tensor] = torch.as_tensor
     ) -> LabelledSet:
-        """Put classes together, in label order; no other copy of all of them is held meanwhile.
+        """Join the images of all classes, in label order, without a second copy in memory.
 
         Args:
-            images: Of each class, as many as its length says.
-            show: Returns those of a class as (N, 3, H, H), uint8.
+            images: One entry per class; its length is the number of images of the class.
+            show: Converts the entry of a class to a tensor (N, 3, H, H), uint8.
 
         Raises:
-            ValueError: If there is no class, or images of one are of another size or number.
+            ValueError: If there is no class, or if the tensor of a class has another size, type
+                or number of images than expected.
         """
         counts = torch.tensor([len(of) for of in images])
         ends = counts.cumsum(0).tolist()
@@ -93,28 +94,28 @@ class LabelledSet:
 
     @property
     def device(self) -> torch.device:
-        """Where batches are."""
+        """Device of the labels and of the batches."""
         return self.labels.device
 
     def to(self, device: torch.device) -> LabelledSet:
-        """Return the set on a device; images that are too many for memory stay where they are."""
+        """Return the set on a device; memory-mapped images stay on the CPU."""
         images = self.images if is_mapped(self.images) else self.images.to(device)
         weights = None if self.weights is None else self.weights.to(device)
         return replace(self, images=images, labels=self.labels.to(device), weights=weights)
 
     def images_of(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return some images, (B, 3, H, H), where batches are.
+        """Return some images, (B, 3, H, H), uint8, on the set's device.
 
         Args:
-            rows: (B,), on the CPU.
+            rows: (B,), int64, indices of the images, on the CPU.
         """
         return send(self.images[send(rows, self.images.device)], self.device)
 
     def targets_of(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return what some images are, (B, n): their weight at their class, 0 elsewhere.
+        """Return one-hot targets of some images, (B, n), multiplied by the images' weights.
 
         Args:
-            rows: (B,), on the CPU.
+            rows: (B,), int64, indices of the images, on the CPU.
         """
         rows = send(rows, self.device)
         targets = F.one_hot(self.labels[rows], self.num_classes).float()
@@ -122,13 +123,13 @@ class LabelledSet:
 
 
 class TrainingBatch(NamedTuple):
-    """What an update sees.
+    """A batch for one optimiser step.
 
     Args:
         inputs: (B, 3, S, S), normalised.
         targets: (B, n), class probabilities.
-        rows: Place of the batch within its epoch.
-        weights: (B,), what an input counts for; None where all count alike.
+        rows: Position of the batch in the order of its epoch.
+        weights: (B,), weight of each input in the loss; None for equal weights.
     """
 
     inputs: torch.Tensor
@@ -140,7 +141,14 @@ class TrainingBatch(NamedTuple):
     def of(
         cls, data: LabelledSet, inputs: torch.Tensor, targets: torch.Tensor, rows: slice
     ) -> TrainingBatch:
-        """Return a batch whose targets, mixed or not, come from those of the data."""
+        """Return a batch; split weighted targets into class probabilities and weights.
+
+        Args:
+            data: The set that the targets come from.
+            inputs: (B, 3, S, S), normalised.
+            targets: (B, n), one-hot targets of the data times its weights, perhaps mixed.
+            rows: Position of the batch in the order of its epoch.
+        """
         if data.weights is None:
             return cls(inputs, targets, rows)
         weights = targets.sum(1)

@@ -1,4 +1,4 @@
-"""GLaD's protocol for networks that were not distilled with: long warm-up, averaged weights."""
+"""GLaD's protocol for cross-architecture evaluation: long warm-up, averaged weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mgd3_kedro.evaluation.siamese import STRATEGY, apply_siamese, draw_siamese
 EPOCHS = 1000
 RATE = 1e-3
 RATES: Mapping[str, float] = {"vgg11": 1e-4}
-"""Networks that are trained at another rate than `RATE`."""
+"""Network -> its learning rate, if it is not `RATE`."""
 WARMUP_SHARE = 0.5
 
 
 def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a training for the cross-architecture tables of GLaD.
+    """Return the hyperparameters of GLaD's cross-architecture evaluation.
 
     Source: GLaD (arXiv 2305.01649), section 4 and released code.
     """
@@ -48,7 +48,7 @@ def warmed_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
     warmup = WARMUP_SHARE * plan.epochs
     if epoch <= warmup:
         return plan.learning_rate * epoch / warmup
-    # Where an odd number of epochs has its middle within one, that epoch has the full rate.
+    # With an odd number of epochs the warm-up ends inside an epoch; this epoch has the full rate.
     done = max(0.0, epoch - 1 - warmup) / (plan.epochs - warmup)
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
@@ -56,12 +56,14 @@ def warmed_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
 def siamese_batches(
     data: LabelledSet, image_size: int, plan: TrainingPlan, generator: torch.Generator
 ) -> Iterator[TrainingBatch]:
-    """Yield one epoch, every image once in random order; a batch is augmented in one way.
+    """Yield the batches of one epoch: every image once, in random order.
+
+    All images of a batch get the same operation of the siamese augmentation.
 
     Args:
-        data: What to train on, of the side that the network sees.
-        image_size: That side, in pixels.
-        plan: Batch size; images are never mirrored where `flip_probability` is 0.
+        data: Training images, of the size that the network sees.
+        image_size: Side of the images, in pixels.
+        plan: Batch size; if `flip_probability` is 0, images are never flipped.
         generator: Source of all randomness, on CPU.
 
     Source: GLaD (arXiv 2305.01649), released code.

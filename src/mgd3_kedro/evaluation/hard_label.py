@@ -17,7 +17,7 @@ from mgd3_kedro.evaluation.rand_augment import draw_operations, rand_augment
 from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 
 EPOCHS_BY_IPC = ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500))
-"""Largest number of images per class -> epochs; beyond the last, `EPOCHS_OF_MANY`."""
+"""(Largest number of images per class, epochs); above the last number: `EPOCHS_OF_MANY`."""
 EPOCHS_OF_MANY = 300
 DECAY = 0.2
 """Factor of the learning rate at each milestone."""
@@ -26,11 +26,15 @@ DECAY = 0.2
 def epochs_for(ipc: int, num_classes: int) -> int:
     """Return the hard-label protocol's published number of epochs.
 
-    With exactly 100 classes, and not with more, it is two thirds, floored to hundreds.
+    It depends on `ipc`, see `EPOCHS_BY_IPC`. With exactly 100 classes (not with more), it is two
+    thirds of the number there, rounded down to a multiple of 100.
 
     Args:
         ipc: Images per class.
-        num_classes: Classes of the benchmark.
+        num_classes: Number of classes of the benchmark.
+
+    Raises:
+        ValueError: If an argument is not a positive whole number.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -49,7 +53,7 @@ def milestones(epochs: int) -> tuple[int, int]:
 
 
 def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a hard-label training.
+    """Return the published hyperparameters of a hard-label training.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -69,7 +73,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
 
 
 def sgd(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
-    """Return SGD with momentum; the decay falls on every parameter, norms and biases too.
+    """Return SGD with momentum; weight decay applies to all parameters, also norms and biases.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -82,7 +86,7 @@ def sgd(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
 
 
 def stepped_rate(epoch: int, plan: TrainingPlan) -> float:
-    """Return the learning rate of an epoch, counted from 1, multiplied by .2 per milestone.
+    """Return the learning rate of an epoch, counted from 1; each milestone multiplies it by 0.2.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -93,13 +97,14 @@ def stepped_rate(epoch: int, plan: TrainingPlan) -> float:
 def mixed_batches(
     data: LabelledSet, image_size: int, plan: TrainingPlan, generator: torch.Generator
 ) -> Iterator[TrainingBatch]:
-    """Yield one epoch, every image once in random order; the last batch may be small.
+    """Yield the batches of one epoch: every image once, in random order.
 
-    The host never waits for a device: all parameters are drawn beforehand, on the CPU.
+    The last batch may be smaller. The host never waits for the device, because all parameters
+    are drawn in advance, on the CPU.
 
     Args:
-        data: What to train on.
-        image_size: Side of what the network sees, in pixels.
+        data: Training images.
+        image_size: Side of the network's input, in pixels.
         plan: Batch size, and strengths of the augmentation.
         generator: Source of all randomness, on CPU.
 
@@ -135,7 +140,7 @@ def mixed_batches(
 
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, plan: TrainingPlan) -> torch.Tensor:
-    """Return the cross-entropy of logits (B, n) with class probabilities (B, n), each, (B,).
+    """Return the cross-entropy of logits (B, n) and class probabilities (B, n) per sample, (B,).
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """

@@ -1,4 +1,4 @@
-"""The configuration of a network that is trained by a protocol that asks no teacher."""
+"""The configuration of a training with a hard-label protocol, which needs no teacher."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mgd3_kedro.evaluation.settings import EvaluationConfig
 
 @dataclass(frozen=True, kw_only=True)
 class HardLabelConfig(EvaluationConfig):
-    """How one network is trained: as networks are evaluated, by a protocol that asks no teacher.
+    """Configuration of the training of one network with a hard-label protocol.
 
     Args:
         network: A name of `NETWORKS`.
-        seed: Of initial weights, order and augmentation.
+        seed: Seed of the initial weights, the order and the augmentation, below 2**32.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     network: str

@@ -1,4 +1,4 @@
-"""The hard-label protocol with other optimisers, with stronger augmentation, or with none."""
+"""Variants of the hard-label protocol: AdamW, stronger augmentation, or no augmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from mgd3_kedro.evaluation.recipe import TrainingPlan
 
 
 def numbers_of_adamw(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a hard-label training with AdamW; its rates are those of any set.
+    """Return the hyperparameters of a hard-label training with AdamW.
+
+    Learning rate and weight decay are the same for all benchmarks.
 
     Source: DMGD (arXiv 2605.03877), released code.
     """
@@ -21,17 +23,17 @@ def numbers_of_adamw(ipc: int, num_classes: int, network: str) -> TrainingPlan:
 
 
 def numbers_of_strong(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a hard-label training with ten times the rate, and RandAugment.
+    """Return the hyperparameters of a hard-label training with RandAugment and the rate 0.1.
 
-    Source: IMS3 (arXiv 2603.13960), released code; where its RandAugment stands among the other
-    steps is not known, here it comes before them.
+    Source: IMS3 (arXiv 2603.13960), released code. Its order of RandAugment and the other steps
+    is not known; here RandAugment comes first.
     """
     plan = published_numbers(ipc, num_classes, network)
     return replace(plan, learning_rate=0.1, rand_augment_ops=1, rand_augment_magnitude=6)
 
 
 def numbers_of_plain(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a hard-label training on images as they are.
+    """Return the hyperparameters of a hard-label training without augmentation.
 
     Source: DD-Ranking (arXiv 2505.13300), which trains without augmentation for its
     augmentation-robust score.
@@ -47,7 +49,7 @@ def numbers_of_plain(ipc: int, num_classes: int, network: str) -> TrainingPlan:
 
 
 def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
-    """Return AdamW; the decay falls on every parameter, norms and biases too.
+    """Return AdamW; weight decay applies to all parameters, also norms and biases.
 
     Source: DMGD (arXiv 2605.03877), released code.
     """

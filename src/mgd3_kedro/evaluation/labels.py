@@ -1,4 +1,4 @@
-"""What a network is trained to say of a batch: its labels, its teacher's view, or one kept."""
+"""Targets of a batch: given labels, the logits of a teacher, or its stored logits."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Labels = Callable[[int, TrainingBatch], torch.Tensor]
 
 
 def given_labels(epoch: int, batch: TrainingBatch) -> torch.Tensor:
-    """Return the labels of the images, mixed as the images are."""
+    """Return the targets of the batch, (B, n); CutMix mixed them like the images."""
     return batch.targets
 
 
 @dataclass(frozen=True)
 class TeacherLabels:
-    """Asks a teacher about every batch.
+    """Targets that a teacher computes for every batch.
 
     Args:
         teacher: A trained network.
@@ -40,11 +40,11 @@ class TeacherLabels:
 
 @dataclass(frozen=True)
 class StoredLabels:
-    """Repeats what a teacher said when the same batches were shown to it.
+    """Targets that a teacher computed before, for the same batches.
 
     Args:
-        epochs: Epoch -> logits of its images, in their order of that epoch, (N, n).
-        device: Where the network is trained.
+        epochs: Epoch -> the teacher's logits (N, n), in the order of that epoch.
+        device: Device that the network is trained on.
     """
 
     epochs: Mapping[int, torch.Tensor]
@@ -56,10 +56,10 @@ class StoredLabels:
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Return what an epoch's order, augmentation and mixing are drawn from.
+    """Return the generator of an epoch's order, augmentation and mixing.
 
-    A function of seed and epoch alone: a training that is taken up again sees the same batches, and
-    labels that were stored fit them.
+    It depends on seed and epoch alone. Therefore a resumed training sees the same batches, and
+    stored labels belong to these batches.
     """
     return seeded_generator(seed, epoch)
 
@@ -75,16 +75,16 @@ def record_labels(
     epoch: int,
     seed: int,
 ) -> torch.Tensor:
-    """Ask a teacher about a whole epoch, once for all networks.
+    """Compute the teacher's logits for one epoch, which all networks then share.
 
     Args:
-        recipe: Whose batches.
-        data: What will be trained on, on the teacher's device.
-        image_size: Side of what networks see, in pixels.
-        plan: The numbers of the trainings.
+        recipe: The protocol, which makes the batches.
+        data: Training images, on the teacher's device.
+        image_size: Side of the networks' input, in pixels.
+        plan: Hyperparameters of the trainings.
         teacher: A trained network.
         epoch: Counted from 1.
-        seed: That the batches are drawn from.
+        seed: Seed of the batches.
 
     Returns:
         Logits, (N, n), float16, on CPU, in the order of that epoch.

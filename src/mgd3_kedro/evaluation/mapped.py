@@ -1,4 +1,4 @@
-"""Room for images: in memory, or in a file of which the system keeps what fits there."""
+"""Allocation of tensors for images: in memory, or as a memory-mapped temporary file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 import torch
 
 MOST_IN_MEMORY = 4 * 2**30
-"""Bytes above which a set is in a file. Imagenette at 256 px has 1.9 GB, ImageNet-1K 250 GB."""
+"""Largest set in memory, in bytes. Imagenette at 256 px has 1.9 GB, ImageNet-1K 250 GB."""
 
 
 def allocate(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """Return a tensor that nothing is written into yet.
+    """Return an uninitialised tensor.
 
-    A large one is mapped from a file without a name in the folder for temporary files (`TMPDIR`),
-    which is gone with the tensor.
+    A tensor above `MOST_IN_MEMORY` is mapped from an unlinked file in the folder for temporary
+    files (`TMPDIR`). The disk space is free again when the tensor is deleted.
 
     Args:
-        shape: Of the tensor.
-        dtype: Of its numbers.
+        shape: Shape of the tensor.
+        dtype: Type of its elements.
 
     Raises:
-        OSError: If the disk has too little room, before anything is written.
+        OSError: If the disk has too little space; nothing is written then.
     """
     size = math.prod(shape)
     needed = size * dtype.itemsize
@@ -43,7 +43,7 @@ def allocate(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
 
 
 def _reserve(file: int, size: int) -> None:
-    # A process that writes into a hole of a mapped file ends without a word where the disk is full.
+    # Without reserved space, a write to the mapped file kills the process if the disk is full.
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
     else:
@@ -51,5 +51,5 @@ def _reserve(file: int, size: int) -> None:
 
 
 def is_mapped(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor is so large that `allocate` puts it into a file."""
+    """Return whether a tensor is so large that `allocate` maps it from a file."""
     return tensor.nbytes > MOST_IN_MEMORY

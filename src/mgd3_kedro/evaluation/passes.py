@@ -14,20 +14,20 @@ from mgd3_kedro.devices import Precision, matmul_precision, send
 from mgd3_kedro.evaluation.augment import normalize
 
 CPU_CHUNK_PIXELS = 16 * 32**2
-"""Pixels of the images a CPU takes at once: their activations stay in its cache, which makes
-a ConvNet a quarter faster than four times as many do."""
+"""Pixels per chunk on a CPU. Their activations fit into its cache: a ConvNet is a quarter faster
+than with chunks of four times this size."""
 ACCELERATOR_CHUNK = 256
-"""Images an accelerator classifies at once."""
+"""Images per chunk on an accelerator, without gradients."""
 
 
 @dataclass(frozen=True)
 class Passes:
-    """A network with the precision it computes in and the place it computes at.
+    """Forward and backward passes of a network, in a precision and on a device.
 
     Args:
         model: Maps normalised images (B, 3, S, S) to logits (B, n).
-        precision: Of activations; weights stay in float32.
-        device: Where the model is.
+        precision: Precision of activations; weights stay in float32.
+        device: Device of the model.
     """
 
     model: nn.Module
@@ -47,14 +47,17 @@ class Passes:
     def backward(
         self, inputs: torch.Tensor, loss: Callable[[torch.Tensor, slice], torch.Tensor]
     ) -> torch.Tensor:
-        """Add a batch's gradients to the weights and return its mean loss, without waiting.
+        """Accumulate a batch's gradients and return its mean loss, without a synchronisation.
 
-        A CPU works on chunks of the batch, which is the same sum; not with batch norm, which
-        has to see a batch as a whole.
+        A CPU computes the same sum in chunks of the batch. A network with batch norm gets the
+        batch as a whole.
 
         Args:
             inputs: (B, 3, S, S), normalised.
-            loss: (logits of some rows, which rows) -> their mean loss.
+            loss: (logits of some rows, slice of these rows) -> their mean loss, a scalar.
+
+        Returns:
+            A scalar tensor on the device.
         """
         whole = self.device.type != "cpu" or has_batch_norm(self.model)
         count = len(inputs)
@@ -70,13 +73,17 @@ class Passes:
 
     @torch.no_grad()
     def logits_of(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the logits (B, n) of a network that is not trained, of normalised images."""
+        """Return logits (B, n), float32, in evaluation mode and without gradients.
+
+        Args:
+            inputs: (B, 3, S, S), normalised.
+        """
         with evaluating(self.model):
             return torch.cat([self.logits(part) for part in inputs.split(self._chunk_of(inputs))])
 
     @torch.no_grad()
     def classify(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits of test images, (M, n), float32.
+        """Return logits of images that are not normalised yet, (M, n), float32.
 
         Args:
             images: (M, 3, S, S), uint8, on any device.
@@ -92,13 +99,13 @@ class Passes:
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a network's images depend on each other while it is trained."""
+    """Return whether a network has batch norm: then images of a training batch interact."""
     return any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and back into the one it was in."""
+    """Set a network to evaluation mode within the context, then restore its mode."""
     training = model.training
     model.eval()
     try:

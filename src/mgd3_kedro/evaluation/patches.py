@@ -1,6 +1,6 @@
-"""Patch shuffle: rows and columns of equal patches of an image change places.
+"""Patch shuffle: permute the rows and the columns of patches of equal size in an image.
 
-Drawing takes an explicit CPU generator, so that a seed means the same on every device.
+Orders are drawn with an explicit CPU generator, so a seed gives the same orders on every device.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from mgd3_kedro.devices import send
 
 
 def draw_patch_orders(count: int, factor: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw where the patches of N images come from.
+    """Draw an order of the patches for each of N images.
 
-    The released code permutes the rows of patches and, independently, the columns: of the 24
-    orders of 2 x 2 patches only four can occur, and patches of one row stay in one row.
+    As in the released code, the rows of patches are permuted, and independently the columns.
+    Patches of one row stay in one row: only four of the 24 orders of 2 x 2 patches are possible.
 
     Args:
         count: Number of images, N.
@@ -25,10 +25,10 @@ def draw_patch_orders(count: int, factor: int, generator: torch.Generator) -> to
         generator: Source of randomness, on CPU.
 
     Returns:
-        For each place, row by row, the number of the patch that is put there, (N, f * f), int64.
+        For each position, row by row, the number of the patch that moves there, (N, f * f), int64.
 
     Raises:
-        ValueError: If `factor` is no positive whole number.
+        ValueError: If `factor` is not a positive whole number.
 
     Source: RDED (arXiv 2312.03526), released code.
     """
@@ -38,15 +38,18 @@ def draw_patch_orders(count: int, factor: int, generator: torch.Generator) -> to
 
 
 def shuffle_patches(images: torch.Tensor, orders: torch.Tensor) -> torch.Tensor:
-    """Put the patches of each image into an order.
+    """Reorder the patches of each image.
 
     Args:
         images: (B, C, S, S).
-        orders: (B, f * f), as drawn, on any device.
+        orders: (B, f * f), from `draw_patch_orders`, on any device.
+
+    Returns:
+        (B, C, S, S).
 
     Raises:
-        ValueError: If f does not divide S: the released code would let patches of unequal size
-            change places.
+        ValueError: If f does not divide S; the released code would permute patches of unequal
+            size.
 
     Source: RDED (arXiv 2312.03526), released code.
     """

@@ -1,4 +1,4 @@
-"""Progress of a training, now and then."""
+"""Log lines about the progress of a training."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from mgd3_kedro.evaluation.train import Row
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 30.0
-"""Least time between two lines about a training: the published ones take an hour."""
+"""Shortest time between two lines about a training; a training of published length takes an
+hour."""
 
 
 @dataclass
 class ProgressLog:
-    """Logs how far a training is and how long it will take.
+    """Logger of a training's progress and remaining time.
 
     Args:
-        name: Of the training.
-        clock: When to.
+        name: Name of the training.
+        clock: Decides when a line is due.
     """
 
     name: str
     clock: NowAndThen = field(default_factory=lambda: NowAndThen(SECONDS_BETWEEN))
 
     def __call__(self, epoch: int, epochs: int, row: Row | None, left: float) -> None:
-        """Hear of an epoch."""
+        """Log the state after an epoch, if a line is due.
+
+        Args:
+            epoch: Counted from 1.
+            epochs: Number of epochs of the training.
+            row: The last validation; None before the first.
+            left: Estimated time left, in seconds.
+        """
         if self.clock.is_due():
             seen = row and "; at epoch {epoch} loss {train_loss:.3f}, top-1 {top1:.1f} %".format(
                 **row

@@ -1,4 +1,4 @@
-"""RandAugment: some operations of a fixed list on every image, all of the same strength."""
+"""RandAugment: random operations of a fixed list on every image, all of the same strength."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from mgd3_kedro.evaluation.augment import LUMA, constant_on
 STEPS = 30
 """The largest magnitude."""
 SHEAR, ROTATION, TRANSLATION, ENHANCEMENT = 0.3, math.radians(30), 150 / 331, 0.9
-"""Strengths at the largest magnitude: slope, angle, share of the side, change of a factor."""
+"""Strengths at the largest magnitude: slope, angle in radians, share of the image side, change of
+a factor."""
 POSTERIZED_BITS = 4
-"""Bits that posterizing leaves out at the largest magnitude."""
+"""Bits that posterizing drops at the largest magnitude."""
 
 
 class Drawn(NamedTuple):
-    """What happens to N images.
+    """Operations of N images.
 
     Args:
-        operations: (ops, N), int64, places in `OPERATIONS`.
-        signs: (ops, N), float, 1 or -1: which way shears, shifts, turns and enhancements go.
+        operations: (ops, N), int64, indices into `OPERATIONS`.
+        signs: (ops, N), float, 1 or -1: direction of shears, shifts, rotations and enhancements.
     """
 
     operations: torch.Tensor
     signs: torch.Tensor
 
     def rows(self, selected: slice) -> Drawn:
-        """Return what happens to some images."""
+        """Return the operations of some images."""
         return Drawn(self.operations[:, selected], self.signs[:, selected])
 
 
@@ -40,8 +41,8 @@ def draw_operations(count: int, ops: int, generator: torch.Generator) -> Drawn:
     """Draw the operations of N images.
 
     Args:
-        count: N.
-        ops: Operations per image, one after the other.
+        count: Number of images, N.
+        ops: Number of operations per image, applied one after the other.
         generator: Source of randomness, on CPU.
 
     Source: RandAugment (arXiv 1909.13719), section 3.
@@ -52,11 +53,11 @@ def draw_operations(count: int, ops: int, generator: torch.Generator) -> Drawn:
 
 
 def rand_augment(images: torch.Tensor, drawn: Drawn, magnitude: int) -> torch.Tensor:
-    """Do what was drawn to a batch.
+    """Apply drawn operations to a batch.
 
     Args:
         images: (B, 3, S, S), uint8.
-        drawn: Of these images, on CPU.
+        drawn: Operations of these images, on CPU.
         magnitude: Strength of all operations, 0 to 30.
 
     Returns:
@@ -150,7 +151,7 @@ def _equalize(images: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
     counts = torch.zeros(len(flat), 256, dtype=torch.int64, device=flat.device)
     counts.scatter_add_(1, flat, torch.ones_like(flat))
     highest = flat.amax(1, keepdim=True)
-    # The pixels of the highest value do not count, so that it becomes 255.
+    # The highest value is not counted: it becomes 255.
     step = (flat.shape[1] - counts.gather(1, highest)) // 255
     below = counts.cumsum(1) - counts
     lookup = ((below + step // 2) // step.clamp(min=1)).clamp(max=255)
@@ -164,18 +165,18 @@ def _grey(images: torch.Tensor) -> torch.Tensor:
 
 
 def _enhance(images: torch.Tensor, without: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
-    """Go from an image without a quality, (B, 1 or 3, S, S), through the image and beyond."""
+    """Interpolate or extrapolate between a degenerate image, (B, 1 or 3, S, S), and the image."""
     factors = (1 + ENHANCEMENT * strengths)[:, None, None, None]
     return (without + factors * (images - without)).clamp(0, 255).to(torch.uint8)
 
 
 def _move(images: torch.Tensor, entries: dict[tuple[int, int], torch.Tensor]) -> torch.Tensor:
-    """Take every pixel from elsewhere, the nearest; black where that is outside.
+    """Apply an affine map with nearest-neighbour sampling; pixels from outside are black.
 
     Args:
         images: (B, 3, S, S), uint8.
-        entries: Place in the matrix of (output pixel -> input pixel), around the centre, in
-            pixels -> its values, (B,); others are those of the identity.
+        entries: (row, column) -> values (B,) of the matrix (B, 2, 3) that maps output pixels to
+            input pixels, relative to the centre; missing entries are those of the identity.
     """
     count, side = len(images), images.shape[-1]
     matrix = torch.eye(2, 3, device=images.device).repeat(count, 1, 1)
@@ -203,4 +204,4 @@ OPERATIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "auto_contrast": _auto_contrast,
     "equalize": _equalize,
 }
-"""Name -> (images (B, 3, S, S), uint8; signed strengths (B,), -1 to 1) -> images, likewise."""
+"""Name -> (images (B, 3, S, S), uint8; strengths (B,), -1 to 1) -> images (B, 3, S, S), uint8."""

@@ -1,4 +1,4 @@
-"""What a protocol is made of, and the numbers it gives a training."""
+"""The parts of an evaluation protocol, and the hyperparameters of a training."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mgd3_kedro.stages import off_at
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The numbers of one training.
+    """The hyperparameters of one training.
 
     Args:
-        epochs: Length; each shows every image once.
-        batch_size: Images of an update.
-        learning_rate: The highest of the schedule.
-        weight_decay: Of the weights, per update.
-        momentum: Of SGD; decay of the first moment with AdamW.
-        cutmix: Whether every batch is mixed.
-        flip_probability: Of mirroring, in [0, 1].
+        epochs: Number of epochs; each shows every image once.
+        batch_size: Images per update; None if the protocol has no published size.
+        learning_rate: Highest learning rate of the schedule.
+        weight_decay: Weight decay per update.
+        momentum: Momentum of SGD, or decay of AdamW's first moment.
+        cutmix: Whether CutMix is applied to every batch.
+        flip_probability: Probability of a horizontal flip, in [0, 1].
         crop_min_scale: Smallest share of the area that a random crop keeps, in (0, 1].
         jitter_strength: Range of brightness, contrast and saturation around 1, in [0, 1].
         lighting_std: Standard deviation of the shift along each principal colour.
-        factor: Patches per side that are shuffled before the crop; 1 for none.
-        temperature: That soft labels and logits are divided by.
-        ema_decay: Decay of the average of the weights, which is what is tested; 0 for none.
-        rand_augment_ops: Operations of RandAugment on every image; 0 for none.
-        rand_augment_magnitude: Their strength, 0 to 30.
+        factor: Patches per side that are shuffled before the crop; 1 for no shuffling.
+        temperature: Divisor of soft labels and logits.
+        ema_decay: Decay of the moving average of the weights, which is tested; 0 for no average.
+        rand_augment_ops: Number of RandAugment operations per image; 0 for none.
+        rand_augment_magnitude: Strength of these operations, 0 to 30.
     """
 
     epochs: int
@@ -53,22 +53,24 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a protocol fixes.
+    """An evaluation protocol.
 
     Args:
-        defaults: (ipc, num_classes, network) -> the published numbers.
+        defaults: (ipc, num_classes, network) -> the published hyperparameters.
         optimizer: (network, plan) -> optimiser.
-        learning_rate: (epoch counted from 1, plan) -> rate during that epoch.
-        batches: (images, side of what the network sees, plan, generator) -> one epoch.
-        loss: (logits, targets, plan) -> loss of each, (B,); targets are what `labels` says.
-        labels: Where targets come from: "given", "teacher" or "stored".
-        fitted: Whether training images are brought to the size of the network first, as test
-            images are; otherwise crops are cut from them as they are.
-        resized_side: Side of the centre that networks see -> side that test images are resized to.
-        tested_once: Whether the network is tested after the last epoch alone.
-        unused: Numbers of a plan that change nothing.
-        reported: (epoch counted from 1, plan) -> whether the authors report the best of this and
-            other epochs; it is validated after such an epoch. None: of all validations.
+        learning_rate: (epoch counted from 1, plan) -> learning rate of that epoch.
+        batches: (images, side of the network's input, plan, generator) -> batches of one epoch.
+        loss: (logits (B, n), targets (B, n), plan) -> loss per sample, (B,).
+        labels: Source of the targets: "given", "teacher" or "stored".
+        fitted: Whether training images are first resized to the network's input, like test
+            images; otherwise random crops are cut from them at their own size.
+        resized_side: Side of the network's input -> side that test images are resized to before
+            the centre crop, in pixels.
+        tested_once: Whether the network is tested only after the last epoch.
+        unused: Names of hyperparameters that the protocol ignores.
+        reported: (epoch counted from 1, plan) -> whether the authors test after that epoch; they
+            report the best of these tests. The network is validated after such an epoch. None:
+            the best of all validations is reported.
     """
 
     defaults: Callable[[int, int, str], TrainingPlan]

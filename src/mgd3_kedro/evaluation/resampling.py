@@ -1,4 +1,4 @@
-"""Resizing as matrix products: bilinear, antialiased where pixels are merged."""
+"""Resizing by matrix products: a bilinear filter with antialiasing."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.images import LazyImages, chunks_of
 
 FITTED_AT_ONCE = 32
-"""Images that are held in floating point at the same time."""
+"""Images that are converted to floating point at a time, to limit memory."""
 
 
 def enlarge_small_images(images: torch.Tensor, small_images: int) -> torch.Tensor:
-    """Bring small images to the side of that which several of them are in the place of.
+    """Enlarge the small images of multi-formation to the side of a full image.
 
     Args:
         images: (N, 3, s, s), uint8, on the CPU.
-        small_images: How many are in the place of one, the square of a whole number; 1 changes
-            nothing.
+        small_images: Number of small images that replace one full image, a square number; 1
+            changes nothing.
 
     Returns:
         (N, 3, S, S), uint8, S = s * sqrt(small_images).
 
-    Source: IDC (arXiv 2205.14959), multi-formation, with the bicubic filter of Pillow: it leaves
-    more detail than a bilinear one.
+    Source: IDC (arXiv 2205.14959), multi-formation, with the bicubic filter of Pillow: it keeps
+    more detail than a bilinear filter.
     """
     if small_images == 1:
         return images
@@ -37,19 +37,19 @@ def enlarge_small_images(images: torch.Tensor, small_images: int) -> torch.Tenso
 def resampling_weights(
     starts: torch.Tensor, lengths: torch.Tensor, size_in: int, size_out: int
 ) -> torch.Tensor:
-    """Return what each pixel of a line weighs in each pixel of a stretch of it, resized.
+    """Return the matrices that crop an interval of a line of pixels and resize it.
 
-    The filter is a triangle as wide as a new pixel, or an old one where that is wider. Rows sum to
-    one; pixels outside the stretch weigh nothing.
+    The filter is a triangle. Its scale is the larger one of an output pixel and an input pixel.
+    Each row of a matrix sums to one, and pixels outside the interval have weight zero.
 
     Args:
-        starts: (B,), where stretches begin, in pixels.
-        lengths: (B,), how long they are, in pixels.
-        size_in: Pixels of the line, S.
-        size_out: Pixels of the result, S'.
+        starts: (B,), start of each interval, in pixels.
+        lengths: (B,), length of each interval, in pixels.
+        size_in: Number of pixels of the line, S.
+        size_out: Number of pixels of the result, S'.
 
     Returns:
-        (B, S', S), on the device of `starts`.
+        Weights, (B, S', S), on the device of `starts`.
 
     Source: the bilinear filter of Pillow's `Image.resize`.
     """
@@ -67,22 +67,22 @@ def resampling_weights(
 def resized_crop(
     images: torch.Tensor, crops: torch.Tensor, flips: torch.Tensor, size: int
 ) -> torch.Tensor:
-    """Cut one box out of each image, resize it, and mirror some.
+    """Crop one box from each image, resize it, and flip it if asked.
 
-    Nothing outside a box is ever read, and no device is waited for.
+    Pixels outside the box have no influence. There is no device synchronisation.
 
     Args:
-        images: (B, C, S, S).
+        images: (B, C, S, S), float.
         crops: (B, 4), top, left, height and width in whole pixels.
-        flips: (B,), bool.
-        size: Side of the result, S'.
+        flips: (B,), bool, True for a horizontal flip.
+        size: Side of the result in pixels, S'.
 
     Returns:
         (B, C, S', S').
 
     Source: the bilinear filter of Pillow's `Image.resize`.
     """
-    # No box is larger than its image, so that none is shrunk: two pixels a side are all it takes.
+    # If S <= S', no box is shrunk: interpolation between two pixels per axis is enough.
     resize = enlarged_crop if images.shape[-1] <= size else filtered_crop
     return resize(images, crops, flips, size)
 
@@ -90,7 +90,7 @@ def resized_crop(
 def filtered_crop(
     images: torch.Tensor, crops: torch.Tensor, flips: torch.Tensor, size: int
 ) -> torch.Tensor:
-    """Do what `resized_crop` does for boxes of any size, by two products of matrices.
+    """Compute `resized_crop` for boxes of any size, by two matrix products.
 
     Source: the bilinear filter of Pillow's `Image.resize`.
     """
@@ -100,16 +100,16 @@ def filtered_crop(
     columns = resampling_weights(left, width, side, size)
     columns = torch.where(flips[:, None, None], columns.flip(1), columns)
     narrow = torch.bmm(images.flatten(1, 2), columns.mT).unflatten(1, images.shape[1:3])
-    # One product a channel: together they would have to copy the weights of the rows.
+    # One product per channel: a single product would have to copy the weights of the rows.
     return torch.stack([torch.bmm(rows, channel) for channel in narrow.unbind(1)], 1)
 
 
 def enlarged_crop(
     images: torch.Tensor, crops: torch.Tensor, flips: torch.Tensor, size: int
 ) -> torch.Tensor:
-    """Do what `resized_crop` does for boxes that are enlarged, in a third of the time.
+    """Compute `resized_crop` for boxes that are enlarged, in a third of the time.
 
-    Positions are clamped to the centres of a box's outer pixels.
+    Sampling positions are clamped to the centres of a box's outer pixels.
     """
     centres = (torch.arange(size, device=images.device) + 0.5) / size
     corner, sides = crops[:, :2, None], crops[:, 2:, None]
@@ -122,18 +122,18 @@ def enlarged_crop(
 
 
 def fit_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> torch.Tensor:
-    """Resize images, some at a time, and cut out their centre.
+    """Resize images and crop their centre, in chunks.
 
     Args:
-        images: (N, C, S, S), uint8, perhaps not decoded yet.
-        resize: Side that the images are brought to, in pixels.
-        size: Side of the centre that is kept, in pixels.
+        images: (N, C, S, S), uint8, decoded or lazy.
+        resize: Side of the resized images, in pixels.
+        size: Side of the centre crop, in pixels.
 
     Returns:
-        (N, C, size, size), uint8; the same pixels where `resize` is S.
+        (N, C, size, size), uint8; original pixels if `resize` is S.
 
     Raises:
-        ValueError: If there is no such centre.
+        ValueError: If `size` is not in 1..`resize`.
 
     Source: the bilinear filter of Pillow's `Image.resize`; torchvision's `CenterCrop`.
     """
@@ -154,21 +154,21 @@ def fit_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> tor
 
 
 def seen_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> torch.Tensor:
-    """Return real images as networks are shown them: those in files are resized once.
+    """Return real images at the size of the networks' input; image files are resized only once.
 
-    The square that diffusion models are shown has been resized before, by other filters: what is
-    resized a second time is softer than what the authors of the protocols test on.
+    The square images for diffusion models are already resized, with other filters. A second
+    resize would make them softer than the test images of the protocols' authors.
 
     Args:
-        images: (N, C, S, S), uint8, perhaps not decoded yet.
-        resize: Side that the images are brought to, in pixels.
-        size: Side of the centre that is kept, in pixels.
+        images: (N, C, S, S), uint8, decoded or lazy.
+        resize: Side of the resized images, in pixels.
+        size: Side of the centre crop, in pixels.
 
     Returns:
         (N, C, size, size), uint8.
 
     Raises:
-        ValueError: If there is no such centre, or a file cannot be read.
+        ValueError: If `size` is not in 1..`resize`, or a file cannot be read.
 
     Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
     """

@@ -1,4 +1,4 @@
-"""What the logits of a test set say about a network."""
+"""Scores of a network, from its logits of a test set."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Scores:
-    """How well test images were classified.
+    """Classification scores of a test set.
 
     Args:
-        top1: Share of images whose likeliest class is right, percent.
-        top5: Share of images whose class is among the five likeliest, percent.
-        calibration_error: Mean gap between confidence and accuracy, percent.
+        top1: Top-1 accuracy, percent.
+        top5: Top-5 accuracy, percent.
+        calibration_error: Expected calibration error, percent.
         confusion: (n, n), int64, on CPU; rows are true classes.
     """
 
@@ -28,7 +28,7 @@ class Scores:
 
     @property
     def balanced(self) -> float:
-        """Mean accuracy of the classes that have test images, percent: none counts for more."""
+        """Balanced accuracy: mean accuracy of the classes that have test images, percent."""
         return float(class_accuracy(self.confusion).nanmean())
 
 
@@ -64,7 +64,7 @@ def score(logits: torch.Tensor, labels: torch.Tensor) -> Scores:
 
 
 def _calibration_error(confidence: torch.Tensor, right: torch.Tensor) -> float:
-    # Bins are open on the left; a confidence of 0 cannot be.
+    # Bins are open on the left; a confidence of 0 does not occur.
     bins = (confidence * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
     gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64, device=bins.device)
     gaps.index_add_(0, bins, (right.double() - confidence.double()))

@@ -14,43 +14,45 @@ from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 from mgd3_kedro.stages import neutral, off_at
 
 PUBLISHED_SIDE = 224
-"""Of what networks see where images are as large, in pixels."""
+"""Side of the networks' input in pixels, if the images are at least this large."""
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Everything that decides a training except data, network and seed.
+    """Configuration of a training, without data, network and seed.
 
-    What is None is as the protocol has it.
+    None means the protocol's value, except where another meaning is given.
 
     Args:
         protocol: A name of `PROTOCOLS`.
         preset: A name of `presets`, written into result rows.
         presets: Name -> factor of the protocol's number of epochs; 1 is the published length.
-        epochs: Length that replaces the protocol's and the preset.
-        image_size: Side in pixels of what networks see; None: 224, or the benchmark's if smaller.
-        learning_rate: The highest of the schedule.
-        momentum: Of SGD, or of AdamW's first moment, in [0, 1].
-        weight_decay: Per update.
-        batch_size: Images of an update.
-        cutmix: Whether every batch is mixed.
-        flip_probability: Of mirroring, in [0, 1]; 0 where left and right differ, as in digits.
-        crop_min_scale: Smallest share of the area a random crop keeps, in (0, 1].
+        epochs: Number of epochs; replaces the protocol's number times the preset.
+        image_size: Side of the networks' input in pixels; None: 224, or the benchmark's side if
+            that is smaller.
+        learning_rate: Highest learning rate of the schedule.
+        momentum: Momentum of SGD, or decay of AdamW's first moment, in [0, 1].
+        weight_decay: Weight decay per update.
+        batch_size: Images per update.
+        cutmix: Whether CutMix is applied to every batch.
+        flip_probability: Probability of a horizontal flip, in [0, 1]; set 0 for images like
+            digits, whose mirror image has another meaning.
+        crop_min_scale: Smallest share of the area that a random crop keeps, in (0, 1].
         jitter_strength: Range of brightness, contrast and saturation around 1, in [0, 1].
         lighting_std: Standard deviation of the shift along each principal colour.
         factor: Patches per side that are shuffled before the crop.
-        temperature: Of soft labels.
-        rand_augment_ops: Operations of RandAugment on every image.
-        rand_augment_magnitude: Their strength, 0 to 30.
-        validations: How often the test images are classified, at most; always after the last
-            epoch.
+        temperature: Temperature of soft labels.
+        rand_augment_ops: Number of RandAugment operations per image.
+        rand_augment_magnitude: Strength of these operations, 0 to 30.
+        validations: Number of regularly spaced validations on the test images, at most; the last
+            epoch is always validated.
         precision: One of `TRAINED_IN`.
-        compile: Whether the network is compiled: slow to start, then faster.
+        compile: Whether the network is compiled: slower to start, then faster.
         device: "auto", "cpu", "cuda" or "mps"; "auto" takes an accelerator if there is one.
-        threads: CPU threads of one training; None leaves PyTorch's.
+        threads: CPU threads of one training; None keeps PyTorch's number.
 
     Raises:
-        ValueError: Naming the field that no training can run with.
+        ValueError: If a field is invalid; the message names it.
     """
 
     protocol: str
@@ -103,33 +105,41 @@ class EvaluationConfig:
 
     @property
     def number_format(self) -> Precision:
-        """Of the activations, and whether float32 products may be rounded."""
+        """Precision of the activations, and whether float32 products may be rounded."""
         return PRECISIONS[self.precision]
 
     @property
     def length(self) -> str:
-        """What result rows call the length: the preset, or the number of epochs that was set."""
+        """Length of the training in result rows: the preset, or the configured epochs."""
         if self.epochs is None:
             return self.preset
         return "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
 
     def side_of(self, image_size: int) -> int:
-        """Return the side of what networks see of a benchmark's images, in pixels."""
+        """Return the side of the networks' input, in pixels.
+
+        Args:
+            image_size: Side of the benchmark's images, in pixels.
+
+        Raises:
+            ValueError: If the configured side is larger than that of the benchmark.
+        """
         return side_of(self.image_size, image_size)
 
     def plan(self, ipc: int, num_classes: int, network: str, small_images: int = 1) -> TrainingPlan:
-        """Return the numbers of a training: the protocol's, with what is set here over them.
+        """Return the hyperparameters: the protocol's values, overridden by those set here.
 
         Args:
             ipc: Images per class.
-            num_classes: Classes of the benchmark.
+            num_classes: Number of classes of the benchmark.
             network: A name of `NETWORKS`.
-            small_images: Small images in the place of each. An epoch shows all of them, so that
-                there are fewer by this factor: networks see as many images whatever they show.
+            small_images: Small images that replace one image (multi-formation). The number of
+                epochs is divided by it, because an epoch shows all of them: the total number of
+                images that a network sees stays the same.
 
         Raises:
-            ValueError: If the protocol has no batch size for so many images and none is set, or
-                operations of RandAugment have a strength and there are none.
+            ValueError: If the protocol has no batch size for this ipc and none is set, or if
+                RandAugment has a magnitude but no operations.
         """
         published = self.recipe.defaults(ipc, num_classes, network)
         scaled = max(1, round(published.epochs * self.presets[self.preset]))
@@ -154,14 +164,14 @@ class EvaluationConfig:
 
 
 def side_of(wanted: int | None, image_size: int) -> int:
-    """Return the side of what networks see, in pixels.
+    """Return the side of the networks' input, in pixels.
 
     Args:
-        wanted: As configured; None: 224, or the benchmark's if smaller.
-        image_size: Side of the images of the benchmark, in pixels.
+        wanted: Configured side; None: 224, or the benchmark's side if that is smaller.
+        image_size: Side of the benchmark's images, in pixels.
 
     Raises:
-        ValueError: If networks are to see more pixels than there are.
+        ValueError: If the configured side is larger than that of the benchmark.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code, for the 224.
     """
@@ -193,4 +203,4 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "rand_augment_magnitude": partial(check_count, low=0, high=30),
     "threads": check_count,
 }
-"""Settings that may be left to the protocol or to PyTorch, and what is refused of each."""
+"""Setting that may be None -> check of its value, which raises ValueError."""

@@ -1,9 +1,9 @@
-"""Differentiable siamese augmentation (DSA): drawn first, one row a sample, then applied.
+"""Differentiable siamese augmentation (DSA): draw the parameters, then apply them.
 
-A call uses *one* operation, drawn evenly from those of the strategy; "color" alone consists of
-several steps. The whole batch shares the operation. Its parameters are each sample's own where a
-network is trained; in the siamese case, where real and synthetic images are compared, they are
-shared too. Images are normalised.
+One call uses *one* operation for the whole batch, drawn uniformly from those of the strategy. Only
+"color" consists of several steps. In the training of a network, each sample has its own parameters.
+In the siamese case, which compares real and synthetic images, all samples share the parameters.
+Images are normalised.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ STRATEGY = "color_crop_cutout_flip_scale_rotate"
 
 
 class Siamese(NamedTuple):
-    """Parameters of N samples, or of one row for all samples of any batch.
+    """Parameters of N samples; with N = 1, all samples of a batch share the row.
 
     Args:
         operation: A name of `OPERATIONS`, the same for all samples.
-        values: (N, P), float, what the operation draws.
+        values: (N, P), float, drawn parameters of the operation.
     """
 
     operation: str
     values: torch.Tensor
 
     def rows(self, selected: slice, device: torch.device) -> Siamese:
-        """Return the parameters of some samples, on a device."""
+        """Return the parameters of the selected samples, on a device."""
         return Siamese(self.operation, send(self.values[selected], device))
 
 
@@ -51,10 +51,10 @@ def draw_siamese(
         image_size: Side of the images in pixels, S.
         generator: Source of randomness, on CPU.
         shared: Whether all samples get the same parameters.
-        strategy: Operations to choose from, joined by underscores.
+        strategy: Names of operations to choose from, joined by underscores.
 
     Raises:
-        ValueError: If the strategy holds an unknown operation; the message lists the known ones.
+        ValueError: If the strategy has an unknown operation; the message lists the known ones.
 
     Source: DSA (arXiv 2102.08259), released code, mode "S".
     """
@@ -66,11 +66,14 @@ def draw_siamese(
 
 
 def apply_siamese(images: torch.Tensor, parameters: Siamese) -> torch.Tensor:
-    """Augment a batch; gradients flow back to its images.
+    """Augment a batch; the operation is differentiable with respect to the images.
 
     Args:
         images: (B, 3, S, S), normalised.
-        parameters: B rows, or one for all.
+        parameters: B rows, or one row for all samples.
+
+    Returns:
+        (B, 3, S, S).
 
     Source: DSA (arXiv 2102.08259), released code.
     """

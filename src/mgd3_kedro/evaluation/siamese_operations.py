@@ -1,7 +1,7 @@
-"""The operations of differentiable siamese augmentation, each drawn and then applied.
+"""The operations of differentiable siamese augmentation: draw parameters, then apply them.
 
-Images are square, (B, 3, S, S), and normalised, as in the released code: what is cut out, or comes
-in from outside, is zero, the mean colour.
+Images are square, (B, 3, S, S), and normalised, as in the released code. Pixels that are cut out or
+come from outside the image are zero, which is the mean colour.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import torch
 import torch.nn.functional as F
 
 BRIGHTNESS = 1.0
-"""Width of the interval around zero that is added."""
+"""The added value is uniform in an interval of this width around zero."""
 SATURATION = 2.0
-"""Largest factor of the distance from grey; the smallest is zero."""
+"""Largest factor of the distance from grey; the smallest factor is zero."""
 CONTRAST = 0.5
-"""Smallest factor of the distance from the mean; the largest is one more."""
+"""Smallest factor of the distance from the mean; the largest factor is larger by one."""
 CROP_SHARE = 0.125
 """Largest shift, in sides of the image."""
 CUTOUT_SHARE = 0.5
 """Side of the square that is cut out, in sides of the image."""
 FLIP_PROBABILITY = 0.5
 LARGEST_SCALE = 1.2
-"""Pixels are up to so many times as far apart, or as near."""
+"""Largest factor by which an image is stretched or shrunk."""
 LARGEST_ANGLE = math.radians(15)
 
 
 def draw_colours(count: int, image_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw what is added, and the factors of saturation and contrast, (N, 3).
+    """Draw the added brightness and the factors of saturation and contrast, (N, 3).
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -43,12 +43,12 @@ def draw_colours(count: int, image_size: int, generator: torch.Generator) -> tor
 def change_colours(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Change brightness, then saturation, then contrast.
 
-    Grey is the plain mean of red, green and blue, which saturation keeps, and so it keeps the mean
-    of the image that contrast refers to: the three are one sum.
+    Grey is the plain mean of red, green and blue. Saturation does not change grey, so it does not
+    change the image mean that contrast refers to. Therefore the three steps are one weighted sum.
 
     Args:
         images: (B, 3, S, S).
-        values: (B, 3), as drawn.
+        values: (B, 3), from `draw_colours`.
 
     Source: DSA (arXiv 2102.08259), released code; folded into one sum by us.
     """
@@ -60,7 +60,7 @@ def change_colours(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 
 def draw_shifts(count: int, image_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw by how many whole rows and columns a window moves, (N, 2).
+    """Draw the shift of a window in whole rows and columns, (N, 2).
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -69,7 +69,7 @@ def draw_shifts(count: int, image_size: int, generator: torch.Generator) -> torc
 
 
 def shift(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Move a window down and to the right over each image; what it sees outside is zero.
+    """Move a window down and to the right over each image; pixels outside the image are zero.
 
     Args:
         images: (B, 3, S, S).
@@ -87,7 +87,7 @@ def shift(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 
 def draw_boxes(count: int, image_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw squares, cut off at the edge: first row, row after the last, and columns, (N, 4).
+    """Draw squares, clipped at the edge: first row, row after the last, same for columns, (N, 4).
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -113,7 +113,7 @@ def cut_out(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 
 def draw_flips(count: int, image_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw whether to mirror, 0 or 1, (N, 1).
+    """Draw whether to flip, 0 or 1, (N, 1).
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -121,7 +121,7 @@ def draw_flips(count: int, image_size: int, generator: torch.Generator) -> torch
 
 
 def flip(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Mirror some images left and right.
+    """Flip some images horizontally.
 
     Args:
         images: (B, 3, S, S).
@@ -133,7 +133,7 @@ def flip(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 
 def draw_scales(count: int, image_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw the distance between pixels that are read, across and down, (N, 2); below 1 enlarges.
+    """Draw the sampling distance in x and y, in pixels, (N, 2); below 1, the image is enlarged.
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -142,11 +142,11 @@ def draw_scales(count: int, image_size: int, generator: torch.Generator) -> torc
 
 
 def scale(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Stretch or shrink each image about its centre, across and down.
+    """Stretch or shrink each image about its centre, in x and y.
 
     Args:
         images: (B, 3, S, S).
-        values: (B, 2), as drawn.
+        values: (B, 2), from `draw_scales`.
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -162,11 +162,11 @@ def draw_angles(count: int, image_size: int, generator: torch.Generator) -> torc
 
 
 def rotate(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Turn each image about its centre.
+    """Rotate each image about its centre.
 
     Args:
         images: (B, 3, S, S).
-        values: (B, 1), angle in radians; positive turns anticlockwise.
+        values: (B, 1), angle in radians; a positive angle rotates anticlockwise.
 
     Source: DSA (arXiv 2102.08259), released code.
     """
@@ -175,17 +175,17 @@ def rotate(images: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 
 def _warp(images: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Read each image bilinearly where a linear map (B, 2, 2) of x and y about its centre says."""
+    """Warp each image by a linear map (B, 2, 2) about its centre, with bilinear sampling."""
     shape = list(images.shape)
     grid = F.affine_grid(F.pad(maps, (0, 1)), shape, align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
 
 
 class Operation(NamedTuple):
-    """A member of the family.
+    """An operation of the augmentation.
 
     Args:
-        draw: (number of samples, side of the images, generator) -> values (N, P).
+        draw: (number of samples, side of the images in pixels, generator) -> values (N, P).
         apply: (images (B, 3, S, S), values (B, P)) -> images.
     """
 

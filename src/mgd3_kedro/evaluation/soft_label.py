@@ -1,4 +1,4 @@
-"""The soft-label protocol: AdamW towards what a teacher says of every mixed batch."""
+"""The soft-label protocol: AdamW, with a teacher's logits of every mixed batch as targets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mgd3_kedro.evaluation.recipe import Recipe, TrainingPlan
 
 EPOCHS = 300
 BATCH_SIZES = {1: 10, 10: 50, 50: 100}
-"""Images per class -> images of an update, below `MANY_CLASSES`; twice as many from there on."""
+"""Images per class -> images per update; doubled from `MANY_CLASSES` classes on."""
 MANY_CLASSES = 100
 LEARNING_RATES = {"alexnet": 1e-4, "vgg11": 5e-4, "vit": 1e-4}
-"""Network -> its learning rate; others have `LEARNING_RATE`."""
+"""Network -> its learning rate, if it is not `LEARNING_RATE`."""
 LEARNING_RATE = 1e-3
 REPORTED_FROM, REPORTED_EVERY = 0.8, 10
 """The authors test every tenth epoch of the last fifth, and report the best."""
@@ -25,10 +25,11 @@ PUBLISHED_FACTOR = 2
 
 
 def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
-    """Return the numbers of a soft-label training.
+    """Return the published hyperparameters of a soft-label training.
 
-    Crops keep at least 1/factor of the area with the factor 2 of RDED's mosaics. Diffusion models
-    make one picture of an image, so that nothing is shuffled here; crops are as small nevertheless.
+    RDED makes mosaics of factor 2, and its crops keep at least 1/factor of the area. The images of
+    diffusion models are no mosaics: no patches are shuffled here, but the smallest crop is the
+    same.
 
     Source: RDED (arXiv 2312.03526), released code; the factor of 1 is ours.
     """
@@ -50,7 +51,7 @@ def published_numbers(ipc: int, num_classes: int, network: str) -> TrainingPlan:
 
 
 def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
-    """Return AdamW; biases and norms, which have one dimension, do not decay.
+    """Return AdamW; biases and norms, which have one dimension, have no weight decay.
 
     Source: RDED (arXiv 2312.03526), released code.
     """
@@ -64,7 +65,7 @@ def adamw(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
 
 
 def half_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
-    """Return the learning rate of an epoch, counted from 1: a cosine that ends at half the rate.
+    """Return the learning rate of an epoch, counted from 1: a cosine from the full rate to half.
 
     Source: RDED (arXiv 2312.03526), released code.
     """
@@ -73,7 +74,7 @@ def half_cosine_rate(epoch: int, plan: TrainingPlan) -> float:
 
 
 def resized_side(size: int) -> int:
-    """Return the side that test images have before their centre is cut out: 256 px for 224.
+    """Return the side of test images before the centre crop, in pixels: 256 for a crop of 224.
 
     Source: RDED (arXiv 2312.03526), released code.
     """
@@ -81,7 +82,7 @@ def resized_side(size: int) -> int:
 
 
 def reported(epoch: int, plan: TrainingPlan) -> bool:
-    """Tell whether the authors test after an epoch, counted from 1.
+    """Return whether the authors test after an epoch, counted from 1.
 
     Source: RDED (arXiv 2312.03526), released code.
     """
@@ -92,14 +93,14 @@ def reported(epoch: int, plan: TrainingPlan) -> bool:
 def distillation_loss(
     logits: torch.Tensor, targets: torch.Tensor, plan: TrainingPlan
 ) -> torch.Tensor:
-    """Return the divergence of a network's classes from its teacher's, each, (B,).
+    """Return the Kullback-Leibler divergence between teacher and network per sample, (B,).
 
     KL(softmax(targets / T) || softmax(logits / T)), not multiplied by T^2.
 
     Args:
-        logits: Of the network, (B, n).
+        logits: Logits of the network, (B, n).
         targets: Logits of the teacher, (B, n).
-        plan: The temperature, T.
+        plan: Has the temperature, T.
 
     Source: RDED (arXiv 2312.03526), released code.
     """

@@ -1,4 +1,4 @@
-"""What changes in the course of a training."""
+"""The state of a training, which checkpoints save."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ FACTS = ("curve", "epoch", "step", "seconds")
 
 @dataclass
 class State:
-    """A training under way.
+    """The state of a training.
 
     Args:
         model: The network.
-        average: What is tested: the average of its weights, or the network itself.
-        optimizer: Of the network.
-        curve: Rows of the validations so far.
-        losses: Of the updates since the last row, on the device.
-        epoch: Epochs that are over.
-        step: Updates done.
-        seconds: Time spent.
+        average: The network that is tested: a copy with averaged weights, or `model` itself.
+        optimizer: Optimiser of the network.
+        curve: One row per validation so far.
+        losses: Losses of the updates since the last row, on the device.
+        epoch: Number of finished epochs.
+        step: Number of updates.
+        seconds: Wall-clock time so far.
     """
 
     model: nn.Module
@@ -44,7 +44,7 @@ class State:
 
     @classmethod
     def new(cls, model: nn.Module, recipe: Recipe, plan: TrainingPlan) -> State:
-        """Begin with an untrained network."""
+        """Return the state before the first epoch."""
         average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else model
         return cls(model, average, recipe.optimizer(model, plan))
 
@@ -56,14 +56,14 @@ class State:
         batch: TrainingBatch,
         targets: torch.Tensor,
     ) -> None:
-        """Learn from one batch; the host does not wait for its loss.
+        """Do one optimiser step; the host does not wait for the loss.
 
         Args:
-            passes: Through the network.
-            recipe: Has the loss.
-            plan: The numbers.
-            batch: What the network sees, and what each input counts for.
-            targets: (B, n), what it is to say.
+            passes: Passes of the network.
+            recipe: The protocol, which has the loss.
+            plan: Hyperparameters.
+            batch: Inputs and their weights in the loss.
+            targets: (B, n), targets of the loss.
         """
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -75,13 +75,13 @@ class State:
         self.optimizer.step()
         self.step += 1
         if plan.ema_decay:
-            # The average of a young training must not be dominated by its initial weights.
+            # A smaller decay at first: the initial weights must not dominate the average.
             decay = min(plan.ema_decay, (1 + self.step) / (10 + self.step))
             move_average(self.average, self.model, decay)
         self.losses.append(loss)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything a checkpoint keeps."""
+        """Return the content of a checkpoint."""
         return {
             **{name: getattr(self, name).state_dict() for name in MODULES},
             **{name: getattr(self, name) for name in FACTS},
@@ -89,7 +89,7 @@ class State:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what a checkpoint kept."""
+        """Load the content of a checkpoint."""
         for name in MODULES:
             getattr(self, name).load_state_dict(state[name])
         for name in FACTS:

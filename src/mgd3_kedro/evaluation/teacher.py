@@ -20,11 +20,11 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 class Selected(nn.Module):
-    """A classifier that knows more classes than are asked for.
+    """A classifier reduced to some of its classes.
 
     Args:
-        network: Maps images to logits (B, m).
-        indices: Of the classes asked for, (n,), int64.
+        network: Maps normalised images (B, 3, S, S) to logits (B, m).
+        indices: Indices of the n selected classes, (n,), int64.
     """
 
     indices: torch.Tensor
@@ -41,10 +41,10 @@ class Selected(nn.Module):
 
 
 class Published(nn.Module):
-    """A classifier of transformers, which wraps its logits.
+    """A classifier of the transformers library, as a module that returns logits.
 
     Args:
-        network: Returns an object that has `logits`.
+        network: Returns an object with the attribute `logits`.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -64,14 +64,17 @@ def describe_teacher(
     wnids: Sequence[str],
     training: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the files of a teacher: its weights, and what they belong to.
+    """Return the files of a teacher: its configuration and its weights.
 
     Args:
-        network: Trained.
+        network: The trained network.
         name: Its name in `NETWORKS`.
-        image_size: Side of what it sees, in pixels.
-        wnids: Folders of its classes, in the order of its logits.
-        training: Facts about the training, for people.
+        image_size: Side of its input, in pixels.
+        wnids: Folder names of its classes, in the order of its logits.
+        training: Facts about the training, for information.
+
+    Returns:
+        File name -> content: JSON text and safetensors bytes.
     """
     from safetensors.torch import save
 
@@ -82,21 +85,24 @@ def describe_teacher(
 
 @lru_cache(maxsize=2)
 def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size: int) -> nn.Module:
-    """Load a trained network that tells the classes of a benchmark apart.
+    """Load a trained network, reduced to the classes of a benchmark.
 
-    A network of this project knows classes by their folder; one of transformers, trained on
-    ImageNet, by their class index. Both may know more.
+    A network of `train_teacher` identifies classes by their folder name. A classifier of the
+    transformers library, trained on ImageNet, identifies them by their class index. Both may have
+    more classes than the benchmark.
 
     Args:
-        folder: Of a network that `train_teacher` made, or of a classifier of transformers.
-        classes: Of the benchmark.
-        image_size: Side of what it will see, in pixels.
+        folder: Folder of a network of `train_teacher`, or of a classifier of transformers.
+        classes: Classes of the benchmark.
+        image_size: Side of its future input, in pixels.
 
     Returns:
-        A module in evaluation mode from normalised images to logits (B, n), in label order.
+        A module in evaluation mode that maps normalised images (B, 3, S, S) to logits (B, n), in
+        label order.
 
     Raises:
-        ValueError: If it is neither, or does not know a class.
+        ValueError: If the folder has neither kind of network, if the network lacks a class, or
+            if it was trained at another image size.
     """
     config = read_config(folder.path)
     if (trained_at := config.get("image_size", image_size)) != image_size:
@@ -110,10 +116,10 @@ def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read what is written down about a teacher.
+    """Read the configuration of a teacher.
 
     Raises:
-        ValueError: If it is not there or not readable.
+        ValueError: If the file is missing or not readable, or is of no known kind.
     """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -128,15 +134,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def kind_of(config: Mapping[str, Any]) -> str:
-    """Return which of `KINDS` a configuration is of, or nothing."""
+    """Return the kind of a configuration, a name of `KINDS`; an empty string if it has none."""
     return next((kind for kind in KINDS if kind in config), "")
 
 
 def count_numbered(folder: Path) -> int | None:
-    """Return how many classes a teacher knows by number, None if it knows their folders' names.
+    """Return the number of classes of a teacher that numbers them; None if it has folder names.
 
     Raises:
-        ValueError: If its configuration is not there or not readable.
+        ValueError: If the configuration is missing or not readable.
     """
     config = read_config(folder)
     return None if "wnids" in config else _count(config)
@@ -145,10 +151,10 @@ def count_numbered(folder: Path) -> int | None:
 def class_indices(
     folder: Path, config: Mapping[str, Any], classes: Sequence[ClassSpec]
 ) -> list[int]:
-    """Return which logits of a teacher are the classes of a benchmark.
+    """Return, for each class of a benchmark, its index among the teacher's logits.
 
     Raises:
-        ValueError: Naming a class that it does not know.
+        ValueError: If the teacher lacks a class; the message names the first one.
     """
     if "wnids" in config:
         places = {wnid: place for place, wnid in enumerate(config["wnids"])}
@@ -170,7 +176,7 @@ def _count(config: Mapping[str, Any]) -> int:
 
 
 IMAGENET_CLASSES = 1000
-"""Of a classifier whose configuration does not say how many it has."""
+"""Number of classes, if a classifier's configuration does not have it."""
 
 
 def _load_own(folder: Path, config: Mapping[str, Any]) -> nn.Module:
@@ -205,7 +211,7 @@ def _load_published(folder: Path, config: Mapping[str, Any]) -> nn.Module:
         raise ValueError(
             f"teacher: expected a classifier of transformers in {folder}, {error}"
         ) from error
-    # Transformers would only warn, and go on with random numbers.
+    # Transformers only warns about missing weights, and initialises them at random.
     if missing := sorted(found["missing_keys"]):
         raise ValueError(
             f"teacher: expected all weights in {folder / WEIGHTS}, got none of {missing[0]} and "
@@ -218,4 +224,4 @@ KINDS: dict[str, Callable[[Path, Mapping[str, Any]], nn.Module]] = {
     "network": _load_own,
     "architectures": _load_published,
 }
-"""Key that tells a kind of configuration -> loader."""
+"""Key that only configurations of this kind have -> loader."""

@@ -1,4 +1,4 @@
-"""Training of one network on distilled images, and its accuracy on real test images."""
+"""Training of one network on distilled images, and its test on real images."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ from mgd3_kedro.evaluation.state import State
 from mgd3_kedro.randomness import seeded_globals
 
 Row = dict[str, float]
-"""epoch, step, train_loss, learning_rate, top1."""
+"""One validation: epoch, step, train_loss, learning_rate, top1."""
 Progress = Callable[[int, int, Row | None, float], None]
-"""Hears of every epoch: epoch, epochs, the row of the last validation so far, seconds left."""
+"""Callback after every epoch: (epoch, number of epochs, row of the last validation, seconds
+left)."""
 
 DROPOUT = 1
-"""Last number of the key of an epoch's dropout; that of its batches has none."""
+"""Last number of the random key of an epoch's dropout; the key of its batches lacks it."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What one training showed.
+    """The result of one training.
 
     Args:
-        network: With the weights that were tested last, in evaluation mode.
-        scores: Of the test images, after the last epoch.
-        top1_best: Highest accuracy of all validations, percent; chosen on the test images, so
-            it is optimistic.
-        top1_reported: What the authors of the protocol report, percent: the highest of those
-            validations that they choose among.
+        network: The network with the weights that were tested last, in evaluation mode.
+        scores: Scores of the test images, after the last epoch.
+        top1_best: Highest top-1 accuracy of all validations, percent. It is chosen on the test
+            images, so it is optimistic.
+        top1_reported: The accuracy that the authors of the protocol report, percent: the highest
+            of those validations that they choose from.
         curve: One row per validation: epoch, step, train_loss (mean since the last row),
             learning_rate, top1.
-        epochs: Length of the training.
-        image_steps: Images seen by updates.
-        seconds: Wall-clock time of training and validations, over all interruptions.
+        epochs: Number of epochs.
+        image_steps: Number of images in all updates: epochs times training images.
+        seconds: Wall-clock time of training and validations; interruptions do not count.
         parameters: Number of weights of the network.
     """
 
@@ -70,13 +71,13 @@ class TrainingResult:
 
 
 class DivergenceError(FloatingPointError):
-    """A loss is not finite.
+    """Error: the loss of a training is not finite.
 
     Args:
         message: What happened, and what to do.
-        curve: Rows of the validations before.
-        epoch: By which it happened.
-        seconds: Time until then.
+        curve: Rows of the earlier validations.
+        epoch: Epoch at whose end it was noticed.
+        seconds: Wall-clock time until then.
     """
 
     def __init__(self, message: str, curve: list[Row], epoch: int, seconds: float) -> None:
@@ -100,23 +101,24 @@ def train_network(
     progress: Progress | None = None,
     small_images: int = 1,
 ) -> TrainingResult:
-    """Train a network from scratch and classify the test images along the way.
+    """Train a network from scratch and validate it on the test images.
 
-    The result is a function of the arguments and the device alone: PyTorch's global generators
-    are neither read nor moved.
+    The result depends only on the arguments and the device. The state of PyTorch's global
+    generators has no influence and is not changed.
 
     Args:
-        data: Images to train on.
-        test: Images to test on, of the size that the network sees.
+        data: Training images.
+        test: Test images, of the size of the network's input.
         network: A name of `NETWORKS`.
-        ipc: Images per class; with the number of classes it decides the protocol's numbers.
-        config: Everything else that decides the training.
+        ipc: Images per class; with the number of classes it selects the protocol's
+            hyperparameters.
+        config: Configuration of the training.
         seed: Seed of initial weights, order and augmentation, below 2**64.
-        labels: What the network is trained to say of a batch.
-        batch_seed: Seed of order and augmentation, where labels were stored for it; None: `seed`.
-        checkpoint: Where an interrupted training is taken up.
+        labels: Returns the targets of a batch.
+        batch_seed: Seed of order and augmentation, for stored labels; None: `seed`.
+        checkpoint: Checkpoint that an interrupted training is resumed from.
         progress: Called after every epoch.
-        small_images: Small images in the place of each of `ipc`.
+        small_images: Small images that replace one of `ipc` images (multi-formation).
 
     Raises:
         ValueError: If images, labels and sizes do not fit each other, or a name is unknown.
@@ -191,7 +193,7 @@ def train_network(
                 left = state.seconds / epoch * (plan.epochs - epoch)
                 progress(epoch, plan.epochs, state.curve[-1] if state.curve else None, left)
         if scores is None:
-            # Killed between its last checkpoint and the writing of its result.
+            # The process was killed after the last checkpoint, before it wrote the result.
             scores = score(tested.classify(test.images), test.labels)
     return TrainingResult(
         network=state.average.eval(),

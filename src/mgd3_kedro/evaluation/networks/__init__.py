@@ -1,4 +1,4 @@
-"""The networks that distilled images are judged by."""
+"""The networks that are trained on distilled images for evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mgd3_kedro.evaluation.networks.vit import vit
 
 
 def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
-    """Build an untrained network on CPU, with weights from PyTorch's default generator.
+    """Build an untrained network on CPU, initialised by PyTorch's default generator.
 
     Args:
         name: A name of `NETWORKS`.
@@ -26,8 +26,8 @@ def build_network(name: str, num_classes: int, image_size: int) -> nn.Module:
         image_size: Side of the images in pixels.
 
     Returns:
-        A module from normalised images (B, 3, image_size, image_size) to logits
-        (B, num_classes); its `features` gives what the linear head reads, (B, D).
+        A module that maps normalised images (B, 3, image_size, image_size) to logits
+        (B, num_classes); its `features` returns the input of the linear head, (B, D).
 
     Raises:
         ValueError: If the name is unknown or the images are too small for the network.
@@ -56,7 +56,7 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 """Name -> (num_classes, image_size) -> untrained network.
 
-A name is the architecture and its depth: "convnet6", "resnet50", "vgg11". Norms are instance norms
-(GroupNorm with one group per channel) unless the name ends in "_bn", which is batch norm; AlexNet
-has none, and ViT layer norms. "convnet" is as deep as fits the images.
+A name is the architecture and its depth: "convnet6", "resnet50", "vgg11". The norm is instance norm
+(GroupNorm with one group per channel), or batch norm if the name ends in "_bn". AlexNet has no
+norm, and ViT has layer norm. "convnet" has a depth that depends on the image size.
 """

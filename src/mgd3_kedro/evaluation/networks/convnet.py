@@ -13,14 +13,14 @@ WIDTH = 128
 
 
 def fitted_convnet(num_classes: int, image_size: int) -> Classifier:
-    """Build a ConvNet that is as deep as the field has it for such images, 1 to 8 blocks.
+    """Build a ConvNet of the depth that is usual for the image size, 1 to 8 blocks.
 
     Args:
         num_classes: Number of logits.
         image_size: Side of the images in pixels.
 
     Source: 3 blocks for 32 px, 4 for 64 px, 5 for 128 px (MTT, arXiv 2203.11932), 6 for 224 px
-    (minimax diffusion, arXiv 2311.15529): images are left with about 4 pixels a side.
+    (minimax diffusion, arXiv 2311.15529): the last feature map has about 4 pixels per side.
     """
     return convnet(num_classes, image_size, depth=min(8, max(1, round(math.log2(image_size)) - 2)))
 
@@ -35,7 +35,7 @@ def convnet(num_classes: int, image_size: int, *, depth: int, suffix: str = "") 
         suffix: A suffix of `NORMS`.
 
     Raises:
-        ValueError: If the images are too small to be halved so often.
+        ValueError: If the images are too small to be halved `depth` times.
 
     Source: Dataset condensation (arXiv 2006.05929), appendix; 128 channels, instance norm; with
     batch norm as in RDED (arXiv 2312.03526), released code.

@@ -1,4 +1,4 @@
-"""What the evaluated networks share: instance norm, halving, residual sum, head."""
+"""Layers that the networks share: instance norm, halving, residual sum, linear head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 SMALLEST_RESNET_INPUT = 16
-"""Three halvings must leave more than one pixel, or instance norm erases it."""
+"""Side in pixels; more than one pixel must be left after three halvings, because instance norm
+sets a single pixel to its bias."""
 
 
 Norm = Callable[[int], nn.Module]
@@ -17,7 +18,7 @@ Norm = Callable[[int], nn.Module]
 
 
 class Classifier(nn.Module):
-    """A feature extractor and the linear layer that reads it.
+    """A feature extractor followed by a linear layer.
 
     Args:
         features: Maps images (B, 3, H, W) to features (B, D).
@@ -40,8 +41,8 @@ class Residual(nn.Module):
     """ReLU of the sum of two branches.
 
     Args:
-        body: The branch that learns.
-        shortcut: The branch that carries the input on, to the body's shape.
+        body: The learned branch.
+        shortcut: The identity branch, or a projection to the body's shape.
 
     Source: ResNet (arXiv 1512.03385), Eq. 2.
     """
@@ -57,13 +58,13 @@ class Residual(nn.Module):
 
 
 class Halve(nn.Module):
-    """Average pooling of 2 x 2 pixels; an odd last row or column is left out."""
+    """Average pooling of 2 x 2 pixels; the last row or column of an odd size is dropped."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (B, C, H // 2, W // 2) of (B, C, H, W)."""
         if x.device.type != "cpu":
             return F.avg_pool2d(x, 2)
-        # PyTorch's pooling is not vectorised on CPU: summing views halves its cost there.
+        # PyTorch's pooling is not vectorised on CPU; a sum of views takes half the time there.
         height, width = x.shape[2] // 2, x.shape[3] // 2
         upper, lower = x[:, :, : 2 * height].unflatten(2, (height, 2)).unbind(3)
         rows = upper + lower
@@ -90,12 +91,12 @@ def reset_convolutions(network: nn.Module) -> None:
 
 
 def check_image_size(name: str, image_size: int, smallest: int) -> None:
-    """Refuse images that a network would shrink to nothing, or that its norms would erase.
+    """Check that images are large enough for a network's halvings and norms.
 
     Args:
-        name: The network.
+        name: Name of the network.
         image_size: Side of the images in pixels.
-        smallest: The least side it takes.
+        smallest: Smallest side that the network accepts, in pixels.
 
     Raises:
         ValueError: If the images are smaller.
@@ -105,4 +106,4 @@ def check_image_size(name: str, image_size: int, smallest: int) -> None:
 
 
 NORMS: dict[str, Norm] = {"": instance_norm, "_bn": nn.BatchNorm2d}
-"""End of a network's name -> what follows its convolutions."""
+"""Suffix of a network's name -> norm layer after each convolution."""

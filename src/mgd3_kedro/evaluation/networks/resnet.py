@@ -95,12 +95,12 @@ def _convolution(
 
 
 class Layout(NamedTuple):
-    """What a depth is made of.
+    """The blocks of a ResNet of some depth.
 
     Args:
         body: (channels, planes, stride, norm) -> the learned branch of a block.
-        expansion: Channels after a block per plane.
-        blocks: Blocks of each stage.
+        expansion: Output channels of a block, divided by its planes.
+        blocks: Number of blocks of each stage.
     """
 
     body: Callable[[int, int, int, Norm], nn.Module]

@@ -1,4 +1,4 @@
-"""ResNetAP-10: a residual network that average-pools where others stride."""
+"""ResNetAP-10: a ResNet with average pooling in place of strided convolutions."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 def vgg11(num_classes: int, image_size: int) -> Classifier:
     """Build a VGG-11.
 
-    The linear layer reads every pixel that is left: 7 x 7 at 224 px, one at 32 px.
+    The linear layer reads the whole last feature map: 7 x 7 pixels at 224 px, one pixel at 32 px.
 
     Args:
         num_classes: Number of logits.

@@ -11,19 +11,19 @@ WIDTH = 512
 DEPTH = 10
 HEADS = 8
 HIDDEN = 512
-"""Width of the layer inside each block's perceptron."""
+"""Width of the hidden layer of each block's MLP."""
 DROPOUT = 0.1
 LARGEST_PATCH = 16
 PATCHES_PER_SIDE = 8
-"""Patches across an image too small for as many of the largest ones."""
+"""Patches per side of images that are smaller than this number of the largest patches."""
 
 
 class PatchTransformer(nn.Module):
-    """A class token that attends to the patches of an image, layer by layer.
+    """The transformer of a ViT, whose output is the class token.
 
     Args:
         image_size: Side of the images in pixels.
-        patch: Side of a patch in pixels; pixels beyond the last whole patch are left out.
+        patch: Side of a patch in pixels; pixels beyond the last whole patch are ignored.
 
     Source: ViT (arXiv 2010.11929), Eq. 1-4.
     """
@@ -34,7 +34,7 @@ class PatchTransformer(nn.Module):
         self.class_token = nn.Parameter(torch.randn(1, 1, WIDTH))
         self.positions = nn.Parameter(torch.randn(1, 1 + (image_size // patch) ** 2, WIDTH))
         self.dropout = nn.Dropout(DROPOUT)
-        # nn.TransformerEncoder copies one layer, so that all would start with the same weights.
+        # nn.TransformerEncoder copies one layer: all layers would start with the same weights.
         self.layers = nn.Sequential(*(_layer() for _ in range(DEPTH)))
         self.norm = nn.LayerNorm(WIDTH)
 
@@ -50,15 +50,15 @@ class PatchTransformer(nn.Module):
 def vit(num_classes: int, image_size: int) -> Classifier:
     """Build a ViT.
 
-    Patches have 16 px in images of 128 px and more, and image_size // 8 px in smaller ones: 8 x 8
-    patches where 8 divides the size, as at 32 or 64 px.
+    Patches have 16 px in images of 128 px or more, and image_size // 8 px in smaller images. If 8
+    divides the image size, as in 32 or 64 px, small images have 8 x 8 patches.
 
     Args:
         num_classes: Number of logits.
         image_size: Side of the images in pixels.
 
     Raises:
-        ValueError: If the images have fewer than eight pixels a side.
+        ValueError: If the images have fewer than eight pixels per side.
 
     Source: ViT (arXiv 2010.11929), Eq. 1-4, with biases on queries, keys and values; sizes and
     dropout as in GLaD (arXiv 2305.01649), released code.

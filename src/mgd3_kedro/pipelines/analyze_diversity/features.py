@@ -1,4 +1,4 @@
-"""What images are compared by."""
+"""Features of real and synthetic images for the analysis of diversity."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LEVELS = 255
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """How images become features.
+    """Settings of feature extraction.
 
     Args:
         features: A name of `REAL_FEATURES` and `SYNTHETIC_FEATURES`.
-        image_size: Side that images are brought to, in pixels.
-        autoencoder: How synthetic images are encoded, where they are.
+        image_size: Side that images are resized to, in pixels.
+        autoencoder: Configuration of the autoencoder; None for pixels.
     """
 
     features: str
@@ -33,7 +33,10 @@ class FeatureSettings:
 
 
 def encode_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
-    """Return scaled latents, by the autoencoder of the prior.
+    """Return scaled latents of synthetic images, (M, D), from the autoencoder of the prior.
+
+    Raises:
+        ValueError: If there is no autoencoder.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
@@ -45,17 +48,17 @@ def encode_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
 
 
 def take_latents(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
-    """Return the scaled latents that images were encoded to."""
+    """Return the stored scaled latents of real images, (N, D)."""
     return task.inputs["real"]["latents"].flatten(1).numpy()
 
 
 def flatten_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
-    """Return pixels in [0, 1]."""
+    """Return the pixels of synthetic images in [0, 1], (M, D)."""
     return _flatten(task.inputs["images"], seeing)
 
 
 def flatten_real(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
-    """Return pixels in [0, 1]."""
+    """Return the pixels of real images in [0, 1], (N, D)."""
     return _flatten(task.inputs["real"][:], seeing)
 
 
@@ -67,10 +70,10 @@ def _flatten(images: torch.Tensor, seeing: FeatureSettings) -> NDArray[Any]:
 Features = Callable[[Task, FeatureSettings], NDArray[Any]]
 
 REAL_FEATURES: dict[str, Features] = {"latents": take_latents, "pixels": flatten_real}
-"""Name -> (what images of a class are compared with, how they are seen) -> features, (N, D)."""
+"""Name -> (task of a class, settings) -> features of its real images, (N, D)."""
 
 SYNTHETIC_FEATURES: dict[str, Features] = {
     "latents": encode_synthetic,
     "pixels": flatten_synthetic,
 }
-"""Name -> (images of a class, how they are seen) -> features, (M, D)."""
+"""Name -> (task of a class, settings) -> features of its synthetic images, (M, D)."""

@@ -40,7 +40,7 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Analysis:
-    """Settings of the stage."""
+    """Settings of the stage: features, and analysis."""
 
     seeing: FeatureSettings
     config: AnalysisConfig
@@ -55,20 +55,20 @@ def analyze_latents(
     config: AnalysisConfig,
     autoencoder: AutoencoderConfig,
 ) -> Stage:
-    """Plan the analysis of every class by latents.
+    """Plan the analysis of every class in latent space.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
-        radii: wnid -> how far the real images are apart (N,).
+        radii: wnid -> radii of the balls around the real images, (N,).
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
-        prior: The weights, whose autoencoder gives the features.
-        config: Which classes have a plane, and settings of t-SNE.
-        autoencoder: How the images are encoded.
+        prior: Weights of the model; its autoencoder computes the features.
+        config: The classes with a t-SNE plane, and settings of t-SNE.
+        autoencoder: Configuration of the autoencoder.
 
     Returns:
-        wnid -> scores and, where the class has one, the positions of real and synthetic samples in
-        the plane.
+        wnid -> scores and, if the class has a plane, the positions of real and synthetic samples
+        in it.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
@@ -84,18 +84,18 @@ def analyze_pixels(
     train_images: Mapping[str, Partition],
     config: AnalysisConfig,
 ) -> Stage:
-    """Plan the analysis of every class by pixels, where there is no autoencoder.
+    """Plan the analysis of every class in pixel space, for runs without an autoencoder.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, of any size.
-        radii: wnid -> how far the real images are apart (N,).
+        radii: wnid -> radii of the balls around the real images, (N,).
         train_images: wnid -> images (N, 3, S, S), uint8.
-        config: Which classes have a plane, and settings of t-SNE.
+        config: The classes with a t-SNE plane, and settings of t-SNE.
 
     Returns:
-        wnid -> scores and, where the class has one, the positions of real and synthetic samples in
-        the plane.
+        wnid -> scores and, if the class has a plane, the positions of real and synthetic samples
+        in it.
     """
     further = {wnid: {"real": train_images[wnid]} for wnid in benchmark.wnids}
     seeing = FeatureSettings("pixels", benchmark.image_size, None)
@@ -120,7 +120,7 @@ def _plan(
 
 
 def analyze_classes(batch: Mapping[str, Task], settings: Analysis) -> dict[str, Made]:
-    """Score some classes in the space of their features, and in the plane of t-SNE if they have it.
+    """Score some classes in feature space, and also in the t-SNE plane of classes that have one.
 
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
@@ -159,17 +159,17 @@ def analyze_classes(batch: Mapping[str, Task], settings: Analysis) -> dict[str, 
 def collect_scores(
     analysis: Mapping[str, Partition], settings: str, method: str, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put the scores of all classes into tables.
+    """Collect the scores of all classes in tables.
 
     Args:
         analysis: wnid -> scores.
-        settings: What differs from the environment's, as `name=value` words.
-        method: What made the images.
-        seed: Of the data set.
+        settings: Settings that differ from the environment's, as `name=value` words.
+        method: Name of the method that made the images.
+        seed: Seed of the data set.
 
     Returns:
-        One row per class; one per image, numbered within its class, with those scores that an
-        image has.
+        A table with one row per class, and a table with one row per image: its number within the
+        class and the scores of single images.
     """
     run = {"method": method, "settings": settings, "seed": seed}
     values = [partition.load() for partition in analysis.values()]
@@ -179,7 +179,10 @@ def collect_scores(
 
 
 def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
-    """Return the mean over classes of every score that is defined; the rows have those of classes.
+    """Return the mean over classes of every score that is defined for all classes.
+
+    Args:
+        diversity_scores: One row per class.
 
     Source: MGD3 (arXiv 2505.18963), Table 9.
     """
@@ -190,17 +193,17 @@ def measure_diversity(diversity_scores: pd.DataFrame) -> dict[str, float]:
 def draw_planes(
     analysis: Mapping[str, Partition], benchmark: str, method: str, ipc: int, seed: int
 ) -> tuple[Figure, go.Figure]:
-    """Draw real and synthetic samples of the first classes in their planes.
+    """Draw the t-SNE planes of the first classes, with real and synthetic samples.
 
     Args:
-        analysis: wnid -> places in the plane.
-        benchmark: Its name.
-        method: What made the images.
+        analysis: wnid -> positions in the plane.
+        benchmark: Name of the benchmark.
+        method: Name of the method that made the images.
         ipc: Images per class.
-        seed: Of the data set.
+        seed: Seed of the data set.
 
     Returns:
-        The picture, and its interactive form.
+        The figure, and its interactive version.
 
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """
@@ -219,18 +222,19 @@ def draw_planes(
 
 
 def _known(numbers: pd.DataFrame) -> list[str]:
-    """Scores that are defined for every class; with one image per class, some are not."""
+    """Return the scores that are defined for every class; some need two images per class."""
     return [str(name) for name in numbers if numbers[name].notna().all()]
 
 
 class FeatureSpace(NamedTuple):
-    """How images are compared.
+    """A feature space, and the nodes that work in it.
 
     Args:
-        measure: Node that measures the real images.
-        analyze: Node that compares others with them.
-        real: Entry of the real images.
-        further: What the second node reads beside them, and parameters.
+        measure: Node that measures the radii of the real images.
+        analyze: Node that compares synthetic with real images.
+        real: Catalog entry of the real images or latents.
+        further: Other catalog entries that `analyze` reads.
+        parameters: Parameters that `analyze` reads.
     """
 
     measure: Callable[..., Stage]
@@ -246,4 +250,4 @@ FEATURE_SPACES: dict[str, FeatureSpace] = {
     ),
     "pixels": FeatureSpace(measure_pixels, analyze_pixels, "train_images"),
 }
-"""What images are compared by -> how."""
+"""Name of the features -> feature space."""

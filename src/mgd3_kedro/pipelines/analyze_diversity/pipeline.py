@@ -14,7 +14,7 @@ def create_pipeline(features: str = "latents") -> Pipeline:
     """Build the analyze_diversity stage.
 
     Args:
-        features: What images are compared by: latents or pixels.
+        features: A name of `FEATURE_SPACES`: "latents" or "pixels".
     """
     way, radii = FEATURE_SPACES[features], f"radii_of_{features}"
     return pipeline(

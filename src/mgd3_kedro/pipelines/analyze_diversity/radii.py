@@ -1,4 +1,4 @@
-"""Nodes that measure real images once, for all that is compared with them."""
+"""Nodes that measure the radii of real images, once for all methods."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 
 def measure_latents(benchmark: Benchmark, latents: Mapping[str, Partition]) -> Stage:
-    """Plan measuring how far the real images of every class are apart, by latents.
+    """Plan the measurement of the radii of real images, in latent space.
 
-    It does not depend on what is compared with them: any method, seed and number of images.
+    The radii do not depend on method, seed and number of images of the distilled set.
 
     Args:
         benchmark: The classes.
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
 
     Returns:
-        wnid -> `radii` (N,), from each image to its fifth nearest other.
+        wnid -> `radii` (N,), distance of each image to its fifth nearest other image.
     """
     return _plan_radii(benchmark, latents, "latents")
 
 
 def measure_pixels(benchmark: Benchmark, train_images: Mapping[str, Partition]) -> Stage:
-    """Plan the same by pixels.
+    """Plan the measurement of the radii of real images, in pixel space.
 
     Args:
         benchmark: The classes.
         train_images: wnid -> images (N, 3, S, S), uint8.
 
     Returns:
-        wnid -> `radii` (N,), from each image to its fifth nearest other.
+        wnid -> `radii` (N,), distance of each image to its fifth nearest other image.
     """
     return _plan_radii(benchmark, train_images, "pixels")
 
@@ -47,9 +47,9 @@ def _plan_radii(benchmark: Benchmark, real: Mapping[str, Partition], features: s
 
 
 def measure_classes(batch: Mapping[str, Task], seeing: FeatureSettings) -> dict[str, Made]:
-    """Measure the balls around the real images of some classes.
+    """Measure the radii of the balls around the real images of some classes.
 
-    Source: arXiv 1904.06991, section 2.
+    Source: improved precision and recall (arXiv 1904.06991), section 2.
     """
     made = {}
     for wnid, task in batch.items():

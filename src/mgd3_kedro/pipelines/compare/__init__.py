@@ -1,4 +1,4 @@
-"""Put the result rows of all runs side by side."""
+"""Compare the result rows of all runs."""
 
 from mgd3_kedro.pipelines.compare.pipeline import create_pipeline
 

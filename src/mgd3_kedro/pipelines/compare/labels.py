@@ -1,4 +1,4 @@
-"""What methods are called in tables."""
+"""Labels of methods in tables."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mgd3_kedro.metrics.robust import FULL
 
 MEASURED, REPORTED = "measured", "reported"
 FURTHER = ("backbone", "configuration")
-"""What tells methods of one name apart that have the same settings."""
+"""Columns that distinguish methods of the same name and the same settings."""
 UNKNOWN = "unknown"
 
 
 def label_methods(methods: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """Name methods, with as many settings as it takes to tell those of one name apart.
+    """Return a label for each method: its name and the settings that distinguish it.
 
-    Settings that all of one name have in common are not told.
+    Settings that all methods of the same name share are left out.
 
     Args:
-        methods: `METHOD_KEYS` and `origin` of each.
+        methods: `METHOD_KEYS` and `origin` of each method.
     """
     settings = [_settings(method, methods) for method in methods]
     uses = Counter(

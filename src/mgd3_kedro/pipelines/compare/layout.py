@@ -1,4 +1,4 @@
-"""How a comparison is laid out: methods as lines, images per class as columns."""
+"""Layout of a comparison: methods as lines, images per class as columns."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Cell:
     """An accuracy.
 
     Args:
-        mean: Percent; None where nothing is known.
-        std: Percentage points; None for a single training, or where none is reported.
+        mean: Mean in percent; None if unknown.
+        std: Standard deviation in percentage points; None for a single training, or if it is not
+            reported.
         bold: Whether it is among the best.
-        beside: The mean of the accuracy that is not the headline, percent; None where nothing is
-            known.
-        interval: Where the interval of the mean begins and ends, percent; empty where there is
-            none.
+        beside: Mean of the accuracy that is not the headline, percent; None if unknown.
+        interval: Lower and upper bound of the mean's confidence interval, percent; empty if there
+            is none.
     """
 
     mean: str | None = None
@@ -45,11 +45,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A method.
+    """The line of a method.
 
     Args:
-        label: Its name, with what tells it from others of that name.
-        cells: One per column.
+        label: Label of the method, from `label_methods`.
+        cells: One cell per column.
     """
 
     label: str
@@ -58,16 +58,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """What may be compared: one benchmark, split, image size, network, protocol, preset.
+    """Comparable results: one benchmark, split, image size, network, protocol and preset.
 
     Args:
-        name: The same for no two tables of a comparison.
-        title: What its methods have in common, in few words.
-        caption: What is shown.
-        columns: Images per class.
-        blocks: Lines that belong together, none of them empty: methods, the upper bound, what is
-            reported elsewhere.
-        notes: What is not in the cells, a sentence each.
+        name: Name, unique within a comparison.
+        title: Short title: what its methods have in common.
+        caption: Description of the cells.
+        columns: Images per class of each column.
+        blocks: Blocks of lines, without empty blocks: measured methods, the upper bound, published
+            results.
+        notes: Remarks, one sentence each.
     """
 
     name: str
@@ -79,14 +79,14 @@ class Table:
 
 
 def lay_out(comparison: pd.DataFrame, config: CompareConfig) -> list[Table]:
-    """Lay out all tables of a comparison, those with most lines first.
+    """Return all tables of a comparison; those with most lines come first.
 
-    Lines rise with their accuracy. The whole train split is an upper bound for any number of
-    images: it is in every column.
+    Lines are sorted by accuracy, the lowest first. A training on the whole train split is an upper
+    bound for any number of images, so it fills every column.
 
     Args:
         comparison: One line per group, measured or reported.
-        config: How methods are compared.
+        config: Configuration of the comparison.
     """
     tables = [
         _lay_out_table([as_text(key) for key in keys], lines, config)
@@ -117,7 +117,8 @@ def _lay_out_table(keys: Sequence[str], lines: pd.DataFrame, config: CompareConf
 
 
 def _lay_out_lines(lines: pd.DataFrame, columns: Sequence[int], headline: str) -> tuple[Line, ...]:
-    # The same words with other configurations: environments that differ, or older defaults.
+    # Rows may have the same settings but other configurations: from another environment, or from
+    # older defaults.
     rivals = lines.groupby([*METHOD_KEYS, "ipc"], dropna=False)["configuration"].transform("size")
     lines = lines.assign(configuration=lines["configuration"].where(rivals > 1))
     groups = lines.groupby([*METHOD_KEYS, "configuration"], dropna=False, sort=False)

@@ -19,27 +19,27 @@ from mgd3_kedro.pipelines.compare.writing import write_latex, write_markdown
 from mgd3_kedro.result_columns import ACCURACIES, RUN_KEYS
 
 UNKNOWN = "unknown"
-"""Settings of rows that do not tell them."""
+"""Settings of rows that lack this column."""
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]
 
 PUBLISHED_WITH = {"split": "test", "preset": "paper"}
-"""What published numbers were trained and tested with: never beside shorter trainings."""
+"""Split and preset of published numbers: they are not compared with shorter trainings."""
 REPORTED_COLUMNS = {"top1": "reported_top1", "std": "reported_std", "source": "source"}
 
 
 def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
-    """Put the rows of all runs into one table.
+    """Concatenate the result rows of all runs.
 
     Args:
-        runs: File -> loads its rows.
-        earlier: The same of tables that were written before, or on other machines; a training that
-            is among the runs too, of the same configuration, is taken from there.
-        split: What was tested on; rows of others are left out. Rows of an older version do not
-            tell, and are taken for its.
+        runs: File -> function that loads its rows.
+        earlier: The same for older tables, or tables from other machines. If a training is also
+            in `runs`, with the same configuration, the row of `runs` is kept.
+        split: Test split; rows of other splits are dropped. Rows of an older version have no
+            split, and are kept.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If no rows are left.
     """
     found = [load() for tables in (runs, earlier) for load in tables.values()]
     found = [table.assign(settings=_settings(table)) for table in found]
@@ -61,17 +61,18 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
 def compare_methods(
     rows: pd.DataFrame, published: Tables, config: CompareConfig, split: str
 ) -> pd.DataFrame:
-    """Return one line per method, ipc, network, protocol and preset; published ones below.
+    """Return one line per method, ipc, network, protocol and preset, then published results.
 
     Args:
-        rows: One per training.
-        published: Loads what others report, in percent: `top1`, `std` and `source`; none if empty.
-        config: How methods are compared.
-        split: What was tested on.
+        rows: One row per training.
+        published: Loaders of published results: `top1` and `std` in percent, and `source`; may be
+            empty.
+        config: Configuration of the comparison.
+        split: Test split.
 
     Returns:
-        Lines with `origin` measured or reported. What is reported has columns of its own, and only
-        that of the same benchmark and split is there.
+        Lines whose `origin` is measured or reported. Published numbers are in separate columns;
+        only those of the same benchmark and split are included.
     """
     measured = compare_groups(rows, config).assign(origin=MEASURED)
     reported = [_read_published(load()) for load in published.values()]
@@ -88,11 +89,11 @@ def compare_methods(
 
 
 def tabulate_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
-    """Return by how much methods are ahead of one of them on the same data sets.
+    """Return the paired differences between methods and a baseline method.
 
     Args:
-        rows: One per training.
-        config: How methods are compared, and with which.
+        rows: One row per training.
+        config: Configuration of the comparison; `against` is the baseline.
     """
     return compare_pairs(rows, config)
 
@@ -100,7 +101,10 @@ def tabulate_pairs(rows: pd.DataFrame, config: CompareConfig) -> pd.DataFrame:
 def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, str]:
     """Write a comparison as Markdown and as LaTeX: methods as lines, ipc as columns.
 
-    Different benchmarks, image sizes, networks, protocols and presets have tables of their own.
+    Each benchmark, image size, network, protocol and preset has its own table.
+
+    Returns:
+        Markdown and LaTeX.
     """
     tables = lay_out(comparison, config)
     return write_markdown(tables), write_latex(tables)
@@ -109,9 +113,9 @@ def write_tables(comparison: pd.DataFrame, config: CompareConfig) -> tuple[str, 
 def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one line per method and settings: mean and population standard deviation.
 
-    Trainings that did not finish are not in it.
+    Unfinished trainings are left out.
 
-    Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
+    Source: Minimax diffusion (arXiv 2311.15529), released code, uses the population's deviation.
     """
     keys = [key for key in (*RUN_KEYS, "settings") if key != "seed"]
     rows = rows[find_finished(rows)].assign(settings=_settings(rows))
@@ -124,7 +128,10 @@ def tabulate_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drop_repeated(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the first row of every training; one whose configuration is not known may be any."""
+    """Return the first row of every training and configuration.
+
+    A row without a configuration is dropped if another row of the same training has one.
+    """
     training = [*RUN_KEYS, "settings", "training_seed"]
     rows = rows.drop_duplicates([*training, "configuration"])
     known = rows["configuration"] != ""
@@ -133,16 +140,16 @@ def _drop_repeated(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _settings(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the words of settings; `UNKNOWN` for rows of an older version, which tell none."""
+    """Return the settings of each row; `UNKNOWN` for rows of an older version without them."""
     if "settings" in rows:
         return _texts(rows, "settings")
-    # What older versions kept apart by hand.
+    # Older versions distinguished runs by a column `variant`.
     apart = _texts(rows, "variant").map(str)
     return UNKNOWN + apart.where(apart == "", " variant=" + apart)
 
 
 def _texts(rows: pd.DataFrame, column: str) -> pd.Series[str]:
-    # Empty in a file is read as missing.
+    # Pandas reads an empty text in a file as a missing value.
     known = rows[column] if column in rows else pd.Series("", index=rows.index)
     return known.astype(object).fillna("")
 

@@ -1,4 +1,4 @@
-"""A comparison as a page."""
+"""The HTML page of a comparison."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 def write_comparison_page(
     comparison: pd.DataFrame, config: CompareConfig, benchmark: str, split: str
 ) -> str:
-    """Write a comparison as a page: a table, and accuracy over images per class, for each setting.
+    """Return a comparison as an HTML page, with a table and a chart for each setting.
+
+    The chart shows accuracy over images per class; a table with a single column has none.
 
     Args:
         comparison: One line per group, measured or reported.
-        config: How methods are compared.
-        benchmark: Its name.
-        split: What was tested on.
+        config: Configuration of the comparison.
+        benchmark: Name of the benchmark.
+        split: Test split.
     """
     tables = lay_out(comparison, config)
     trainings = int(comparison["trainings"].sum())

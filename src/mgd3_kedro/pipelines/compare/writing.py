@@ -21,12 +21,12 @@ LATEX_SIGNS = {
 
 
 def write_markdown(tables: Sequence[Table]) -> str:
-    """Write tables in GitHub's Markdown, a caption above and notes below each."""
+    """Return tables in GitHub's Markdown; each has its caption above and its notes below."""
     return "\n".join(_markdown_table(table) for table in tables)
 
 
 def write_latex(tables: Sequence[Table]) -> str:
-    """Write tables as LaTeX floats; they need the package booktabs."""
+    """Return tables as LaTeX floats; they need the package booktabs."""
     return "\n".join(("% needs \\usepackage{booktabs}", *map(_latex_table, tables)))
 
 
@@ -79,5 +79,5 @@ def _in_brackets(cell: Cell) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Write text so that LaTeX sets it as it is."""
+    """Escape the special characters of LaTeX in a text."""
     return "".join(LATEX_SIGNS.get(sign, sign) for sign in text)

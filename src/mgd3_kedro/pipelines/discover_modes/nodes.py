@@ -41,7 +41,7 @@ COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
     "degenerate_clusters": sum,
     "distinct_latents": sum,
 }
-"""How the measurements of classes become one."""
+"""Measurement -> function that combines the values of all classes."""
 
 
 def discover_modes(
@@ -51,16 +51,16 @@ def discover_modes(
 ) -> Stage:
     """Plan mode discovery in every class.
 
-    A class has no more modes than images, also where each image has two latents.
+    A class has at most as many modes as images, also if each image has two latents.
 
     Args:
         latents: wnid -> latents (N, C, H, W), scaled.
-        train_images: wnid -> the images they stand for.
-        config: Which mode finder, how many modes.
+        train_images: wnid -> the real images.
+        config: Mode finder, and number of modes.
 
     Returns:
-        wnid -> modes (K, C, H, W) with their members and nearest real latents, and where clusters
-        nest, the mode each was split off from.
+        wnid -> `modes` (K, C, H, W), `assignment` of the latents and `nearest_real` latents; with
+        hierarchical clusters also `parents`, the mode that each mode was split from.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -73,7 +73,7 @@ def discover_modes(
 
 
 def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) -> dict[str, Made]:
-    """Find the modes of some classes, each as many as its task is about.
+    """Find the modes of some classes; a task has the number of modes of its class.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -108,7 +108,7 @@ def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) ->
 
 
 def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
-    """Sum up what was measured of modes; spreads and silhouette are means of classes."""
+    """Return the measurements of modes over all classes, combined as in `COMBINED`."""
     measured = [partition.metrics for partition in modes.values()]
     combined = {
         name: combine([of_class[name] for of_class in measured])
@@ -118,7 +118,7 @@ def measure_modes(modes: Mapping[str, Partition]) -> dict[str, float]:
 
 
 def tabulate_modes(benchmark: Benchmark, modes: Mapping[str, Partition]) -> pd.DataFrame:
-    """Put what was measured of every class into one table, with the sizes of its clusters."""
+    """Return a table of measurements with one row per class, and the sizes of its clusters."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -140,7 +140,7 @@ def draw_modes_of_classes(
     Args:
         benchmark: The classes.
         modes: wnid -> modes, with the number of members of each.
-        config: How they were found.
+        config: Configuration of the mode finder.
     """
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     sizes = {
@@ -166,8 +166,8 @@ def draw_members(
         benchmark: The classes.
         train_images: wnid -> real images.
         latents: wnid -> their latents.
-        modes: wnid -> modes, and who belongs to them.
-        config: How they were found.
+        modes: wnid -> modes, and the assignment of latents to them.
+        config: Configuration of the mode finder.
     """
     rows, names = {}, {}
     for spec in benchmark.classes[:SHEET_CLASSES]:

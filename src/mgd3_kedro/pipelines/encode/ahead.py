@@ -1,4 +1,4 @@
-"""Images of a class, decoded by threads ahead of who asks for them."""
+"""Prefetching: threads decode the images of a class before they are needed."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from joblib import cpu_count
 from mgd3_kedro.images import Decode, LazyImages, chunks_of
 
 CHANGES_NO_RESULT = True
-"""See `source_code`."""
+"""Marks a module that cannot change results, see `source_code`."""
 
 AT_ONCE = 4
-"""Images that a thread decodes in one go."""
+"""Images that a thread decodes per call."""
 SLICES_AHEAD = 2
 MOST = 16
-"""Threads where there are as many cores: one more would wait for the disk, or for its turn."""
+"""Largest number of threads; more threads would only wait for the disk or for Python's lock."""
 
 
 def threads_of(workers: int) -> int:
-    """Return how many threads decode; -1 is one per core, at most `MOST`."""
+    """Return the number of decoding threads; -1 means one per core, at most `MOST`."""
     return min(cpu_count(), MOST) if workers < 0 else workers
 
 
 def decode_ahead(
     images: torch.Tensor | LazyImages, size: int, workers: int
 ) -> Iterator[torch.Tensor]:
-    """Give all images of a class in slices, in order; the next ones are decoded meanwhile.
+    """Yield the images of a class in slices, in order; threads decode the next slices meanwhile.
 
-    Threads do that: reading, decoding and resizing a file leaves Python's lock to others, and a
-    thread starts at once, where a process for each class takes longer than a small class itself.
+    Threads are enough, because reading, decoding and resizing a file releases Python's lock. A
+    thread also starts at once, but the start of a process takes longer than a small class.
 
     Args:
-        images: (N, 3, S, S), uint8; those in memory are only divided.
-        size: Images of a slice; the last may be shorter.
-        workers: Threads; 0: slices are decoded when they are asked for.
+        images: (N, 3, S, S), uint8; images in memory are only split.
+        size: Images per slice; the last slice may be smaller.
+        workers: Number of threads, -1 for one per core; 0: the caller's thread decodes.
+
+    Yields:
+        (B, 3, S, S), uint8.
     """
     threads = threads_of(workers)
     if not isinstance(images, LazyImages) or not threads:
@@ -58,7 +61,7 @@ def decode_ahead(
         while waiting:
             yield _together(waiting)
     finally:
-        # Also where a file cannot be read, or nobody asks for more.
+        # Also if a file cannot be read, or the caller stops early.
         pool.shutdown(cancel_futures=True)
 
 
@@ -67,7 +70,7 @@ def _together(waiting: deque[list[Future[torch.Tensor]]]) -> torch.Tensor:
 
 
 class _Decoders:
-    """A decoder for each thread: a file that is open has one position."""
+    """One decoder per thread: threads must not share the position in an open file."""
 
     def __init__(self, decode: Decode) -> None:
         self._pickled = pickle.dumps(decode)

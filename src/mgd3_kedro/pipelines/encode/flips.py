@@ -24,5 +24,5 @@ FLIPS: dict[str, Callable[[int, torch.Generator], torch.Tensor]] = {
     "random": _random,
     "both": _both,
 }
-"""Name -> (N images of a class, generator) -> whether each is mirrored, (P, N), bool: the class is
-encoded P times."""
+"""Name -> (number of images N, generator) -> whether each image is mirrored, (P, N), bool; the
+class is encoded P times."""

@@ -25,29 +25,28 @@ logger = logging.getLogger(__name__)
 SHOWN_CLASSES = 10
 POSTERIORS = ("mean", "sample")
 KEPT = {"fp32": torch.float32, "fp16": torch.float16}
-"""What latents can be kept in."""
+"""Name -> type of the stored latents."""
 PROBED_CLASSES = 10
 PROBED_IMAGES = 16
-"""Of each probed class: what is decoded again to measure the autoencoder does not grow with the
-data set."""
+"""Images of each probed class. The time to measure the autoencoder must not grow with the data
+set."""
 
 
 @dataclass(frozen=True)
 class EncodingConfig:
-    """Which latent stands for an image.
+    """Configuration of the encoding of images.
 
     Args:
-        posterior: "mean", or "sample" for a draw, as the released code does with text-to-image
-            models.
-        flip: A name of `FLIPS`: which images are mirrored; "random" as in the released code.
-        seed: Of the draws.
-        keep: "fp32", or "fp16" for half the space on disk: latents are rounded to it, and what is
-            made from them with them.
-        workers: Threads that decode image files ahead; 0: none, they are decoded in between; -1:
-            one per core.
+        posterior: "mean" of the autoencoder's posterior, or a "sample" of it, as the released code
+            does with text-to-image models.
+        flip: A name of `FLIPS`: the images that are mirrored; "random" as in the released code.
+        seed: Seed of samples and flips.
+        keep: Type of the stored latents: "fp32", or "fp16" for half the disk space. With "fp16",
+            later stages work with rounded latents.
+        workers: Threads that decode image files in advance; 0: no threads; -1: one per core.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     posterior: str
@@ -66,7 +65,7 @@ class EncodingConfig:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Settings of the stage."""
+    """Settings of the stage: autoencoder, and encoding."""
 
     autoencoder: AutoencoderConfig
     config: EncodingConfig
@@ -75,14 +74,14 @@ class Encoding:
 def describe_benchmark(
     benchmark: Benchmark, train_images: Mapping[str, Partition]
 ) -> dict[str, Any]:
-    """Write down what a class is called where: label, folder, class index and name.
+    """Return and log the classes of the benchmark: label, folder, class index and name.
 
     Args:
         benchmark: The classes.
         train_images: wnid -> images (N, 3, S, S), uint8.
 
     Returns:
-        The benchmark, with the number of train images of each class.
+        The benchmark as a dictionary, with the number of train images of each class.
     """
     described = benchmark.to_dict()
     for spec in described["classes"]:
@@ -111,13 +110,13 @@ def encode_images(
     Args:
         benchmark: The classes.
         train_images: wnid -> images (N, 3, S, S), uint8.
-        prior: The weights.
-        autoencoder: How the autoencoder is run.
-        config: Which latent stands for an image.
+        prior: Weights of the model, with the autoencoder.
+        autoencoder: Configuration of the autoencoder.
+        config: Configuration of the encoding.
 
     Returns:
-        wnid -> `latents` (L, C, H, W), scaled; the number of the image that each stands for and
-        whether that is mirrored, `image_numbers` and `mirrored` (L,).
+        wnid -> `latents` (L, C, H, W), scaled; `image_numbers` (L,), the image of each latent;
+        `mirrored` (L,), whether that image was mirrored.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -158,14 +157,19 @@ def measure_encoding(
     prior: Partition,
     config: AutoencoderConfig,
 ) -> dict[str, float]:
-    """Sum up the stage, and measure how well latents decode on some images of some classes.
+    """Return measurements of the stage.
+
+    The reconstruction error is measured on some images of some classes.
 
     Args:
         benchmark: The classes.
         train_images: wnid -> images (N, 3, S, S), uint8.
         latents: wnid -> latents (N, C, H, W), scaled.
-        prior: The weights.
-        config: How the autoencoder is run.
+        prior: Weights of the model, with the autoencoder.
+        config: Configuration of the autoencoder.
+
+    Returns:
+        `images`, `images_per_second` and `reconstruction_psnr` in dB.
     """
     autoencoder = load_autoencoder(prior.load(), config)
     step = -(-len(benchmark.wnids) // PROBED_CLASSES)
@@ -190,7 +194,7 @@ def _encode(
     about: Mapping[str, Any],
     config: EncodingConfig,
 ) -> LatentSet:
-    """Encode a class, of which no more than a slice of the autoencoder is in memory."""
+    """Encode a class; only one slice of its images is in memory at a time."""
     key, count = (config.seed, about["class_index"]), len(images)
     twin = [about["twin"]] if "twin" in about else []
     of_flips = fork_generator(seeded_generator(*key, 0, *twin), "flip")
@@ -200,7 +204,7 @@ def _encode(
     for flips in mirrored:
         for chunk in decode_ahead(images, autoencoder.slice_size, config.workers):
             numbers = range(done, done + len(chunk))
-            # Forked: images that are made have generators of such keys, too.
+            # Forked, because distilled images have generators with the same keys.
             keyed = (seeded_generator(*key, i, *twin) for i in numbers)
             generators = [fork_generator(one, "posterior") for one in keyed]
             drawn = config.posterior == "sample"

@@ -1,4 +1,4 @@
-"""Writing down a set of images for others."""
+"""Export a set of images for others."""
 
 from mgd3_kedro.pipelines.export.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The card of a set that is handed on."""
+"""The data set card of an exported set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LINE = ("network", "protocol", "preset", "image_size", "settings")
-"""Columns of rows that make a line of the table."""
+"""Columns of result rows; rows that agree in them form one line of the table."""
 IN_LABELS = {"folder": "`train/metadata.jsonl`", "zip": "`metadata.jsonl` in the archive"}
 LOADING = {
     "folder": (
@@ -29,7 +29,7 @@ LOADING = {
         'datasets.load_dataset("parquet", data_files="PATH/train.parquet", split="train")',
     ),
 }
-"""Form of the images -> how they are read."""
+"""Form of the images -> Python expressions that load them."""
 NOT_FOR = (
     "Testing: accuracy on these images says nothing about real ones.",
     "Statistics of the classes: a few images leave out what is rare.",
@@ -42,19 +42,19 @@ NOT_FOR = (
 
 
 class Facts(NamedTuple):
-    """What a card tells.
+    """The content of a card.
 
     Args:
         benchmark: The classes.
-        counts: wnid -> images.
+        counts: wnid -> number of images.
         image_size: Height and width in pixels.
-        method: What made the images.
+        method: Name of the method that made the images.
         settings: Name -> value, the same for all images.
-        source: The real images.
-        prior: The model they were drawn from; None if none did.
-        rows: Trainings on these images.
-        made_with: What is known of the run: `command` and `environment`, empty if unknown.
-        config: What is handed on.
+        source: Credit of the real images.
+        prior: Credit of the model that the images were sampled from; None if there is none.
+        rows: Result rows of trainings on these images.
+        made_with: `command` and `environment` of the run, empty if unknown.
+        config: Configuration of the export.
     """
 
     benchmark: Benchmark
@@ -70,7 +70,7 @@ class Facts(NamedTuple):
 
 
 def write_card(facts: Facts) -> str:
-    """Write the README.md of a set, as the Hugging Face hub reads it."""
+    """Return the README.md of a set, in the format of the Hugging Face hub."""
     return "\n".join([*_head(facts), *_made_from(facts), *_accuracy(facts), *_contents(facts), ""])
 
 
@@ -157,5 +157,5 @@ def _cell(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a text of data as Markdown shows it: what looks like HTML is none."""
+    """Return a value as Markdown text, with HTML escaped."""
     return escape(str(value), quote=False)

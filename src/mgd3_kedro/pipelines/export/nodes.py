@@ -1,4 +1,4 @@
-"""Nodes that write a set down for others."""
+"""Nodes that export a set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mgd3_kedro.stages import Partition
 logger = logging.getLogger(__name__)
 
 OF_CLASSES = ("label", "wnid", "class_index", "class_name", "image")
-"""Facts about an image that are told with its class."""
+"""Facts about an image that the export stores with its class."""
 
 
 def assemble_export(
@@ -35,23 +35,23 @@ def assemble_export(
     backbones: Mapping[str, Mapping[str, Any]] | None = None,
     exported_logits: Mapping[str, Partition] | None = None,
 ) -> ExportedSet:
-    """Put a set together with what is told about it; images are read when they are written.
+    """Assemble a set and its card; images are loaded later, when they are written.
 
     Args:
         benchmark: The classes.
-        evaluated_images: wnid -> images (N, 3, H, W), uint8, with a row of facts each, if this
-            project made them.
-        method: What made them.
-        settings: What differs from the environment's, as `name=value` words.
-        config: What is handed on.
-        source: Where the real images come from.
-        sources: Name -> what is told of it.
-        rows: Tables of the trainings on these images; may be none.
-        model: What they were drawn from; None if no model drew them.
-        prior_folder: Its folder; need not exist.
-        backbone: Its name.
-        backbones: Name -> what is configured of it.
-        exported_logits: wnid -> what a teacher says of the images; None where none is asked.
+        evaluated_images: wnid -> images (N, 3, H, W), uint8, with a row of facts for each image
+            if this project made them.
+        method: Name of the method that made them.
+        settings: Settings that differ from the environment's, as `name=value` words.
+        config: Configuration of the export.
+        source: Source of the real images, a name of `sources`.
+        sources: Name -> `name`, `url` and `licence` of a source.
+        rows: File -> function that loads result rows of trainings on these images; may be empty.
+        model: Folder or id of the model that the images were sampled from; None if there is none.
+        prior_folder: Folder of that model; need not exist.
+        backbone: A name of `backbones`.
+        backbones: Name -> configuration of a backbone.
+        exported_logits: wnid -> a teacher's logits of the images; None without soft labels.
 
     Raises:
         ValueError: If the source is unknown.
@@ -93,7 +93,7 @@ def assemble_export(
 
 
 def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the facts that are the same of all images."""
+    """Return the facts that have the same value for all images."""
     first = rows[0] if rows else {}
     return {
         key: value
@@ -103,7 +103,7 @@ def _same_everywhere(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _in_use(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that have a value, without those of drifts that are off."""
+    """Return the settings that have a value, without those of drifts with scale 0."""
     off = {
         name
         for scale, options in options_of_scales().items()

@@ -11,15 +11,15 @@ OF_PRIOR = {
     "backbones": "params:backbones",
     "prior_folder": "prior_folder",
 }
-"""What says which model images were drawn from."""
+"""Argument -> dataset that identifies the model that images were sampled from."""
 
 
 def create_pipeline(*, is_drawn: bool, soft_labels: bool) -> Pipeline:
     """Build the export pipeline.
 
     Args:
-        is_drawn: Whether a model drew the images.
-        soft_labels: Whether a teacher is asked about them.
+        is_drawn: Whether the images were sampled from a model.
+        soft_labels: Whether to add the logits of a teacher.
     """
     read = {
         "benchmark": "benchmark",

@@ -1,4 +1,4 @@
-"""What is handed on, and where it comes from."""
+"""Configuration of an export, and credits of its origins."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NOT_STATED = "not stated: ask whoever gave it to you before you hand this on"
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """How a set is handed on.
+    """Configuration of an export.
 
     Args:
-        form: Of the images: a folder per class, or one file.
-        ipc: The first so many images of each class; None for all.
-        soft_labels: Whether a teacher is asked about every image.
-        push: Id of a data set on the Hugging Face hub that it is uploaded to; None: it is not.
+        form: Form of the images: a folder per class, or one file.
+        ipc: Number of images of each class, the first ones; None for all.
+        soft_labels: Whether to add the logits of a teacher for every image.
+        push: Id of the data set on the Hugging Face hub to upload to; None: no upload.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     form: str
@@ -42,12 +42,12 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class Credit:
-    """Something that a set is made from.
+    """Credit of a data set or model that a set was made from.
 
     Args:
-        name: What it is called.
-        licence: Of it.
-        url: Where it is; empty if nowhere.
+        name: Its name.
+        licence: Its licence.
+        url: Its address; empty if there is none.
     """
 
     name: str
@@ -60,11 +60,11 @@ class Credit:
 
 
 def source_of(source: str, sources: Mapping[str, Mapping[str, Any]]) -> Credit:
-    """Return where the real images come from.
+    """Return the credit of the real images.
 
     Args:
         source: A name of `sources`.
-        sources: Name -> `name`, `url` and `licence`, null where unknown.
+        sources: Name -> `name`, `url` and `licence`, the last two None if unknown.
 
     Raises:
         ValueError: If the name is unknown.
@@ -76,13 +76,13 @@ def source_of(source: str, sources: Mapping[str, Mapping[str, Any]]) -> Credit:
 def prior_of(
     model: str, folder: str, backbone: str, backbones: Mapping[str, Mapping[str, Any]]
 ) -> Credit:
-    """Return the model that images were drawn from.
+    """Return the credit of the model that images were sampled from.
 
     Args:
-        model: Its folder or id, as it is configured.
-        folder: Its folder; need not exist.
+        model: Configured folder or id of the model.
+        folder: Folder of the model; need not exist.
         backbone: A name of `backbones`.
-        backbones: Name -> what is configured: its family, the usual model, the licence of that.
+        backbones: Name -> `family`, default `model` and its `licence`.
     """
     known = backbones[backbone]
     configured = known["licence"] if model == known["model"] else None

@@ -1,4 +1,4 @@
-"""What a teacher says of the images that are handed on."""
+"""Soft labels of an export: the logits of a teacher."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mgd3_kedro.stages import Made, Partition, Stage, Task, neutral, off_at, sma
 
 @dataclass(frozen=True)
 class SoftLabelSettings:
-    """What a teacher sees, and where.
+    """Settings of the stage.
 
     Args:
-        classes: Of the benchmark.
-        size: Side of images, in pixels.
-        device: Where it computes.
-        small_images: Small images in the place of each that was asked for.
+        classes: Classes of the benchmark.
+        size: Side of the teacher's input, in pixels.
+        device: Name of the device.
+        small_images: Small images that replace one image (multi-formation).
     """
 
     classes: tuple[ClassSpec, ...]
@@ -39,14 +39,14 @@ def label_exported_images(
     seen_size: int | None,
     device: str,
 ) -> Stage:
-    """Plan what a teacher says of every image as it is, neither cropped nor mixed.
+    """Plan the computation of a teacher's logits of every image, without crops and mixing.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (N, 3, H, W), uint8.
         teacher: A trained network.
-        seen_size: Side of what networks see, in pixels; None: as evaluations have it.
-        device: Where it computes.
+        seen_size: Side of the teacher's input, in pixels; None: the default of evaluations.
+        device: Name of the device.
 
     Returns:
         wnid -> `logits` (N, n), float32, in label order.
@@ -63,7 +63,7 @@ def label_exported_images(
 
 
 def label_classes(batch: Mapping[str, Task], settings: SoftLabelSettings) -> dict[str, Made]:
-    """Ask the teacher about some classes.
+    """Compute the teacher's logits of some classes.
 
     Raises:
         NotFiniteError: If a logit is not finite.

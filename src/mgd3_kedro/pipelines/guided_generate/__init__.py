@@ -1,4 +1,4 @@
-"""Make the images of every class."""
+"""Make the distilled images of every class."""
 
 from mgd3_kedro.pipelines.guided_generate.pipeline import create_pipeline
 

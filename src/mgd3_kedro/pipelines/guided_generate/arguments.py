@@ -1,4 +1,4 @@
-"""A function with some of its arguments, for a node that is not given all of them."""
+"""Restriction of a function to some of its arguments, for Kedro nodes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Any, get_args, get_type_hints
 def with_arguments(
     function: Callable[..., Any], names: Collection[str], **fixed: Any
 ) -> Callable[..., Any]:
-    """Return a function that takes some arguments by name, and leaves the others at their defaults.
+    """Return a function with some arguments; the others keep their defaults.
 
-    Kedro reads what a parameter is built as off the argument in its place, and finds the place by
-    counting what a node is given: no argument in between may be missing.
+    Kedro reads the type of a parameter from the argument at the same position, and counts a node's
+    inputs to find that position. Therefore the signature must have exactly the node's inputs.
 
     Args:
-        function: Its optional dataclasses are those of parameters, never None once they are given.
-        names: Of its arguments.
-        fixed: Arguments that a node is not given, by name.
+        function: The function; its optional dataclasses are parameters, which are never None in a
+            node.
+        names: Names of the arguments that remain.
+        fixed: Arguments with a fixed value, which are no inputs of the node.
     """
     known, hints = inspect.signature(function).parameters, get_type_hints(function)
     kinds = {name: _without_none(hints[name]) for name in known if name in names}
@@ -39,5 +40,5 @@ def with_arguments(
 
 
 def _without_none(hint: Any) -> Any:
-    """Return the dataclass of an optional one, and what is none as it is."""
+    """Return the dataclass within an optional hint; return any other hint unchanged."""
     return next((kind for kind in get_args(hint) if is_dataclass(kind)), hint)

@@ -1,4 +1,4 @@
-"""Nodes that draw what was made."""
+"""Nodes that draw the distilled images."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def draw_distilled_images(
     settings: str,
     distillation: DistillationConfig,
 ) -> Image:
-    """Draw the first images of the first classes, under what they were made with.
+    """Draw a contact sheet of the first images of the first classes; its title has the settings.
 
     Args:
         benchmark: The classes.
         distilled_images: wnid -> images (M, 3, H, W), uint8.
-        method: What made them.
-        settings: What differs from the environment's, as `name=value` words.
+        method: Name of the method that made them.
+        settings: Settings that differ from the environment's, as `name=value` words.
         distillation: Images per class and seed.
     """
     specs = benchmark.classes[:SHEET_ROWS]

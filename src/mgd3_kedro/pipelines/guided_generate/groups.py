@@ -1,4 +1,4 @@
-"""Nodes that draw groups of images, choose one of each class, and keep its images."""
+"""Nodes that sample groups of images, choose one group per class, and keep its images."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def draw_groups(
     sampling: SamplingConfig,
     found_by: ModesConfig,
 ) -> Stage:
-    """Plan groups of images of every class, each of which would do as the images of the class.
+    """Plan the sampling of groups; each group is a candidate for the images of its class.
 
     Args:
         benchmark: The classes.
         distillation: Images per class and seed.
-        draws: Settings of a method that denoises.
-        groups: How many of every class.
+        draws: Settings of a method with the procedure `denoise`.
+        groups: Number of groups per class, G.
         latents: wnid -> latents (N, C, H, W), scaled.
-        modes: wnid -> modes (K, C, H, W) and who belongs to them.
-        prior: The weights.
-        diffusion: How the backbone is sampled.
-        autoencoder: How its samples are decoded.
-        sampling: Where samples start and how they are guided.
-        found_by: How modes are found.
+        modes: wnid -> modes (K, C, H, W), and the assignment of latents to them.
+        prior: Weights of the model.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        found_by: Configuration of the mode finder.
 
     Returns:
         wnid -> latents (G, K, C, H, W), scaled.
@@ -100,22 +100,22 @@ def compare_groups(
     seen_size: int | None = None,
     device: str | None = None,
 ) -> Stage:
-    """Plan where groups and real images are among each other; what features do not need is None.
+    """Plan the features of groups and real images; inputs that these features do not need are None.
 
     Args:
         benchmark: The classes.
         drawn_groups: wnid -> latents (G, K, C, H, W), scaled.
-        features: What groups are compared by.
+        features: A name of `FEATURES`.
         latents: wnid -> latents (N, C, H, W), scaled, of the real images.
         train_images: wnid -> images (N, 3, H, W), uint8.
-        prior: The weights.
+        prior: Weights of the model.
         teacher: A trained network.
-        autoencoder: How groups are decoded.
-        seen_size: Side of what the teacher sees, in pixels; None: as evaluations have it.
-        device: Where the teacher is asked; None where none is.
+        autoencoder: Configuration of the autoencoder.
+        seen_size: Side of the teacher's input, in pixels; None: the default of evaluations.
+        device: Device of the teacher; None without a teacher.
 
     Returns:
-        wnid -> directions of the groups (G, D), and of the real images (D,).
+        wnid -> `centres` of the groups (G, D), and `real`, the centre of the real images (D,).
 
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
     """
@@ -135,16 +135,16 @@ def compare_groups(
 def choose_drawn_groups(
     benchmark: Benchmark, group_features: Mapping[str, Partition], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Choose a group of every class, with an eye on those of the others.
+    """Choose one group per class, jointly for all classes.
 
     Args:
         benchmark: The classes.
-        group_features: wnid -> directions of the groups (G, D), and of the real images (D,).
+        group_features: wnid -> `centres` of the groups (G, D), and `real` (D,).
         settings: Procedure and settings of the method.
 
     Returns:
-        `groups`, wnid -> number; the `objective` of these, and that of the groups that are nearest
-        to their real images.
+        `groups`, wnid -> number of the chosen group; `objective`, its value for these groups;
+        `objective_of_nearest`, its value for the groups that are nearest to the real images.
 
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
     """
@@ -169,16 +169,16 @@ def keep_groups(
     prior: Partition,
     autoencoder: AutoencoderConfig,
 ) -> Stage:
-    """Plan the images of the groups that were chosen, none of which is drawn again.
+    """Plan the decoding of the chosen groups; nothing is sampled again.
 
     Args:
         benchmark: The classes.
         drawn_groups: wnid -> latents (G, K, C, H, W), scaled.
-        group_features: wnid -> directions of the groups (G, D), and of the real images (D,).
-        chosen_groups: `groups`, wnid -> number.
+        group_features: wnid -> `centres` of the groups (G, D), and `real` (D,).
+        chosen_groups: `groups`, wnid -> number of the chosen group.
         settings: Procedure and settings of the method.
-        prior: The weights.
-        autoencoder: How latents are decoded.
+        prior: Weights of the model.
+        autoencoder: Configuration of the autoencoder.
 
     Returns:
         wnid -> images (K, 3, H, W), uint8.

@@ -1,4 +1,4 @@
-"""Nodes that draw candidates, and choose increment by increment those that teach most."""
+"""Nodes that sample candidates, and choose the most useful ones, one increment at a time."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def draw_candidates(
     sampling: SamplingConfig,
     found_by: ModesConfig,
 ) -> Stage:
-    """Plan all draws that increments are chosen from: no draw depends on what is chosen.
+    """Plan the sampling of all candidates; it does not depend on the later choices.
 
     Args:
         benchmark: The classes.
         distillation: Images per class and seed.
-        draws: Settings of a method that denoises.
-        increment_size: Images of a class in an increment.
-        kappa: Draws that an image is chosen from.
+        draws: Settings of a method with the procedure `denoise`.
+        increment_size: Images per class in an increment.
+        kappa: Number of candidates for each image.
         latents: wnid -> latents (N, C, H, W), scaled.
-        modes: wnid -> modes (K, C, H, W) and who belongs to them.
-        prior: The weights.
-        diffusion: How the backbone is sampled.
-        autoencoder: How its samples are decoded.
-        sampling: Where samples start and how they are guided.
-        found_by: How modes are found.
+        modes: wnid -> modes (K, C, H, W), and the assignment of latents to them.
+        prior: Weights of the model.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        found_by: Configuration of the mode finder.
 
     Returns:
-        wnid -> latents (G, K, C, H, W), scaled: that of the first increment, and then `kappa` of
-        each other one.
+        wnid -> latents (G, K, C, H, W), scaled: one group for the first increment, then `kappa`
+        groups for each further increment.
 
     Raises:
         ValueError: If a setting is unknown or does not fit.
@@ -98,21 +98,21 @@ def train_student(
     increment_size: int,
     **increments: Mapping[str, Partition],
 ) -> Stage:
-    """Plan the training of a network on the increments so far, of all classes.
+    """Plan the training of a student network on the increments so far, of all classes.
 
     Args:
         benchmark: The classes.
-        config: How it is trained.
-        checkpoints: Folder for trainings that are interrupted.
-        increment_size: Images of a class in an increment.
-        increments: wnid -> `images` (P, 3, H, W), uint8, of each, in order.
+        config: Configuration of the training.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        increment_size: Images per class in an increment.
+        increments: Increments in order; each is wnid -> `images` (P, 3, H, W), uint8.
 
     Returns:
         `STUDENT` -> weights.
 
     Source: LGD (arXiv 2604.00519).
     """
-    # By name: the order that a benchmark has its classes in is of no account.
+    # Sorted, so the order of the benchmark's classes does not change the student.
     parts = tuple(
         chosen[wnid] for wnid in sorted(benchmark.wnids) for chosen in increments.values()
     )
@@ -135,21 +135,23 @@ def choose_increment(
     seen_size: int | None = None,
     device: str | None = None,
 ) -> Stage:
-    """Plan the images of an increment; the first is judged by nobody, which is None then.
+    """Plan the choice of the images of an increment.
+
+    The first increment has one candidate per image: student and teacher are None then.
 
     Args:
-        number: Of the increment, counted from 1.
+        number: Number of the increment, counted from 1.
         benchmark: The classes.
         distillation: Images per class and seed.
         drawn_groups: wnid -> latents (G, K, C, H, W), scaled.
         settings: Procedure and settings of the method.
-        prior: The weights.
-        autoencoder: How latents are decoded.
-        student: `STUDENT` -> weights of a network that was trained on the increments before.
-        config: How that was trained.
+        prior: Weights of the model.
+        autoencoder: Configuration of the autoencoder.
+        student: `STUDENT` -> weights of a network that was trained on the earlier increments.
+        config: Configuration of the student's training.
         teacher: A network that was trained on all real images.
-        seen_size: Side of what the teacher sees, in pixels; None: as evaluations have it.
-        device: Where the teacher is asked.
+        seen_size: Side of the teacher's input, in pixels; None: the default of evaluations.
+        device: Device of the teacher.
 
     Returns:
         wnid -> `images` (P, 3, H, W), uint8.
@@ -181,12 +183,12 @@ def keep_increments(
     drawn_groups: Mapping[str, Partition],
     **increments: Mapping[str, Partition],
 ) -> Stage:
-    """Plan the images of all increments, none of which is drawn or decoded again.
+    """Plan the concatenation of all increments; nothing is sampled or decoded again.
 
     Args:
         benchmark: The classes.
-        drawn_groups: wnid -> what was drawn.
-        increments: wnid -> `images` (P, 3, H, W), uint8, of each, in order.
+        drawn_groups: wnid -> the sampled candidates.
+        increments: Increments in order; each is wnid -> `images` (P, 3, H, W), uint8.
 
     Returns:
         wnid -> images (N, 3, H, W), uint8.

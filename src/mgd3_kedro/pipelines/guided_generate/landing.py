@@ -1,4 +1,4 @@
-"""Which mode every image ended at."""
+"""The nearest mode of every distilled image."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 LAYOUT_GRID = 4
-"""Cells per side of what is left of a latent where its layout alone is looked at."""
+"""Cells per side of a pooled latent, which keeps only the layout of the image."""
 NEAREST = ("nearest_mode", "nearest_mode_in_layout")
-"""Facts about an image: by latents, and by layout."""
+"""Facts about an image: its nearest mode by latents, and by pooled latents."""
 
 
 def find_nearest_modes(latents: torch.Tensor, modes: torch.Tensor) -> list[dict[str, int]]:
-    """Return the mode nearest to every image of a class, by latents and by layout.
+    """Return the nearest mode of every image of a class, by latents and by pooled latents.
 
     Args:
         latents: (M, C, H, W), of the images.
         modes: (K, C, H, W).
+
+    Returns:
+        For each image, a name of `NEAREST` -> number of the mode.
     """
     nearest = [
         torch.cdist(space(latents).double(), space(modes).double()).argmin(1).tolist()

@@ -1,4 +1,4 @@
-"""What the images of a method are made from, known from its configuration alone."""
+"""The inputs that a method needs, derived from its configuration."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["NEEDS_OF_DRAWS", "Needs", "needs_of"]
 
 
 def needs_of(method: str, parameters: Mapping[str, Any]) -> Needs:
-    """Return what the images of a method are made from.
+    """Return the inputs that a method needs.
 
-    A method that nothing here makes, or whose settings do not fit, has the needs of one that draws:
-    `plan_method` says what is wrong with it.
+    For an unknown method or invalid settings, this returns the needs of the procedure `denoise`;
+    `plan_method` later raises the error.
 
     Args:
-        method: Its name.
-        parameters: All of them, nested.
+        method: Name of the method.
+        parameters: All parameters, nested.
     """
     methods = parameters["methods"]
     if method not in methods:

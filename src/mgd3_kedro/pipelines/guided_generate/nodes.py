@@ -50,26 +50,26 @@ def distill_images(
     seen_size: int | None = None,
     device: str | None = None,
 ) -> Stage:
-    """Plan the images of every class; what the method does not need is None.
+    """Plan the images of every class; inputs that the method does not need are None.
 
     Args:
         benchmark: The classes.
-        method: A name of `methods`.
+        method: Name of the method.
         distillation: Images per class and seed.
         settings: Procedure and settings of the method.
-        methods: Name -> procedure and settings of all; None where those of this one are given.
+        methods: Name -> procedure and settings of all methods; None if `settings` is given.
         train_images: wnid -> images (N, 3, H, W), uint8.
         latents: wnid -> latents (N, C, H, W), scaled.
-        modes: wnid -> modes (K, C, H, W) and who belongs to them.
-        prior: The weights.
+        modes: wnid -> modes (K, C, H, W), and the assignment of latents to them.
+        prior: Weights of the model.
         teacher: A trained network.
-        checkpoints: Folder for interrupted fine-tunings.
-        diffusion: How the backbone is sampled.
-        autoencoder: How its samples are decoded.
-        sampling: Where samples start and how they are guided.
-        found_by: How modes are found.
-        seen_size: Side of what networks see, in pixels; None: as evaluations have it.
-        device: Where pixels are optimised and models fine-tuned.
+        checkpoints: Folder of checkpoints, for interrupted fine-tuning.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        found_by: Configuration of the mode finder.
+        seen_size: Side of the networks' input, in pixels; None: the default of evaluations.
+        device: Device of pixel optimisation, fine-tuning and the teacher.
 
     Returns:
         wnid -> images (M, 3, H, W), uint8.
@@ -115,7 +115,7 @@ def _count_wanted(
     modes: Mapping[str, Partition] | None,
     train_images: Mapping[str, Partition] | None,
 ) -> dict[str, Wanted]:
-    """Return what is to be made of every class: an image for each mode where there are modes."""
+    """Return the images to make of every class: one per mode, if the method uses modes."""
     ipc = plan.images_each or distillation.ipc
     counts = dict.fromkeys(benchmark.wnids, ipc)
     if modes is not None and "modes" in plan.needs:
@@ -130,7 +130,7 @@ def _count_wanted(
 
 
 def _together(partitions: Sequence[Partition]) -> Partition:
-    """Return some partitions as one, which loads none of them."""
+    """Return one partition that holds some partitions; these are loaded lazily."""
     contents = " ".join(partition.fingerprint for partition in partitions)
     configurations = sorted({partition.configuration for partition in partitions})
     configuration = " ".join(configurations) if all(configurations) else ""
@@ -139,34 +139,34 @@ def _together(partitions: Sequence[Partition]) -> Partition:
 
 
 FILES = {"nearest_real": "nearest_real_file", "image_number": "image_file"}
-"""Fact about an image that is the place of a real one -> column of the file of that."""
+"""Fact about an image that is the index of a real image -> column with that image's file."""
 
 
 def collect_provenance(
     distilled_images: Mapping[str, Partition],
     train_images: Mapping[str, Partition] | None = None,
 ) -> pd.DataFrame:
-    """Put the rows of all classes into one table, one row per image.
+    """Return the provenance of all classes as one table, with one row per image.
 
     Args:
         distilled_images: wnid -> images (M, 3, H, W), uint8, with the provenance of each.
-        train_images: wnid -> images (N, 3, S, S), uint8, with the file of each, if they are files;
-            None where no image is made from them.
+        train_images: wnid -> images (N, 3, S, S), uint8, with the file name of each if they are
+            files; None if the method uses no real images.
 
     Returns:
-        These rows; the files of the real images they name; what the images were made by, which is
-        that of each class.
+        The rows of provenance, with the file names of the real images in them, and the command and
+        environment that made the class.
     """
     import pandas as pd
 
     rows = []
     for wnid, partition in distilled_images.items():
-        # Once: the rows of images that are files are read again at every look.
+        # Read once: rows of image files are read from disk at every access.
         real = list(train_images[wnid].rows) if train_images else []
         made_by = {"environment": partition.environment, "command": partition.command}
         for row in partition.rows:
             named = {column: row[fact] for fact, column in FILES.items() if fact in row}
-            # Those of mirrored images come after the others, in the same order.
+            # Latents of mirrored images follow the others, in the same order.
             files = {
                 column: real[place % len(real)]["file"] if real else None
                 for column, place in named.items()
@@ -182,10 +182,13 @@ def tabulate_cost(
     latents: Mapping[str, Partition] | None = None,
     modes: Mapping[str, Partition] | None = None,
 ) -> pd.DataFrame:
-    """Return what every stage before the evaluation took, over all classes.
+    """Return time and memory of every stage before the evaluation, over all classes.
 
-    Memory is the most that a process held. Stages that methods share are counted for each that
-    needs them. What was taken up again counts with the time it took when it was made.
+    Memory is the peak of a process. A stage that several methods share counts for each of them. A
+    reused result counts with the time of its original computation.
+
+    Returns:
+        One row per stage: `method`, `seed`, `stage`, `seconds` and `peak_memory_mb`.
     """
     import pandas as pd
 
@@ -206,12 +209,12 @@ def tabulate_cost(
 def measure_generation(
     distilled_images: Mapping[str, Partition], provenance: pd.DataFrame
 ) -> dict[str, float]:
-    """Sum up what was measured while images were made.
+    """Return measurements of the generation of images.
 
     Returns:
-        Name -> value; how many images ended at their own mode, where there are modes; losses,
-        before the first and the last update, and distances in latent space are means, and missing
-        where images are not found by updates, or have no latents.
+        Name -> value. With modes: the share of images that are nearest to their own mode. With
+        optimised images: mean losses before the first and the last update. With latents: mean
+        distances in latent space.
     """
     images = sum(partition.count for partition in distilled_images.values())
     seconds = sum(partition.seconds for partition in distilled_images.values())

@@ -26,15 +26,15 @@ from mgd3_kedro.pipelines.guided_generate.nodes import (
 )
 
 ARGUMENTS = {"modes": "found_by", "evaluation.image_size": "seen_size"}
-"""Parameter -> argument that it is given to, where that has another name."""
+"""Parameter -> argument of the node's function, if it has another name."""
 
 
 def create_pipeline(method: str, needs: Needs) -> Pipeline:
     """Build the guided_generate stage of a method.
 
     Args:
-        method: Its name.
-        needs: What its images are made from.
+        method: Name of the method.
+        needs: Inputs that the method needs.
     """
     entries = set(needs.entries)
     real = {"train_images": "train_images"} if entries & {"train_images", "latents"} else {}
@@ -91,7 +91,7 @@ def _making(needs: Needs) -> list[Node]:
 
 
 def _distill(needs: Needs) -> Node:
-    """Return the node that makes the images at once."""
+    """Return the node of a method that makes its images in one step."""
     read = {
         "benchmark": "benchmark",
         "method": "params:method",
@@ -105,7 +105,7 @@ def _distill(needs: Needs) -> Node:
 
 
 def _keep_of_groups(needs: Needs) -> list[Node]:
-    """Return the nodes that draw groups of images, choose one of each class, and keep that."""
+    """Return the nodes that sample groups of images, choose one per class, and decode it."""
     own = f"params:{needs.settings}"
     drawn = {
         "benchmark": "benchmark",
@@ -152,7 +152,7 @@ def _keep_of_groups(needs: Needs) -> list[Node]:
 
 
 def _keep_of_increments(needs: Needs) -> list[Node]:
-    """Return the nodes that draw candidates, choose each increment by a student, and join all."""
+    """Return the nodes that sample candidates, choose each increment by a student, and join all."""
     own = f"params:{needs.settings}"
     shared = {"benchmark": "benchmark", "distillation": "params:distillation"}
     drawn = {
@@ -195,7 +195,7 @@ def _keep_of_increments(needs: Needs) -> list[Node]:
 
 
 def _study(size: str, before: dict[str, str], number: int) -> Node:
-    """Return the node that trains the student of an increment on those before."""
+    """Return the node that trains the student of an increment on the earlier increments."""
     read = {
         "benchmark": "benchmark",
         "config": "params:student_training",
@@ -211,7 +211,7 @@ def _numbers(needs: Needs) -> range:
 
 
 def _named(needs: Needs) -> dict[str, str]:
-    """Return argument -> the entry or parameter that it is given."""
+    """Return argument -> catalog entry or parameter."""
     return {
         **{name: name for name in needs.entries},
         **{ARGUMENTS.get(name, name): f"params:{name}" for name in needs.parameters},

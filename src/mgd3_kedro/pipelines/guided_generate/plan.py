@@ -1,4 +1,4 @@
-"""What all ways to make images have in common."""
+"""Configuration and interfaces that all generation procedures share."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """Which images to make.
+    """Configuration of the distilled set.
 
     Args:
-        ipc: Images per class; fewer where a class has fewer real ones than that takes.
+        ipc: Images per class; a class with too few real images gets fewer.
         seed: Seed of the data set.
-        balance: A name of `BALANCES`: whether all classes have as many, or those with more real
-            images more.
+        balance: A name of `BALANCES`: the same number for all classes, or a number that grows with
+            the number of real images.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     ipc: int
@@ -44,12 +44,12 @@ class DistillationConfig:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be made of a class.
+    """The images to make of a class.
 
     Args:
         spec: The class.
-        images: How many images.
-        twin: Number of classes before it that have the same class index.
+        images: Number of images.
+        twin: Number of earlier classes with the same class index.
     """
 
     spec: ClassSpec
@@ -58,24 +58,24 @@ class Wanted:
 
     @property
     def key(self) -> tuple[int, ...]:
-        """What its draws are a function of beside the seed: its index, if it has that alone."""
+        """Key of the class's random numbers: class index, and `twin` if it is not 0."""
         return (self.spec.class_index, *([self.twin] if self.twin else []))
 
 
 class Common(NamedTuple):
-    """What methods share; what none of their needs names is None.
+    """Settings that methods share; settings that a method does not need are None.
 
     Args:
-        classes: Of the benchmark.
+        classes: Classes of the benchmark.
         image_size: Side of its images, in pixels.
         distillation: Images per class and seed.
-        diffusion: How the backbone is sampled.
-        autoencoder: How latents become images, and images latents.
-        sampling: Where samples start and how they are guided.
-        modes: How modes are found.
-        teacher_size: Side of what a teacher sees, in pixels.
-        device: Where pixels are optimised, models fine-tuned and teachers asked.
-        checkpoints: Folder for interrupted fine-tunings.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        modes: Configuration of the mode finder.
+        teacher_size: Side of a teacher's input, in pixels.
+        device: Device of pixel optimisation, fine-tuning and teachers.
+        checkpoints: Folder of checkpoints, for interrupted fine-tuning.
     """
 
     classes: tuple[ClassSpec, ...]
@@ -90,10 +90,10 @@ class Common(NamedTuple):
     checkpoints: str | None = None
 
     def part(self, name: str) -> Any:
-        """Return what not all methods need.
+        """Return a setting that only some methods need.
 
         Raises:
-            ValueError: If it is not there.
+            ValueError: If it is None.
         """
         if (value := getattr(self, name)) is None:
             raise ValueError(f"{name}: expected a value, as this method needs one, got none")
@@ -101,30 +101,30 @@ class Common(NamedTuple):
 
 
 Source = Literal["classes", "class_latents", "images", "latents", "modes", "prior", "teacher"]
-"""What images can be made from: the real images of all classes, or their latents, loaded one by
-one; those of the class, their latents and modes; two models."""
+"""Input of a class's task: real images of all classes, or their latents, both loaded lazily; real
+images, latents or modes of the class; the diffusion model; the teacher."""
 
 ENTRIES: dict[Source, str] = {
     "classes": "train_images",
     "class_latents": "latents",
     "images": "train_images",
 }
-"""Source -> entry of the catalog that has it, where that has another name."""
+"""Source -> catalog entry, if it has another name."""
 
 
 class Needs(NamedTuple):
-    """What the images of a method are made from.
+    """Inputs that a method needs.
 
     Args:
-        entries: Of the catalog.
-        parameters: Parameters and groups of them.
-        settings: Group of the method's own settings; that of all methods where it has none.
-        unread: Parameters of these groups that the method has its own values in place of.
-        keeps_real: Whether the images are some of the train images.
-        comparison: What is read where one of several groups of images, or of several draws of an
-            image, is kept; None where images are made once.
-        increments: That the images of a class are chosen in, one after the other.
-        small_images: Small images in the place of each.
+        entries: Catalog entries.
+        parameters: Parameters and groups of parameters.
+        settings: Parameter group of the method's own settings, or "methods" if it has none.
+        unread: Parameters of these groups that are not read, because the method overrides them.
+        keeps_real: Whether the images are a selection of the train images.
+        comparison: Inputs of the nodes that choose between sampled groups or candidates; None if
+            there is no such choice.
+        increments: Number of increments that the images of a class are chosen in.
+        small_images: Small images that replace one image (multi-formation).
     """
 
     entries: tuple[str, ...]
@@ -138,27 +138,26 @@ class Needs(NamedTuple):
 
     @classmethod
     def of(cls, sources: Iterable[Source], parameters: Iterable[str], *others: str) -> Needs:
-        """Return them for some sources, parameters and other entries, each named once."""
+        """Return the needs for some sources, parameters and other entries, without duplicates."""
         entries = [*(ENTRIES.get(source, source) for source in sources), *others]
         return cls(tuple(dict.fromkeys(entries)), tuple(dict.fromkeys(parameters)))
 
 
 class GenerationPlan(NamedTuple):
-    """How a method's images are made.
+    """The plan of a method's images.
 
     Args:
-        function: (wnid -> loaded task, settings) -> wnid -> images; a class has the same images
-            whichever others it is made with.
-        settings: What the images depend on.
+        function: (wnid -> loaded task, settings) -> wnid -> images. The images of a class do not
+            depend on the other classes of the call.
+        settings: Settings that the images depend on.
         needs: Names of a task's inputs.
-        group_size: Classes that are made together; None for all.
-        try_teacher: Refuses a teacher that does not fit; None if none is asked.
-        try_model: Refuses a diffusion model that does not fit; None if any does.
-        real_each: Real images of its class that every image is made from; 0 where it is made
-            without them.
-        most_images: Images that a class can have; None for any number.
-        in_groups: Whether it makes groups of images, of which others keep some of each class.
-        images_each: Images of a class that are made at a time, where that is not ipc; None for ipc.
+        group_size: Number of classes per call of `function`; None for all classes.
+        try_teacher: Raises an error for an unsuitable teacher; None if the method has no teacher.
+        try_model: Raises an error for an unsuitable diffusion model; None if any model is suitable.
+        real_each: Number of real images of the class that each image needs; 0 for none.
+        most_images: Largest number of images of a class; None for no limit.
+        in_groups: Whether `function` makes groups of images, from which later nodes choose.
+        images_each: Number of images of a class that are made at a time; None for ipc.
     """
 
     function: Callable[[Mapping[str, Task], Any], dict[str, Made]]
@@ -174,12 +173,12 @@ class GenerationPlan(NamedTuple):
 
 
 class Procedure(NamedTuple):
-    """A way to make images.
+    """A procedure that makes images.
 
     Args:
-        plan: (settings of a method, what methods share) -> plan.
-        needs: (settings of a method, all parameters) -> needs; it may refuse settings by
-            ValueError or TypeError.
+        plan: (settings of a method, shared settings) -> plan.
+        needs: (settings of a method, all parameters) -> needs; may raise ValueError or TypeError
+            for invalid settings.
     """
 
     plan: Callable[[Mapping[str, Any], Common], GenerationPlan]
@@ -190,12 +189,12 @@ def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: A
     """Build the settings of a method from its configuration.
 
     Args:
-        kind: A dataclass.
-        settings: As configured.
-        given: What is not the configuration's to say.
+        kind: The dataclass of the settings.
+        settings: Configured settings.
+        given: Fields that are not configured but set by the caller.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     own = [field for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]
     check_known(settings, [field.name for field in own])
@@ -206,10 +205,11 @@ def build_settings(kind: type[Settings], settings: Mapping[str, Any], **given: A
 
 
 def check_known(settings: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Refuse settings that a method does not have.
+    """Check that a method has no unknown settings.
 
     Raises:
-        ValueError: Naming the first, and its nearest neighbour.
+        ValueError: If a setting is unknown; the message names the first one and the most similar
+            known name.
     """
     names = list(known)
     for name in settings:

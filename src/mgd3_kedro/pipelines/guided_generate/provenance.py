@@ -1,4 +1,4 @@
-"""Where every distilled image comes from."""
+"""Provenance of distilled images."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 
 @dataclass(frozen=True)
 class ImageOrigin:
-    """What the images of a class were made for and with.
+    """Origin of the images of a class.
 
     Args:
         spec: The class.
-        distillation: Images per class that the data set is one of, other than its own number
-            where classes differ or an image holds several; and the seed.
+        distillation: Configured images per class, and seed. The real number of images of the class
+            can differ, with unequal `balance` or multi-formation.
         knobs: Settings, the same for all images.
     """
 
@@ -32,12 +32,12 @@ class ImageOrigin:
 def describe_images(
     origin: ImageOrigin, facts: Sequence[Mapping[str, Any]], first: int = 0
 ) -> tuple[dict[str, Any], ...]:
-    """Write one row per image: its class, what is known of it alone, and the settings.
+    """Return one row per image: its class, its own facts, and the settings.
 
     Args:
-        origin: What the images were made for and with.
-        facts: Of each image.
-        first: Number of the first of them among the images of the class.
+        origin: Origin of the images.
+        facts: Facts about each image.
+        first: Number of the first image within the class.
     """
     spec, made = origin.spec, origin.distillation
     return tuple(
@@ -56,20 +56,20 @@ def describe_images(
 def place_images(
     latents: torch.Tensor, real: torch.Tensor, found: Mapping[str, torch.Tensor]
 ) -> list[dict[str, Any]]:
-    """Tell the place of every image among the modes and the real images of its class.
+    """Return the distances of every image to its mode and to the nearest real image.
 
     Args:
-        latents: (K, C, H, W), of the images; that of image i was made for mode i.
-        real: (N, C, H, W), of the class.
+        latents: (K, C, H, W), of the images; image i was made for mode i.
+        real: (N, C, H, W), of the real images of the class.
         found: `modes` (K, C, H, W) and `assignment` (N,).
 
     Returns:
-        Facts of each image; distances are Euclidean, in scaled latent space. `mode_members` and
-        `nearest_real` are places among the real latents: those of the images in order and, where
-        each has two, those of the mirrored ones after.
+        Facts about each image. Distances are Euclidean, in scaled latent space. `mode_members` and
+        `nearest_real` are indices of real latents: first those of the images in order, then, if
+        each image has two latents, those of the mirrored images.
     """
     to_mode = (latents - found["modes"]).flatten(1).norm(dim=1)
-    # By differences: by products a copy of a real image would not be at distance 0.
+    # Without matrix products, whose rounding would give a copy of a real image a distance above 0.
     to_real, nearest = torch.cdist(
         latents.flatten(1), real.flatten(1), compute_mode="donot_use_mm_for_euclid_dist"
     ).min(1)

@@ -1,4 +1,4 @@
-"""Show mode guidance where the modes are known: on a mixture that needs no weights."""
+"""Illustrate mode guidance on a Gaussian mixture, whose modes are known."""
 
 from mgd3_kedro.pipelines.illustrate.pipeline import create_pipeline
 

@@ -25,21 +25,22 @@ KINDS = ("unguided", "guided")
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """A mixture of Gaussians, and how it is sampled.
+    """Configuration of a Gaussian mixture and of its sampling.
 
     Args:
-        weights: Share of each mode, summing to 1.
-        std: Of every mode around its centre, in every dimension.
+        weights: Share of each mode; they sum to 1.
+        std: Standard deviation of every mode, in every dimension.
         shape: Channels, rows and columns of a sample.
-        samples: Drawn without and with guidance; sample i is guided to mode i modulo their number.
-        mode_guidance_scale: Lambda.
+        samples: Number of samples without guidance, and again with guidance; sample i is guided to
+            mode i modulo the number of modes.
+        mode_guidance_scale: Scale of mode guidance, lambda.
         stop_guidance_step: Steps with a higher index are guided.
-        num_inference_steps: Of the denoising.
-        sampler: Name of a sampler.
-        seed: Of the centres, which are drawn from a normal distribution, and of the noises.
+        num_inference_steps: Number of denoising steps.
+        sampler: A name of `SAMPLERS`.
+        seed: Seed of the centres, which have a normal distribution, and of the noise.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     weights: list[float]
@@ -69,12 +70,12 @@ class MixtureConfig:
 
 
 def sample_mixture(mixture: MixtureConfig) -> pd.DataFrame:
-    """Draw from the mixture, by its exact denoiser, without and with mode guidance.
+    """Sample the mixture with its exact denoiser, without and with mode guidance.
 
     Returns:
         One row per sample: `kind`, `sample`, `guided_to`, `hit` (the nearest mode), `deviation`
-        (root mean square per dimension from that mode) and its place, `x` and `y`, in the plane
-        of the two directions in which modes differ most. One row per mode, of the kind "mode".
+        (root mean square per dimension from that mode), and `x` and `y` (position in the plane of
+        the first two principal components of the modes). One row per mode, of the kind "mode".
 
     Source: MGD3 (arXiv 2505.18963), Figure 1.
     """
@@ -95,7 +96,7 @@ def sample_mixture(mixture: MixtureConfig) -> pd.DataFrame:
 
 
 def measure_mixture(mixture_samples: pd.DataFrame, mixture: MixtureConfig) -> dict[str, float]:
-    """Return how often each mode is hit, and the spread around it as a share of the true one.
+    """Return the hits of each mode, and the spread around modes relative to the true spread.
 
     Source: MGD3 (arXiv 2505.18963), Figure 1.
     """

@@ -1,4 +1,4 @@
-"""Show how a few images come out of noise, with mode guidance that stops early or late."""
+"""Show the denoising of a few images, with mode guidance that stops at different steps."""
 
 from mgd3_kedro.pipelines.illustrate_steps.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Nodes that draw images on their way out of noise."""
+"""Nodes that draw the denoising of images."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepsConfig:
-    """What is drawn.
+    """Configuration of the pictures.
 
     Args:
-        stops: Where guidance stops, as shares of all steps: 1 never guides, 0 guides to the end.
-        columns: Steps that are shown, from the first to the last.
-        classes: Of which an image is shown, the first so many.
+        stops: Steps at which guidance stops, as shares of all steps: 1 never guides, 0 guides to
+            the end.
+        columns: Number of steps that are shown, from the first to the last.
+        classes: Number of classes that are shown, the first ones, with one image each.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     stops: Sequence[float]
@@ -65,7 +66,13 @@ class Drawing:
     """Settings of the stage.
 
     Args:
-        among: The classes of the benchmark where each image is told of another, too; else none.
+        config: Configuration of the pictures.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        image_size: Side of the images, in pixels.
+        seed: Seed of the data set.
+        among: Classes of the benchmark, if sampling also conditions on other classes; else empty.
     """
 
     config: StepsConfig
@@ -83,7 +90,7 @@ class ShownClass:
 
     Args:
         spec: The class.
-        twin: Number of classes before it that have the same class index.
+        twin: Number of earlier classes with the same class index.
     """
 
     spec: ClassSpec
@@ -101,21 +108,21 @@ def draw_steps(
     sampling: SamplingConfig,
     seed: int,
 ) -> Stage:
-    """Plan image 0 of the first classes, once for every step that guidance stops at.
+    """Plan image 0 of the first classes, once for every step at which guidance stops.
 
     Args:
         benchmark: The classes.
-        latents: wnid -> latents of the real images.
-        modes: wnid -> modes; image 0 is guided to the first.
-        prior: The weights.
-        steps: What is drawn.
-        diffusion: How the backbone is sampled.
-        autoencoder: How samples are decoded.
-        sampling: How images are guided.
-        seed: Of the data set.
+        latents: wnid -> latents of the real images (N, C, H, W), scaled.
+        modes: wnid -> modes (K, C, H, W); image 0 is guided to the first mode.
+        prior: Weights of the model.
+        steps: Configuration of the pictures.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        seed: Seed of the data set.
 
     Returns:
-        wnid -> `frames` (R, Q, 3, S, S), uint8: R stops, Q steps.
+        wnid -> `frames` (R, Q, 3, S, S), uint8, for R stops and Q steps.
 
     Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
     """
@@ -138,7 +145,7 @@ def draw_steps(
 
 
 def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[str, Made]:
-    """Draw image 0 of some classes with every stop, and decode what is expected at each step.
+    """Sample image 0 of some classes with every stop, and decode the predictions at each step.
 
     Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
     """
@@ -153,7 +160,7 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
         varied = vary_stops(settings.sampling, settings.config.stops, backbone.timesteps)
         for sampling in varied:
             seen = record_image(backbone, task, sampling, settings.seed, shown, settings.among)
-            # A start from a noised mode visits the last steps alone.
+            # Sampling that starts from a noised mode skips the first steps.
             latents = torch.cat([seen.get(step, seen[max(seen)]) for step in reversed(shown)])
             frames.append(autoencoder.decode(latents, settings.image_size))
             guided = sampling.guided_steps(backbone.timesteps)
@@ -172,10 +179,11 @@ def draw_steps_of_classes(batch: Mapping[str, Task], settings: Drawing) -> dict[
 def vary_stops(
     sampling: SamplingConfig, shares: Sequence[float], timesteps: Sequence[int]
 ) -> list[SamplingConfig]:
-    """Return how images are guided with every stop, and as the settings have it, latest stop last.
+    """Return sampling configurations with every stop, and the configured one, latest stop last.
 
     Args:
-        sampling: The settings. A window of the pull is theirs alone: it would have no stop.
+        sampling: Configured sampling. Only the configured one keeps a guidance window, because a
+            window replaces the stop.
         shares: Stops, as shares of all steps.
         timesteps: The T visited timesteps, ascending.
     """
@@ -189,7 +197,7 @@ def vary_stops(
 
 
 def stop_of(sampling: SamplingConfig, timesteps: Sequence[int]) -> int:
-    """Return the step that guidance stops at: the next is the last that is guided, if any is."""
+    """Return the step at which guidance stops; the step before it is the last guided one."""
     return min(sampling.guided_steps(timesteps), default=len(timesteps)) - 1
 
 
@@ -201,15 +209,16 @@ def record_image(
     steps: Sequence[int],
     among: Sequence[ClassSpec] = (),
 ) -> dict[int, torch.Tensor]:
-    """Draw image 0 of a class, and return what is expected of it at some steps.
+    """Sample image 0 of a class, and return the predicted clean latent at some steps.
 
     Returns:
-        Step -> its prediction of the clean latent, (1, C, H, W).
+        Step -> predicted clean latent, (1, C, H, W).
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
     real, modes = task.inputs["latents"]["latents"], task.inputs["modes"]["modes"]
-    # Images that depend on each other are drawn together, but for the first of a row.
+    # Images that depend on each other are sampled together. If they are sampled in turn, image 0
+    # is the first and depends on no other.
     count = len(modes) if sampling.joint_settings and not sampling.in_turn else 1
     subject: ShownClass = task.about
     traits = survey_class(real, modes, sampling)

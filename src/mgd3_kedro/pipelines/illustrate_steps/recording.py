@@ -1,4 +1,4 @@
-"""A backbone that remembers what it expected the image to be."""
+"""A backbone that records its predictions of the clean latents."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mgd3_kedro.records import DenoisingStep
 
 @dataclass(frozen=True)
 class RecordingBackbone:
-    """Does what another backbone does, and keeps the clean samples that it predicts.
+    """A wrapper of a backbone that records the predicted clean latents.
 
     Args:
-        backbone: The other one.
-        steps: Indices of the steps that are kept.
-        seen: Step -> its prediction, (B, C, H, W), on the CPU.
+        backbone: The wrapped backbone.
+        steps: Indices of the steps to record.
+        seen: Step -> recorded prediction, (B, C, H, W), on the CPU.
     """
 
     backbone: Backbone
@@ -39,21 +39,21 @@ class RecordingBackbone:
 
     @property
     def trained_timesteps(self) -> int:
-        """How many timesteps the model was trained with."""
+        """Number of timesteps that the model was trained with."""
         return self.backbone.trained_timesteps
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
-        """(..., D) of what a condition becomes within the network."""
+        """Shape (..., D) of the network's embedding of a condition."""
         return self.backbone.embedding_shape
 
     @property
     def device(self) -> torch.device:
-        """Where steps are computed."""
+        """Device that computes the steps."""
         return self.backbone.device
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
-        """Return what tells the model the class of each sample, (B, ...)."""
+        """Return the class conditions of the samples, (B, ...)."""
         return self.backbone.conditions(classes)
 
     def step(
@@ -63,16 +63,16 @@ class RecordingBackbone:
         conditions: torch.Tensor,
         change: ConditionChange | SecondCondition | None = None,
     ) -> DenoisingStep:
-        """Predict one reverse step, and keep its clean sample if it is asked for."""
+        """Compute one reverse step, and record its predicted clean latents if configured."""
         step = self.backbone.step(index, latents, conditions, change)
         if index in self.steps:
             self.seen[index] = step.pred_original_sample.cpu()
         return step
 
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
-        """Bring clean latents to the noise level of a step index."""
+        """Add noise to clean latents, for the noise level of a step index."""
         return self.backbone.add_noise(latents, noise, index)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what only some backbones have."""
+        """Return an attribute of the wrapped backbone that the protocol lacks."""
         return getattr(self.backbone, name)

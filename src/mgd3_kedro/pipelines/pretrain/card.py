@@ -20,12 +20,12 @@ from mgd3_kedro.version import code_version
 
 
 class PriorPart(NamedTuple):
-    """A model of a prior, and how it came about.
+    """A model of a prior, and its origin.
 
     Args:
         trained: The model.
-        config: Settings of its training.
-        origin: Folder of the prior that it is taken from, where it was not trained now.
+        config: Configuration of its training.
+        origin: Folder of the prior that it was copied from; None if it was trained in this run.
     """
 
     trained: Trained
@@ -39,15 +39,15 @@ def write_card(
     guidance_tuning: pd.DataFrame,
     findings: Sequence[str],
 ) -> dict[str, str | bytes]:
-    """Write the card, and the loss curve of every part as a table and a picture.
+    """Return the model card, and the loss curve of every part as a table and a picture.
 
-    Of a part that is taken from another prior, its card's section and loss curve are taken, too.
+    For a part from another prior, the section of that prior's card and its loss curve are copied.
 
     Args:
-        benchmark: What the models were trained on.
+        benchmark: Benchmark that the models were trained on.
         parts: Name -> a trained model and its settings.
         guidance_tuning: Accuracy (`top1_last`, percent) by `guidance_scale` and `seed`.
-        findings: Sentences on what was measured.
+        findings: Sentences about the measurements.
 
     Returns:
         File name -> content.

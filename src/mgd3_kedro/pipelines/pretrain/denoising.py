@@ -1,4 +1,4 @@
-"""What is measured of a denoiser: how far from a latent what it makes of its noisy copy is."""
+"""Measurement of a denoiser: its error on noisy latents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mgd3_kedro.training.loop import Trained
 LEVELS = 10
 """Noise levels, evenly spaced over the timesteps."""
 LATENTS_PER_CLASS = 100
-"""Latents of a class, at most, that are made noisy."""
+"""Largest number of latents per class that are measured."""
 
 
 def measure_denoising(
@@ -32,23 +32,22 @@ def measure_denoising(
     denoiser_config: DenoiserConfig,
     diffusion: BackboneConfig,
 ) -> tuple[dict[str, float], pd.DataFrame]:
-    """Measure how well noisy latents are denoised, of images that were trained on and of others.
+    """Measure the error of predicted clean latents, for train and test images.
 
-    The error of the clean latent can be compared whatever the denoiser predicts, and however its
-    errors were weighted in training; one that is smaller for train images says that these are
-    being memorised.
+    This error is comparable between prediction types and loss weightings. A smaller error for train
+    images is a sign of memorisation.
 
     Args:
         benchmark: The classes.
-        train_latents: What the denoiser was trained on.
-        test_latents: What it was not trained on.
-        denoiser: Has its weights rounded as they are stored.
-        denoiser_config: Says what it predicts.
-        diffusion: How it is run; without guidance here.
+        train_latents: Latents that the denoiser was trained on.
+        test_latents: Latents that it was not trained on.
+        denoiser: The denoiser; its weights are rounded to the stored precision here.
+        denoiser_config: Configuration of the denoiser, with its prediction type.
+        diffusion: Configuration of sampling; guidance is off here.
 
     Returns:
-        Mean squared errors of latents, `train_error` and `test_error`, over all levels; a line for
-        each level: timestep, train_error, test_error.
+        Mean squared errors of latents over all noise levels, `train_error` and `test_error`; a
+        table with one row per level: timestep, train_error, test_error.
     """
     plain = replace(
         diffusion,

@@ -1,4 +1,4 @@
-"""Unguided samples of a prior that was just trained."""
+"""Samples of a newly trained prior, without mode guidance."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def draw_unguided(
     diffusion: BackboneConfig,
     count: int,
 ) -> dict[str, torch.Tensor]:
-    """Draw unguided samples of every class.
+    """Sample every class without mode guidance.
 
     Args:
         benchmark: The classes.
-        denoiser: Draws the samples, with its weights rounded as they are stored.
-        denoiser_config: Says what it predicts.
-        diffusion: How they are drawn.
-        count: Samples of a class.
+        denoiser: The denoiser; its weights are rounded to the stored precision here.
+        denoiser_config: Configuration of the denoiser, with its prediction type.
+        diffusion: Configuration of sampling.
+        count: Number of samples per class, M.
 
     Returns:
         wnid -> scaled latents, (M, C, H, W).
@@ -65,15 +65,15 @@ def draw_latents(
     sampling_defaults: Mapping[str, Any],
     config: JudgeConfig,
 ) -> dict[str, torch.Tensor]:
-    """Draw the unguided samples that are judged.
+    """Sample every class without mode guidance, for the judge.
 
     Args:
         benchmark: The classes.
-        denoiser: Draws the samples.
-        denoiser_config: Says what it predicts.
-        diffusion: How they are drawn.
-        sampling_defaults: What was chosen for this prior in place of that.
-        config: Samples per class.
+        denoiser: The denoiser.
+        denoiser_config: Configuration of the denoiser, with its prediction type.
+        diffusion: Configuration of sampling.
+        sampling_defaults: Settings that were tuned for this prior; they override `diffusion`.
+        config: Configuration of the judge, with the number of samples per class.
 
     Returns:
         wnid -> scaled latents, (M, C, H, W).

@@ -1,4 +1,4 @@
-"""What was measured of a prior, in words."""
+"""Sentences about the measurements of a prior."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def describe_findings(
     """Return a sentence on each of reconstruction, denoising, recognition and memorisation.
 
     Args:
-        reconstruction: What `measure_reconstruction` gives.
-        denoised: The metrics of `measure_denoising`.
-        judged: The metrics of `judge_samples`.
-        memorised: The metrics of `measure_memorisation`.
-        sampling_defaults: How samples were drawn.
-        judge: How many, and what judged them.
+        reconstruction: Metrics of `measure_reconstruction`.
+        denoised: Metrics of `measure_denoising`.
+        judged: Metrics of `judge_samples`.
+        memorised: Metrics of `measure_memorisation`.
+        sampling_defaults: Settings of sampling, with `guidance_scale`.
+        judge: Configuration of the judge, with the number of samples per class.
     """
     return (
         f"reconstruction: {reconstruction['psnr_train']:.1f} dB PSNR on the train split, "

@@ -1,4 +1,4 @@
-"""What an interrupted training has to agree on to be taken up again."""
+"""Identities of trainings; a checkpoint is resumed only by a training of the same identity."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def identity_of(
     """Return the identity of a training.
 
     Args:
-        function: What trains; other code starts anew.
-        config: Its settings.
-        images: wnid -> what it is trained on.
-        more: What else it depends on.
+        function: Function that trains; the identity includes a digest of its code.
+        config: Configuration of the training.
+        images: wnid -> training images.
+        more: Other values that the training depends on.
     """
     contents = [partition.fingerprint for partition in images.values()]
     return repr((code_digest(function, config), config, contents, more))
@@ -27,7 +27,7 @@ def identity_of(
 
 def digest_of_model(model: Any) -> str:
     """Return the identity of a diffusers model: its configuration and every weight."""
-    # What diffusers notes for itself is in an order that differs from process to process.
+    # Private entries of diffusers have an order that differs between processes.
     settings = sorted(item for item in model.config.items() if not item[0].startswith("_"))
     digest = hashlib.sha256(repr(settings).encode())
     for name, weight in sorted(model.state_dict().items()):

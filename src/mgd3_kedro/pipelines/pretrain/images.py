@@ -1,4 +1,4 @@
-"""What the nodes of this pipeline are given: images of a split, models as they are stored."""
+"""Common inputs of this pipeline's nodes: images of a split, models with rounded weights."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mgd3_kedro.stages import Partition
 
 
 def as_shipped(model: torch.nn.Module, precision: str = "fp32") -> Any:
-    """Return a copy with the weights rounded as they are stored, to half precision.
+    """Return a copy whose weights are rounded to half precision, as they are stored.
 
     Args:
-        model: Stays as it is.
-        precision: A name of `PRECISIONS`, that the copy computes in.
+        model: The model, which is not changed.
+        precision: A name of `PRECISIONS`, the precision that the copy computes in.
     """
     stored = copy.deepcopy(model).half()
-    # That of PyTorch: diffusers' own says at every call what it is about to round.
+    # PyTorch's own method, because that of diffusers logs a message at every call.
     return torch.nn.Module.to(stored, PRECISIONS[precision].dtype)
 
 
@@ -34,5 +34,5 @@ def real_images(benchmark: Benchmark, partitions: Mapping[str, Partition]) -> La
 
 
 def fitted(shown: LabelledSet, size: int) -> LabelledSet:
-    """Return images at the side that a network sees, in pixels."""
+    """Return the set with images resized to a network's input, of a side in pixels."""
     return replace(shown, images=fit_images(shown.images, size, size))

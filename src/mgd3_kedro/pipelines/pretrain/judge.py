@@ -1,4 +1,4 @@
-"""The judge of a prior: a network that is trained on real images."""
+"""The judge of a prior: a network that is trained on real images and classifies samples."""
 
 from __future__ import annotations
 
@@ -27,32 +27,33 @@ from mgd3_kedro.pipelines.pretrain.images import fitted, real_images
 from mgd3_kedro.stages import Partition
 
 VALIDATIONS = 5
-"""Of a judge's training: they say how far it is, and decide nothing."""
+"""Number of validations of a judge's training; they only show progress."""
 SET_OVER = ("epochs", "batch_size", "crop_min_scale", "precision")
-"""Settings of the judge's training that are those of evaluations where they are None."""
+"""Settings of the judge; if one is None, the judge takes the value of evaluations."""
 
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """How samples of a prior are judged.
+    """Configuration of the judge of a prior's samples.
 
-    The judge is trained by the hard-label protocol without mixing, and with the settings of
-    evaluations where it has none of its own.
+    The judge is trained with the hard-label protocol without CutMix. Other settings are those of
+    evaluations.
 
     Args:
-        samples_per_class: Samples judged.
+        samples_per_class: Number of samples per class.
         network: A name of `NETWORKS`.
-        epoch_scale: Length of its training, as a share of the protocol's epochs.
-        epochs: Length that replaces this share; None for the share.
-        learning_rate: Of its training.
-        batch_size: None: that of evaluations.
-        image_size: Side in pixels that images are brought to for it, which selects its stem; None:
-            224, or theirs if smaller.
-        crop_min_scale: Smallest share of the area a random crop keeps; None: that of evaluations.
-        precision: None: that of evaluations.
+        epoch_scale: Number of epochs, as a share of the protocol's number.
+        epochs: Number of epochs, which replaces `epoch_scale`; None to use the share.
+        learning_rate: Learning rate of the judge's training.
+        batch_size: Images per update; None: the value of evaluations.
+        image_size: Side of the judge's input in pixels, which selects its stem; None: 224, or the
+            benchmark's side if that is smaller.
+        crop_min_scale: Smallest share of the area that a random crop keeps; None: the value of
+            evaluations.
+        precision: One of `TRAINED_IN`; None: the value of evaluations.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     samples_per_class: int
@@ -79,7 +80,7 @@ class JudgeConfig:
             check_choice("precision", self.precision, TRAINED_IN)
 
     def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
-        """Return the settings of the judge's training, from those of evaluations."""
+        """Return the configuration of the judge's training, based on that of evaluations."""
         own = {name: value for name in SET_OVER if (value := getattr(self, name)) is not None}
         return replace(
             evaluation,
@@ -96,13 +97,13 @@ class JudgeConfig:
 
 @dataclass(frozen=True)
 class Judge:
-    """A network that names the class of images.
+    """A trained classifier of images.
 
     Args:
-        network: Trained, in evaluation mode.
-        image_size: Side of what it sees, in pixels.
-        schooling: How it was trained.
-        test_recognised: Share of real test images that it names, percent.
+        network: The network, in evaluation mode.
+        image_size: Side of its input, in pixels.
+        schooling: Configuration of its training.
+        test_recognised: Top-1 accuracy on real test images, percent.
     """
 
     network: nn.Module
@@ -111,7 +112,7 @@ class Judge:
     test_recognised: float
 
     def recognise(self, images: Mapping[str, torch.Tensor], benchmark: Benchmark) -> float:
-        """Return the share that is named by its class, in percent.
+        """Return the top-1 accuracy on images, in percent.
 
         Args:
             images: wnid -> images (N, 3, H, W), uint8.
@@ -133,15 +134,18 @@ def train_judge(
     evaluation: EvaluationConfig,
     config: JudgeConfig,
 ) -> Judge:
-    """Train the judge on the real train split; one that was interrupted goes on.
+    """Train the judge on the real train split; an interrupted training is resumed.
 
     Args:
         benchmark: Classes and image size.
         train_images: wnid -> images (N, 3, H, W), uint8.
-        test_images: The same of the test split; they decide nothing.
-        checkpoints: Folder for interrupted trainings.
-        evaluation: What the training is set to where the judge has no settings of its own.
-        config: The judge, and its training.
+        test_images: The same of the test split; only for validation.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        evaluation: Configuration of evaluations, the base of the judge's configuration.
+        config: Configuration of the judge.
+
+    Raises:
+        DivergenceError: If the loss is not finite.
     """
     schooling = config.schooling(evaluation)
     size = config.image_size or schooling.side_of(benchmark.image_size)

@@ -1,4 +1,4 @@
-"""Judging a prior: do its samples look like their classes to a network trained on real images?"""
+"""Judgement of a prior: a network trained on real images classifies its samples."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def judge_samples(
     sample_latents: Mapping[str, torch.Tensor],
     judge: Judge,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Have a network that was trained on the real train split name the class of samples.
+    """Classify samples with the judge, a network trained on the real train split.
 
     Args:
         benchmark: Classes and image size.
         test_images: wnid -> images of the test split (N, 3, H, W), uint8.
-        autoencoder: Decodes the samples.
+        autoencoder: Autoencoder of the prior.
         sample_latents: wnid -> scaled latents, (M, C, H, W).
-        judge: The network.
+        judge: The judge.
 
     Returns:
-        In percent, which share is named by its class: `samples_recognised` of the samples, and
-        what that is to be read by, `test_recognised` of real test images and
-        `reconstructed_recognised` of these after the autoencoder; samples of each class for a look.
+        Top-1 accuracies in percent: `samples_recognised` on the samples and, for comparison,
+        `test_recognised` on real test images and `reconstructed_recognised` on their
+        reconstructions; the decoded samples, wnid -> (M, H, W, 3), uint8.
     """
     decoder = LatentAutoencoder(as_shipped(autoencoder.model), benchmark.image_size)
     samples = {wnid: decoder.decode(latents) for wnid, latents in sample_latents.items()}
@@ -59,7 +59,7 @@ def judge_samples(
 def draw_samples(
     benchmark: Benchmark, samples: dict[str, Any], sampling_defaults: Mapping[str, float]
 ) -> Image:
-    """Draw the first samples of every class, and say how they were drawn."""
+    """Draw a contact sheet of the first samples of every class, titled with the guidance scale."""
     first = {wnid: images[:SHEET_COLUMNS] for wnid, images in samples.items()}
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     title = f"prior of {benchmark.name}, guidance scale {sampling_defaults['guidance_scale']:g}"

@@ -1,4 +1,4 @@
-"""Latents of a split: encoded once, for the training of a denoiser and what is measured of it."""
+"""Latents of a split, encoded once for the training and the measurement of a denoiser."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EncodedImages:
 
     Args:
         latents: (N, C, H, W).
-        mirrored: Those of the mirrored images, (N, C, H, W); None where nothing is mirrored.
-        labels: (N,), int64, places among the benchmark's classes.
+        mirrored: Latents of the mirrored images, (N, C, H, W); None without mirroring.
+        labels: (N,), int64, labels of the benchmark.
     """
 
     latents: torch.Tensor
@@ -32,7 +32,7 @@ class EncodedImages:
     labels: torch.Tensor
 
     def features_of(self, label: int) -> NDArray[np.float32]:
-        """Return a class's latents in every orientation, flattened, (n, D) or (2n, D)."""
+        """Return the flattened latents of a class, (n, D), or (2n, D) with mirrored images."""
         both = [self.latents] if self.mirrored is None else [self.latents, self.mirrored]
         return torch.cat([of[self.labels == label] for of in both]).flatten(1).numpy()
 
@@ -43,13 +43,13 @@ def encode_split(
     autoencoder: Trained,
     config: DenoiserConfig,
 ) -> EncodedImages:
-    """Encode all images of a split, mirrored ones too where the denoiser is to see them.
+    """Encode all images of a split, and the mirrored images if the denoiser is trained on them.
 
     Args:
         benchmark: Classes and image size.
         images: wnid -> images (N, 3, H, W), uint8.
-        autoencoder: Gives the latents.
-        config: Says whether images are mirrored.
+        autoencoder: The autoencoder.
+        config: Configuration of the denoiser, with `flip_probability`.
     """
     data = real_images(benchmark, images)
     model = LatentAutoencoder(autoencoder.model, benchmark.image_size)
@@ -58,10 +58,10 @@ def encode_split(
 
 
 def scaling_factor_of(unscaled: torch.Tensor) -> float:
-    """Return what brings latents to a standard deviation of 1, to four digits.
+    """Return the factor that scales latents to a standard deviation of 1, to four digits.
 
-    Another processor computes other last bits of the same latents; a denoiser that was interrupted
-    goes on there all the same, as its autoencoder is no other.
+    The last bits of latents differ between processors. A rounded factor keeps the autoencoder the
+    same, so an interrupted training of the denoiser can be resumed on another processor.
 
     Args:
         unscaled: (N, C, H, W).

@@ -1,4 +1,4 @@
-"""What is measured of a prior: reconstruction, and whether its samples are copies."""
+"""Measurements of a prior: reconstruction and memorisation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALL = "all"
-"""What the line of the table that is about all classes together is called."""
+"""Name of the table's line for all classes together."""
 SETS = ("samples", "unseen", "samples_to_unseen")
 
 
@@ -33,7 +33,7 @@ def measure_reconstruction(
     test_images: Mapping[str, Partition],
     autoencoder: Trained,
 ) -> dict[str, float]:
-    """Measure how well the autoencoder reconstructs what it was trained on, and what it was not.
+    """Measure the reconstruction of train and test images by the autoencoder.
 
     Returns:
         `psnr_train` and `psnr_test`, means over images, in dB.
@@ -54,18 +54,18 @@ def measure_memorisation(
 ) -> tuple[dict[str, float], pd.DataFrame, Figure]:
     """Measure whether samples are nearer to training images of their class than test images are.
 
-    Distances are Euclidean, between scaled latents; where the denoiser saw mirrored images, these
-    are training images too.
+    Distances are Euclidean, between scaled latents. If the denoiser was trained on mirrored images,
+    these count as training images.
 
     Args:
         benchmark: The classes.
-        train_latents: What the denoiser was trained on.
-        test_latents: What it was not trained on.
+        train_latents: Latents that the denoiser was trained on.
+        test_latents: Latents that it was not trained on.
         sample_latents: wnid -> samples of the denoiser, (M, C, H, W), scaled.
 
     Returns:
-        What is true of all classes together; the same for every class, a line each and one that
-        is called "all"; a figure of both distributions.
+        Metrics over all classes; a table of the same metrics with one row per class and a last row
+        "all"; a figure of both distributions of distances.
 
     Source: arXiv 2004.05675, classes as cells.
     """

@@ -38,7 +38,8 @@ from mgd3_kedro.training.noise import BETA_END, BETA_START
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 30.0
-"""Between two checkpoints, at least: what a kill loses at most, beyond the time of a report."""
+"""Shortest time between two checkpoints. An interruption loses at most this time, plus the time
+between two reports."""
 
 
 def train_autoencoder(
@@ -48,16 +49,16 @@ def train_autoencoder(
     config: AutoencoderTrainingConfig,
     device: str,
 ) -> tuple[Trained, pd.DataFrame]:
-    """Train the autoencoder on the train split and scale its latents to unit variance.
+    """Train the autoencoder on the train split, and set its factor for latents of unit variance.
 
-    One that is given is left as it is.
+    A given autoencoder is loaded and not changed.
 
     Args:
         benchmark: Classes and image size.
         train_images: wnid -> images (N, 3, H, W), uint8.
-        checkpoints: Folder for interrupted trainings.
-        config: Size and length of training.
-        device: Where to train.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        config: Configuration of the autoencoder and its training.
+        device: Name of the device.
 
     Returns:
         The trained autoencoder, and its loss curve.
@@ -104,12 +105,12 @@ def train_denoiser(
 
     Args:
         benchmark: The classes.
-        train_images: wnid -> what the latents are of; a checkpoint of other images is ignored.
-        train_latents: The latents.
-        autoencoder: What made them; the same of a checkpoint of another's.
-        checkpoints: Folder for interrupted trainings.
-        config: Size and length of training.
-        device: Where to train.
+        train_images: wnid -> images of the latents; a checkpoint of other images is ignored.
+        train_latents: Latents to train on.
+        autoencoder: The autoencoder of the latents; a checkpoint of another autoencoder is ignored.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        config: Configuration of the denoiser and its training.
+        device: Name of the device.
 
     Returns:
         The trained denoiser, and its loss curve.
@@ -158,10 +159,13 @@ def assemble_prior(
     sampling_defaults: dict[str, float],
     judge: JudgeConfig,
 ) -> dict[str, Any]:
-    """Put both models into one pipeline folder as half precision, with a card and loss curves.
+    """Return the files of a prior: both models in half precision, a card and loss curves.
 
-    Half precision halves the download; what is measured is measured on the rounded weights. The
-    folder also says what its classes are, how it is sampled, and how good it was found to be.
+    Half precision halves the download; all measurements use the rounded weights. Further files have
+    the classes, the default settings of sampling and the quality of the prior.
+
+    Returns:
+        "pipeline" -> a `DiTPipeline`; file name -> content.
     """
     from diffusers import DDPMScheduler, DiTPipeline
 
@@ -207,7 +211,7 @@ def assemble_prior(
 
 
 def _rounded(model: Any) -> Any:
-    """Return a copy in half precision that does not name the folder a given model is from."""
+    """Return a copy in half precision, without the name of the folder that the model is from."""
     settings = {name: value for name, value in model.config.items() if name != "_name_or_path"}
     copied = type(model).from_config(settings)
     copied.load_state_dict(model.state_dict())

@@ -1,4 +1,4 @@
-"""Which guidance scale a prior is sampled at: the one whose samples teach a network most."""
+"""Choice of a prior's guidance scale, by the accuracy of networks trained on its samples."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from mgd3_kedro.training.loop import Trained
 logger = logging.getLogger(__name__)
 
 SEEDS = (0, 1)
-"""Of the networks that are trained on the samples of a scale."""
+"""Seeds of the networks that are trained on the samples of a scale."""
 TESTED_PER_CLASS = 100
-"""Train images of a class, at most, that these networks are tested on."""
+"""Largest number of train images per class that these networks are tested on."""
 
 
 @dataclass(frozen=True)
 class TuningConfig:
-    """How the guidance scale of a prior is chosen.
+    """Configuration of the choice of a prior's guidance scale.
 
     Args:
-        guidance_scales: Those that are tried.
-        samples_per_class: Samples that a network is trained on.
+        guidance_scales: The scales to compare.
+        samples_per_class: Number of samples per class that a network is trained on.
         network: A name of `NETWORKS`.
-        epochs: Length of its training.
+        epochs: Number of epochs of its training.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     guidance_scales: Sequence[float]
@@ -67,7 +67,7 @@ class TuningConfig:
         check_count("epochs", self.epochs)
 
     def schooling(self, evaluation: EvaluationConfig) -> EvaluationConfig:
-        """Return the settings of a training, from those of evaluations."""
+        """Return the configuration of a training, based on that of evaluations."""
         return replace(evaluation, protocol="hard", epochs=self.epochs, validations=1)
 
 
@@ -82,25 +82,29 @@ def tune_guidance(
     evaluation: EvaluationConfig,
     config: TuningConfig,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Choose the guidance scale by what networks learn from unguided samples.
+    """Choose the guidance scale by the accuracy of networks trained on samples.
 
-    They are tested on images of the train split: the prior has seen these, the networks have not,
-    and test images are left for what is measured later. All scales start from the same noise.
+    Samples have no mode guidance, and all scales start from the same noise. The networks are tested
+    on images of the train split, so that the test split stays unused for later measurements. The
+    prior was trained on these images, but the networks were not.
 
     Args:
         benchmark: Classes and image size.
         train_images: wnid -> images (N, 3, H, W), uint8.
-        autoencoder: Decodes the samples.
-        denoiser: Draws them.
-        checkpoints: Folder for interrupted trainings.
-        denoiser_config: Says what the denoiser predicts.
-        diffusion: How samples are drawn, apart from the guidance scale.
-        evaluation: How networks are trained, where the tuning has no settings of its own.
+        autoencoder: Autoencoder of the prior.
+        denoiser: Denoiser of the prior.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        denoiser_config: Configuration of the denoiser, with its prediction type.
+        diffusion: Configuration of sampling, apart from the guidance scale.
+        evaluation: Configuration of evaluations, the base of the networks' configuration.
         config: The scales, and the trainings.
 
     Returns:
-        Columns guidance_scale, seed, top1_last (percent); the settings of `diffusion` that were
-        chosen.
+        A table with the columns guidance_scale, seed and top1_last (percent); the chosen settings
+        of `diffusion`.
+
+    Raises:
+        DivergenceError: If a loss is not finite.
     """
     schooling = config.schooling(evaluation)
     size = schooling.side_of(benchmark.image_size)
@@ -139,17 +143,17 @@ def tune_guidance(
 
 
 def best_scale(table: pd.DataFrame) -> float:
-    """Return the guidance scale with the highest mean accuracy, the lowest of equal ones.
+    """Return the guidance scale with the highest mean accuracy; the lowest one in case of a tie.
 
     Args:
-        table: What `tune_guidance` gives.
+        table: The table of `tune_guidance`.
     """
     means = table.groupby("guidance_scale")["top1_last"].mean()
     return float(means[means == means.max()].index.to_numpy()[0])
 
 
 def _some_of_each(benchmark: Benchmark, images: Mapping[str, Partition]) -> LabelledSet:
-    """Return images spread over each class."""
+    """Return up to `TESTED_PER_CLASS` images per class, spread evenly over the class."""
     some: list[torch.Tensor] = []
     for wnid in benchmark.wnids:
         of_class = images[wnid].load()[:]

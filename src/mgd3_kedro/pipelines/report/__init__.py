@@ -1,4 +1,4 @@
-"""Put what a run made on one page, for people who look at it, print it or pass it on."""
+"""Report the results of a run on one HTML page."""
 
 from mgd3_kedro.pipelines.report.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""How the trainings of a run went, and what networks take for what."""
+"""Report sections on the trainings of a run: learning curves and confusion matrix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_CURVES, MISTAKES = 14, 5
 
 
 def show_learning(training_curves: pd.DataFrame | None) -> Section:
-    """Show test accuracy and training loss of every training over its epochs.
+    """Return a section with test accuracy and training loss over the epochs of every training.
 
     Args:
         training_curves: One row per training and validation.
@@ -54,11 +54,11 @@ def show_learning(training_curves: pd.DataFrame | None) -> Section:
 
 
 def show_confusion(benchmark: Benchmark, trainings: Mapping[str, Partition] | None) -> Section:
-    """Show which classes are taken for which, added up over all trainings.
+    """Return a section with the confusion matrix, summed over all trainings.
 
     Args:
         benchmark: The classes.
-        trainings: Training -> its confusion matrix.
+        trainings: Training -> its results, with `confusion`; None if there are none.
     """
     loaded = [partition.load()["confusion"] for partition in (trainings or {}).values()]
     matrices = [np.array(matrix) for matrix in loaded if matrix]

@@ -1,4 +1,4 @@
-"""The images of a run, each beside the real image that is nearest to it."""
+"""Report sections with the images of a run, their nearest real images, and the modes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ FACTS = {
     "guidance_scale": "classifier-free guidance",
     "seed": "seed",
 }
-"""Fact of an image -> what it is called."""
+"""Fact about an image -> its label on the page."""
 
 
 def card_id(label: int, image: int) -> str:
-    """Return what an image is called on the page."""
+    """Return the id of an image's HTML element."""
     return f"image-{label}-{image}"
 
 
@@ -49,17 +49,17 @@ def show_images(
     latents: Mapping[str, Partition] | None,
     report: ReportConfig,
 ) -> tuple[Section, Section]:
-    """Show the first images of the first classes, and how many real images their modes have.
+    """Return sections with the first images of the first classes, and with the sizes of modes.
 
     Args:
         benchmark: The classes.
-        distilled_images: wnid -> images (M, 3, H, W), uint8, with what is known of each.
+        distilled_images: wnid -> images (M, 3, H, W), uint8, with the provenance of each.
         train_images: wnid -> real images, (N, 3, H, W), uint8.
-        latents: wnid -> latents of these, of which that nearest to an image is known.
-        report: How many are shown.
+        latents: wnid -> latents of the real images, which the provenance refers to.
+        report: Numbers of classes and images to show.
 
     Returns:
-        The images, and the map of the modes.
+        The section of images, and the section of modes.
     """
     if distilled_images is None:
         note = "There are no distilled images. kedro run --pipelines=generate makes them"
@@ -117,7 +117,7 @@ def _nearest_of(
     train_images: Mapping[str, Partition] | None,
     latents: Mapping[str, Partition] | None,
 ) -> list[str | None]:
-    """Return the nearest real image of every image as a data URI; None where it is not known."""
+    """Return the nearest real image of every image as a data URI; None if it is unknown."""
     places = [row.get("nearest_real") for row in rows]
     if train_images is None or latents is None or any(place is None for place in places):
         return [None] * len(rows)
@@ -152,7 +152,7 @@ def _write(value: Any) -> str:
 def _map_modes(
     specs: Sequence[ClassSpec], images: Mapping[str, Partition], report: ReportConfig
 ) -> Section:
-    """Return how the real images of every class are shared out among its modes."""
+    """Return a section with the number of real images per mode, for every class."""
     classes: list[dict[str, Any]] = []
     for spec in specs:
         rows = images[spec.wnid].rows[: report.images]
@@ -187,7 +187,7 @@ def _map_modes(
 
 
 def _tell_landing(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say how many images ended nearer to their own mode than to any other."""
+    """Return a sentence on how many images are nearer to their own mode than to any other."""
     if not all("nearest_mode" in row for row in rows):
         return ""
     shares = [

@@ -1,4 +1,4 @@
-"""The accuracy of a run, and what it is compared with."""
+"""Report section with the accuracy of a run, compared with other methods."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def describe_headline(
     compare: CompareConfig,
     report: ReportConfig,
 ) -> Section:
-    """Say how accurate networks are that were trained on the images, and others beside them.
+    """Return a section with the accuracy of networks trained on the images, and of other methods.
 
     Args:
         benchmark: The classes.
-        result_rows: Of this run, one per training.
-        all_result_rows: File -> loads the rows of a run, of all runs on the benchmark.
-        train_images: wnid -> the real images, which are counted.
-        distilled_images: wnid -> the distilled ones, which are counted.
-        stage_records: What the stages of this run took.
-        compare: Which accuracy is the headline.
-        report: Which methods are put beside it.
+        result_rows: Rows of this run, one per training.
+        all_result_rows: File -> function that loads its rows, for all runs on the benchmark.
+        train_images: wnid -> real images, to count them.
+        distilled_images: wnid -> distilled images, to count them.
+        stage_records: Time and memory of the stages of this run.
+        compare: Configuration of comparisons, with the headline accuracy.
+        report: Configuration of the report, with the methods to compare with.
     """
     finished = None if result_rows is None else result_rows[find_finished(result_rows)]
     if finished is None or finished.empty:
         return missing(
             KEY, TITLE, "No training of this run has finished. kedro run --pipelines=distill trains"
         )
-    # A whole number for a method with a name of digits, as in the files of others.
+    # Pandas reads a method whose name consists of digits as a number.
     finished = finished.assign(method=finished["method"].astype(str))
     first = finished["network"].iloc[0]
     own = finished[finished["network"] == first]
@@ -96,20 +96,20 @@ def describe_headline(
 def find_beside(
     own: pd.DataFrame, others: pd.DataFrame, methods: Sequence[str]
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Find the rows of other methods that may be compared with those of a run.
+    """Find the rows of other methods that are comparable with a run.
 
-    These have the same benchmark, split, size, network, protocol and preset, and as many images per
-    class, but for all real images. Of several settings of a method, those are taken that differ
-    from the environment's in nothing, or else in as much as possible of what the run's differ in,
-    and in nothing else.
+    Comparable rows have the same benchmark, split, image size, network, protocol and preset. They
+    also have the same backbone and images per class, except for trainings on all real images. If a
+    method has rows with several settings, the function considers those whose settings are a subset
+    of the run's settings, and takes the largest subset.
 
     Args:
         own: Rows of the run, of one network.
         others: Rows of all runs.
-        methods: Names.
+        methods: Names of the methods to look for.
 
     Returns:
-        Method -> its rows, in the order of the names; the names that have none.
+        Method -> its rows, in the order of `methods`; the names of methods without such rows.
     """
     about = own.iloc[0]
     words = set(as_text(about.get("settings")).split())
@@ -170,7 +170,7 @@ def _spread(rows: pd.DataFrame, headline: str) -> str:
 
 
 def _percent(share: float) -> str:
-    """Write a share with two digits, or more where it has more before the point."""
+    """Return a share in percent, with two significant digits or as a whole number."""
     return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
 
 
@@ -194,7 +194,7 @@ def _tiles(
 
 
 def _further(rows: pd.DataFrame, headline: str) -> dict[str, Any]:
-    """Return a table of all networks."""
+    """Return a table with the accuracies of all networks."""
     lines = [
         (
             label_network(str(network)),

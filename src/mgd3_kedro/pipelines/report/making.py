@@ -1,4 +1,4 @@
-"""What a run took, what it was made with, and how it is cited."""
+"""Report sections with costs, settings and citation of a run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CITE_KEY, CITE_TITLE = "cite", "How to cite"
 
 
 def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()) -> Section:
-    """Show what every stage took.
+    """Return a section with time and memory of every stage.
 
     Args:
-        stage_records: Stage, parts, seconds and peak memory, in order.
-        absent: Stages of which nothing is there.
+        stage_records: Stage, parts, seconds, peak memory in MB and environment, in order.
+        absent: Names of stages without results.
     """
     if not stage_records:
         return missing(COSTS_KEY, COSTS_TITLE, "No stage of this run is there.")
@@ -55,11 +55,11 @@ def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str]
 def show_settings(
     stage_records: Sequence[Mapping[str, Any]], differing: Sequence[Sequence[str]]
 ) -> Section:
-    """Show what differs from the environment, the commands, and the versions.
+    """Return a section with changed settings, commands and versions.
 
     Args:
-        stage_records: With the command and the environment of each stage.
-        differing: Parameter, its value, and that of the environment.
+        stage_records: Records with the command and the environment of each stage.
+        differing: Parameter, its value, and the environment's value.
     """
     commands: dict[str, list[str]] = {}
     for record in stage_records:
@@ -95,7 +95,7 @@ def show_settings(
 
 
 def show_citation() -> Section:
-    """Show how the method and this software are cited."""
+    """Return a section with citations of the method and this software."""
     entries = [
         {"name": "Mode guidance (MGD3)", "text": PAPER},
         {"name": "This software", "text": cite_software(code_version())},

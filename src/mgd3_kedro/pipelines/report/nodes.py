@@ -1,4 +1,4 @@
-"""Nodes that join what is known of a run to a page."""
+"""Nodes that assemble the report of a run."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def tabulate_stages(
     trainings: Mapping[str, Partition] | None,
     analysis: Mapping[str, Partition] | None,
 ) -> list[dict[str, Any]]:
-    """Return what every stage of a run took, of those that are there and that this project ran.
+    """Return time and memory of every stage of a run that has results of this project.
 
     Args:
         latents: wnid -> latents of the real images.
         modes: wnid -> modes.
         distilled_images: wnid -> distilled images.
-        trainings: Training -> what was measured.
+        trainings: Training -> measurements.
         analysis: wnid -> scores.
 
     Returns:
-        `stage`, `parts`, `seconds`, `peak_memory_mb`, `command` and `environment` of each.
+        `stage`, `parts`, `seconds`, `peak_memory_mb`, `command` and `environment` of each stage.
     """
     made = {
         "encode": latents,
@@ -66,16 +66,16 @@ def introduce_run(
     protocol: str,
     preset: str,
 ) -> Page:
-    """Return a page that says what it is about, and has no sections yet.
+    """Return a page with title and facts, without sections.
 
     Args:
-        benchmark: Its name.
-        split: What was tested on.
-        backbone: What images were drawn from.
-        method: What made them.
+        benchmark: Name of the benchmark.
+        split: Test split.
+        backbone: Name of the backbone that images were sampled from.
+        method: Name of the method that made them.
         ipc: Images per class.
-        seed: Of the images.
-        protocol: Of the trainings.
+        seed: Seed of the images.
+        protocol: Protocol of the trainings.
         preset: Length of the trainings.
     """
     facts = (
@@ -90,11 +90,11 @@ def introduce_run(
 
 
 def write_report(head: Page, *sections: Section) -> str:
-    """Put the sections of a run on its page.
+    """Return the page of a run, with its sections and the citation.
 
     Args:
-        head: What the page is about.
-        sections: From top to bottom.
+        head: Page with title and facts.
+        sections: Sections from top to bottom.
 
     Returns:
         The page as HTML.

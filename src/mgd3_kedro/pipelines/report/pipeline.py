@@ -11,18 +11,18 @@ from mgd3_kedro.pipelines.report.spread import show_diversity, show_planes
 from mgd3_kedro.pipelines.report.steps import show_steps
 
 FOUND = "found_"
-"""Begins the name of an entry that is another one, or nothing where that is not there."""
+"""Prefix of a catalog entry that loads another entry, or None if that does not exist."""
 SECTIONS = (
     *("headline", "images", "modes", "steps", "learning", "confusion"),
     *("diversity", "plane", "costs", "settings"),
 )
-"""Of the page, from top to bottom."""
+"""Sections of the page, from top to bottom."""
 NAMES = ("benchmark", "split", "backbone", "method", "ipc", "seed", "protocol", "preset")
-"""Parameters that say what the page is about."""
+"""Parameters in the title and the facts of the page."""
 
 
 def create_pipeline() -> Pipeline:
-    """Build the report pipeline, which reads what is there, and says what is not."""
+    """Build the report pipeline; results that do not exist are named as missing on the page."""
     return pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""What a report shows at most, and what accuracies are put beside those of its run."""
+"""Configuration of a report."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mgd3_kedro.checks import check_count
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """What a report shows.
+    """Configuration of a report.
 
     Args:
-        beside: Methods whose accuracies are put beside that of the run, where they are there.
-        classes: Of which images are shown, at most.
-        images: Of a class that are shown, at most.
+        beside: Names of methods to compare the run with, if they have results.
+        classes: Largest number of classes with shown images.
+        images: Largest number of shown images per class.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     beside: Sequence[str]

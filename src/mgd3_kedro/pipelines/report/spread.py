@@ -1,4 +1,4 @@
-"""How diverse and how representative the images of a run are, and where they lie."""
+"""Report sections on diversity, representativeness and t-SNE planes of a run's images."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PLANE_KEY, PLANE_TITLE = "plane", "t-SNE"
 NOT_THERE = "The images of this run are not analysed. kedro run --pipelines=distill does that"
 SHOWN_REAL = 1500
 LABELLED = 20
-"""Classes whose names fit beside their points."""
+"""Largest number of classes whose names are shown beside their points."""
 
 
 def show_diversity(diversity_scores: pd.DataFrame | None, method: str) -> Section:
-    """Show the distances of every class: of an image to the nearest other, and to real images.
+    """Return a section with a chart of representativeness against diversity, one point per class.
 
     Args:
-        diversity_scores: One row per class.
-        method: What made the images.
+        diversity_scores: One row per class; None if there are none.
+        method: Name of the method that made the images.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
     """
@@ -76,13 +76,13 @@ def show_planes(
     method: str,
     report: ReportConfig,
 ) -> Section:
-    """Show where distilled images lie among the real ones, a class at a time.
+    """Return a section with t-SNE planes of real and distilled images, one plane per class.
 
     Args:
         benchmark: The classes.
-        analysis: wnid -> places of real and distilled images in the plane.
-        method: What made the images.
-        report: How many images the page has.
+        analysis: wnid -> positions of real and distilled images in the plane.
+        method: Name of the method that made the images.
+        report: Configuration of the report, with the number of images on the page.
 
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """

@@ -1,4 +1,4 @@
-"""How a few images come out of noise, with mode guidance that stops early or late."""
+"""Report section on the denoising of a few images, with different stops of guidance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ KEY, TITLE = "steps", "Denoising"
 
 
 def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] | None) -> Section:
-    """Show images on their way out of noise, a row per step that guidance stops at.
+    """Return a section with images at several steps, one row per step at which guidance stops.
 
     Args:
         benchmark: The classes.
-        denoising_frames: wnid -> `frames` (R, Q, 3, S, S), uint8, with what each row is.
+        denoising_frames: wnid -> `frames` (R, Q, 3, S, S), uint8, with facts about each row.
 
     Source: MGD3 (arXiv 2505.18963), Figures 9 and 11.
     """
     drawn = denoising_frames or {}
-    # What an earlier version drew does not say which steps are guided: it is drawn anew.
+    # Frames of an older version lack `guided_steps`; they have to be made again.
     if not all("guided_steps" in row for part in drawn.values() for row in part.rows) or not drawn:
         return missing(
             KEY,

@@ -1,4 +1,4 @@
-"""Show the images of all methods side by side: how diverse, how representative, at what cost."""
+"""Compare the images of all methods: diversity, representativeness and cost."""
 
 from mgd3_kedro.pipelines.report_methods.pipeline import create_class_pipeline, create_pipeline
 

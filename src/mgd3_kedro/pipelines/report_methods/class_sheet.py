@@ -1,4 +1,4 @@
-"""The images of one class, of all methods, below the modes that they are drawn for."""
+"""Sheet of one class: its modes, and below them the images of all methods."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def decode_modes(
     class_name: str | None,
     autoencoder: AutoencoderConfig,
 ) -> dict[str, Any]:
-    """Decode the modes of a class as they are: most are means of many images, and so blurred.
+    """Decode the modes of a class; most modes are means of many images, so they look blurred.
 
     Args:
         benchmark: The classes.
         modes: wnid -> modes (K, C, h, w).
-        prior: The weights, whose autoencoder decodes modes.
-        class_name: Which class, by its name; None for the first.
-        autoencoder: How modes are decoded.
+        prior: Weights of the model, with the autoencoder.
+        class_name: Name of the class; None for the first class.
+        autoencoder: Configuration of the autoencoder.
 
     Returns:
         `spec` of the class, and `images` of its modes (K, 3, H, H), uint8.
@@ -63,20 +63,20 @@ def draw_class_images(
     ipc: int,
     seed: int,
 ) -> Image:
-    """Lay out the first images of a class, a row per method, below the modes of one method.
+    """Draw the first images of a class, one row per method, below the modes of one method.
 
     Args:
         benchmark: The classes.
         decoded_modes: The class, and its modes as images.
-        images: method -> loads wnid -> images (M, 3, H, W), uint8.
-        methods: All that are configured.
-        shown_methods: Those that have a row, in this order; None for all that have images.
-        method: Whose modes they are.
+        images: method -> function that loads wnid -> images (M, 3, H, W), uint8.
+        methods: All configured methods.
+        shown_methods: Methods with a row, in this order; None for all that have images.
+        method: Name of the method that the modes belong to.
         ipc: Images per class.
-        seed: Of the data sets.
+        seed: Seed of the data sets.
 
     Raises:
-        ValueError: If no method has images, or one that is wanted is unknown or has none.
+        ValueError: If no method has images, or if one of `shown_methods` is unknown or has none.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
@@ -99,6 +99,6 @@ def draw_class_images(
 
 
 def _row(images: torch.Tensor, columns: int) -> list[NDArray[Any]]:
-    """Return the first images, and white ones where there are too few."""
+    """Return the first images, filled up with white images."""
     shown = list(images[:columns].numpy())
     return shown + [np.full_like(shown[0], WHITE)] * (columns - len(shown))

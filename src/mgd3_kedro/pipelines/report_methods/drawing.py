@@ -43,12 +43,12 @@ def draw_scores(
 
     Args:
         method_scores: One row per class and method.
-        runs: File -> loads the scores of its images, which say the seed.
-        benchmark: Its name.
+        runs: File -> function that loads the scores of images, with their seed.
+        benchmark: Name of the benchmark.
         ipc: Images per class.
 
     Returns:
-        The picture, and its interactive form.
+        The figure, and its interactive version.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
     """
@@ -63,16 +63,16 @@ def draw_scores(
 def draw_plane(
     methods_in_plane: Mapping[str, Any], benchmark: str, ipc: int, seed: int
 ) -> tuple[Figure, go.Figure]:
-    """Draw the images of all methods among the real ones of a class.
+    """Draw the t-SNE plane of a class, with its real images and the images of all methods.
 
     Args:
-        methods_in_plane: The class, and where its images are.
-        benchmark: Its name.
+        methods_in_plane: The class, and positions of its images, from `place_methods`.
+        benchmark: Name of the benchmark.
         ipc: Images per class.
-        seed: Of the data sets.
+        seed: Seed of the data sets.
 
     Returns:
-        The picture, and its interactive form.
+        The figure, and its interactive version.
 
     Source: MGD3 (arXiv 2505.18963), Figure 3.
     """
@@ -94,21 +94,21 @@ def draw_method_images(
     ipc: int,
     seed: int,
 ) -> Image:
-    """Lay out the first image of the first classes, a row per method.
+    """Draw the first image of the first classes, one row per method.
 
-    Images of another size than the benchmark's are brought to it; small ones that share the place
-    of one are in it together.
+    Images are resized to the benchmark's size. Small images of multi-formation are tiled to one
+    image.
 
     Args:
         benchmark: The classes.
-        images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
-        methods: All that are configured.
-        shown_methods: Those that have a row, in this order; None for all that have images.
+        images: method -> function that loads wnid -> images (ipc, 3, H, W), uint8.
+        methods: All configured methods.
+        shown_methods: Methods with a row, in this order; None for all that have images.
         ipc: Images per class.
-        seed: Of the data sets.
+        seed: Seed of the data sets.
 
     Raises:
-        ValueError: If no method has images.
+        ValueError: If no method has images, or if one of `shown_methods` is unknown or has none.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
@@ -125,13 +125,13 @@ def draw_method_images(
 
 
 def put_in_places(images: Partition, side: int, most: int | None = None) -> torch.Tensor:
-    """Return the images of a class as large as they are shown, small ones that share a place tiled.
+    """Return the images of a class, resized; small images of multi-formation are tiled.
 
     Args:
         images: (M, 3, H, W), uint8.
-        side: Of what is shown, in pixels.
-        most: Places that are wanted; None for all. The last one is left out if it is not full,
-            unless it is the first: then the rest of it is white.
+        side: Side of the result, in pixels.
+        most: Number of tiled images to return, P; None for all complete ones. If there are too few
+            small images for a single tiled image, the rest of it is white.
 
     Returns:
         (P, 3, side, side), uint8.
@@ -150,7 +150,7 @@ def draw_costs(method_costs: pd.DataFrame, benchmark: str, ipc: int) -> Figure:
 
     Args:
         method_costs: Method, stage and seconds.
-        benchmark: Its name.
+        benchmark: Name of the benchmark.
         ipc: Images per class.
     """
     return draw_cost(method_costs, title=title_images(benchmark, ipc))
@@ -162,12 +162,12 @@ def load_images(
     """Return method -> its images.
 
     Args:
-        images: method -> loads its images, of those that have any.
-        methods: All that are configured.
-        shown: Those that are wanted, in their order; None for all that have images.
+        images: method -> function that loads its images; only methods that have images.
+        methods: All configured methods.
+        shown: Methods to return, in this order; None for all that have images.
 
     Raises:
-        ValueError: If there are none, or one that is wanted is unknown or has none.
+        ValueError: If no method has images, or if one of `shown` is unknown or has none.
     """
     check_shown(methods, shown)
     if absent := [name for name in shown or () if name not in images]:
@@ -186,14 +186,14 @@ def load_images(
 
 
 def check_shown(methods: Iterable[str], shown: Sequence[str] | None) -> None:
-    """Refuse methods to be shown that are unknown.
+    """Check that the methods to show are a list of known names.
 
     Args:
-        methods: All that are configured.
-        shown: Those that are wanted; None for all.
+        methods: All configured methods.
+        shown: Methods to show; None for all.
 
     Raises:
-        ValueError: Naming the first.
+        ValueError: If `shown` is not a list, or has an unknown name; the message names the first.
     """
     if isinstance(shown, str) or not isinstance(shown, Sequence | None):
         raise ValueError(f"shown_methods: expected a list, got {shown!r}; write it as [{shown}]")

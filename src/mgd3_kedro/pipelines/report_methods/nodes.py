@@ -26,16 +26,16 @@ EVALUATION = "train_eval"
 
 
 def score_methods(runs: Tables) -> pd.DataFrame:
-    """Return the scores of every class and method, and the same normalised over all methods.
+    """Return the scores of every class and method, also normalised over all methods.
 
     Args:
-        runs: File -> loads the scores of its images.
+        runs: File -> function that loads the scores of images.
 
     Returns:
-        One row per class and method: means over its images of all seeds.
+        One row per class and method, with means over the images of all seeds.
 
     Raises:
-        ValueError: If there are none, or they are scored in different spaces.
+        ValueError: If there are no scores, or if they are from different feature spaces.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6, Table 9.
     """
@@ -49,7 +49,7 @@ def score_methods(runs: Tables) -> pd.DataFrame:
 
 
 def tabulate_scores(method_scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return diversity and representativeness: classes as lines, methods as columns.
+    """Return a table of diversity and one of representativeness: rows are classes, columns methods.
 
     Source: MGD3 (arXiv 2505.18963), Table 9.
     """
@@ -69,17 +69,17 @@ def place_methods(
     config: AnalysisConfig,
     autoencoder: AutoencoderConfig,
 ) -> dict[str, Any]:
-    """Place the images of all methods among the real ones of a class, in one plane of t-SNE.
+    """Compute one t-SNE plane of a class, with its real images and the images of all methods.
 
     Args:
         benchmark: The classes.
         latents: wnid -> latents of the real images (N, C, h, w), scaled.
-        prior: The weights, whose autoencoder gives the features.
-        images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
-        methods: All that are configured, in the order of the panels.
-        class_name: Which class, by its name; None for the first.
+        prior: Weights of the model; its autoencoder computes the features.
+        images: method -> function that loads wnid -> images (ipc, 3, H, W), uint8.
+        methods: All configured methods, in the order of the panels.
+        class_name: Name of the class; None for the first class.
         config: Settings of t-SNE.
-        autoencoder: How the images are encoded.
+        autoencoder: Configuration of the autoencoder.
 
     Returns:
         `class_name`; `real`, (N, 2); `methods`, name -> (ipc, 2).
@@ -108,25 +108,25 @@ def place_methods(
 def tabulate_costs(
     stages: Tables, runs: Tables, evaluation: EvaluationConfig, networks: list[str]
 ) -> pd.DataFrame:
-    """Return the seconds of every stage of every method, and the most memory that it took.
+    """Return the median time and the peak memory of every stage, per method.
 
-    Seconds are medians over seeds: a run that had to wait, or was stopped for a while, is none.
+    Medians over seeds are robust against runs that were paused or had to wait.
 
     Args:
-        stages: File -> loads the stages of a run before its evaluation.
-        runs: File -> loads the rows of trainings.
-        evaluation: Whose protocol and length the trainings that count have.
-        networks: The first of which they train.
+        stages: File -> function that loads the costs of a run's stages before its evaluation.
+        runs: File -> function that loads result rows of trainings.
+        evaluation: Protocol and length of the trainings to count.
+        networks: Names of networks; trainings of the first one count.
 
     Returns:
-        `method`, `stage`, `seconds` and `peak_memory_mb`; the last stage is one training, where
-        there is one, of whose memory nothing is known.
+        `method`, `stage`, `seconds` and `peak_memory_mb`. The last stage of a method is one
+        training, if there is any; its memory is unknown.
 
     Raises:
         ValueError: If there is no run.
     """
     before = _rows_of(stages, "distill")
-    # What an earlier version wrote says nothing of memory.
+    # Tables of an older version lack the memory.
     before = before.reindex(columns=["method", "stage", "seconds", "peak_memory_mb"])
     stages_of = before.groupby(["method", "stage"], sort=False)
     costs = stages_of.agg({"seconds": "median", "peak_memory_mb": "max"}).reset_index()
@@ -158,7 +158,11 @@ def _together(runs: Tables) -> pd.DataFrame:
 
 
 def _refuse_mixed(scores: pd.DataFrame) -> None:
-    """Refuse scores in different spaces; those that do not say theirs are of latents."""
+    """Check that all scores are from one feature space; rows without the column are of latents.
+
+    Raises:
+        ValueError: If there are several feature spaces.
+    """
     spaces = scores.reindex(columns=["method", "features"]).astype(object).fillna("latents")
     if spaces["features"].nunique() > 1:
         told = " and ".join(

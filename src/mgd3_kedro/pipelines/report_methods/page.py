@@ -1,4 +1,4 @@
-"""All methods with the same number of images per class, on one page."""
+"""HTML page that compares all methods with the same number of images per class."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def write_methods_page(
     ipc: int,
     split: str,
 ) -> str:
-    """Write all methods on one page: accuracies, images, curves, trade-off and costs.
+    """Return a page on all methods: accuracies, images, curves, trade-off and costs.
 
     Args:
         benchmark: The classes.
-        method_images: method -> loads wnid -> images (ipc, 3, H, W), uint8.
+        method_images: method -> function that loads wnid -> images (ipc, 3, H, W), uint8.
         method_scores: One row per class and method.
-        method_costs: Method, stage and seconds.
-        rows_of_ipc: File -> loads the rows of trainings.
-        curves_of_ipc: File, beside that of the rows -> loads their curves.
-        methods: All that are configured, in the order that they are shown in.
-        evaluation: Whose protocol and length count.
-        networks: The first of which is shown.
-        compare: How methods are compared.
+        method_costs: Method, stage, seconds and peak memory in MB.
+        rows_of_ipc: File -> function that loads result rows of trainings.
+        curves_of_ipc: File in the same folder -> function that loads their learning curves.
+        methods: All configured methods, in the order of display.
+        evaluation: Protocol and length of the trainings to show.
+        networks: Names of networks; the first one is shown.
+        compare: Configuration of the comparison.
         ipc: Images per class.
-        split: What was tested on.
+        split: Test split.
     """
     network = networks[0]
     rows = _rows_of(rows_of_ipc, network, evaluation)

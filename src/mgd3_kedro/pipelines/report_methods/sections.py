@@ -1,4 +1,4 @@
-"""The sections of the page of all methods."""
+"""Sections of the page that compares all methods."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NOT_TRAINED = (
 
 
 def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) -> Section:
-    """Show accuracies with intervals, beside diversity and representativeness.
+    """Return a section with accuracies and their intervals, diversity and representativeness.
 
     Args:
-        rows: One per training, of one network, protocol and preset.
+        rows: One row per training, of one network, protocol and preset.
         scores: One row per class and method.
-        config: How methods are compared.
+        config: Configuration of the comparison.
     """
     title = "Accuracy"
     if rows.empty:
@@ -82,9 +82,9 @@ def show_table(rows: pd.DataFrame, scores: pd.DataFrame, config: CompareConfig) 
 
 
 def show_method_images(benchmark: Benchmark, images: Images, methods: Mapping[str, Any]) -> Section:
-    """Show the first image of every class, a row per method.
+    """Return a section with the first image of every class, one row per method.
 
-    Small images that share the place of one are in it together.
+    Small images of multi-formation are tiled to one image.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
@@ -109,13 +109,13 @@ def show_method_images(benchmark: Benchmark, images: Images, methods: Mapping[st
 
 
 def show_curves(rows: pd.DataFrame, runs: Tables, curves: Tables, network: str) -> Section:
-    """Show the accuracy on test images over the epochs, mean over the trainings of a method.
+    """Return a section with the test accuracy over epochs, as a mean over a method's trainings.
 
     Args:
-        rows: Of all runs that count.
-        runs: File -> loads the rows of a run, which say of which method it is.
-        curves: File -> loads the curves of a run; those beside the rows.
-        network: Whose trainings count.
+        rows: Rows of all trainings of the page; if empty, the section has no chart.
+        runs: File -> function that loads the rows of a run, with its method.
+        curves: File -> function that loads the curves of a run, in the same folder as its rows.
+        network: Name of the network to show.
     """
     folders = {str(PurePath(file).parent): load for file, load in curves.items()}
     found = []
@@ -143,7 +143,7 @@ def show_curves(rows: pd.DataFrame, runs: Tables, curves: Tables, network: str) 
 
 
 def show_trade_off(scores: pd.DataFrame) -> Section:
-    """Show representativeness against diversity, of every class and method.
+    """Return a section with a chart of representativeness against diversity, by class and method.
 
     Source: MGD3 (arXiv 2505.18963), Figures 3 and 6.
     """
@@ -182,10 +182,10 @@ def show_trade_off(scores: pd.DataFrame) -> Section:
 
 
 def show_method_costs(costs: pd.DataFrame) -> Section:
-    """Show what every stage of every method takes; what is not known is said to be missing.
+    """Return a section with time and memory of every stage and method.
 
     Args:
-        costs: Method, stage, seconds and peak memory.
+        costs: Method, stage, seconds and peak memory in MB.
     """
     memory = costs.groupby("method")["peak_memory_mb"].max().to_dict()
     stages = [stage for stage in STAGES if stage in set(costs["stage"])]

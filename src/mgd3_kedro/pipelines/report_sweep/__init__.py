@@ -1,4 +1,4 @@
-"""Put the points of a sweep into a table, and draw what its knob does."""
+"""Tabulate the points of a sweep, and draw the results over its varied parameter."""
 
 from mgd3_kedro.pipelines.report_sweep.pipeline import create_images_pipeline, create_pipeline
 

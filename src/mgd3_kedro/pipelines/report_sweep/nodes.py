@@ -24,15 +24,15 @@ SHOWN_CLASSES = 10
 
 
 def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Put what was measured of the networks and of the images of every point side by side.
+    """Join the results of trainings with the scores of images, for every point of a sweep.
 
     Args:
-        rows: One per training, with its `point`.
-        scores: One per class, with its `point`; may be empty.
+        rows: One row per training, with its `point`.
+        scores: One row per class, with its `point`; may be empty.
 
     Returns:
-        One row per training; scores are means over classes, empty where a class has none. One that
-        is called as an axis has `_of_images` after its name.
+        One row per training. Scores are means over classes, NaN if one class has none. A score with
+        the same name as an axis gets the suffix `_of_images`.
 
     Raises:
         ValueError: If there is no training.
@@ -45,7 +45,7 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         return rows
     known = [name for name in score_names() if name in scores]
     means = scores.groupby(POINT)[known].mean(skipna=False)
-    # An axis may be called as a score is, as precision.
+    # An axis may have the same name as a score, for example precision.
     named_apart = ("", "_of_images")
     return rows.merge(means, left_on=POINT, right_index=True, how="left", suffixes=named_apart)
 
@@ -53,19 +53,19 @@ def tabulate_sweep(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 def draw_knob(
     table: pd.DataFrame, points: pd.DataFrame, knob: str | None, headline: str
 ) -> tuple[Figure, go.Figure]:
-    """Draw accuracy, diversity and representativeness against the knob of a sweep.
+    """Draw accuracy, diversity and representativeness over the varied parameter of a sweep.
 
     Args:
         table: One row per training.
         points: One row per point: its axes, and its state.
-        knob: The axis, by its column; None if it is the only one.
-        headline: Which accuracy, `top1_last` or `top1_best`.
+        knob: Column of the varied parameter; None if there is only one.
+        headline: The accuracy to draw, `top1_last` or `top1_best`.
 
     Returns:
-        The picture, and its interactive form.
+        The figure, and its interactive version.
 
     Raises:
-        ValueError: If the axis is not clear, or there is none of that name.
+        ValueError: If `knob` is unknown, or if it is None and there are several parameters.
 
     Source: MGD3 (arXiv 2505.18963), Figures 4, 7 and 9.
     """
@@ -84,18 +84,19 @@ def draw_images_over_knob(
     points: pd.DataFrame,
     knob: str | None,
 ) -> Image:
-    """Lay out the first image of every class against the values of the knob.
+    """Draw the first image of the first classes, for each value of the varied parameter.
 
-    Of several points with a value (seeds, methods), the first is shown.
+    If several points (seeds, methods) have the same value, the first one is shown.
 
     Args:
         benchmark: The classes.
         images: point -> wnid -> images (ipc, 3, H, W), uint8.
         points: One row per point: its axes, and its state.
-        knob: The axis, by its column; None if it is the only one.
+        knob: Column of the varied parameter; None if there is only one.
 
     Raises:
-        ValueError: If no point has images, or the axis is not clear.
+        ValueError: If no point has images, if `knob` is unknown, or if it is None and there are
+            several parameters.
 
     Source: MGD3 (arXiv 2505.18963), Figure 5.
     """
@@ -116,14 +117,14 @@ def draw_images_over_knob(
 
 
 def find_knob(points: pd.DataFrame, knob: str | None) -> str:
-    """Return the column of a sweep's table that its figure is drawn over.
+    """Return the column of the varied parameter of a sweep, the x axis of its figure.
 
     Args:
         points: One row per point: its axes, and its state.
-        knob: As configured; None if there is only one axis that is no method or seed.
+        knob: Configured column; None if there is only one axis except those in `REPEATED`.
 
     Raises:
-        ValueError: If the axis is not clear, or there is none of that name.
+        ValueError: If `knob` is unknown, or if it is None and there are several such axes or none.
     """
     names = list(columns_of(axes_of(points)).values())
     if knob is not None:
@@ -138,7 +139,7 @@ def find_knob(points: pd.DataFrame, knob: str | None) -> str:
 
 
 def _title(table: pd.DataFrame) -> str:
-    """Say what is the same for all trainings of a sweep: benchmark, images per class, method."""
+    """Return a title of benchmark, images per class and method, as far as all trainings agree."""
     told = {
         key: values[0] if len(values := table[key].unique()) == 1 else None
         for key in ("benchmark", "ipc", "method")

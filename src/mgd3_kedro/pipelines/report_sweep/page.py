@@ -1,4 +1,4 @@
-"""A sweep as a page."""
+"""The HTML page of a sweep."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ def write_sweep_page(
     headline: str,
     sweep: str,
 ) -> str:
-    """Write a sweep as a page: what its knob does, and a table of its points.
+    """Return the page of a sweep: a chart over the varied parameter, and a table of points.
 
     Args:
         table: One row per training.
         points: One row per point: its axes, and its state.
-        figure: What is measured over the knob.
-        knob: The axis, by its column; None if it is the only one.
-        headline: Which accuracy, `top1_last` or `top1_best`.
-        sweep: Its name.
+        figure: Interactive figure of `draw_knob`.
+        knob: Column of the varied parameter; None if there is only one.
+        headline: The accuracy to show, `top1_last` or `top1_best`.
+        sweep: Name of the sweep.
+
+    Raises:
+        ValueError: If `knob` is unknown, or if it is None and there are several parameters.
     """
     name = find_knob(points, knob)
     axes = tuple(columns_of(axes_of(points)).values())
@@ -62,7 +65,7 @@ def write_sweep_page(
 
 
 def _show_points(table: pd.DataFrame, axes: list[str], headline: str) -> Section:
-    """Return a line per point, over its seeds."""
+    """Return a section with one line per point; values are means over seeds."""
     kept = [axis for axis in axes if axis != "seed" and axis in table]
     finished = table[find_finished(table)]
     rows = []

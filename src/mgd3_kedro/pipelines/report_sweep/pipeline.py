@@ -1,4 +1,4 @@
-"""The report_sweep pipeline, and the images of a sweep."""
+"""The report_sweep pipeline, and the pipeline of a sweep's images."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -45,7 +45,7 @@ def create_pipeline() -> Pipeline:
 
 
 def create_images_pipeline() -> Pipeline:
-    """Build the pipeline that shows what a knob does to images."""
+    """Build the pipeline that draws images for each value of the varied parameter."""
     return pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""Bringing images to the side that networks see."""
+"""Resizing of images to the networks' input."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mgd3_kedro.stages import Made, Task
 
 @dataclass(frozen=True)
 class Fit:
-    """How images are brought to the side that a network sees.
+    """Resize and centre crop, from images to a network's input.
 
     Args:
-        resize: Side they are resized to, in pixels.
-        size: Side of the centre that is kept.
+        resize: Side of the resized images, in pixels.
+        size: Side of the centre crop, in pixels.
     """
 
     resize: int
@@ -30,14 +30,14 @@ class Fit:
 
 
 def fit_of(config: EvaluationConfig, image_size: int) -> Fit:
-    """Return what a protocol does to the images of a benchmark; it never enlarges test images.
+    """Return resize and centre crop for the images of a benchmark; test images are never enlarged.
 
     Args:
-        config: Has the protocol, and the side that networks see.
+        config: Configuration with the protocol and the side of the networks' input.
         image_size: Side of the benchmark's images, in pixels.
 
     Raises:
-        ValueError: If networks are to see more pixels than there are.
+        ValueError: If the configured side is larger than that of the benchmark.
 
     Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
     """
@@ -45,11 +45,11 @@ def fit_of(config: EvaluationConfig, image_size: int) -> Fit:
 
 
 def fit_to(recipe: Recipe, size: int, image_size: int) -> Fit:
-    """Return what a protocol does to images.
+    """Return resize and centre crop of a protocol.
 
     Args:
         recipe: The protocol.
-        size: Side of what networks see, in pixels.
+        size: Side of the networks' input, in pixels.
         image_size: Side of the benchmark's images, in pixels.
 
     Source: Minimax diffusion (arXiv 2311.15529) and RDED (arXiv 2312.03526), released code.
@@ -58,7 +58,7 @@ def fit_to(recipe: Recipe, size: int, image_size: int) -> Fit:
 
 
 def fit_classes(batch: Mapping[str, Task], settings: Fit) -> dict[str, Made]:
-    """Decode the test images of some classes, at the side that networks see.
+    """Decode the test images of some classes, and resize and crop them.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -76,14 +76,14 @@ def training_set(
     weights: Sequence[float] | None = None,
     small_images: int = 1,
 ) -> LabelledSet:
-    """Put the images of all classes together, at the side that the protocol crops them from.
+    """Return the training images of all classes, at the size that the protocol crops from.
 
     Args:
-        classes: Images of each, (N, 3, H, H), uint8, in label order, perhaps not decoded yet.
+        classes: Images of each class, (N, 3, H, H), uint8, in label order, decoded or lazy.
         recipe: The protocol.
-        fit: That side.
-        weights: What the images count for; None: all alike.
-        small_images: Small images in the place of each that was asked for.
+        fit: Resize and centre crop.
+        weights: Weight of each image in the loss; None for equal weights.
+        small_images: Small images that replace one image (multi-formation).
     """
     show = partial(
         shown_images,

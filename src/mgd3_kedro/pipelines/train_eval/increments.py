@@ -1,4 +1,4 @@
-"""Trainings on increments of a set, and what they know of every increment."""
+"""Trainings on increments of a set, and tests on every increment."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from mgd3_kedro.stages import Made, Task, neutral
 
 @dataclass(frozen=True)
 class Division:
-    """What all trainings on increments have in common.
+    """Settings that all trainings on increments share.
 
     Args:
-        config: The protocol.
-        fit: Of the images.
-        size: Files of images per class in an increment.
+        config: Configuration of a training.
+        fit: Resize and centre crop of images.
+        size: Image files per class in an increment.
         labels: A name of `LABELS`.
-        checkpoints: Folder that interrupted trainings are kept in.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
     """
 
     config: EvaluationConfig
@@ -47,7 +47,7 @@ class IncrementTraining:
     """A training on one increment.
 
     Args:
-        increment: Its number, counted from 0.
+        increment: Number of the increment, counted from 0.
         subject: The training.
     """
 
@@ -56,7 +56,7 @@ class IncrementTraining:
 
 
 def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str, Made]:
-    """Train networks on an increment each, and have them classify every increment.
+    """Train each network on one increment, and test it on every increment.
 
     Raises:
         DivergenceError: If a loss is not finite.
@@ -101,10 +101,10 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
 
 
 def increments_of(counts: Sequence[int], size: int) -> list[torch.Tensor]:
-    """Return the rows of every whole increment of a set.
+    """Return the row indices of every complete increment of a set, (classes * size,) each.
 
     Args:
-        counts: Images of each class, which come one class after the other.
+        counts: Number of images of each class; the rows of a set are sorted by class.
         size: Images per class in an increment.
     """
     starts = torch.tensor([0, *counts[:-1]]).cumsum(0)

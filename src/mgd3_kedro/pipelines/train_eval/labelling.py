@@ -1,4 +1,4 @@
-"""What networks are trained to say: the labels of the images, or what a teacher says."""
+"""Targets of trainings: given labels, or the logits of a teacher."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from mgd3_kedro.stages import Made, Task, neutral, off_at
 
 @dataclass(frozen=True)
 class EpochBlock:
-    """Some epochs that a teacher is shown.
+    """Consecutive epochs whose soft labels are computed together.
 
     Args:
-        epochs: The first and the last, counted from 1.
-        classes: Of the benchmark.
-        batch_seed: Seed that batches are drawn from.
-        small_images: Small images in the place of each that was asked for.
+        epochs: First and last epoch, counted from 1.
+        classes: Classes of the benchmark.
+        batch_seed: Seed of the batches.
+        small_images: Small images that replace one image (multi-formation).
     """
 
     epochs: tuple[int, int]
@@ -42,14 +42,14 @@ class EpochBlock:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How a teacher is shown images; what changes no batch is left out.
+    """Settings that stored soft labels depend on.
 
     Args:
         protocol: A name of `PROTOCOLS`.
-        plan: Batch size and strengths of the augmentation.
-        fit: Of the images.
-        precision: That the teacher computes in.
-        device: Where it does.
+        plan: Batch size and strengths of the augmentation; other hyperparameters are 0.
+        fit: Resize and centre crop of images.
+        precision: Precision of the teacher, a name of `PRECISIONS`.
+        device: Name of the teacher's device.
     """
 
     protocol: str
@@ -61,11 +61,11 @@ class Labelling:
 
 @dataclass(frozen=True)
 class LabelContext:
-    """What is at hand where a network is trained.
+    """Settings of the teacher of a training.
 
     Args:
-        classes: Of the benchmark.
-        image_size: Side of what networks see, in pixels.
+        classes: Classes of the benchmark.
+        image_size: Side of the networks' input, in pixels.
         precision: A name of `PRECISIONS`.
         device: Name of the device.
     """
@@ -77,7 +77,10 @@ class LabelContext:
 
 
 def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Made]:
-    """Show some epochs to a teacher, and keep what it says.
+    """Compute the teacher's logits of some epochs.
+
+    Raises:
+        NotFiniteError: If a logit is not finite.
 
     Source: FKD (arXiv 2112.01528), section 3.
     """
@@ -107,7 +110,11 @@ def label_epochs(batch: Mapping[str, Task], settings: Labelling) -> dict[str, Ma
 
 
 def teacher_at(context: LabelContext, folder: Any) -> Passes:
-    """Load a teacher where networks are trained."""
+    """Load a teacher on the device of the trainings.
+
+    Raises:
+        ValueError: If the folder has no teacher for these classes and this input size.
+    """
     device = resolve_device(context.device)
     network = load_teacher(folder, context.classes, context.image_size).to(device)
     return Passes(network, PRECISIONS[context.precision], device)
@@ -132,5 +139,5 @@ LABELS: dict[str, Callable[[Task, LabelContext], Labels]] = {
     "teacher": _from_teacher,
     "stored": _from_store,
 }
-"""Where a recipe's labels come from -> (task with `teacher` or stored `labels` where asked for,
-what is at hand) -> labels."""
+"""`labels` of a recipe -> (task, with `teacher` or stored `labels` if needed; context) -> function
+that returns the targets of a batch."""

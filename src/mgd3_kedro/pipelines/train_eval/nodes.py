@@ -1,4 +1,4 @@
-"""Nodes that plan trainings of networks, and what they need."""
+"""Nodes that plan the trainings of networks, their test images and soft labels."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from mgd3_kedro.stages import (
 )
 
 LABEL_PARTS = 10
-"""Parts that stored labels are written in."""
+"""Number of parts of stored labels."""
 
 
 @dataclass(frozen=True)
 class TrainingsConfig:
-    """Which networks are trained, and how often.
+    """Configuration of the trainings.
 
     Args:
-        mode_weight_exponent: Images count for the number of real images that their mode stands
-            for, to this power; 0: all alike.
+        mode_weight_exponent: The weight of an image in the loss is the number of real images of
+            its mode to this power; 0 for equal weights.
         networks: Names of `NETWORKS`.
-        repeats: Trainings of each network on the same images.
+        repeats: Number of trainings of each network on the same images.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     mode_weight_exponent: float
@@ -68,10 +68,14 @@ def fit_test_images(
         benchmark: The classes.
         test_images: wnid -> images (N, 3, H, H), uint8.
         protocol: A name of `PROTOCOLS`.
-        seen_size: Side of what networks see, in pixels; None: the published one.
+        seen_size: Side of the networks' input, in pixels; None: 224, or the benchmark's side if
+            that is smaller.
 
     Returns:
         wnid -> `images` (N, 3, S, S), uint8.
+
+    Raises:
+        ValueError: If `seen_size` is larger than the benchmark's side.
 
     Source: Minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -91,19 +95,20 @@ def label_images(
     seed: int,
     train_images: Mapping[str, Partition] | None = None,
 ) -> Stage:
-    """Plan what a teacher is shown before the trainings, where the protocol has its labels stored.
+    """Plan the soft labels of a protocol that stores them before the trainings.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
         teacher: A trained network.
-        config: The protocol.
-        networks: Those that are trained with the labels.
-        seed: Seed of the images, and of the batches that the teacher is shown.
-        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
+        config: Configuration of a training, with the protocol.
+        networks: Names of the networks that are trained with the labels.
+        seed: Seed of the images and of the batches.
+        train_images: wnid -> images (N, 3, H, H), uint8, if the images to train on are some of
+            them; else None.
 
     Returns:
-        Some epochs -> epoch -> logits (N, n), float16.
+        Name of a block of epochs -> epoch -> logits (N, n), float16.
 
     Source: FKD (arXiv 2112.01528), section 3.
     """
@@ -111,7 +116,7 @@ def label_images(
     images = _in_order(benchmark, evaluated_images, train_images, fit)
     small_images = small_images_per_image(images)
     plan = config.plan(images_per_class(images), len(images), networks[0], small_images)
-    # What changes no batch leaves stored labels valid.
+    # Stored labels do not depend on hyperparameters that do not change the batches.
     batches = replace(plan, learning_rate=0, weight_decay=0, momentum=0, temperature=0)
     size = math.ceil(plan.epochs / LABEL_PARTS)
     tasks = {}
@@ -141,16 +146,17 @@ def train_networks(
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8, to train on.
         fitted_test_images: wnid -> `images` (N, 3, S, S), uint8, to test on.
-        training_checkpoints: Folder for interrupted trainings.
-        config: The protocol.
-        trainings: Which networks, how often.
+        training_checkpoints: Folder of checkpoints, for interrupted trainings.
+        config: Configuration of a training, with the protocol.
+        trainings: Networks and repeats.
         seed: Seed of the images.
-        teacher: A trained network, for protocols that ask one.
-        soft_labels: What it said, for protocols that have it stored.
-        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
+        teacher: A trained network, for protocols with a teacher.
+        soft_labels: Stored logits of the teacher, for protocols with stored labels.
+        train_images: wnid -> images (N, 3, H, H), uint8, if the images to train on are some of
+            them; else None.
 
     Returns:
-        Training -> what was measured, its curve and confusion matrix.
+        Training -> measurements, curve and confusion matrix.
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
@@ -171,9 +177,9 @@ def train_networks(
     for network in trainings.networks:
         config.plan(ipc, len(images), network, small_images)
         for repeat in range(trainings.repeats):
-            # No two trainings of a comparison share a seed, on whichever images.
+            # Different trainings of a comparison have different seeds, also on different images.
             training_seed = seed * trainings.repeats + repeat
-            # Labels that were stored belong to the batches they were made for.
+            # Stored labels are valid only for the batches that the teacher was shown.
             batch_seed = training_seed if soft_labels is None else seed
             subject = TrainingSubject(
                 *(network, ipc, training_seed, batch_seed),
@@ -190,6 +196,6 @@ def _in_order(
     train_images: Mapping[str, Partition] | None,
     fit: Fit,
 ) -> tuple[Partition, ...]:
-    """Return images to train on, in label order; real ones as they are in their files."""
+    """Return the images to train on, in label order; real images come from their files."""
     given = given_images(evaluated_images, train_images, fit.resize, benchmark.image_size)
     return tuple(given[wnid] for wnid in benchmark.wnids)

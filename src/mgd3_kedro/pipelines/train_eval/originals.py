@@ -1,4 +1,4 @@
-"""Real images that a method kept, as they are in their files."""
+"""Real images that a method selected, read from their original files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Images = torch.Tensor | LazyImages
 
 @dataclass(frozen=True, eq=False)
 class KeptImages:
-    """Some of the real images of a class.
+    """The selected real images of a class.
 
     Args:
-        images: All of the class, (N, 3, S, S), uint8.
-        numbers: Of those that were kept, (ipc,), int64.
-        mirrored: Whether each was mirrored, (ipc,), bool.
+        images: All images of the class, (N, 3, S, S), uint8, decoded or lazy.
+        numbers: Numbers of the selected images, (ipc,), int64.
+        mirrored: Whether each selected image is mirrored, (ipc,), bool.
     """
 
     images: Images
@@ -35,11 +35,11 @@ class KeptImages:
         return len(self.numbers)
 
     def seen(self, resize: int, size: int) -> torch.Tensor:
-        """Return them as networks are shown them, (ipc, 3, size, size), uint8.
+        """Return the selected images at the networks' input size, (ipc, 3, size, size), uint8.
 
         Args:
-            resize: Side that the short one is brought to, in pixels.
-            size: Side of the centre that is kept, in pixels.
+            resize: Length that the shorter side is resized to, in pixels.
+            size: Side of the centre crop, in pixels.
         """
         if isinstance(self.images, LazyImages) and self.images.resized_once:
             shown = self.images.from_files(resize, size)[self.numbers]
@@ -54,12 +54,13 @@ def given_images(
     resize: int,
     image_size: int,
 ) -> Mapping[str, Partition]:
-    """Return images to train on, wnid -> images; real ones as they are in their files.
+    """Return the images to train on, wnid -> images; real images come from their files.
 
     Args:
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8.
-        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
-        resize: Side that networks see the short one of a file at, in pixels.
+        train_images: wnid -> images (N, 3, H, H), uint8, if the images to train on are some of
+            them; else None.
+        resize: Length that the shorter side of a file is resized to, in pixels.
         image_size: Side of the benchmark's images, in pixels.
     """
     if train_images is None:
@@ -70,20 +71,20 @@ def given_images(
 def as_seen(
     images: Mapping[str, Partition], resize: int, image_size: int
 ) -> Mapping[str, Partition]:
-    """Tell real images that networks see at another side than the benchmark's by how they resize.
+    """Add the resize to the fingerprints of real images that are resized once, from their files.
 
-    What is resized to the side of the benchmark says so already.
+    If networks see the benchmark's size, the fingerprint already identifies the pixels.
 
     Args:
-        images: wnid -> images (N, 3, H, H), uint8; only those that are read from files change.
-        resize: Side that the short one is brought to for networks, in pixels.
+        images: wnid -> images (N, 3, H, H), uint8; only images that are read from files change.
+        resize: Length that the shorter side is resized to for networks, in pixels.
         image_size: Side of the benchmark's images, in pixels.
     """
     if resize == image_size:
         return images
     return {
         wnid: replace(of, fingerprint=digest("resized once", RESIZED, of.fingerprint))
-        # Those of which nothing is told beside their files are in none.
+        # Given images without rows are not read from files.
         if of.configuration == GIVEN and of.rows
         else of
         for wnid, of in images.items()
@@ -93,11 +94,11 @@ def as_seen(
 def as_in_files(
     evaluated_images: Mapping[str, Partition], train_images: Mapping[str, Partition]
 ) -> dict[str, Partition]:
-    """Put the real images that were kept in place of the squares that show them.
+    """Replace selected square images by their original files.
 
     Args:
-        evaluated_images: wnid -> images (ipc, 3, H, H), uint8, with the number of each among the
-            train images.
+        evaluated_images: wnid -> images (ipc, 3, H, H), uint8; their rows have the number of each
+            train image. Partitions without rows are not replaced.
         train_images: wnid -> images (N, 3, H, H), uint8.
 
     Returns:
@@ -114,16 +115,16 @@ def as_in_files(
 def shown_images(
     images: Images | KeptImages, resize: int, size: int, *, fitted: bool, small_images: int = 1
 ) -> torch.Tensor:
-    """Return images of a class to be trained on, (N, 3, S, S), uint8.
+    """Return the training images of a class, (N, 3, S, S), uint8.
 
     Args:
-        images: Generated ones in memory; real ones not decoded yet.
-        resize: Side that images are resized to before their centre is kept, in pixels.
-        size: Side of that centre.
-        fitted: Whether the protocol crops from such centres; otherwise from whole images, which
-            are generated ones as they are.
-        small_images: Small images in the place of each that was asked for; none are real ones that
-            are not decoded yet.
+        images: Generated images in memory, or lazy real images.
+        resize: Side of the resized images before the centre crop, in pixels.
+        size: Side of the centre crop, in pixels.
+        fitted: Whether the protocol trains on centre crops. Otherwise real images are only resized,
+            and generated images keep their size.
+        small_images: Small images that replace one image (multi-formation); for images in memory
+            only.
     """
     side = size if fitted else resize
     if isinstance(images, KeptImages):

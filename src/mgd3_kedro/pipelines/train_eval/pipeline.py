@@ -1,4 +1,4 @@
-"""The train_eval stage, and the same on all real images."""
+"""The train_eval stage, the same stage on all real images, and the redundancy diagnostic."""
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
@@ -12,26 +12,26 @@ from mgd3_kedro.pipelines.train_eval.results import collect_rows, draw_accuracy,
 
 SHARED = ("benchmark", "fitted_test_images", "teacher")
 TAUGHT = {"given": (), "teacher": ("teacher",), "stored": ("soft_labels",)}
-"""Where a protocol's labels come from -> what trainings read for them."""
+"""Source of a protocol's labels -> catalog entries that trainings read for them."""
 
 
 def create_pipeline(labels: str = "given", *, keeps_real: bool = False) -> Pipeline:
     """Build the train_eval stage.
 
     Args:
-        labels: Where the protocol's labels come from: given, teacher or stored.
-        keeps_real: Whether the images to train on are some of the train images, which are read
-            from their files.
+        labels: Source of the protocol's labels: "given", "teacher" or "stored".
+        keeps_real: Whether the images to train on are selected train images, which are read from
+            their files.
     """
     training = _training(labels, ("train_images",) if keeps_real else ())
     return _fitting() + _in_stage(training)
 
 
 def create_full_pipeline(labels: str = "given") -> Pipeline:
-    """Build the same stage for networks that are trained on the whole train split.
+    """Build the train_eval stage on the whole train split, for the upper bound.
 
     Args:
-        labels: Where the protocol's labels come from: given, teacher or stored.
+        labels: Source of the protocol's labels: "given", "teacher" or "stored".
     """
     training = _training(labels, ())
     free = training.inputs()
@@ -52,10 +52,10 @@ def create_full_pipeline(labels: str = "given") -> Pipeline:
 
 
 def create_redundancy_pipeline(labels: str = "given", *, keeps_real: bool = False) -> Pipeline:
-    """Build a diagnostic: what networks know of images that they were not trained on.
+    """Build a diagnostic of redundancy: networks trained on some images are tested on the others.
 
     Args:
-        labels: Where the protocol's labels come from: given, teacher or stored.
+        labels: Source of the protocol's labels: "given", "teacher" or "stored".
         keeps_real: See `create_pipeline`.
     """
     asked = (*(("teacher",) if TAUGHT[labels] else ()), *(("train_images",) if keeps_real else ()))

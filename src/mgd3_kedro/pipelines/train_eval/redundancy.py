@@ -1,4 +1,4 @@
-"""How much of some of the images a network knows that was trained on others of the same set."""
+"""Redundancy of a set: accuracy of networks on increments that they were not trained on."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST = 2
-"""Increments that there have to be, for one to be compared with another."""
+"""Smallest number of increments; a comparison needs two."""
 
 
 @dataclass(frozen=True)
 class RedundancyConfig:
-    """How a set is divided.
+    """Division of a set into increments.
 
     Args:
-        size: Images per class in an increment; what is left over is looked at by nobody.
+        size: Images per class in an increment; images of an incomplete increment are ignored.
 
     Raises:
-        ValueError: If it is not a number of 1 or more.
+        ValueError: If the size is not a positive whole number.
     """
 
     size: int
@@ -62,17 +62,18 @@ def train_on_increments(
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images (ipc, 3, H, H), uint8.
-        training_checkpoints: Folder for interrupted trainings.
-        config: The protocol.
+        training_checkpoints: Folder of checkpoints, for interrupted trainings.
+        config: Configuration of a training, with the protocol.
         networks: Names of `NETWORKS`.
-        mode_weight_exponent: Images count for the members of their mode to this power.
-        redundancy: How the set is divided.
-        seed: Of the images, and of all trainings.
-        teacher: A trained network, for protocols that ask one, or store what it says.
-        train_images: wnid -> images (N, 3, H, H), uint8, where those to train on are some of them.
+        mode_weight_exponent: The weight of an image is the size of its mode to this power.
+        redundancy: Division of the set.
+        seed: Seed of the images, and of all trainings.
+        teacher: A trained network, for protocols with a teacher or stored labels.
+        train_images: wnid -> images (N, 3, H, H), uint8, if the images to train on are some of
+            them; else None.
 
     Returns:
-        Training -> what share of each increment it classifies right.
+        Training -> its top-1 accuracy on each increment, percent.
 
     Raises:
         ValueError: If there are too few images, or a network is unknown.
@@ -99,7 +100,7 @@ def train_on_increments(
         for number in range(count):
             learner = IncrementTraining(number, subject)
             tasks[f"{network}-{number + 1}"] = Task({"images": images, **taught}, learner)
-    # Its own accuracy is of the last epoch; a curve is looked at by nobody.
+    # One validation, after the last epoch: no one uses the learning curves.
     division = Division(
         replace(config, validations=1),
         fit,
@@ -111,14 +112,14 @@ def train_on_increments(
 
 
 def count_increments(images: Mapping[str, Partition], size: int) -> int:
-    """Return how many whole increments there are of every class.
+    """Return the number of complete increments that every class has.
 
     Args:
         images: wnid -> images.
         size: Images per class in an increment.
 
     Raises:
-        ValueError: If there are fewer than `LEAST`.
+        ValueError: If the number is smaller than `LEAST`.
     """
     wnid = min(images, key=lambda name: images[name].count)
     if (count := images[wnid].count // size) < LEAST:
@@ -130,11 +131,11 @@ def count_increments(images: Mapping[str, Partition], size: int) -> int:
 
 
 def tabulate_redundancy(redundancy_trainings: Mapping[str, Partition]) -> pd.DataFrame:
-    """Put what networks know of each other's increments into a table.
+    """Return a table of accuracies on all increments.
 
     Returns:
-        One row per network, increment that it was trained on and increment that it classifies:
-        accuracy, percent.
+        One row per network, increment for training and increment for test: `network`,
+        `trained_on`, `tested_on` and `top1`, percent.
     """
     import pandas as pd
 
@@ -152,9 +153,9 @@ def tabulate_redundancy(redundancy_trainings: Mapping[str, Partition]) -> pd.Dat
 
 
 def measure_redundancy(redundancy: pd.DataFrame) -> dict[str, float]:
-    """Return the mean accuracy on other increments, and on the own one, percent, per network.
+    """Return each network's mean accuracy on other increments and on its own, percent.
 
-    The higher that on others, the less an increment adds to another one.
+    A higher accuracy on other increments means that an increment adds less to another one.
 
     Source: LGD (arXiv 2604.00519), its comparison of increments.
     """

@@ -1,4 +1,4 @@
-"""Nodes that tabulate, measure and draw what trainings showed."""
+"""Nodes that tabulate, summarise and draw the results of trainings."""
 
 from __future__ import annotations
 
@@ -36,22 +36,23 @@ def collect_rows(
     split: str,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Put the results of all trainings into tables.
+    """Return the results of all trainings as tables.
 
     Args:
         benchmark: The classes.
         evaluated_images: wnid -> images that networks were trained on.
-        trainings: Training -> what was measured, its curve and confusion matrix.
-        settings: What differs from the environment's, as `name=value` words.
-        config: The protocol.
-        method: What made the images.
-        backbone: What they were drawn from.
-        split: What was tested on.
+        trainings: Training -> measurements, curve and confusion matrix.
+        settings: Settings that differ from the environment's, as `name=value` words.
+        config: Configuration of a training, with the protocol.
+        method: Name of the method that made the images.
+        backbone: Name of the backbone that they were sampled from.
+        split: Test split.
         seed: Seed of the images.
 
     Returns:
-        One row per training; one per training and validation; one per training and class. Where
-        images were made for modes, the rows tell how many ended at their own.
+        A table with one row per training, one with a row per training and validation, and one with
+        a row per training and class. If images were made for modes, the first table also has the
+        shares of images that are nearest to their own mode.
     """
     import pandas as pd
 
@@ -98,7 +99,7 @@ def collect_rows(
 
 
 def class_accuracies(value: Mapping[str, Any]) -> list[float]:
-    """Return the accuracy of every class, percent; none of a training that did not finish."""
+    """Return the accuracy of every class, percent; empty for an unfinished training."""
     if not value["confusion"]:
         return []
     return [float(share) for share in class_accuracy(torch.tensor(value["confusion"]))]
@@ -107,13 +108,14 @@ def class_accuracies(value: Mapping[str, Any]) -> list[float]:
 def measure_accuracy(result_rows: pd.DataFrame) -> dict[str, float]:
     """Return mean, population standard deviation and bootstrap interval per network.
 
-    The interval says how much trainings on these images vary; other images of the method may vary
-    more.
+    The interval covers the variation between trainings on these images, not the variation between
+    data sets of the method.
 
     Raises:
-        FloatingPointError: Naming the trainings whose loss was not finite; their rows are kept.
+        FloatingPointError: If trainings have no finite loss; the message names them. Their rows
+            are kept.
 
-    Source: Minimax diffusion (arXiv 2311.15529), released code, for the population's.
+    Source: Minimax diffusion (arXiv 2311.15529), released code, uses the population's deviation.
     """
     check_outcomes(result_rows["outcome"].tolist())
     measured: dict[str, float] = {}
@@ -142,10 +144,10 @@ def draw_accuracy(
 
     Args:
         benchmark: The classes.
-        trainings: Training -> what was measured, and its confusion matrix.
+        trainings: Training -> measurements and confusion matrix.
         training_curves: One row per training and validation.
-        method: What made the images.
-        seed: Of the images.
+        method: Name of the method that made the images.
+        seed: Seed of the images.
 
     Raises:
         FloatingPointError: If no training finished.
@@ -171,10 +173,10 @@ def draw_accuracy(
 
 
 def check_outcomes(outcomes: Sequence[str]) -> None:
-    """Refuse trainings that did not finish.
+    """Check that all trainings finished.
 
     Raises:
-        FloatingPointError: Naming them.
+        FloatingPointError: If some did not; the message names them.
     """
     if lost := [outcome for outcome in outcomes if outcome != FINISHED]:
         listed = "\n  ".join(lost)

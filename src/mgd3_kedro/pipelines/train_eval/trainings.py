@@ -37,12 +37,12 @@ class TrainingSubject:
     Args:
         network: A name of `NETWORKS`.
         ipc: Images per class.
-        seed: Of initial weights, order and augmentation.
-        batch_seed: Seed that batches are drawn from.
-        classes: Of the benchmark.
-        taught_by: Fingerprints of the teacher, or of what it said, if there is one.
-        weights: What the images count for, in the order of classes; None where all count alike.
-        small_images: Small images in the place of each of `ipc`.
+        seed: Seed of the initial weights.
+        batch_seed: Seed of order and augmentation.
+        classes: Classes of the benchmark.
+        taught_by: Fingerprints of the teacher or of its stored labels; empty without a teacher.
+        weights: Weight of each image in the loss, in the order of classes; None for equal weights.
+        small_images: Small images that replace one of `ipc` images (multi-formation).
     """
 
     network: str
@@ -57,13 +57,13 @@ class TrainingSubject:
 
 @dataclass(frozen=True)
 class Trainings:
-    """What all trainings have in common.
+    """Settings that all trainings share.
 
     Args:
-        config: The protocol.
-        fit: Of the training images.
-        mode_weight_exponent: That the weights of images were made with.
-        checkpoints: Folder that interrupted trainings are kept in.
+        config: Configuration of a training, with the protocol.
+        fit: Resize and centre crop of images.
+        mode_weight_exponent: Exponent of the weights of images.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
     """
 
     config: EvaluationConfig
@@ -73,7 +73,7 @@ class Trainings:
 
 
 def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, Made]:
-    """Train and test some networks; one whose loss is not finite is a row that says so.
+    """Train and test some networks; a training without a finite loss gets a row with that outcome.
 
     Source: Minimax diffusion (arXiv 2311.15529), section 5.
     """
@@ -117,7 +117,7 @@ def run_trainings(batch: Mapping[str, Task], settings: Trainings) -> dict[str, M
 
 
 def describe_result(result: TrainingResult) -> dict[str, Any]:
-    """Return plain values of a training that has finished."""
+    """Return the results of a finished training as plain values."""
     measured = {
         "top1_last": result.top1_last,
         "top1_best": result.top1_best,
@@ -140,7 +140,7 @@ def describe_result(result: TrainingResult) -> dict[str, Any]:
 
 
 def describe_divergence(error: DivergenceError) -> dict[str, Any]:
-    """Return plain values of a training whose loss became infinite or NaN."""
+    """Return the results of a training whose loss became infinite or NaN, as plain values."""
     measured = {
         "top1_last": NOT_MEASURED,
         "top1_best": NOT_MEASURED,

@@ -1,4 +1,4 @@
-"""What an image counts for in a training: the share of its class that its mode stands for."""
+"""Weights of images in the training loss, by the sizes of their modes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from mgd3_kedro.stages import Partition
 
 
 def weigh_images(images: Sequence[Partition], exponent: float) -> tuple[float, ...] | None:
-    """Return the weight of every image, mean 1 within a class.
+    """Return the weight of every image; the mean weight within a class is 1.
 
-    An image has the real images nearest to its mode, shared with other images of the same mode, to
-    the power of the exponent: at 1 the weighted images are the best approximation of their class,
-    in the optimal-transport sense, that there is with images at these places.
+    The weight is proportional to the number of members of the image's mode, divided by the number
+    of images of that mode, to the power of the exponent. With the exponent 1, these are the weights
+    of the best approximation of the class by points at the modes, in optimal transport.
 
     Args:
-        images: A class each, in label order, with the provenance of every image.
-        exponent: 0 for the same weight of all.
+        images: One partition per class, in label order, with the provenance of every image.
+        exponent: Exponent of the weights; 0 for equal weights.
 
     Returns:
-        In the order of classes and images; None where all weigh the same.
+        Weights in the order of classes and images; None for equal weights.
 
     Raises:
-        ValueError: If it is not known which modes images stand for.
+        ValueError: If the provenance lacks the modes of images.
 
     Source: dataset distillation as pushforward optimal quantization (arXiv 2501.07681); the
     exponent is ours.

@@ -1,4 +1,4 @@
-"""Train a network on all real images, for others to learn from."""
+"""Train a teacher on all real images."""
 
 from mgd3_kedro.pipelines.train_teacher.pipeline import create_pipeline
 

@@ -28,17 +28,20 @@ def train_teacher(
     checkpoints: Path,
     config: HardLabelConfig,
 ) -> tuple[dict[str, Any], dict[str, float], pd.DataFrame]:
-    """Train a network on the whole train split; one that was interrupted goes on.
+    """Train a network on the whole train split; an interrupted training is resumed.
 
     Args:
         benchmark: The classes.
         train_images: wnid -> images (N, 3, H, H), uint8.
-        test_images: wnid -> images (M, 3, H, H), uint8; they decide nothing.
-        checkpoints: Folder for interrupted trainings.
-        config: How it is trained.
+        test_images: wnid -> images (M, 3, H, H), uint8; only for validation.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
+        config: Configuration of the training.
 
     Returns:
-        The files of the teacher; its accuracy; its learning curve.
+        The files of the teacher; its accuracies in percent and its seconds; its learning curve.
+
+    Raises:
+        DivergenceError: If the loss is not finite.
 
     Source: RDED (arXiv 2312.03526), section 4, whose teachers are trained on the full set.
     """

@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs from committed rows."""
+"""Write the tables of README.md and docs from committed result rows."""
 
 from mgd3_kedro.pipelines.write_pages.pipeline import create_pipeline
 

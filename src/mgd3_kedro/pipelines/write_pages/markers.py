@@ -1,4 +1,4 @@
-"""Where the tables of a page are."""
+"""Markers of the tables in a page."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ END = "<!-- end -->"
 
 
 def replace_tables(text: str, tables: Mapping[str, str]) -> tuple[str, set[str]]:
-    """Return a page with its tables written again, and their names; all else stays as it is.
+    """Replace the tables of a page.
 
-    A table is what is between the lines `<!-- table NAME -->` and `<!-- end -->`.
+    A table is the text between the lines `<!-- table NAME -->` and `<!-- end -->`.
 
     Args:
-        text: The page.
-        tables: Name -> its text.
+        text: Text of the page.
+        tables: Name -> new text of the table.
+
+    Returns:
+        The new text of the page, and the names of its tables.
 
     Raises:
-        ValueError: If a table is not known, or one of two markers is missing.
+        ValueError: If a table is unknown, or one of two markers is missing.
     """
     kept: list[str] = []
     found: set[str] = set()

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def tabulate_results(
     page_tables: Mapping[str, Any], results: Mapping[str, Callable[[], pd.DataFrame]]
 ) -> dict[str, str]:
-    """Write every table of the pages as Markdown.
+    """Return every table of the pages as Markdown, by name.
 
     Args:
-        page_tables: `tables`, by name what each shows; `cell`, of those that have none.
-        results: File -> loads its rows.
+        page_tables: `tables`, name -> configuration of a table; `cell`, the default cell format.
+        results: File -> function that loads its rows.
 
     Raises:
-        ValueError: Naming the table that cannot be written, and why.
+        ValueError: If a table cannot be written; the message names it and the reason.
     """
     written = {}
     for name, values in page_tables["tables"].items():
@@ -35,14 +35,15 @@ def tabulate_results(
 
 
 def write_pages(pages: Mapping[str, str], tables: Mapping[str, str]) -> dict[str, str]:
-    """Put the tables between their markers.
+    """Return the pages with the tables between their markers.
 
     Args:
         pages: File -> its text.
         tables: Name -> its text.
 
     Raises:
-        ValueError: Naming the page or the table that does not fit.
+        ValueError: If a page has an unknown table or a missing marker, or if a table is in no
+            page; the message names the page or the table.
     """
     written, used = {}, set()
     for name, text in pages.items():

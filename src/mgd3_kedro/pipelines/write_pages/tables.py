@@ -1,4 +1,4 @@
-"""A table of a page: which rows a cell is about, and how it is written."""
+"""Tables of a page: selection of the rows of a cell, and formatting."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 SETTINGS = "settings"
 FILE = "file"
-"""The column of the file that a row is from."""
+"""Column with the file of a row."""
 
 Asked = Mapping[str, Any]
-"""Column -> the value that rows must have, or a list of those they may have."""
+"""Column -> required value, or a list of allowed values."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a cell may tell of a column: its numbers' mean, population deviation and count.
+    """Statistics of a column of numbers, for cell formats.
 
-    `percent` is the mean of shares.
+    Args:
+        mean: Mean of the numbers.
+        std: Population standard deviation.
+        percent: 100 times the mean, for a column of shares.
+        count: Number of numbers.
     """
 
     mean: float
@@ -34,19 +38,19 @@ class Summary:
 
     @classmethod
     def of(cls, values: pd.Series[float]) -> Summary:
-        """Summarise numbers."""
+        """Return the statistics of numbers."""
         mean = float(values.mean())
         return cls(mean, float(values.std(ddof=0)), 100 * mean, len(values))
 
 
 @dataclass(frozen=True)
 class TablePart:
-    """A line or a column.
+    """A line or a column of a table.
 
     Args:
-        label: Its name.
-        asked: What its rows have.
-        cell: How its cells are written; None: as those of the table.
+        label: Its label.
+        asked: Required values of its rows.
+        cell: Format of its cells; None: the format of the table.
     """
 
     label: str
@@ -56,25 +60,26 @@ class TablePart:
 
 @dataclass(frozen=True)
 class PageTable:
-    """What a table shows.
+    """Configuration of a table.
 
-    A cell is about the rows that have what the table, its line and its column ask for. Of
-    `settings`, these name the words that a row has, all together. Trainings are of one method in
-    one setting.
+    A cell summarises the rows that meet the conditions of the table, of its line and of its column.
+    For the column `settings`, the conditions list words; a row matches if it has exactly the union
+    of these words. All trainings of a cell must have the same method and settings.
 
     Args:
-        rows: A file, or several.
-        lines: A column, each of whose values has a line; or a list of lines, each with its `label`,
-            what its rows have and, if it has one of its own, its `cell`.
-        columns: Likewise.
-        cell: How the rows of a cell are told, as "{top1_last.mean:.1f}": a column of numbers, and
-            what is told of it.
-        where: What rows have. The order of several values is that of their lines or columns.
-        corner: What the labels of the lines are.
-        labels: Value -> its label, where that is not the value.
-        falling: The column by whose mean lines fall, from the largest, in the first column of the
-            table; None: they are in the order of the rows.
-        trainings: How many rows each cell is about; None: any number.
+        rows: A file of rows, or several files.
+        lines: Name of a column of the rows, whose values become lines; or a list of lines, each
+            with its `label`, its conditions and, if needed, its own `cell`.
+        columns: The columns of the table, in the same form.
+        cell: Format of a cell, such as "{top1_last.mean:.1f}": a column of numbers and a field of
+            `Summary`.
+        where: Conditions of the table. The order of several values is that of their lines or
+            columns.
+        corner: Heading of the labels of the lines.
+        labels: Value -> its label, if that is not the value.
+        falling: Column of the rows by whose mean lines are sorted, the largest first, with the rows
+            of the table's first column; None: the order of the rows.
+        trainings: Required number of rows per cell; None: any number.
     """
 
     rows: str | Sequence[str]
@@ -89,10 +94,10 @@ class PageTable:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> PageTable:
-        """Build a table from what is configured.
+        """Build a table from configured values.
 
         Raises:
-            ValueError: Naming a key that is not known, or is missing.
+            ValueError: If a key is unknown or missing; the message names it.
         """
         known = [one.name for one in fields(cls)]
         for name in values:
@@ -110,11 +115,11 @@ def gather(
     """Return the rows of files as one table, with a column `file`.
 
     Args:
-        results: File -> loads its rows.
-        files: Which of them.
+        results: File -> function that loads its rows.
+        files: Name of a file, or several names.
 
     Raises:
-        ValueError: If there is no such file.
+        ValueError: If a file is unknown.
     """
     import pandas as pd
 
@@ -122,21 +127,21 @@ def gather(
     read = [lookup(results, name, "file of rows")().assign(**{FILE: name}) for name in names]
     rows = pd.concat(read, ignore_index=True)
     if SETTINGS in rows:
-        # Empty in a file is read as missing.
+        # Pandas reads an empty text in a file as a missing value.
         rows[SETTINGS] = rows[SETTINGS].fillna("")
     return rows
 
 
 def write_table(rows: pd.DataFrame, table: PageTable) -> str:
-    """Write a table as Markdown.
+    """Return a table as Markdown.
 
     Args:
-        rows: Those of its files.
-        table: What it shows.
+        rows: Rows of its files.
+        table: Configuration of the table.
 
     Raises:
-        ValueError: If a column is not known, a line is about no rows, or a cell about more or
-            fewer than it should.
+        ValueError: If a column is unknown, if no row matches a line, if a cell has another number
+            of rows than required, or if a cell has trainings of different methods or settings.
     """
     lines, columns = (_parts(rows, table, parts) for parts in (table.lines, table.columns))
     if table.falling is not None:
@@ -227,10 +232,14 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
 
 
 def _refuse_mixed(found: pd.DataFrame, line: TablePart, column: TablePart) -> None:
-    """Refuse to average trainings that differ in more than seeds."""
+    """Check that the trainings of a cell differ only in seeds.
+
+    Raises:
+        ValueError: If they differ in another key.
+    """
     for name in GROUP_KEYS if "training_seed" in found else ():
         told = found[name].dropna() if name in found else ()
-        # The order of words says nothing.
+        # The order of words has no meaning.
         values = sorted({" ".join(sorted(str(value).split())) for value in told})
         if len(values) > 1:
             some = ", ".join(map(repr, values[:3]))

@@ -1,4 +1,4 @@
-"""The ways to make a distilled image: draw it from a backbone, keep a real one, optimise pixels."""
+"""The procedures that make images: sample a backbone, select real images, or optimise pixels."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ from mgd3_kedro.pipelines.guided_generate.procedures.selection import (
 def plan_method(
     method: str, methods: Mapping[str, Mapping[str, Any]], common: Common
 ) -> GenerationPlan:
-    """Resolve a method: its procedure, and its settings over the common ones.
+    """Return the plan of a method, from its procedure and its settings.
 
     Args:
-        method: The method's name.
-        methods: Name -> procedure and settings, as configured.
-        common: What all methods share.
+        method: Name of the method.
+        methods: Name -> configured procedure and settings.
+        common: Settings that all methods share.
 
     Raises:
         ValueError: If the method or its procedure is unknown, or a setting is unknown, missing or
-            does not fit; the message names the method.
+            invalid; the message names the method.
 
-    Source: MGD3 (arXiv 2505.18963), Table 1: its rows as points on two axes.
+    Source: MGD3 (arXiv 2505.18963), Table 1: its rows as procedures with settings.
     """
     settings = without_parameters(lookup(methods, method, "method") or {})
     name = settings.pop("procedure", "")
@@ -81,4 +81,4 @@ PROCEDURES: dict[str, Procedure] = {
     "mix": Procedure(plan_mixing, needs_of_mixing),
     "select": Procedure(plan_selection, needs_of_selection),
 }
-"""Name -> how images are planned, and what from."""
+"""Name -> procedure."""

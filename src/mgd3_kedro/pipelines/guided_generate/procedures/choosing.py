@@ -1,4 +1,4 @@
-"""Which of several draws of a mode is kept."""
+"""The choice between several samples for the same mode."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mgd3_kedro.stages import Task
 
 
 class Chooser(NamedTuple):
-    """A way to choose.
+    """A criterion for the choice between samples.
 
     Args:
-        choose: (draws of a class (M, K, C, H, W), its task, settings) -> the number of the draw
-            that is kept for each mode, (K,), int64.
-        needs: What a task has beside latents, modes and model.
+        choose: (samples of a class (M, K, C, H, W), its task, settings) -> number of the chosen
+            sample for each mode, (K,), int64.
+        needs: Inputs of a task in addition to latents, modes and model.
     """
 
     choose: Callable[[torch.Tensor, Task, Denoising], torch.Tensor]
@@ -29,12 +29,12 @@ class Chooser(NamedTuple):
 
 
 def take_first(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
-    """Return the first draw of every mode."""
+    """Return the first sample of every mode, (K,), int64."""
     return torch.zeros(pool.shape[1], dtype=torch.int64)
 
 
 def choose_covering(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
-    """Return the draws that together are nearest to the real latents of the class.
+    """Return the samples that together cover the real latents of the class best, (K,), int64.
 
     Source: see `choose_candidates`.
     """
@@ -42,9 +42,12 @@ def choose_covering(pool: torch.Tensor, task: Task, settings: Denoising) -> torc
 
 
 def choose_confident(pool: torch.Tensor, task: Task, settings: Denoising) -> torch.Tensor:
-    """Return the draw of every mode that a teacher is surest about.
+    """Return, for every mode, the sample with the lowest cross-entropy of a teacher, (K,), int64.
 
-    Source: after RDED (arXiv 2312.03526), which chooses crops of real images so.
+    Raises:
+        ValueError: If there is no teacher.
+
+    Source: after RDED (arXiv 2312.03526), which chooses crops of real images in this way.
     """
     autoencoder = load_autoencoder(task.inputs["prior"], settings.autoencoder)
     images = autoencoder.decode(pool.flatten(0, 1), settings.image_size)
@@ -60,4 +63,4 @@ CHOOSERS: dict[str | None, Chooser] = {
     "coverage": Chooser(choose_covering),
     "confidence": Chooser(choose_confident, ("teacher",)),
 }
-"""`choice` of a sampling -> who chooses; None where there is one draw."""
+"""`choice` of the sampling configuration -> criterion; None if there is one sample per mode."""

@@ -1,4 +1,4 @@
-"""Images put together from crops of real ones."""
+"""Mosaics of crops of real images (RDED)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ SOURCES: tuple[Source, ...] = ("images", "teacher")
 
 
 def needs_of_crops(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what mosaics of real images are made from."""
+    """Return the inputs of mosaics of real images."""
     return Needs.of(SOURCES, TEACHING)
 
 
 def plan_crops(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
     """Plan mosaics of real images.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or invalid.
 
     Source: RDED (arXiv 2312.03526).
     """
@@ -54,7 +57,7 @@ def plan_crops(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
 
 
 def cut_classes(batch: Mapping[str, Task], settings: TeacherMethodSettings) -> dict[str, Made]:
-    """Put the most typical crops of every class together.
+    """Make mosaics of the crops of every class that the teacher classifies best.
 
     Source: RDED (arXiv 2312.03526), section 4.
     """

@@ -1,4 +1,4 @@
-"""Images that a backbone draws, each guided to a mode unless `plain`."""
+"""Images sampled from a backbone, each guided to a mode unless `plain`."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ from mgd3_kedro.stages import Made, Task, plain_settings
 NEEDS_OF_DRAWS = Needs.of(
     ("latents", "modes", "prior"), ("diffusion", "autoencoder", "sampling", "modes")
 )
-"""Of images that a backbone draws and no teacher chooses from."""
+"""Needs of images that are sampled from a backbone, without a teacher."""
 
 
 def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images drawn from a backbone are made from.
+    """Return the inputs of images that are sampled from a backbone.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit.
+        ValueError: If a setting is unknown or invalid.
     """
     formation, settings = take_formation(settings)
     sampling = sampling_of(settings, SamplingConfig(**parameters["sampling"]))
@@ -74,16 +74,16 @@ def needs_of_denoising(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
 
 def unread_by(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the parameters that are not read where a method has these settings of sampling."""
+    """Return the sampling parameters that a method overrides with settings of these names."""
     return tuple(sorted({f"sampling.{name}" for name in names}))
 
 
 def plan_denoising(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images drawn from a backbone; as many classes at once as fit a batch.
+    """Plan images that are sampled from a backbone; a call has as many classes as fit a batch.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit, or images of a class that depend on
-            each other do not fit a batch.
+        ValueError: If a setting is unknown or invalid, or if images of a class depend on each
+            other and do not fit into one batch.
     """
     diffusion = common.part("diffusion")
     steps = diffusion.num_inference_steps
@@ -110,14 +110,15 @@ def plan_denoising(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
 
 def sampling_of(settings: Mapping[str, Any], sampling: SamplingConfig) -> SamplingConfig:
-    """Return how a method samples: its settings over the common ones, or over plain sampling.
+    """Return a method's sampling configuration.
 
     Args:
-        settings: Of the method; `plain`: whether all that steers is off but for the others.
-        sampling: What methods share.
+        settings: Settings of the method, which override those of `sampling`. If `plain` is true,
+            all other guidance is off.
+        sampling: Sampling configuration that methods share.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit.
+        ValueError: If a setting is unknown or invalid.
     """
     own = dict(settings)
     check_known(own, ("plain", *SamplingConfig.names()))
@@ -130,7 +131,7 @@ def _sources(sampling: SamplingConfig) -> tuple[Source, ...]:
 
 
 def denoise_classes(batch: Mapping[str, Task], settings: Denoising) -> dict[str, Made]:
-    """Draw the images of every mode and keep one of each, all classes of the batch together.
+    """Sample one image per mode, for all classes of the batch together.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
@@ -142,14 +143,17 @@ def denoise_classes(batch: Mapping[str, Task], settings: Denoising) -> dict[str,
 def draw_images(
     batch: Mapping[str, Task], settings: Denoising, backbone: Backbone, batches: Batches
 ) -> dict[str, Made]:
-    """Draw the images of every mode from a backbone, keep one of each, and describe them.
+    """Sample candidates for every mode, choose one per mode, decode it, and describe the images.
 
     Args:
-        batch: wnid -> latents of the real images, modes, what the choice between draws is made by,
-            and the model that has the autoencoder; see `Source`.
-        settings: How.
-        backbone: Draws them.
-        batches: As large as memory allows.
+        batch: wnid -> task with latents of the real images, modes, the model with the autoencoder,
+            and the inputs of the choice between candidates; see `Source`.
+        settings: Settings of sampling and decoding.
+        backbone: Model to sample from.
+        batches: Splits the work into batches that fit into memory.
+
+    Returns:
+        wnid -> images (K, 3, H, W), uint8, with their provenance.
 
     Raises:
         NotFiniteError: If samples or their pixels are not finite.
@@ -189,7 +193,7 @@ def draw_images(
 
 
 def knobs_of(model: ModelFolder, settings: Denoising) -> dict[str, Any]:
-    """Return what the rows of images tell of how they were drawn, by name."""
+    """Return the settings of sampling for the provenance of images, name -> value."""
     return {
         "mode_finder": settings.mode_finder,
         **plain_settings(settle_settings(model, settings.diffusion)),
@@ -201,5 +205,5 @@ def knobs_of(model: ModelFolder, settings: Denoising) -> dict[str, Any]:
 
 @lru_cache(maxsize=2)
 def fitting_batches(model: ModelFolder, config: BackboneConfig) -> Batches:
-    """Return the batches of a model, which remember how many images fitted."""
+    """Return the batches of a model; the cached object remembers which size fits into memory."""
     return Batches(config.max_batch)

@@ -1,4 +1,4 @@
-"""Images that have the embeddings of their class."""
+"""Images optimised by distribution matching (DM)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ SOURCES: tuple[Source, ...] = ("images",)
 
 
 def needs_of_distributions(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that have the embeddings of their class are made from."""
+    """Return the inputs of distribution matching."""
     return Needs.of(SOURCES, ("device",))
 
 
 def plan_distributions(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images that have the embeddings of their class.
+    """Plan images whose mean embedding matches that of the real images of their class.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or invalid.
 
     Source: DM (arXiv 2110.04181).
     """
@@ -39,7 +42,7 @@ def plan_distributions(settings: Mapping[str, Any], common: Common) -> Generatio
 
 
 def match_classes(batch: Mapping[str, Task], settings: MethodSettings) -> dict[str, Made]:
-    """Optimise the images of every class.
+    """Optimise the images of every class by distribution matching.
 
     Source: DM (arXiv 2110.04181), Algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""What real images of a class are compared by."""
+"""Features by which images of a class are compared."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mgd3_kedro.stages import Task
 
 
 class Features(NamedTuple):
-    """What images are compared by.
+    """Features of images.
 
     Args:
-        extract: (task, what a teacher sees) -> of each image of the class, (N, ...).
-        needs: What a task has beside the images.
+        extract: (task, settings of the teacher or None) -> features of the images, (N, ...).
+        needs: Inputs of a task in addition to the images.
     """
 
     extract: Callable[[Task, Any], torch.Tensor]
@@ -46,4 +46,4 @@ FEATURES = {
     "pixels": Features(_pixels),
     "teacher": Features(_seen_by_teacher, ("teacher",)),
 }
-"""Name -> what images are compared by."""
+"""Name -> features."""

@@ -1,4 +1,4 @@
-"""Images drawn, without modes, from a transformer that was fine-tuned for them."""
+"""Images sampled without mode guidance from a fine-tuned transformer (minimax diffusion)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ SOURCES: tuple[Source, ...] = ("latents", "modes", "prior", "class_latents")
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Settings of images drawn from a transformer that was fine-tuned for them.
+    """Settings of images that are sampled from a fine-tuned transformer.
 
     Args:
-        config: How it is fine-tuned.
-        denoising: How it is sampled.
-        classes: Of the benchmark.
-        checkpoints: Folder for interrupted fine-tunings.
-        device: Where to train.
+        config: Configuration of the fine-tuning.
+        denoising: Settings of sampling.
+        classes: Classes of the benchmark.
+        checkpoints: Folder of checkpoints, for interrupted fine-tuning.
+        device: Name of the device of the fine-tuning.
     """
 
     config: MinimaxConfig
@@ -63,13 +63,16 @@ class FineTuning:
 
 
 def needs_of_fine_tuning(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images drawn from models that are fine-tuned for them are made from."""
+    """Return the inputs of images that are sampled from fine-tuned models."""
     needs = Needs.of(SOURCES, (*NEEDS_OF_DRAWS.parameters, "device"), "checkpoints")
     return needs._replace(unread=unread_by(SamplingConfig.off()))
 
 
 def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images drawn from models that are fine-tuned for some of the classes each.
+    """Plan images that are sampled from models; each model is fine-tuned for some of the classes.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or invalid.
 
     Source: minimax diffusion (arXiv 2311.15529).
     """
@@ -92,10 +95,10 @@ def plan_fine_tuning(settings: Mapping[str, Any], common: Common) -> GenerationP
 
 
 def try_tuning(model: ModelFolder, settings: Denoising) -> None:
-    """Refuse a model that cannot be fine-tuned, or cannot be sampled so.
+    """Check that a model can be fine-tuned and sampled with these settings.
 
     Raises:
-        ValueError: If it is no diffusion transformer, or a setting does not fit it.
+        ValueError: If it is not a diffusion transformer, or a setting is not valid for it.
 
     Source: minimax diffusion (arXiv 2311.15529), section 4.1.
     """
@@ -108,10 +111,9 @@ def try_tuning(model: ModelFolder, settings: Denoising) -> None:
 
 
 def draw_fine_tuned(batch: Mapping[str, Task], settings: FineTuning) -> dict[str, Made]:
-    """Fine-tune a model for the classes around each one asked for, and draw from it.
+    """Fine-tune a model for each group of classes, and sample the requested classes from it.
 
-    Which classes share a model depends on their labels alone: a run that is taken up makes the
-    same images.
+    The groups depend on the labels alone. Therefore a resumed run makes the same images.
 
     Source: minimax diffusion (arXiv 2311.15529), section 4.1.
     """
@@ -137,13 +139,12 @@ def fine_tuned_backbone(
     partitions: Sequence[Partition],
     settings: FineTuning,
 ) -> tuple[Backbone, float]:
-    """Return a backbone whose transformer was fine-tuned for a group of classes.
+    """Return a backbone whose transformer is fine-tuned for a group of classes.
 
-    Data sets of other seeds are drawn from the same: it is fine-tuned once, and its time is told
-    to each of them.
+    Data sets of other seeds share the model, from its checkpoint. Its time counts for each of them.
 
     Returns:
-        The backbone, and the seconds its fine-tuning took before this call.
+        The backbone, and the seconds of fine-tuning that were spent before this call.
 
     Source: minimax diffusion (arXiv 2311.15529), section 4.1.
     """

@@ -1,4 +1,4 @@
-"""Images that give a network the gradients of their class."""
+"""Images optimised by gradient matching (IDC)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ SOURCES: tuple[Source, ...] = ("classes",)
 
 
 def needs_of_gradients(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that have the gradients of their class are made from."""
+    """Return the inputs of gradient matching."""
     return Needs.of(SOURCES, ("device",))
 
 
 def plan_gradients(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images that have the gradients of their class; all classes together.
+    """Plan images whose gradients match those of real images; all classes are made together.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or invalid.
 
     Source: IDC (arXiv 2205.14959).
     """
@@ -48,15 +51,15 @@ def plan_gradients(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
 
 def match_all_classes(batch: Mapping[str, Task], settings: MethodSettings) -> dict[str, Made]:
-    """Optimise the images of all classes, and keep those that are asked for.
+    """Optimise the images of all classes, and return those of the batch.
 
-    A network learns from all classes, so that one alone would have other images.
+    The network is trained on all classes. Therefore the images of a class depend on all classes.
 
     Source: IDC (arXiv 2205.14959), Algorithm 1.
     """
     config, wanted = settings.config, settings.distillation
     real = [partition.load() for partition in next(iter(batch.values())).inputs["classes"]]
-    # Of all classes, also of those that are not in the batch.
+    # All classes, also those that are not in the batch.
     sizes = {str(label): len(images) for label, images in enumerate(real)}
     counts = [*allot_images(sizes, wanted.ipc, wanted.balance, config.factor**2).values()]
     found = match_gradients(real, counts, config, settings.generator())

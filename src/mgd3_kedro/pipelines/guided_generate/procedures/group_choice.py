@@ -1,4 +1,4 @@
-"""What groups of images are compared by, and the images of those that are kept."""
+"""Features of groups of images, and the images of the chosen groups."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from mgd3_kedro.sampling import centre_of
 from mgd3_kedro.stages import Made, Task, neutral
 
 REAL = 200
-"""Real images of a class that are looked at, at most; of latents, all are."""
+"""Largest number of real images of a class that are compared; with latents, all are."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Settings of what groups are compared by.
+    """Settings of the features of groups.
 
     Args:
         features: A name of `FEATURES`.
-        schooling: What a teacher sees; None where none is asked.
-        decoding: What decodes groups, and to which side in pixels; None where latents are compared.
+        schooling: Settings of the teacher; None without a teacher.
+        decoding: Configuration of the autoencoder, and side of the images in pixels; None if
+            latents are compared.
     """
 
     features: str
@@ -38,12 +39,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class GroupChoiceSettings:
-    """Settings of the images of the groups that are kept.
+    """Settings of the images of the chosen groups.
 
     Args:
-        config: How groups were drawn and chosen.
-        autoencoder: How their latents are decoded.
-        image_size: To which side, in pixels.
+        config: Configuration of sampling and choice.
+        autoencoder: Configuration of the autoencoder.
+        image_size: Side of the decoded images, in pixels.
     """
 
     config: GroupsConfig
@@ -53,13 +54,13 @@ class GroupChoiceSettings:
 
 @dataclass(frozen=True)
 class KeptGroup:
-    """The group of a class that is kept.
+    """The chosen group of a class.
 
     Args:
-        group: Its number.
-        rows: Of its images.
-        metrics: What was measured while the groups of the class were drawn.
-        seconds: That drawing and comparing them took.
+        group: Number of the group.
+        rows: Provenance of its images, one row per image.
+        metrics: Measurements of the sampling of the class's groups.
+        seconds: Time of sampling and comparing these groups.
     """
 
     group: int
@@ -69,10 +70,10 @@ class KeptGroup:
 
 
 def compare_groups_of_classes(batch: Mapping[str, Task], settings: Comparison) -> dict[str, Made]:
-    """Return where the groups of every class are, and where its real images are.
+    """Return the centres of the groups and of the real images of every class.
 
     Returns:
-        wnid -> `centres` (G, D) and `real` (D,), directions in the space of the features.
+        wnid -> `centres` (G, D) and `real` (D,), directions in feature space.
 
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
     """
@@ -92,7 +93,7 @@ def compare_groups_of_classes(batch: Mapping[str, Task], settings: Comparison) -
 def keep_groups_of_classes(
     batch: Mapping[str, Task], settings: GroupChoiceSettings
 ) -> dict[str, Made]:
-    """Decode the images of the group that was chosen for every class.
+    """Decode the images of the chosen group of every class.
 
     Returns:
         wnid -> images (K, 3, S, S), uint8.
@@ -122,7 +123,7 @@ def keep_groups_of_classes(
 
 
 def _as_real(task: Task, settings: Comparison) -> Task:
-    """Return a task that has the images of all groups in the place of the real ones."""
+    """Return a task in which the images of all groups replace the real images."""
     latents = task.inputs["groups"]["latents"].flatten(0, 1)
     if settings.decoding is None:
         return Task({"latents": {"latents": latents}})
@@ -132,7 +133,7 @@ def _as_real(task: Task, settings: Comparison) -> Task:
 
 
 def _with_few_images(task: Task) -> Task:
-    """Return a task that has no more real images than are looked at, from all over the class."""
+    """Return a task with at most `REAL` real images, spread evenly over the class."""
     if "images" not in task.inputs:
         return task
     images: torch.Tensor | LazyImages = task.inputs["images"]

@@ -1,4 +1,4 @@
-"""Groups of drawn images, of which one is kept for each class, with an eye on the others."""
+"""Groups of sampled images; one group per class is chosen, jointly for all classes (IMS3)."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ from mgd3_kedro.stages import Made, Task
 
 @dataclass(frozen=True)
 class GroupsConfig:
-    """How groups of images are drawn, and which of them are kept.
+    """Configuration of the sampling and the choice of groups.
 
     Args:
-        draws: How they are drawn: settings of a method that denoises.
-        groups: How many of every class.
-        features: A name of `FEATURES`: what they are compared by.
-        alpha: Weight of nearness to the real images, see `GroupObjective`.
-        beta: Weight of distance from the other classes.
-        pair_weight: Further factor of the latter.
+        draws: Settings of a method with the procedure `denoise`.
+        groups: Number of groups per class.
+        features: A name of `FEATURES`, by which groups are compared.
+        alpha: Weight of the distance to the real images, see `GroupObjective`.
+        beta: Weight of the distance to the other classes.
+        pair_weight: Additional factor of the distance to the other classes.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     draws: Mapping[str, Any]
@@ -76,22 +76,22 @@ class GroupsConfig:
 
     @property
     def objective(self) -> GroupObjective:
-        """What a choice is judged by."""
+        """Objective of the choice."""
         return GroupObjective(self.alpha, self.beta, self.pair_weight)
 
     @property
     def compared(self) -> tuple[Source, ...]:
-        """What features of groups, and of real images, are made from."""
+        """Sources of the features of groups and real images."""
         return compared_by(self.features)
 
 
 @dataclass(frozen=True)
 class GroupDrawing:
-    """Settings of groups of images.
+    """Settings of the sampling of groups.
 
     Args:
-        denoising: How they are drawn.
-        groups: How many of every class.
+        denoising: Settings of sampling.
+        groups: Number of groups per class.
     """
 
     denoising: Denoising
@@ -99,9 +99,13 @@ class GroupDrawing:
 
 
 def compared_by(features: str) -> tuple[Source, ...]:
-    """Return what groups and real images are compared by, for a name of `FEATURES`.
+    """Return the sources of the features of groups and real images.
 
-    Groups are kept as latents: what else is looked at of them, they are decoded for.
+    Groups are stored as latents. Other features need the autoencoder of the prior, which decodes
+    the groups.
+
+    Args:
+        features: A name of `FEATURES`.
     """
     needs = FEATURES[features].needs
     return needs if "latents" in needs else ("images", *needs, "prior")
@@ -119,10 +123,10 @@ def read_groups(settings: Mapping[str, Any]) -> GroupsConfig:
 
 
 def needs_of_groups(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what groups of images are drawn from, and compared by.
+    """Return the inputs of the sampling and the comparison of groups.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     config = read_groups(settings)
     asked = [
@@ -149,15 +153,15 @@ def plan_groups(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
 
 
 def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> GenerationPlan:
-    """Plan groups of images, whatever is kept of them.
+    """Plan the sampling of groups of images, without a choice between them.
 
     Args:
-        draws: Settings of a method that denoises.
-        groups: How many of every class.
-        common: What methods share.
+        draws: Settings of a method with the procedure `denoise`.
+        groups: Number of groups per class.
+        common: Settings that methods share.
 
     Raises:
-        ValueError: If a setting is unknown or does not fit, or makes draws of its own.
+        ValueError: If a setting is unknown or invalid, or if `candidates` is above 1.
     """
     plan = plan_denoising(draws, common)
     denoising: Denoising = plan.settings
@@ -171,15 +175,19 @@ def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> Generat
 
 
 def try_features(folder: ModelFolder, schooling: TeacherInput) -> None:
-    """Refuse a teacher that does not tell features from logits."""
+    """Check that a teacher has a feature extractor.
+
+    Raises:
+        ValueError: If it has none.
+    """
     _ = teacher_at(folder, schooling).extractor
 
 
 def draw_groups_of_classes(batch: Mapping[str, Task], settings: GroupDrawing) -> dict[str, Made]:
-    """Draw groups of images of all classes of the batch: an image of each mode in each group.
+    """Sample groups of images of all classes of the batch; a group has one image per mode.
 
-    Group g of a class is what a method with `candidates` draws as candidate g: group 0 is what the
-    same method without groups keeps.
+    Group g of a class equals candidate g of the procedure `denoise`. Therefore group 0 equals the
+    images of the same method without groups.
 
     Returns:
         wnid -> `latents` (G, K, C, H, W), scaled, with a row for each image of each group.
@@ -208,7 +216,7 @@ def draw_groups_of_classes(batch: Mapping[str, Task], settings: GroupDrawing) ->
 
 
 def _places(groups: torch.Tensor, task: Task) -> list[list[dict[str, Any]]]:
-    """Return what is known of each image of each group."""
+    """Return the facts of each image of each group."""
     real, modes = task.inputs["latents"]["latents"], task.inputs["modes"]
     return [
         [{**fact, "group": number} for fact in place_images(latents, real, modes)]

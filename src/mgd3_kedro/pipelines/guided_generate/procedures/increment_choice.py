@@ -1,4 +1,4 @@
-"""The images that a student has most to learn from, and those of all increments together."""
+"""Choice of the most learnable images of an increment, and concatenation of all increments."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mgd3_kedro.stages import Made, Task, neutral
 
 @dataclass(frozen=True)
 class IncrementChoiceSettings:
-    """Settings of those who judge draws.
+    """Settings of the student and the teacher that score candidates.
 
     Args:
-        student: How the student was trained.
-        size: Side of what it sees, in pixels.
-        schooling: What the teacher sees, and where; its classes are in the order of the labels.
+        student: Configuration of the student's training.
+        size: Side of the student's input, in pixels.
+        schooling: Settings of the teacher; its classes are in the order of the labels.
     """
 
     student: HardLabelConfig
@@ -39,12 +39,13 @@ class Choosing:
     """Settings of the choice of an increment.
 
     Args:
-        increments: How classes are divided.
-        number: Of the increment, counted from 1.
+        increments: Division of the images of a class into increments.
+        number: Number of the increment, counted from 1.
         omega: Weight of the teacher, see `measure_learnability`.
-        autoencoder: How draws are decoded.
-        image_size: To which side, in pixels.
-        judging: Who judges them; None where there is one draw of each image.
+        autoencoder: Configuration of the autoencoder.
+        image_size: Side of the decoded images, in pixels.
+        judging: Settings of student and teacher; None for the first increment, which has one
+            candidate per image.
     """
 
     increments: Increments
@@ -57,13 +58,13 @@ class Choosing:
 
 @dataclass(frozen=True)
 class IncrementCandidates:
-    """The draws of a class that an increment is chosen from.
+    """The candidates of a class for an increment.
 
     Args:
-        label: Its own to student and teacher, whatever the order of the benchmark's classes.
-        modes: How many the class has.
-        rows: Of all draws of the class, one draw of all modes after the other.
-        seconds: That the training of the student took, a class.
+        label: Label of the class for student and teacher, which sort the classes by wnid.
+        modes: Number of modes of the class.
+        rows: Provenance of all candidates of the class, group by group.
+        seconds: Time of the student's training, divided by the number of classes.
     """
 
     label: int
@@ -74,12 +75,12 @@ class IncrementCandidates:
 
 @dataclass(frozen=True)
 class JoinedIncrements:
-    """What is known of the images of all increments of a class.
+    """Facts about the images of all increments of a class.
 
     Args:
-        rows: Of its images.
-        metrics: What was measured while they were drawn.
-        seconds: That drawing and choosing them took.
+        rows: Provenance of the images, one row per image.
+        metrics: Measurements of the sampling.
+        seconds: Time of sampling and choice.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -88,7 +89,7 @@ class JoinedIncrements:
 
 
 def choose_increments(batch: Mapping[str, Task], settings: Choosing) -> dict[str, Made]:
-    """Keep of each image of an increment the draw that the student has most to learn from.
+    """Choose, for each image of an increment, the candidate with the highest learnability.
 
     Returns:
         wnid -> `images` (P, 3, S, S), uint8, one for each of the first P modes.
@@ -141,7 +142,7 @@ def choose_increments(batch: Mapping[str, Task], settings: Choosing) -> dict[str
 
 
 def join_increments(batch: Mapping[str, Task], settings: None) -> dict[str, Made]:
-    """Put the increments of every class together, in order.
+    """Concatenate the increments of every class, in order.
 
     Returns:
         wnid -> images (N, 3, S, S), uint8.
@@ -158,13 +159,17 @@ def join_increments(batch: Mapping[str, Task], settings: None) -> dict[str, Made
 def _judge(
     images: torch.Tensor, task: Task, judging: IncrementChoiceSettings, omega: float
 ) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-    """Return the draw that is kept of each image, and what student and teacher say of it.
+    """Return the chosen candidate of each image, and its losses and learnability.
 
     Args:
-        images: (draws, P, 3, S, S), uint8.
-        task: Has `student` and `teacher`.
-        judging: Who they are.
+        images: (candidates, P, 3, S, S), uint8.
+        task: Task with `student` and `teacher`.
+        judging: Settings of student and teacher.
         omega: Weight of the teacher.
+
+    Returns:
+        Number of the chosen candidate, (P,), int64; `student_loss`, `teacher_loss` and
+        `learnability` of each image.
     """
     pixels = images.flatten(0, 1).float() / 255
     schooling, state = judging.schooling, task.inputs["student"]

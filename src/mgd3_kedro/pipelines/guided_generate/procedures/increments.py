@@ -1,4 +1,4 @@
-"""Images of a class in increments, each chosen by what a network learned from those before."""
+"""Images in increments; a student trained on earlier increments chooses the next one (LGD)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ from mgd3_kedro.pipelines.guided_generate.procedures.teaching import teacher_at
 
 @dataclass(frozen=True)
 class Increments:
-    """How the images of a class are divided, and which draws they are chosen from.
+    """Division of the images of a class into increments, with the candidates of each.
 
     Args:
         ipc: Images per class.
-        size: Of an increment, but of the last one, which may be smaller.
-        kappa: Draws that an image is chosen from; those of the first increment are kept as they
-            are.
+        size: Images per class in an increment; the last increment may be smaller.
+        kappa: Number of candidates for each image; the first increment has one candidate.
     """
 
     ipc: int
@@ -46,24 +45,25 @@ class Increments:
 
     @property
     def draws(self) -> int:
-        """Number of draws of every mode, for all increments together."""
+        """Number of samples per mode, for all increments together."""
         return 1 + (self.count - 1) * self.kappa
 
     def draws_of(self, number: int) -> range:
-        """Return the draws that an increment is chosen from; whatever `ipc` is, they are the same.
+        """Return the numbers of the candidates of an increment; they do not depend on `ipc`.
 
         Args:
-            number: Of the increment, counted from 1.
+            number: Number of the increment, counted from 1.
         """
         first = 1 + (number - 2) * self.kappa
         return range(1) if number == 1 else range(first, first + self.kappa)
 
     def places(self, number: int, modes: int) -> int:
-        """Return how many images of a class an increment has: one for each of the first modes.
+        """Return the number of images of a class in an increment: one for each of the first modes.
 
         Args:
-            number: Of the increment, counted from 1.
-            modes: Of the class: `size`, where classes have as many real images and are alike.
+            number: Number of the increment, counted from 1.
+            modes: Number of modes of the class: `size`, or another number for a class with few
+                real images or with unequal `balance`.
         """
         left = min(self.size, self.ipc - (number - 1) * self.size)
         return max(1, (2 * modes * left + self.size) // (2 * self.size))
@@ -71,17 +71,17 @@ class Increments:
 
 @dataclass(frozen=True)
 class IncrementsConfig:
-    """How images are drawn in increments, and which of them are kept.
+    """Configuration of the sampling and the choice of increments.
 
     Args:
-        draws: How they are drawn: settings of a method that denoises.
-        increment_size: Images of a class in an increment, which has a mode for each; all increments
-            have the same.
-        kappa: Draws that an image is chosen from, see `Increments`.
+        draws: Settings of a method with the procedure `denoise`.
+        increment_size: Images per class in an increment, and number of modes; all increments use
+            the same modes.
+        kappa: Number of candidates for each image, see `Increments`.
         omega: Weight of the teacher, see `measure_learnability`.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     draws: Mapping[str, Any]
@@ -96,7 +96,7 @@ class IncrementsConfig:
         check_range("omega", self.omega, 0)
 
     def of(self, ipc: int) -> Increments:
-        """Return the increments of a class with so many images."""
+        """Return the increments of a class with `ipc` images."""
         return Increments(ipc, self.increment_size, self.kappa)
 
 
@@ -112,10 +112,10 @@ def read_increments(settings: Mapping[str, Any]) -> IncrementsConfig:
 
 
 def needs_of_increments(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what increments are drawn from, and judged by; one alone is judged by nothing.
+    """Return the inputs of sampling and choice; a single increment needs no choice.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     config = read_increments(settings)
     drawn = needs_of_denoising(config.draws, parameters)
@@ -125,10 +125,10 @@ def needs_of_increments(settings: Mapping[str, Any], parameters: Mapping[str, An
 
 
 def plan_increments(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan the draws of every class; where one increment is all, its images.
+    """Plan the candidates of every class, or its images if there is only one increment.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
 
     Source: LGD (arXiv 2604.00519), without its guidance.
     """
@@ -142,6 +142,11 @@ def plan_increments(settings: Mapping[str, Any], common: Common) -> GenerationPl
 
 
 def of_increment(common: Common, size: int) -> Common:
-    """Return what methods share, for a data set that is an increment, or less."""
+    """Return shared settings with the ipc of one increment.
+
+    Args:
+        common: Settings that methods share.
+        size: Images per class in an increment; ipc is the smaller one of both.
+    """
     ipc = min(size, common.distillation.ipc)
     return common._replace(distillation=replace(common.distillation, ipc=ipc))

@@ -1,4 +1,4 @@
-"""Images that a teacher expects of its classes."""
+"""Images made by inversion of a teacher (SRe2L)."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Made, Task
 
 LABELS_AT_ONCE = 100
-"""Images whose statistics are compared with those of the training set."""
+"""Images per batch; the batch's statistics are compared with those of the training set."""
 
 
 SOURCES: tuple[Source, ...] = ("teacher",)
 
 
 def needs_of_inversion(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that a teacher expects are made from."""
+    """Return the inputs of teacher inversion."""
     return Needs.of(SOURCES, TEACHING)
 
 
 def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images that a teacher expects; a hundred classes together.
+    """Plan images by teacher inversion, a hundred classes per call.
 
     Raises:
-        ValueError: If classes are to have images in proportion to their real ones, as no real image
-            is looked at, or a setting is unknown or does not fit.
+        ValueError: If `balance` is not "equal", because the method reads no real images; or if a
+            setting is unknown, missing or invalid.
 
     Source: SRe2L (arXiv 2306.13092).
     """
@@ -70,7 +70,7 @@ def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
 
 def invert_classes(batch: Mapping[str, Task], settings: TeacherMethodSettings) -> dict[str, Made]:
-    """Find the images of some classes, and of those whose statistics are compared with theirs.
+    """Optimise the images of the groups of a hundred classes that the batch belongs to.
 
     Source: SRe2L (arXiv 2306.13092), recover stage.
     """
@@ -88,7 +88,10 @@ def invert_classes(batch: Mapping[str, Task], settings: TeacherMethodSettings) -
 
 
 def _invert_group(teacher: Teacher, group: int, settings: TeacherMethodSettings) -> OptimisedImages:
-    """Find (n, ipc, 3, S, S), of up to a hundred classes: one of each after the other."""
+    """Optimise the images of up to a hundred classes, (n, ipc, 3, S, S).
+
+    A batch has one image per class, as far as the number of classes allows.
+    """
     first = group * LABELS_AT_ONCE
     classes = settings.schooling.classes[first : first + LABELS_AT_ONCE]
     ipc = settings.distillation.ipc

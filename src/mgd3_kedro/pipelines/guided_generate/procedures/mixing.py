@@ -1,4 +1,4 @@
-"""Images of which a backbone draws some, while real ones stand for the other modes."""
+"""A mixture of sampled and real images: each mode gets one or the other."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from mgd3_kedro.stages import Made, Task
 SHARE = "kept_share"
 SOURCES: tuple[Source, ...] = ("images",)
 PLACES = ("mode", "nearest_mode", "nearest_mode_in_layout")
-"""Facts of an image that are places among the modes."""
+"""Facts of an image that are numbers of modes."""
 
 
 @dataclass(frozen=True)
 class MixingConfig:
-    """How many images are drawn, and how.
+    """Configuration of the mixture.
 
     Args:
-        draws: How they are drawn: settings of a method that denoises.
-        kept_share: Share of the modes of a class for which a real image is kept, 0..1, rounded
-            down; an image at least is drawn.
+        draws: Settings of a method with the procedure `denoise`.
+        kept_share: Share of the modes of a class that get a real image, 0..1, rounded down; at
+            least one image is sampled.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting is invalid; the message names it.
     """
 
     draws: Mapping[str, Any]
@@ -60,11 +60,11 @@ class MixingConfig:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Settings of images that are drawn and kept.
+    """Settings of the mixture.
 
     Args:
-        denoising: How they are drawn.
-        kept_share: As configured.
+        denoising: Settings of sampling.
+        kept_share: Share of the modes that get a real image.
     """
 
     denoising: Denoising
@@ -72,10 +72,10 @@ class Mixing:
 
 
 def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what images that are drawn and kept are made from.
+    """Return the inputs of a mixture of sampled and real images.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     needs = needs_of_denoising(build_settings(MixingConfig, settings).draws, parameters)
     entries = Needs.of(SOURCES, ()).entries
@@ -83,10 +83,10 @@ def needs_of_mixing(settings: Mapping[str, Any], parameters: Mapping[str, Any]) 
 
 
 def plan_mixing(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan images of which a backbone draws some and others are real ones.
+    """Plan a mixture of sampled and real images.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     config = build_settings(MixingConfig, settings)
     drawn = plan_denoising(config.draws, common)
@@ -98,10 +98,11 @@ def plan_mixing(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
 
 
 def mix_classes(batch: Mapping[str, Task], settings: Mixing) -> dict[str, Made]:
-    """Draw the images of the modes with most members, and keep a real one of each other mode.
+    """Sample images for the modes with most members, and take a real image for each other mode.
 
-    What is typical of a class the model draws well; what is rare it has seen too seldom. The images
-    of a class are those that are drawn, by falling number of members, and then those that are kept.
+    The idea: a model samples typical images well, but it was trained on too few rare ones. The
+    sampled images of a class come first, then the real ones; both are sorted by the number of
+    members of their modes, the largest first.
 
     Source: ours.
     """
@@ -119,19 +120,21 @@ def mix_classes(batch: Mapping[str, Task], settings: Mixing) -> dict[str, Made]:
 def part_modes(
     assignment: torch.Tensor, count: int, share: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the modes that images are drawn for, and those that a real image is kept for.
+    """Return the modes with a sampled image, and the modes with a real image.
 
     Args:
         assignment: (N,), int64, the mode of each real latent, -1 for none.
         count: Number of modes, K.
-        share: Of the modes that a real image is kept for, rounded down; but for one at least.
+        share: Share of the modes that get a real image, rounded down; at least one mode gets a
+            sampled image.
 
     Returns:
-        Places among the modes, by falling number of members; of as many members, the first first.
+        Numbers of modes, int64, sorted by the number of members, the largest first; ties keep
+        their order.
     """
     members = torch.bincount(assignment[assignment >= 0], minlength=count)
     order = members.argsort(descending=True, stable=True)
-    # A share that is meant to be a number of modes may be off by rounding.
+    # A product that should be a whole number of modes may be too small by rounding.
     drawn = max(1, count - int(count * share + 1e-9))
     return order[:drawn], order[drawn:]
 
@@ -139,15 +142,17 @@ def part_modes(
 def keep_members(
     latents: torch.Tensor, modes: Mapping[str, torch.Tensor], kept: torch.Tensor
 ) -> torch.Tensor:
-    """Return the real latent that is kept for each of some modes: of its members the nearest.
+    """Return the nearest member of each of some modes.
+
+    For a mode without members, this is the nearest latent of the class.
 
     Args:
-        latents: (N, C, H, W), of the class.
+        latents: (N, C, H, W), real latents of the class.
         modes: `modes` (K, C, H, W) and `assignment` (N,).
-        kept: (k,), places among the modes.
+        kept: (k,), numbers of the modes.
 
     Returns:
-        (k,), int64, places among the latents; different ones for modes that have members.
+        (k,), int64, indices of the latents; they are different for modes that have members.
     """
     chosen = []
     for mode in kept.tolist():
@@ -160,11 +165,11 @@ def keep_members(
 
 
 def _only(task: Task, places: torch.Tensor) -> Task:
-    """Return a task about some of the modes, in this order."""
+    """Return a task with some of the modes, in this order."""
     found = task.inputs["modes"]
     ranks = torch.full((len(found["modes"]) + 1,), -1)
     ranks[places] = torch.arange(len(places))
-    # The last is for latents that no mode has.
+    # The last entry is for latents without a mode, whose assignment is -1.
     modes = {"modes": found["modes"][places], "assignment": ranks[found["assignment"]]}
     return Task({**task.inputs, "modes": modes}, replace(task.about, images=len(places)))
 
@@ -187,7 +192,7 @@ def _add_kept(
 def _place_members(
     encoded: Mapping[str, torch.Tensor], members: torch.Tensor, modes: Mapping[str, torch.Tensor]
 ) -> list[dict[str, Any]]:
-    """Return facts of real images that are kept for modes, one for each."""
+    """Return the facts of real images, one image for each mode."""
     places = place_images(encoded["latents"][members], encoded["latents"], modes)
     origins = zip(encoded["image_numbers"][members], encoded["mirrored"][members], strict=True)
     return [
@@ -199,7 +204,7 @@ def _place_members(
 def _told(
     rows: Sequence[Mapping[str, Any]], places: torch.Tensor, settings: Mixing
 ) -> list[dict[str, Any]]:
-    """Return rows that tell modes by their places among all modes of the class."""
+    """Return rows with mode numbers that refer to all modes of the class."""
     return [
         {**row, **{fact: int(places[row[fact]]) for fact in PLACES}, SHARE: settings.kept_share}
         for row in rows

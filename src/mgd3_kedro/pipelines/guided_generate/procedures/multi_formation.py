@@ -1,4 +1,4 @@
-"""Several small images in the place of each that is asked for."""
+"""Multi-formation: several small images replace one image."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FACTOR = "factor"
 
 @dataclass(frozen=True)
 class MultiFormation:
-    """What the pixels of an image are spent on.
+    """Multi-formation: small images with the same total number of pixels as one image.
 
     Args:
-        factor: Small images in the place of one, along a side: 2 makes four of half the side.
+        factor: Small images per side of one image: 2 means four images of half the side.
 
     Raises:
-        ValueError: If it is no number of 1 or more.
+        ValueError: If the factor is not a positive whole number.
 
-    Source: IDC (arXiv 2205.14959), multi-formation; here small images stay files of their own.
+    Source: IDC (arXiv 2205.14959), multi-formation; here each small image is a separate file.
     """
 
     factor: int = 1
@@ -35,38 +35,38 @@ class MultiFormation:
 
     @property
     def small_images(self) -> int:
-        """How many small images are in the place of one."""
+        """Number of small images that replace one image."""
         return self.factor**2
 
     def of(self, ipc: int) -> int | None:
-        """Return how many images are made of a class, where that is not ipc."""
+        """Return the number of images made of a class; None if it is ipc."""
         return None if self.factor == 1 else ipc * self.small_images
 
     def side_of(self, image_size: int) -> int:
-        """Return the side of what is made in the place of images, in pixels."""
+        """Return the side of the small images, in pixels."""
         return image_size // self.factor
 
     def shrink(self, images: torch.Tensor) -> torch.Tensor:
-        """Bring images (N, 3, S, S), uint8, to the side of small ones."""
+        """Resize images (N, 3, S, S), uint8, to the side of small images."""
         side = self.side_of(images.shape[-1])
         if self.factor == 1:
             return images
         return F.interpolate(images, (side, side), mode="bicubic", antialias=True)
 
     def as_columns(self) -> dict[str, int]:
-        """Return what rows of images tell; nothing where each has the place of one."""
+        """Return the column for the provenance of images; nothing if the factor is 1."""
         return {} if self.factor == 1 else {SMALL_IMAGES: self.small_images}
 
 
 WHOLE = MultiFormation()
-"""An image in the place of each."""
+"""No multi-formation: factor 1."""
 
 
 def take_formation(settings: Mapping[str, Any]) -> tuple[MultiFormation, dict[str, Any]]:
-    """Return what a method spends pixels on, and its other settings.
+    """Split the settings of a method into multi-formation and other settings.
 
     Raises:
-        ValueError: If the factor does not fit.
+        ValueError: If the factor is not a positive whole number.
     """
     others = {name: value for name, value in settings.items() if name != FACTOR}
     return MultiFormation(settings.get(FACTOR, 1)), others

@@ -1,4 +1,4 @@
-"""What all methods have in common whose images no diffusion model draws."""
+"""Functions shared by methods without a diffusion model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def describe_made(
     settings: MethodSettings,
     losses: torch.Tensor | None = None,
 ) -> Made:
-    """Return the images of a class with the method's settings in their rows.
+    """Return the images of a class with their provenance and, if they were optimised, losses.
 
     Args:
         images: (B, 3, S, S), uint8.
         spec: The class.
-        settings: What they were made with.
-        losses: One per update, if images were found by updates.
+        settings: Settings of the method.
+        losses: One loss per update; None if the images were not optimised.
     """
     origin = ImageOrigin(spec, settings.distillation, plain_settings(settings.config))
     rows = describe_images(origin, [{}] * len(images))
@@ -34,7 +34,7 @@ def describe_made(
 
 
 def try_network(name: str, num_classes: int, image_size: int) -> None:
-    """Refuse a network that cannot see the images.
+    """Check that a network accepts images of this size.
 
     Raises:
         ValueError: If the images are too small for it.

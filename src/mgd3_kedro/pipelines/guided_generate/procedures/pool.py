@@ -1,4 +1,4 @@
-"""Latents drawn for the modes of some classes."""
+"""Sampling of latents for the modes of some classes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from mgd3_kedro.stages import Task
 def draw_pool(
     batch: Mapping[str, Task], settings: Denoising, backbone: Backbone, batches: Batches
 ) -> torch.Tensor:
-    """Draw latents for the modes of all classes of the batch, as often as there are candidates.
+    """Sample latents for the modes of all classes of the batch, once per candidate.
 
     Returns:
-        Scaled latents, (draws, modes of all classes, C, H, W).
+        Scaled latents, (candidates, modes of all classes, C, H, W).
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """
@@ -75,7 +75,7 @@ def draw_pool(
 
 
 def modes_of(batch: Mapping[str, Task]) -> list[int]:
-    """Return how many modes every class has, and so how many images."""
+    """Return the number of modes of every class, which is its number of images."""
     return [len(task.inputs["modes"]["modes"]) for task in batch.values()]
 
 
@@ -94,16 +94,16 @@ def _draw_in_turn(
     facts: Mapping[ClassSpec, Facts],
     batches: Batches,
 ) -> torch.Tensor:
-    """Draw the images of every class one after the other, those of all classes side by side.
+    """Sample the images of a class one after the other, but different classes together.
 
     Args:
-        draw: (facts of classes, rows of `asked_for`) -> latents.
-        asked_for: The class and the number within it of every image.
-        facts: Class -> what was found of it; `finished` is added to.
-        batches: As large as memory allows.
+        draw: (facts of classes, rows of `asked_for`) -> latents (B, C, H, W).
+        asked_for: Class, and number within the class, of every image.
+        facts: Class -> facts about it; every sampled latent is appended to `finished`.
+        batches: Splits the work into batches that fit into memory.
 
     Returns:
-        Latents of all rows.
+        Latents of all rows, (N, C, H, W).
     """
     found = {spec: dict(of_class) for spec, of_class in facts.items()}
     drawn: dict[int, torch.Tensor] = {}
@@ -117,7 +117,7 @@ def _draw_in_turn(
 
 
 def _turns(asked_for: Sequence[tuple[Wanted, int]]) -> Iterator[list[int]]:
-    """Yield the rows of the first image of every class, of the second, and so on."""
+    """Yield the rows of the first images of all classes, then of the second images, and so on."""
     numbers = [number for _, number in asked_for]
     for turn in range(max(numbers) + 1):
         yield [row for row, number in enumerate(numbers) if number == turn]

@@ -1,4 +1,4 @@
-"""Real images that are kept."""
+"""Selection of real images by a coreset."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ from mgd3_kedro.randomness import seed_of_class
 from mgd3_kedro.stages import Made, Task, off_at, plain_settings
 
 UNSEEN = "latents"
-"""Features that are configured where none are looked at."""
+"""Required value of `features` for a coreset that compares no features."""
 
 
 @dataclass(frozen=True)
 class SelectionConfig:
-    """How images are chosen.
+    """Configuration of the selection.
 
     Args:
         coreset: A name of `CORESETS`.
-        features: A name of `FEATURES`: what images are compared by, if they are.
-        reconstructed: Whether what is kept is what the autoencoder makes of an image: what a
-            generated image can be at best, as far as the autoencoder goes.
+        features: A name of `FEATURES`, by which the coreset compares images.
+        reconstructed: Whether images are replaced by their reconstruction. The autoencoder limits
+            the quality of generated images in the same way.
 
     Raises:
-        ValueError: If a name is unknown, or features are chosen that are not looked at.
+        ValueError: If a name is unknown, or if `features` is set but the coreset compares none.
     """
 
     coreset: str
@@ -72,13 +72,13 @@ class SelectionConfig:
 
     @property
     def compared(self) -> tuple[Source, ...]:
-        """What features are made from beside the images; nothing where they are not looked at."""
+        """Sources of the features in addition to the images; empty if none are compared."""
         looked_at = "features" in CORESETS[self.coreset].takes
         return FEATURES[self.features].needs if looked_at else ()
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What the images are made from."""
+        """Sources of the images."""
         given = "latents" in self.compared and "centres" in CORESETS[self.coreset].takes
         modes: tuple[Source, ...] = ("modes",) if given else ()
         decoded: tuple[Source, ...] = ("latents", "prior") if self.reconstructed else ()
@@ -86,22 +86,23 @@ class SelectionConfig:
 
     @property
     def finds_modes(self) -> bool:
-        """Whether modes are asked for that no earlier stage has found."""
+        """Whether the selection has to find modes that no earlier stage found."""
         return "centres" in CORESETS[self.coreset].takes and "modes" not in self.sources
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Settings of real images that are kept.
+    """Settings of the selection.
 
     Args:
-        config: How they are chosen.
+        config: Configuration of the selection.
         distillation: Images per class and seed.
-        found_by: How modes are found; None where none are, or an earlier stage has.
-        schooling: What a teacher sees; None where none is asked.
-        decoding: What decodes latents, and to which side in pixels; None where images are kept
-            as they are.
-        factor: Of `MultiFormation`.
+        found_by: Configuration of the mode finder; None if no modes are needed, or if an earlier
+            stage found them.
+        schooling: Settings of the teacher; None without a teacher.
+        decoding: Configuration of the autoencoder, and side of the images in pixels; None without
+            reconstruction.
+        factor: Factor of `MultiFormation`.
     """
 
     config: SelectionConfig
@@ -113,10 +114,10 @@ class Selection:
 
 
 def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> Needs:
-    """Return what real images are chosen from.
+    """Return the inputs of the selection.
 
     Raises:
-        ValueError: If a setting is unknown, missing or does not fit.
+        ValueError: If a setting is unknown, missing or invalid.
     """
     formation, settings = take_formation(settings)
     config = build_settings(SelectionConfig, settings)
@@ -132,7 +133,11 @@ def needs_of_selection(settings: Mapping[str, Any], parameters: Mapping[str, Any
 
 
 def plan_selection(settings: Mapping[str, Any], common: Common) -> GenerationPlan:
-    """Plan real images to be kept."""
+    """Plan the selection of real images.
+
+    Raises:
+        ValueError: If a setting is unknown, missing or invalid.
+    """
     formation, settings = take_formation(settings)
     check_divisible(common.image_size, formation.factor)
     config = build_settings(SelectionConfig, settings)
@@ -156,7 +161,7 @@ def plan_selection(settings: Mapping[str, Any], common: Common) -> GenerationPla
 
 
 def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[str, Made]:
-    """Keep some real images of every class.
+    """Select real images of every class.
 
     Source: MGD3 (arXiv 2505.18963), Table 1, selective methods.
     """
@@ -173,20 +178,23 @@ def select_from_classes(batch: Mapping[str, Task], settings: Selection) -> dict[
 
 
 Kept = tuple[torch.Tensor, list[dict[str, Any]]]
-"""Images, (M, 3, S, S), uint8, and facts of each."""
+"""Images, (M, 3, S, S), uint8, and facts about each."""
 
 
 def _keep(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
-    """Return images by their numbers."""
+    """Return the chosen images; `chosen` has numbers of images."""
     facts = [{"image_number": number, "mirrored": False} for number in chosen.tolist()]
     return task.inputs["images"][chosen], facts
 
 
 def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept:
-    """Return images by the places of their latents, or by their numbers if others are compared."""
+    """Return the chosen images, decoded if configured, with facts from their latents.
+
+    `chosen` has indices of latents if latents are compared, else numbers of images.
+    """
     encoded = task.inputs["latents"]
     if "latents" not in settings.config.compared:
-        # Of the two of an image that is encoded mirrored, too, the first.
+        # If an image has two latents, take the first, which is not mirrored.
         chosen = (encoded["image_numbers"] == chosen[:, None]).int().argmax(1)
     latents = encoded["latents"][chosen]
     facts: list[dict[str, Any]] = [{} for _ in chosen]
@@ -205,7 +213,7 @@ def _keep_encoded(task: Task, chosen: torch.Tensor, settings: Selection) -> Kept
 
 
 def _choose(task: Task, settings: Selection) -> torch.Tensor:
-    """Return places, (M,), among the latents of the class if they are compared, or its images."""
+    """Return the chosen indices, (M,): of latents if latents are compared, else of images."""
     config, wanted = settings.config, task.about
     coreset = CORESETS[config.coreset]
     given: dict[str, Any] = {
@@ -221,7 +229,7 @@ def _choose(task: Task, settings: Selection) -> torch.Tensor:
 
 
 def _centres(task: Task, features: torch.Tensor, found_by: ModesConfig | None) -> torch.Tensor:
-    """Return those of the class that were found, or find those of its features."""
+    """Return the modes from the earlier stage, or find modes of the features."""
     if found_by is None:
         found: torch.Tensor = task.inputs["modes"]["modes"]
         return found

@@ -1,4 +1,4 @@
-"""Settings that images depend on, of several procedures."""
+"""Settings that several procedures share."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from mgd3_kedro.sampling.conditionings import refuse_compiled
 from mgd3_kedro.stages import neutral, off_at
 
 TEACHING = ("evaluation.image_size", "device")
-"""Parameters that are read where a teacher is asked."""
+"""Parameters that a method with a teacher needs."""
 
 
 def check_draws(settings: Any) -> None:
-    """Refuse what is no group of settings where a method has those of another that it draws by.
+    """Check the nested settings `draws` of a method that samples by the procedure `denoise`.
 
-    Draws that others choose from, or that are put beside others, are whole images.
+    Such methods do not support multi-formation.
 
     Raises:
-        ValueError: Saying what came.
+        ValueError: If the value is not a mapping, or has `factor`.
     """
     if not isinstance(settings, Mapping):
         raise ValueError(f"draws: expected settings of a method, got {settings!r}")
@@ -43,11 +43,11 @@ def check_draws(settings: Any) -> None:
 
 @dataclass(frozen=True)
 class TeacherInput:
-    """What a teacher sees, and where.
+    """Settings of a teacher: classes, input size and device.
 
     Args:
-        classes: Of the benchmark.
-        size: Side of images, in pixels.
+        classes: Classes of the benchmark.
+        size: Side of the teacher's input, in pixels.
         device: Name of the device.
     """
 
@@ -57,16 +57,20 @@ class TeacherInput:
 
     @classmethod
     def of(cls, common: Common) -> TeacherInput:
-        """Take it from what all methods share."""
+        """Return the settings of the teacher from the shared settings.
+
+        Raises:
+            ValueError: If a shared setting is missing.
+        """
         return cls(common.classes, common.part("teacher_size"), common.part("device"))
 
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """Settings of images that no diffusion model draws.
+    """Settings of a method without a diffusion model.
 
     Args:
-        config: How they are made, a dataclass.
+        config: Configuration of the method, a dataclass.
         distillation: Images per class and seed.
     """
 
@@ -74,16 +78,16 @@ class MethodSettings:
     distillation: DistillationConfig
 
     def generator(self, *key: int) -> torch.Generator:
-        """Return a generator that is a function of the seed and a key."""
+        """Return a generator that depends on the data set's seed and a key."""
         return seeded_generator(self.distillation.seed, *key)
 
 
 @dataclass(frozen=True)
 class TeacherMethodSettings(MethodSettings):
-    """Settings of images that a teacher is asked about.
+    """Settings of a method with a teacher.
 
     Args:
-        schooling: What it sees.
+        schooling: Settings of the teacher.
     """
 
     schooling: TeacherInput
@@ -91,15 +95,23 @@ class TeacherMethodSettings(MethodSettings):
 
 @dataclass(frozen=True)
 class Denoising:
-    """Settings of images drawn from a backbone.
+    """Settings of images that are sampled from a backbone.
 
     Args:
-        among: The classes of the benchmark where each image is told of another, too; else none.
-        factor: Of `MultiFormation`.
+        image_size: Side of the benchmark's images, in pixels.
+        diffusion: Configuration of the backbone.
+        autoencoder: Configuration of the autoencoder.
+        sampling: Start and guidance of sampling.
+        distillation: Images per class and seed.
+        mode_finder: Name of the mode finder.
+        schooling: Settings of the teacher; None without a teacher.
+        among: Classes of the benchmark, if sampling also conditions on other classes; else empty.
+        factor: Factor of `MultiFormation`.
 
     Raises:
-        ValueError: If images of a class that depend on each other do not fit a batch, or are to be
-            drawn one after the other and together, or if a compiled network is to be changed.
+        ValueError: If images of a class depend on each other and do not fit into one batch; if
+            they would be sampled both together and one after the other; or if the conditioning
+            needs to change a compiled network.
     """
 
     image_size: int
@@ -130,7 +142,7 @@ class Denoising:
 
     @property
     def formation(self) -> MultiFormation:
-        """What the pixels of an image are spent on."""
+        """Multi-formation of the images."""
         return MultiFormation(self.factor)
 
     @classmethod
@@ -141,7 +153,11 @@ class Denoising:
         schooling: TeacherInput | None = None,
         formation: MultiFormation = WHOLE,
     ) -> Denoising:
-        """Take them from what all methods share, but for how samples are drawn and chosen."""
+        """Return the settings: shared settings, with the given sampling, teacher and formation.
+
+        Raises:
+            ValueError: If a shared setting is missing, or the settings are invalid.
+        """
         own: dict[str, Any] = {
             "sampling": sampling,
             "mode_finder": common.part("modes").mode_finder,

@@ -1,4 +1,4 @@
-"""Networks that are trained on the increments so far."""
+"""Student networks, which are trained on the increments so far."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mgd3_kedro.randomness import seeded_globals
 from mgd3_kedro.stages import Made, Task, neutral
 
 STUDENT = "student"
-"""What the only part of a stage that trains a student is called."""
+"""Name of the only part of a stage that trains a student."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class StudentSettings:
     """Settings of a student.
 
     Args:
-        config: How it is trained.
-        size: Side of what it sees, in pixels.
-        checkpoints: Folder for trainings that are interrupted.
+        config: Configuration of its training.
+        size: Side of its input, in pixels.
+        checkpoints: Folder of checkpoints, for interrupted trainings.
     """
 
     config: HardLabelConfig
@@ -41,11 +41,11 @@ class StudentSettings:
 
 @dataclass(frozen=True)
 class StudentData:
-    """What a student has seen.
+    """Size of a student's training set.
 
     Args:
-        increments: How many of every class.
-        ipc: Images per class, by which its protocol has its numbers.
+        increments: Number of increments per class.
+        ipc: Images per class, which select the protocol's hyperparameters.
     """
 
     increments: int
@@ -53,10 +53,10 @@ class StudentData:
 
 
 def train_students(batch: Mapping[str, Task], settings: StudentSettings) -> dict[str, Made]:
-    """Train a network on some increments of all classes; one that was interrupted goes on.
+    """Train a network on some increments of all classes; an interrupted training is resumed.
 
     Returns:
-        Name -> its weights.
+        Name -> weights.
 
     Raises:
         DivergenceError: If the loss is not finite.
@@ -96,13 +96,13 @@ def train_students(batch: Mapping[str, Task], settings: StudentSettings) -> dict
 def student_at(
     state: Mapping[str, torch.Tensor], config: HardLabelConfig, size: int, classes: int
 ) -> Teacher:
-    """Return a student, to be asked as a teacher is.
+    """Return a student with the interface of a teacher.
 
     Args:
-        state: Its weights.
-        config: How it was trained.
-        size: Side of what it sees, in pixels.
-        classes: How many it knows.
+        state: Weights of the student.
+        config: Configuration of its training.
+        size: Side of its input, in pixels.
+        classes: Number of its classes.
     """
     device = resolve_device(config.device)
     with seeded_globals(torch.device("cpu"), config.seed):

@@ -1,4 +1,4 @@
-"""A trained network that says which real images are typical, or what images should look like."""
+"""Teachers: trained networks that score images or extract their features."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REMEDY = "it computes in fp32; check its weights"
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and what it sees.
+    """A trained network with its input size.
 
     Args:
-        passes: Through the network.
-        size: Side of images, in pixels.
-        name: That messages call it by.
+        passes: Passes of the network.
+        size: Side of its input, in pixels.
+        name: Name in error messages.
     """
 
     passes: Passes
@@ -36,15 +36,15 @@ class Teacher:
 
     @property
     def network(self) -> nn.Module:
-        """The network, from normalised images to logits of the benchmark's classes."""
+        """The network, which maps normalised images to logits of the benchmark's classes."""
         return self.passes.model
 
     @property
     def extractor(self) -> Passes:
-        """Passes through the network up to what its last layer reads, (B, D).
+        """Passes of the feature extractor, whose output (B, D) is the input of the last layer.
 
         Raises:
-            ValueError: If the network does not tell features from logits.
+            ValueError: If the network has no separate feature extractor.
         """
         features = getattr(self.network.get_submodule("network"), "features", None)
         if features is None:
@@ -55,13 +55,26 @@ class Teacher:
         return replace(self.passes, model=features)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Return what the last layer reads, (N, D), of images (N, 3, S, S), uint8."""
+        """Return the input of the last layer, (N, D), for images (N, 3, S, S), uint8.
+
+        Raises:
+            ValueError: If the network has no separate feature extractor.
+            NotFiniteError: If a feature is not finite.
+        """
         features = self.extractor.classify(images.to(self.passes.device)).cpu()
         check_finite(f"features of the {self.name}", features, REMEDY)
         return features
 
     def cross_entropy(self, images: torch.Tensor, label: int) -> torch.Tensor:
-        """Return how little images look like a class, (B,), of images (B, 3, S', S') in [0, 1]."""
+        """Return the cross-entropy of each image with a label, (B,), on the CPU.
+
+        Args:
+            images: (B, 3, S', S') in [0, 1]; resized to the teacher's input if needed.
+            label: The label of all images.
+
+        Raises:
+            NotFiniteError: If a loss is not finite.
+        """
         images = images.to(self.passes.device)
         if images.shape[-1] != self.size:
             shape = (self.size, self.size)
@@ -74,7 +87,11 @@ class Teacher:
 
 
 def teacher_at(folder: ModelFolder, schooling: TeacherInput) -> Teacher:
-    """Load a teacher."""
+    """Load a teacher, in evaluation mode and fp32.
+
+    Raises:
+        ValueError: If the folder has no teacher for these classes and this input size.
+    """
     device = resolve_device(schooling.device)
     network: Any = load_teacher(folder, schooling.classes, schooling.size).to(device)
     return Teacher(Passes(network, PRECISIONS["fp32"], device), schooling.size)

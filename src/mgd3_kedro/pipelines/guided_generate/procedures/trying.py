@@ -1,4 +1,4 @@
-"""What is wrong with sampling a model, and what to do about it."""
+"""Checks of sampling settings against a model."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ logger = logging.getLogger(__name__)
 
 
 def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: SamplingConfig) -> None:
-    """Refuse settings that are not for a model, and warn of those that do not do what they say.
+    """Check that settings are valid for a model, and log warnings about ineffective settings.
 
-    Warnings are of a start that is not noise to the model, and of guidance that reaches no step.
+    There is a warning if sampling starts from noise at a timestep where the model expects a signal,
+    and if guidance acts on no step.
 
     Args:
-        model: Where it is.
-        diffusion: How it is sampled.
-        sampling: Where samples start and how they are guided.
+        model: Folder of the model.
+        diffusion: Configuration of the backbone.
+        sampling: Start and guidance of sampling.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If a setting is invalid for the model; the message names it.
         FileNotFoundError: If the model has no noise schedule.
     """
     settle_settings(model, diffusion)
@@ -54,7 +55,7 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: Sampli
 
 
 def advise_on_samples(diffusion: BackboneConfig) -> str:
-    """Say what to do about samples that are not finite."""
+    """Return advice for an error message about samples that are not finite."""
     return (
         "lower the guidance scales, check the weights, or use another precision than "
         f"diffusion.precision={diffusion.precision}"
