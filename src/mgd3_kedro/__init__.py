@@ -15,7 +15,7 @@ _HOMES = {
     "read_images": "api.files",
     "save_images": "api.files",
 }
-"""Public name -> module that has it, which is imported when the name is asked for."""
+"""Public name -> module that defines it; the module is imported when the name is first used."""
 __all__ = [*_HOMES]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mgd3_kedro.at_start import tell_interrupts
 
-# Before what is imported next, as of Kedro.
+# Before other imports, such as Kedro's, which Ctrl-C may interrupt.
 tell_interrupts()
 
 LOGGING = Path("conf/logging.yml")
@@ -19,15 +19,15 @@ def main(args: Sequence[str] | None = None, **options: Any) -> Any:
     """Run a command.
 
     Args:
-        args: Its name and arguments; None: those of this process.
-        options: Of `click.Command.main`.
+        args: Name and arguments of the command; None for those of this process.
+        options: Options of `click.Command.main`.
     """
-    # Kedro would send that it runs, before there is a project whose settings forbid it.
+    # Outside a project, no project settings disable Kedro's telemetry.
     os.environ.setdefault("DO_NOT_TRACK", "true")
     if not LOGGING.is_file():
         from mgd3_kedro.shipped import shipped_folder
 
-        # Kedro would tell, when it is imported, that it takes its own.
+        # Without this, Kedro logs at import that it uses its default logging configuration.
         os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(shipped_folder() / LOGGING))
     from mgd3_kedro.commands import run_command
 

@@ -1,4 +1,4 @@
-"""What a run prints before it works: its stages, what is there of each, how long each may take."""
+"""The plan that a run prints before it starts: its stages, finished parts and expected times."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 
 WIDTH = 80
 WORTH_TELLING = 5.0
-"""Seconds from which on a node that makes no classes is told of."""
+"""Seconds. A node without classes and without a measured speed is listed if it once took longer."""
 INDENTED: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "    "}
 LONG = 3600.0
-"""Seconds from which on it is said what would make a run shorter."""
+"""Seconds. For a longer run without a GPU, the plan also says what would make it shorter."""
 SHORTER = (
     "preset=quick or smoke; fewer networks or repeats of trainings; fewer images per class; fewer "
     "diffusion.num_inference_steps"
@@ -42,20 +42,20 @@ SHORTER_PRIOR = (
     "smaller images (image_size)"
 )
 READ = "params:"
-"""Begins the names of parameters that a node reads."""
+"""Prefix of the parameters among the inputs of a node."""
 WHERE = ("benchmark", "split", "image_size", "device", "workers", "model")
-"""Parameters that the speed of every node may depend on, beside its own."""
+"""Parameters that may change the speed of every node, beside the node's own."""
 
 
 class Step(NamedTuple):
-    """A node that takes a while.
+    """A node that takes noticeable time.
 
     Args:
-        node: Its name.
-        there: Parts of it that are there already.
-        parts: Parts that there are to be.
-        words: What is to be done.
-        seconds: That it may take; None if nobody knows.
+        node: Name of the node.
+        there: Number of its parts that exist already.
+        parts: Number of its parts in all.
+        words: Description of its parts.
+        seconds: Expected time of the missing parts; None if unknown.
     """
 
     node: str
@@ -66,19 +66,19 @@ class Step(NamedTuple):
 
 
 def speeds_of(project: Path) -> Speeds:
-    """Return what nodes of a project took on this machine."""
+    """Return how long the nodes of a project took on this machine."""
     return Speeds(project / FILE, device_name())
 
 
 def precisions_of(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what models and networks of a run are computed in.
+    """Return the number formats that the models and networks of a run compute in.
 
     Args:
-        pipeline: Of the run.
-        parameters: Of the run, nested.
+        pipeline: Pipeline of the run.
+        parameters: Parameters of the run, nested.
 
     Returns:
-        Precision -> groups of parameters that have it.
+        Precision -> groups of parameters that set it.
     """
     found: dict[str, list[str]] = {}
     for name in sorted(pipeline.inputs()):
@@ -97,13 +97,13 @@ def settings_of(node: Node, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def plan_steps(
     pipeline: Pipeline, catalog: CatalogProtocol, parameters: Mapping[str, Any], speeds: Speeds
 ) -> Iterator[Step]:
-    """Yield the nodes of a run that take a while, in order.
+    """Yield the nodes of a run that take noticeable time, in order.
 
     Args:
-        pipeline: Of the run.
-        catalog: Knows what is there.
-        parameters: Of the run, nested.
-        speeds: What nodes took here.
+        pipeline: Pipeline of the run.
+        catalog: Says which outputs exist.
+        parameters: Parameters of the run, nested.
+        speeds: Times of earlier runs on this machine.
     """
     classes = len(catalog.load("benchmark").classes) if "benchmark" in pipeline.inputs() else 1
     for node in pipeline.nodes:
@@ -129,12 +129,12 @@ def plan_steps(
 def announce(
     steps: list[Step], precisions: Mapping[str, list[str]], settings: str | None = None
 ) -> Iterator[str]:
-    """Yield the lines that tell what will be done, and how long it may take.
+    """Yield the lines of the plan: what will be computed, and how long it may take.
 
     Args:
-        steps: Nodes that take a while.
-        precisions: What is computed in -> groups of parameters that have it.
-        settings: Name of the settings that were chosen, if there is one.
+        steps: Nodes that take noticeable time.
+        precisions: Precision -> groups of parameters that set it.
+        settings: Name of the chosen named settings; None if none were chosen.
     """
     for step in steps:
         yield f"  {title_of(step.node):<20} {_describe(step)}"[:WIDTH]
@@ -157,16 +157,16 @@ def announce(
 
 
 def _measure(node: str, catalog: CatalogProtocol) -> float | None:
-    """Return the seconds that a part of a node may take; None if it cannot be measured."""
+    """Return the expected seconds of one part of a node; None if it cannot be measured."""
     try:
         return MEASURES[node](catalog.load)
-    except Exception:  # whatever it is, the work itself says it better, with class and image
+    except Exception:  # the run itself reports the same error, with class and image
         logger.debug("%s could not be timed", node, exc_info=True)
         return None
 
 
 def _shorter_prior(settings: str | None) -> str:
-    """Return what makes the training of a prior shorter: a smaller size, where there is one."""
+    """Return advice for a shorter training of a prior: smaller named settings, if there are any."""
     smaller = SIZES[: SIZES.index(settings)] if settings in SIZES else ()
     return f"settings={' or '.join(smaller)}" if smaller else SHORTER_PRIOR
 

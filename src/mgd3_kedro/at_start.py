@@ -1,4 +1,4 @@
-"""What a command does before anything else: where messages go, and how Ctrl-C is told."""
+"""Set-up before other imports: logging, output encoding and the message after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ LOGGING_CONFIG, OF_PROJECT = "KEDRO_LOGGING_CONFIG", Path("conf/logging.yml")
 
 
 def tell_interrupts() -> None:
-    """Have Ctrl-C while libraries are imported told in one line, from now on."""
+    """Report Ctrl-C in one line instead of a traceback, also while libraries are imported."""
     sys.excepthook = _tell
 
 
 def write_any_text() -> None:
-    """Have signs that the terminal cannot show written in another way, not refused."""
+    """Escape characters that the terminal cannot encode, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def log_as_in(project: Path) -> None:
-    """Write messages as the project says, wherever in it a command is given.
+    """Use the logging configuration of a project in all its subfolders.
 
-    Kedro looks for that in the working directory alone.
+    Kedro looks for conf/logging.yml in the working directory only.
 
     Args:
-        project: Its folder.
+        project: Folder of the project.
     """
     path = project / OF_PROJECT
     if OF_PROJECT.is_file() or LOGGING_CONFIG in os.environ or not path.is_file():
@@ -47,7 +47,7 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
     if issubclass(kind, KeyboardInterrupt):
         print(INTERRUPTED, file=sys.stderr)
     elif _came_of_interrupt(error):
-        # A library that was half imported fails in its own way; the status is that of an interrupt.
+        # An interrupted import fails with another error; exit with the status of an interrupt.
         print(INTERRUPTED, file=sys.stderr, flush=True)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)

@@ -17,8 +17,8 @@ def allot_images(
         real: wnid -> number of its real images.
         ipc: Images per class, on average.
         balance: A name of `BALANCES`.
-        real_each: Real images that every image is made from: no class gets more images than its
-            own are enough for, but one.
+        real_each: Real images that one distilled image is made from. A class gets at most its
+            number of real images divided by `real_each`, but at least one image.
 
     Returns:
         wnid -> 1 or more, in the given order.
@@ -31,19 +31,19 @@ def allot_images(
 
 
 def allot_equally(real: Mapping[str, int], most: Mapping[str, int], ipc: int) -> dict[str, int]:
-    """Give every class the same number, or the most that it can have."""
+    """Give every class `ipc` images, or its maximum if that is smaller."""
     return {wnid: min(ipc, most[wnid]) for wnid in real}
 
 
 def allot_by_share(real: Mapping[str, int], most: Mapping[str, int], ipc: int) -> dict[str, int]:
     """Give every class images in proportion to its real ones, at least one, `ipc` on average.
 
-    Seats of a parliament are given to parties so. With a larger `ipc` no class has fewer.
+    Seats of a parliament are given to parties in this way. A larger `ipc` gives no class fewer.
 
     Source: Balinski and Young, Fair Representation, 1982: Webster's method, from one seat each.
     """
     wanted = dict.fromkeys(real, 1)
-    # Least first: the class that is furthest behind; of several, the first.
+    # A heap of (-quotient, place, wnid): the largest quotient is next; of equal ones, the first.
     behind = [(-count / 3, place, wnid) for place, (wnid, count) in enumerate(real.items())]
     behind = [entry for entry in behind if most[entry[2]] > 1]
     heapq.heapify(behind)
@@ -63,4 +63,4 @@ BALANCES: dict[str, Callable[[Mapping[str, int], Mapping[str, int], int], dict[s
     "equal": allot_equally,
     "share": allot_by_share,
 }
-"""Name -> (real images of every class, the most it can have, ipc) -> images of every class."""
+"""Name -> function: (real images per class, maximum per class, ipc) -> images per class."""

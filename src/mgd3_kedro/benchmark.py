@@ -11,7 +11,7 @@ from mgd3_kedro.checks import lookup
 
 @dataclass(frozen=True)
 class ClassSpec:
-    """One class of a benchmark: the four names that must never be mixed up.
+    """One class of a benchmark, with its four identifiers, which are not interchangeable.
 
     Args:
         label: Position within the benchmark, 0..n-1.
@@ -31,15 +31,16 @@ class Benchmark:
     """A labelled image set.
 
     Args:
-        name: Its name.
+        name: Name of the benchmark.
         image_size: Side of its images in pixels.
-        classes: In label order.
-        test_images_per_class: What the published test set has, None if that is not known.
-        listed: Whether there is no table of the classes: an index is but a place among them.
+        classes: Classes in label order.
+        test_images_per_class: Images per class of the published test set; None if unknown.
+        listed: Whether there is no class table, so that a class index is only a position in the
+            list of classes.
 
     Raises:
-        ValueError: If there is no class, labels are not 0..n-1 in order, or folders repeat or
-            cannot have such a name.
+        ValueError: If there is no class, labels are not 0..n-1 in order, or folder names repeat or
+            are not valid.
     """
 
     name: str
@@ -76,15 +77,16 @@ class Benchmark:
 
     @property
     def twins(self) -> dict[str, int]:
-        """How many classes before each have its class index: what is drawn by that, draws by both.
+        """Folder name -> number of earlier classes with the same class index.
 
-        A class table may give several classes one index, as a model that knows them by name allows.
+        A class table may give several classes the same index if the model knows them by name. Seeds
+        that depend on the class index then also use this number, so that the classes differ.
         """
         indices = [spec.class_index for spec in self.classes]
         return {spec.wnid: indices[: spec.label].count(spec.class_index) for spec in self.classes}
 
     def named(self, class_name: str | None) -> ClassSpec:
-        """Return the class of a name; the first for None.
+        """Return the class with a name, or the first class for None.
 
         Raises:
             ValueError: If there is no such class.
@@ -94,14 +96,14 @@ class Benchmark:
         return lookup({spec.class_name: spec for spec in self.classes}, class_name, "class_name")
 
     def check_numbers(self, network: str, known: int | None) -> None:
-        """Refuse a network that knows classes by numbers which are not those of these classes.
+        """Refuse a network whose class numbers cannot be matched to these classes.
 
         Args:
-            network: What it is called in the message.
-            known: How many classes it knows by number; None if it knows them by name.
+            network: Name of the network in the error message.
+            known: Number of classes that it knows by number; None if it knows them by name.
 
         Raises:
-            ValueError: If the classes have no numbers but their places, and are not as many.
+            ValueError: If there is no class table and the network has another number of classes.
         """
         if self.listed and known is not None and known != len(self.classes):
             raise ValueError(
@@ -116,5 +118,5 @@ class Benchmark:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Benchmark:
-        """Rebuild a benchmark from what `to_dict` gave."""
+        """Rebuild a benchmark from the values that `to_dict` returned."""
         return cls(**{**values, "classes": tuple(ClassSpec(**spec) for spec in values["classes"])})

@@ -1,4 +1,4 @@
-"""A graphics card for each process, on machines that have several."""
+"""Assignment of a GPU to each process, on machines that have several."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @cache
 def use_free_card() -> int | None:
-    """Have "cuda" be a card that no other process of this project uses, until this one ends.
+    """Make "cuda" a GPU that no other process of this project uses, until this process ends.
 
-    Where all are in use, one is shared. A device that is named with its number stays that one.
+    If all GPUs are in use, one of them is shared. Devices with a number, such as "cuda:1", are not
+    changed.
 
     Returns:
-        Its number among those that are visible; None where there is no choice.
+        Number of the GPU among the visible ones; None if fewer than two are visible.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count < 2:
@@ -31,10 +32,12 @@ def use_free_card() -> int | None:
 
 
 def find_free_card(count: int) -> int:
-    """Return the number of a card that no other process has taken, and take it.
+    """Lock a GPU that no other process has locked, and return its number.
+
+    If all are locked, the process id chooses one.
 
     Args:
-        count: Cards that are visible.
+        count: Number of visible GPUs.
     """
     names = os.environ.get(VISIBLE, "").split(",")
     if len(names) != count:
@@ -47,7 +50,7 @@ def find_free_card(count: int) -> int:
             lock.acquire(timeout=0)
         except (Timeout, OSError):
             continue
-        _taken.append(lock)  # the system takes it back when the process ends
+        _taken.append(lock)  # the system releases the lock when the process ends
         return number
     return os.getpid() % count
 

@@ -1,4 +1,4 @@
-"""Where a training stands, so that one that was killed is taken up again."""
+"""Checkpoints of a training, so that an interrupted training continues where it stopped."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ CHANGES_NO_RESULT = True
 """See `source_code`."""
 
 SECONDS_BETWEEN = 60.0
-"""Trainings shorter than this write no checkpoint where nothing else is asked for."""
+"""Default seconds between two checkpoints. A shorter training writes none."""
 DIGEST_LENGTH = 64
-"""Bytes at the end of a file: the SHA-256 of all before, in hexadecimal digits."""
+"""Bytes of the digest that ends a file: the SHA-256 of all bytes before it, in hexadecimal."""
 
 
 class DamagedError(ValueError):
-    """A file is not what was written."""
+    """A file whose content differs from what was written."""
 
 
 @dataclass
 class Checkpoint:
-    """A file that holds the state of a training, and the state before it beside it.
+    """A file with the state of a training, and a second file with the previous state.
 
-    A state is tensors and plain values, nested. A file carries the digest of its content: one that
-    was cut or changed is set aside, and the one before it is taken.
+    A state is tensors and plain values, nested. A file ends with the digest of its content. A
+    file that was truncated or changed is renamed, and the previous state is used instead.
 
     Args:
-        path: The file.
-        identity: What it must agree on: code, configuration, data. Another one's is ignored.
-        seconds_between: Least time between two states, what a kill loses at most; 0: each is due.
+        path: Path of the file.
+        identity: Identity of code, configuration and data. States with another one are ignored.
+        seconds_between: Least seconds between two states, so the most that a kill can lose; with 0
+            another state is always due.
     """
 
     path: Path
@@ -51,21 +52,21 @@ class Checkpoint:
 
     @property
     def before(self) -> Path:
-        """Where the last state but one is."""
+        """Path of the previous state."""
         return self.path.with_name(f"{self.path.name}.before")
 
     @property
     def damaged(self) -> Path:
-        """Where a file that is not what was written is set aside."""
+        """Path that a damaged file is renamed to."""
         return self.path.with_name(f"{self.path.name}.damaged")
 
     @property
     def due(self) -> bool:
-        """Whether the last state is old enough for another."""
+        """Whether the last state is older than `seconds_between`."""
         return time.monotonic() - self._saved >= self.seconds_between
 
     def load(self) -> dict[str, Any] | None:
-        """Return the last whole state of a training of the same identity, on the CPU, if any."""
+        """Return the last valid state with the same identity, on the CPU; None if there is none."""
         others = False
         for path, state in self._whole():
             if state.pop("identity", None) == self.identity:
@@ -78,32 +79,34 @@ class Checkpoint:
         return None
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep a state; a kill in between leaves the last one, and another one stays beside it.
+        """Write a state, and keep the last one as the previous state.
+
+        If the process is killed meanwhile, the last state stays valid.
 
         Raises:
-            OSError: If it cannot be written; what is there stays.
+            OSError: If the file cannot be written; existing files stay unchanged.
         """
         with replacing_file(self.path) as file:
             written = Digesting(file)
             try:
                 torch.save({**state, "identity": self.identity}, cast("IO[bytes]", written))
             except RuntimeError as error:
-                # What PyTorch says of a full disk names neither.
+                # PyTorch's error for a full disk names neither the disk nor the file.
                 raise written.failure or error from error
             file.write(written.digest.encode())
             sync(file)
-            # There is none at first; or another process of the same identity has just moved it.
+            # There may be no last state, or another process of the same identity just moved it.
             with suppress(FileNotFoundError):
                 self.path.replace(self.before)
         self._saved = time.monotonic()
 
     def remove(self) -> None:
-        """Forget a training that is over."""
+        """Delete the files of a training that has finished."""
         for path in (self.path, self.before, self.damaged):
             path.unlink(missing_ok=True)
 
     def _whole(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yield the states that are as they were written, the last one first."""
+        """Yield the valid states, the last one first; rename damaged files."""
         for path in (self.path, self.before):
             try:
                 yield path, _read(path)
@@ -117,11 +120,11 @@ class Checkpoint:
 
 @dataclass
 class Digesting:
-    """A file that is written from its beginning to its end, and the digest of what is written.
+    """A file that is written from start to end, with the digest of everything written.
 
     Args:
-        file: Where it goes.
-        failure: Why it could not be written, if so.
+        file: Open file that receives the bytes.
+        failure: Error of the last failed write; None if none failed.
     """
 
     file: IO[bytes]
@@ -134,7 +137,7 @@ class Digesting:
         return str(self._total.hexdigest())
 
     def write(self, data: Any) -> int:
-        """Write, and take note."""
+        """Write bytes and update the digest; an `OSError` is kept in `failure`."""
         self._total.update(data)
         try:
             return self.file.write(data)
@@ -143,7 +146,7 @@ class Digesting:
             raise
 
     def flush(self) -> None:
-        """Pass on what waits."""
+        """Flush the file."""
         self.file.flush()
 
 
@@ -164,12 +167,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def name_checkpoint(folder: Path, name: str, identity: str) -> Path:
-    """Return where a training of this identity is kept: others of the same name are left alone."""
+    """Return the path of a checkpoint; each identity has its own path for the same name."""
     return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.ckpt"
 
 
 def digest_of(*parts: object) -> str:
-    """Return the SHA-256 of tensors and of the text of anything else."""
+    """Return the SHA-256 of the contents and shapes of tensors, and of other values' `repr`."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, torch.Tensor):

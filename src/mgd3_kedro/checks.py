@@ -1,4 +1,4 @@
-"""Refusals in one wording: what was expected, and what came."""
+"""Checks of values, with error messages that say what was expected and what was given."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 
 Member = TypeVar("Member")
 AUTO = "auto"
-"""Setting that stands for a number that fits the images."""
+"""Value of a setting whose number is derived from the images."""
 MOST_LISTED = 40
-"""Names that a message lists beside the nearest one."""
+"""If more names than this are known, a message has only the most similar one, if any."""
 
 
 class NotFiniteError(ValueError, FloatingPointError):
@@ -22,12 +22,12 @@ class NotFiniteError(ValueError, FloatingPointError):
 
 
 def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
-    """Return a family's member by name.
+    """Return the member of a family by its name.
 
     Args:
-        table: The family, name -> member.
-        name: The name asked for.
-        family: What a member is called in the error message, e.g. "mode finder".
+        table: The family: name -> member.
+        name: Name of the member.
+        family: Kind of the members, for the error message, e.g. "mode finder".
 
     Raises:
         ValueError: If the name is unknown; the message lists the known ones.
@@ -38,9 +38,9 @@ def lookup(table: Mapping[str, Member], name: str, family: str) -> Member:
 
 
 def unknown_name(name: str, known: Iterable[str], family: str) -> str:
-    """Word the message for a name that is not in a family, with the nearest one that is.
+    """Return the error message for an unknown name, with the most similar known name.
 
-    Of many names that one alone is told.
+    If more than `MOST_LISTED` names are known, the message has only the similar one, if any.
     """
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
@@ -51,10 +51,10 @@ def unknown_name(name: str, known: Iterable[str], family: str) -> str:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Refuse what is not one of the choices.
+    """Refuse a value that is not one of the choices.
 
     Raises:
-        ValueError: Listing the choices.
+        ValueError: If it is none of them; the message lists them.
     """
     if value not in (known := tuple(choices)):
         raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
@@ -69,10 +69,10 @@ def check_range(
     low_open: bool = False,
     high_open: bool = False,
 ) -> None:
-    """Refuse a number outside [low, high], without the ends that are open.
+    """Refuse a number outside [low, high]; an open end is excluded.
 
     Raises:
-        ValueError: If the value is no finite number of the interval.
+        ValueError: If the value is not a finite number in the interval.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if (
@@ -90,10 +90,10 @@ def check_range(
 
 
 def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> None:
-    """Refuse what is not a whole number of [low, high].
+    """Refuse a value that is not a whole number in [low, high].
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If it is not; the message names the setting.
     """
     check_range(name, value, low, high)
     if not isinstance(value, int):
@@ -101,10 +101,10 @@ def check_count(name: str, value: int, low: int = 1, high: float = math.inf) -> 
 
 
 def check_count_or_auto(name: str, value: int | str, low: int = 1) -> None:
-    """Refuse what is neither "auto" nor a whole number from `low` on.
+    """Refuse a value that is neither "auto" nor a whole number of at least `low`.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If it is neither; the message names the setting.
     """
     if not isinstance(value, str):
         check_count(name, value, low)
@@ -113,20 +113,21 @@ def check_count_or_auto(name: str, value: int | str, low: int = 1) -> None:
 
 
 def check_flag(name: str, value: object) -> None:
-    """Refuse what is neither true nor false.
+    """Refuse a value that is neither true nor false.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If it is neither; the message names the setting.
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name}: expected true or false, got {value!r}")
 
 
 def check_latents(name: str, latents: torch.Tensor) -> None:
-    """Refuse what is not a non-empty, finite (N, C, H, W) tensor.
+    """Refuse a tensor that is empty, not finite or not of shape (N, C, H, W).
 
     Raises:
-        ValueError: With the shape found, or, as a NotFiniteError, how many samples are not finite.
+        ValueError: If the shape differs or N is 0; the message has the shape.
+        NotFiniteError: If samples are not finite; the message has their number.
     """
     if latents.ndim != 4 or len(latents) == 0:
         raise ValueError(
@@ -139,13 +140,13 @@ def check_finite(name: str, values: torch.Tensor, remedy: str, samples: Sequence
     """Refuse values that are not finite, before they are rounded, stored or averaged.
 
     Args:
-        name: What the values are called in the message.
+        name: Name of the values in the message.
         values: (N, ...), one row for each sample.
-        remedy: What to do about it, the precision included if that may be why.
-        samples: What each sample is called; else they are images by their numbers.
+        remedy: Advice for the message, which names the precision if that may be the cause.
+        samples: Name of each sample; by default "image" and its index.
 
     Raises:
-        NotFiniteError: With the number of samples that are not, and the first of them.
+        NotFiniteError: If samples are not finite; the message has their number and the first one.
     """
     broken = ~torch.isfinite(values).flatten(1).all(1)
     if broken.any():
@@ -159,7 +160,7 @@ def check_finite(name: str, values: torch.Tensor, remedy: str, samples: Sequence
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Put what values are of, such as a class, in front of the message that they are not finite."""
+    """Prefix the message of a `NotFiniteError` with the owner of the values, such as a class."""
     try:
         yield
     except NotFiniteError as error:

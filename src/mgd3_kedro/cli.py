@@ -19,11 +19,11 @@ from mgd3_kedro.splitting import split_parameters
 from mgd3_kedro.sweep.options import SWEEP_HELP, SWEEP_OPTIONS
 
 SWEPT = ("env", "params", "pipelines", "tags", "node_names", "from_nodes", "to_nodes")
-"""Options of `run` that `sweep` has too."""
+"""Options that `sweep` shares with `run`."""
 SEARCHED = ("env", "params")
-"""Options of `run` that `best` has too."""
+"""Options that `best` shares with `run`."""
 ESTIMATED = ("env", "params", "pipelines")
-"""Options of `run` that `estimate` has too."""
+"""Options that `estimate` shares with `run`."""
 
 
 @click.group(name="mgd3_kedro")
@@ -32,10 +32,10 @@ def cli() -> None:
 
 
 class ParametersCommand(click.Command):
-    """A command whose `--params` may be given several times; Kedro keeps the last alone."""
+    """A command whose `--params` may be given several times; Kedro's keep only the last."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line with the values of all of them as one."""
+        """Parse the command line after joining the values of all `--params`."""
         others, values, rest = [], [], iter(args)
         for word in rest:
             name, is_joined, value = word.partition("=")
@@ -48,7 +48,7 @@ class ParametersCommand(click.Command):
 
 
 def _read_params(context: click.Context, option: click.Parameter, value: Any) -> Any:
-    # A file of options has them nested already.
+    # `kedro run --config=FILE` gives parameters that are nested already.
     if isinstance(value, Mapping):
         return dict(value)
     with plain_errors():
@@ -56,7 +56,7 @@ def _read_params(context: click.Context, option: click.Parameter, value: Any) ->
 
 
 def _with_own_params(options: Iterable[click.Parameter]) -> list[click.Parameter]:
-    """Return options of Kedro's, of which `--params` leaves values as they are written."""
+    """Return copies of Kedro's options, of which `--params` keeps values as unparsed text."""
     own = [copy(option) for option in options]
     for option in own:
         if option.name == "params":
@@ -145,7 +145,7 @@ cli.add_command(
 def results_command(words: tuple[str, ...]) -> None:
     """List the results of all runs, newest first.
 
-    WORDS: those results alone that have all of them, e.g. `kedro results mgd3 ipc10`.
+    WORDS: list only results that contain all these words, e.g. `kedro results mgd3 ipc10`.
     """
     from mgd3_kedro.listings.results import list_results
 
@@ -188,8 +188,8 @@ cli.add_command(
 def track_command(files: tuple[Path, ...]) -> None:
     """Log runs whose MLflow server did not answer.
 
-    FILES: what they have left in .mgd3/untracked, to be logged in the present store; if none is
-    named, all that wait for this store. The next run logs these, too.
+    FILES: files of such runs in .mgd3/untracked, to log to the configured store; by default all
+    files for this store. The next run logs these, too.
     """
     from kedro.framework.session import KedroSession
 
@@ -224,7 +224,7 @@ def convert_model_command(source: str, target: Path) -> None:
 def fetch_data_command(env: str) -> None:
     """Download the images of a benchmark, or say where to get them.
 
-    A download that was interrupted goes on where it stopped; what arrives is verified.
+    An interrupted download continues where it stopped. Downloaded files are verified.
     """
     from kedro.framework.session import KedroSession
 

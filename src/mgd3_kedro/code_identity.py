@@ -1,4 +1,4 @@
-"""Identity of the code that computes something with given settings, and what it imports."""
+"""Digest of the code that a function runs with given settings, and the libraries it imports."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from mgd3_kedro.syntax import ALL
 
 
 class Code(NamedTuple):
-    """Code that computes something.
+    """Code that a function runs.
 
     Args:
-        digest: Its identity.
-        libraries: Names that it imports other packages by.
+        digest: SHA-256 that identifies the code.
+        libraries: Top-level modules of other packages that it imports.
     """
 
     digest: str
@@ -37,18 +37,20 @@ class Code(NamedTuple):
 def find_code(function: Callable[..., Any], settings: Any) -> Code:
     """Return the code that a function runs with these settings.
 
-    That is all it refers to, directly or not: functions, classes and variables of this package, and
-    the classes of its settings. Comments, docstrings and annotations do not count; but what the
-    arguments of a function are annotated with is followed, as its methods may be called.
+    The code includes everything that the function refers to, directly or indirectly: functions,
+    classes and variables of this package, and the classes of the settings. Comments, docstrings
+    and annotations do not count. Classes in the annotations of a function's arguments do count,
+    because their methods may be called.
 
-    Of a table, an UPPER_CASE dict from names, the entries count that settings choose: by a text
-    that is the key, or by a setting of that name which is on, that is neither false, 0, None or
-    empty, nor its default. All count where no text is a key and no key a setting, and where the
-    code takes all members, by `items()` or `values()`.
+    A table is an UPPER_CASE dict whose keys are names. Of a table, only these entries count: those
+    whose key is the text of a setting, those whose key is the name of a setting that is on (not
+    false, 0, None, empty or its default), and those that the code itself reads by name. All
+    entries count if no key is the text or the name of a setting, or if the code reads all members
+    with `items()` or `values()`.
 
     Args:
-        function: May be a `functools.partial`.
-        settings: Plain facts or dataclasses, nested; neutral fields do not count.
+        function: The function; may be a `functools.partial`.
+        settings: Plain values or dataclasses, nested; fields marked `neutral` do not count.
     """
     choice = TableChoice()
     choice.read(function)
@@ -70,7 +72,7 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
             chosen = choice.of(keys, {text for table, text in definition.asked if table == used})
             waiting += _entries(used, chosen)
             members.setdefault(used, set()).update(chosen)
-    # In the order of the table, which may be that of a sum.
+    # Keep the order of the table: code may sum over its entries in this order.
     kept = {table: [key for key in _keys_of(table) if key in of] for table, of in members.items()}
     lines = [
         *(f"start {symbol}" for symbol, _ in starts[:1]),
@@ -82,10 +84,10 @@ def find_code(function: Callable[..., Any], settings: Any) -> Code:
 
 
 class TableChoice:
-    """What settings choose from tables.
+    """The table entries that settings choose.
 
     Attributes:
-        objects: Functions and classes among the settings, or that these are instances of.
+        objects: Functions and classes among the settings, and the classes of their instances.
     """
 
     def __init__(self) -> None:
@@ -95,7 +97,7 @@ class TableChoice:
         self._on: set[str] = set()
 
     def read(self, value: Any) -> None:
-        """Take in settings, or one value of them."""
+        """Add settings, or one value of them."""
         if isinstance(value, str):
             self._texts |= {value, *(part.strip() for part in value.split(";"))} - {""}
         elif isinstance(value, partial):
@@ -122,17 +124,17 @@ class TableChoice:
                 self.read(one)
 
     def of(self, keys: Iterable[str | None], asked: Collection[str]) -> list[str | None]:
-        """Return the keys of a table that count.
+        """Return the keys of a table whose entries count.
 
         Args:
-            keys: All of them.
-            asked: Those that the code itself asks for, whatever the settings; may be `ALL`.
+            keys: All keys of the table.
+            asked: Keys that the code itself reads, whatever the settings; may contain `ALL`.
         """
         known = [key for key in keys if key in self._texts or key in self._fields]
         named = self._texts | self._on | {*asked}
         if not known or ALL in asked:
             return [*keys]
-        # None stands for what is done where nothing is asked for.
+        # The entry of None applies when nothing is chosen.
         return [key for key in keys if key is None or key in named]
 
     def _start_from(self, value: Any) -> None:
@@ -153,7 +155,7 @@ def _default_of(field: dataclasses.Field[Any]) -> Any:
 
 
 def _locate(value: Any) -> tuple[Symbol, Definition]:
-    """Return what defines a function or class: that of its module, or else the thing itself."""
+    """Return the symbol and definition of a function or class, from its module if possible."""
     module, name = value.__module__ or "", value.__qualname__
     source = source_of(module) if module else None
     top = name.partition(".")[0]
@@ -165,7 +167,7 @@ def _locate(value: Any) -> tuple[Symbol, Definition]:
 
 
 def _keys_of(symbol: Symbol) -> tuple[str | None, ...]:
-    """Return the keys of a table, with those it was given since; nothing for what is none."""
+    """Return the keys of a table, with keys added at run time; empty if it is not a table."""
     source = source_of(symbol.module)
     keys = source.keys_of(symbol.name) if source else ()
     if not keys:
@@ -179,7 +181,7 @@ def _in_memory(symbol: Symbol) -> Mapping[str | None, Any]:
 
 
 def _entries(table: Symbol, keys: Iterable[str | None]) -> Iterator[tuple[Symbol, Definition]]:
-    """Yield what stands under some keys of a table, in its source or in memory."""
+    """Yield the definitions of some entries of a table, from its source or from memory."""
     source = source_of(table.module)
     written = source.keys_of(table.name) if source else ()
     for key in keys:

@@ -1,4 +1,4 @@
-"""The commands of the installed package: `new`, and within a project every one of `kedro`."""
+"""Commands of the installed package: `new`, and all commands of `kedro` within a project."""
 
 from __future__ import annotations
 
@@ -32,17 +32,22 @@ def new_command(folder: Path) -> None:
 
 
 class Commands(KedroCLI):
-    """The commands of Kedro, its plugins and the project of the working directory, and `new`."""
+    """The command `new`, and the commands of Kedro, its plugins and the current project."""
 
     @property
     def global_groups(self) -> Sequence[click.Group]:
-        """What needs no project; of two commands with one name the first is taken."""
+        """Groups of commands that need no project; of equal names the first one wins."""
         return [own, *super().global_groups]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; where there is no project, say how to make one."""
+        """Find a command.
+
+        Raises:
+            click.UsageError: If it is unknown and there is no project; the message says how to
+                make one.
+        """
         if not self.project_groups and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(
                 f"{args[0]}: expected one of {', '.join(self.list_commands(ctx))}, or to be in the "
@@ -52,11 +57,11 @@ class Commands(KedroCLI):
 
 
 def run_command(args: Sequence[str] | None, **options: Any) -> Any:
-    """Run a command in the project that the working directory is in, if it is in one.
+    """Run a command in the project that contains the working directory, if there is one.
 
     Args:
-        args: Its name and arguments; None: those of this process.
-        options: Of `click.Command.main`.
+        args: Name and arguments of the command; None for those of this process.
+        options: Options of `click.Command.main`.
     """
     _init_plugins()
     commands = Commands(find_kedro_project(Path.cwd()) or Path.cwd())

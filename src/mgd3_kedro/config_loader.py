@@ -1,4 +1,4 @@
-"""How the configuration of a run is put together: one place for parameters, names for results."""
+"""Configuration loader of Kedro: merges parameters and derives the folder names of results."""
 
 from __future__ import annotations
 
@@ -33,28 +33,39 @@ EVALUATED, DISTILLED = "evaluated_images", "distilled_images"
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
-    """Reads parameters of all files and of the command line as one, and lets the catalog use them.
+    """Loader that merges the parameters of all sources and lets the catalog use them.
 
-    Interpolations of parameters are resolved once all files are merged: a value in base sees what
-    an environment or the command line sets. In the catalog, `${parameters:a.b}` is a parameter,
-    `${settings:ENTRY}` what of the entry's lineage differs from the environment, as the end of a
-    folder's name (`${settings:ENTRY,OTHER}` without that of the other), `${words:ENTRY}` the same
-    as a text, `${first:A,B}` the first value that is not null, `${unless:A,B}` B where A is null
-    and null elsewhere, and `${store:}` what keeps it beside the folder.
+    Interpolations of parameters are resolved after all files and the command line are merged, so a
+    value in base can follow a value that an environment or the command line sets.
 
-    Everywhere, `${project:PATH}` is an absolute path within the project, and
-    `${environment:NAME,DEFAULT}` a variable that the process was started with; null where it is not
-    set and there is no default.
+    In the catalog:
 
-    In parameters, `${sampling_default:NAME,VALUE}` is what the model says, and `${smaller:A,B}` the
-    smaller of two numbers, `${product:A,B}` their product (`resolution.py`).
-    Whatever is made with that is made from the model too, and told so.
+    - `${parameters:a.b}` is a parameter.
+    - `${settings:ENTRY}` is the end of a folder name, with the settings in the entry's lineage that
+      differ from the environment; `${settings:ENTRY,OTHER}` leaves out those of another entry.
+    - `${words:ENTRY}` is the same settings as a text.
+    - `${differing:}` is a table of all given parameters that differ from the environment.
+    - `${first:A,B}` is the first value that is not null.
+    - `${unless:A,B}` is B if A is null, else null.
+    - `${store:}` is the configuration of the remote store, or null.
+
+    In all configuration files:
+
+    - `${project:PATH}` is an absolute path within the project.
+    - `${environment:NAME,DEFAULT}` is an environment variable at the start of the process; if it is
+      not set, the default, or null without one.
+
+    In parameters (`resolution.py`):
+
+    - `${sampling_default:NAME,VALUE}` is a sampling setting that the model recommends. A result
+      made with it also depends on the model, and its lineage says so.
+    - `${smaller:A,B}` is the smaller of two numbers, `${product:A,B}` their product.
 
     Attributes:
         project: Folder of the project.
 
     Raises:
-        ValueError: If the folder of the project has a name that Kedro cannot read.
+        ValueError: If the path of the project has characters that Kedro treats as patterns.
     """
 
     def __init__(self, conf_source: str | Path, *arguments: Any, **options: Any) -> None:
@@ -66,10 +77,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         super().__init__(str(conf_source), *arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Return the configuration of a kind, of all its files."""
+        """Return the merged configuration of a kind, such as "parameters" or "catalog"."""
         if key == "parameters" and key not in self:
             self[key] = dict(self.configured.run)
-        # Resolvers are global: those of the loader whose configuration is asked for count.
+        # The resolvers of OmegaConf are global: register those of this loader first.
         with RESOLVING:
             if key in ("catalog", "sweeps"):
                 self._register_own_resolvers()
@@ -116,14 +127,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """The parameters of the run.
 
         Raises:
-            ValueError: Naming a parameter that cannot be read, or a backbone or settings that are
-                unknown.
+            ValueError: If a parameter cannot be read, or a backbone or named settings are unknown;
+                the message names it.
         """
         return self.parameter_files.configure(self.given_by_hand())
 
     @cached_property
     def lineage(self) -> Lineage:
-        """What every entry of the catalog is made from."""
+        """The parameters that every catalog entry is made from."""
         run = self.configured.run
         known = pipeline_registry.build_pipelines(run)
         main = "evaluate" if run["images"] else "distill"
@@ -140,19 +151,19 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     @property
     def env_name(self) -> str:
-        """The environment."""
+        """Name of the environment."""
         return str(self.env or self.default_run_env)
 
     def parameters_of(self, entry: str) -> set[str]:
-        """Return the parameters that an entry of the catalog is configured with."""
+        """Return the full names of the parameters in the configuration of a catalog entry."""
         values = flat(self.configured.run)
         return set(references_of(self.catalog_files[entry], self.catalog_files, values))
 
     def entries(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return some entries of the catalog, which is quicker than all of it.
+        """Return the configurations of some catalog entries, faster than the whole catalog.
 
         Args:
-            names: No patterns.
+            names: Names of entries; patterns are not allowed.
         """
         found, needed, rest = list(names), {}, [*names]
         while rest:
@@ -165,15 +176,15 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return {name: plain_values(templates[name]) for name in found}
 
     def place(self, entry: str) -> str:
-        """Return where an entry is kept, from the project's folder."""
+        """Return the location of a catalog entry, relative to the project folder."""
         (configuration,) = self.entries([entry]).values()
         return next(str(configuration[key]) for key in PLACES if key in configuration)
 
     def check(self) -> None:
-        """Refuse parameters of the run that nothing has, that are not read, or that do not fit.
+        """Refuse parameters of the run that are unknown, not used by the environment, or invalid.
 
         Raises:
-            ValueError: Naming the parameter.
+            ValueError: If there is one; the message names it.
         """
         check_known_parameters(self.runtime_params or {}, self.of_environment)
         given = self.configured.given
@@ -187,20 +198,20 @@ class ProjectConfigLoader(OmegaConfigLoader):
             check_protocol(self.configured.run["protocol"])
 
     def chosen_settings(self) -> list[str]:
-        """Return a line for each parameter that the settings chosen by name change."""
+        """Return a line for each parameter that the chosen named settings change."""
         configured = self.configured
         return self.parameter_files.named.describe(
             configured.run, configured.environment, flat(self.given_by_hand()).keys()
         )
 
     def places_of_methods(self, entry: str, *, seed: Any = None) -> dict[str, str]:
-        """Return where the runs of all methods, with otherwise the same parameters, keep an entry.
+        """Return method -> location of an entry in its run with otherwise the same parameters.
 
         Args:
-            entry: Of the catalog.
-            seed: Another seed, or a text that stands for any; None for that of this run.
+            entry: Name of a catalog entry.
+            seed: Another seed, or a text that stands for any; None for the seed of this run.
         """
-        # Kept: what shows all methods asks for several entries of each, some of them twice.
+        # Cached, because pipelines that show all methods look up several entries of each.
         if seed not in self._of_methods:
             given = {**self.configured.given, **({} if seed is None else {"seed": seed})}
             self._of_methods[seed] = {
@@ -210,11 +221,11 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return {name: loader.place(entry) for name, loader in self._of_methods[seed].items()}
 
     def words(self, entry: str, apart_from: str | None = None) -> str:
-        """Return what differs from the environment in what an entry is made from, as a text."""
+        """Return the settings of an entry that differ from the environment, as a text."""
         return " ".join(self.lineage.words(entry, apart_from))
 
     def differing_settings(self) -> list[list[str]]:
-        """Return what was given and is not the environment's: name, value, the environment's."""
+        """Return [name, value, value of the environment] of each given parameter that differs."""
         usual = flat(self.configured.environment)
         differing = self.configured.differing.items()
         return [
@@ -223,7 +234,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         ]
 
     def given_by_hand(self) -> dict[str, Any]:
-        """Return what was given by hand, nested, read as what is configured."""
+        """Return the parameters given for this run, nested, with the types of configured ones."""
         return read_parameters(self.runtime_params or {}, self.of_environment, self.project)
 
     def _register_own_resolvers(self) -> None:
@@ -246,16 +257,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return None if url is None else {"url": str(url), "root": str(self.project)}
 
     def _read_raw_config(self, key: str) -> Any:
-        """Read the files of a kind once, where Kedro does at every look."""
+        """Read the files of a kind once; Kedro reads them at every access."""
         if key not in self.read_files:
             self.read_files[key] = super()._read_raw_config(key)
         return self.read_files[key]
 
     def _files(self, key: str) -> list[Any]:
-        """Return what the files of a kind say, those of the environment after those of base."""
+        """Return the contents of the files of a kind: first base, then the environment."""
         base, environment, *_ = self._read_raw_config(key)
         return [*base.values(), *environment.values()]
 
 
 FILES = ("read_files", "parameter_files", "catalog_files")
-"""What is read from files alone."""
+"""Attributes that depend on files only, not on the parameters of a run."""

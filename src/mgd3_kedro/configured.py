@@ -1,4 +1,4 @@
-"""Parameters as they are configured for a run, and which of them follow which."""
+"""The configured parameters of a run, and which of them are derived from which."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ TOLD_IN_FULL = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
     *("student_training", "teacher_training", "redundancy"),
 )
-"""Groups whose settings are told with the group's name; those of others by their own name, where no
-other has it."""
+"""Groups whose settings are always written with the group's name. Settings of other groups are
+written without it, unless another parameter has the same name."""
 REFERENCE = re.compile(r"\$\{(?:parameters:)?([\w.]+)\}")
-"""A parameter's value within a text; the innermost first."""
+"""Interpolation of a parameter in a text; of nested ones, the innermost is matched first."""
 LOCAL = re.compile(r"\$\{(_\w+)\}")
-"""What the catalog gives a name of its own."""
+"""Interpolation of a template of the catalog, whose name begins with an underscore."""
 
 
 @dataclass(frozen=True)
 class Configured:
-    """Parameters as the environment has them, as a run has them, and what the run was given.
+    """Parameters of the environment, of a run, and those that the run was given.
 
     Args:
-        templates: Nested, of a run, before interpolations are resolved.
-        environment: Nested, without what the run was given; what was given and follows others as it
-            follows those of the run.
-        run: Nested.
-        given: Full name -> value.
-        of_method: Full name -> value that the method of the run has in the place of the
-            environment's, where none is given.
+        templates: Parameters of the run, nested, before interpolations are resolved.
+        environment: Parameters of the environment, nested. A given parameter that by default is
+            derived from others has here the value derived from the run's parameters.
+        run: Parameters of the run, nested.
+        given: Parameters given for the run, full name -> value.
+        of_method: Full name -> value that the run's method sets instead of the environment's if
+            none is given.
     """
 
     templates: Mapping[str, Any]
@@ -44,17 +44,17 @@ class Configured:
 
     @cached_property
     def differing(self) -> dict[str, Any]:
-        """Full name -> value of what the run has and is not what the environment has."""
+        """Full name -> value of the run's parameters that differ from the environment."""
         return _differing({**self.of_method, **self.given}, flat(self.environment))
 
     @cached_property
     def differing_from_method(self) -> dict[str, Any]:
-        """Full name -> value of what was given and is not what the method has without it."""
+        """Full name -> value of the given parameters that differ from the method's default."""
         return _differing(self.given, {**flat(self.environment), **self.of_method})
 
     @cached_property
     def short_names(self) -> dict[str, str]:
-        """Full name of every parameter -> what it is called in words."""
+        """Full name of every parameter -> its name in words, short if that is unambiguous."""
         names = list(flat(self.environment))
         short = {
             name: name.rpartition(".")[2]
@@ -69,7 +69,7 @@ class Configured:
 
     @cached_property
     def followers(self) -> dict[str, set[str]]:
-        """Full name of a parameter -> those whose values are made from it, itself included."""
+        """Full name of each differing parameter -> parameters derived from it and itself."""
         values = flat(self.run)
         sources = {
             name: set(references(template, values))
@@ -92,12 +92,12 @@ def _differing(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str,
 
 
 def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the full names of the parameters that a value is made from.
+    """Yield the full names of the parameters that a value interpolates.
 
     Args:
-        template: A text with `${a.b}` or `${parameters:a.b}` in it, which may be nested; other
-            values have none.
-        values: Full name -> value.
+        template: A text with `${a.b}` or `${parameters:a.b}`, which may be nested; other values
+            interpolate none.
+        values: Full name -> value of all parameters.
     """
     text = template if isinstance(template, str) else ""
     while match := REFERENCE.search(text):
@@ -108,7 +108,7 @@ def references(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
 def references_of(
     configuration: Any, catalog: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield the full names of the parameters that a catalog entry, unresolved, is made from."""
+    """Yield the full names of the parameters that an unresolved catalog entry interpolates."""
     if isinstance(configuration, Mapping):
         for value in configuration.values():
             yield from references_of(value, catalog, values)
@@ -119,7 +119,7 @@ def references_of(
 
 
 def is_within(name: str, names: Iterable[str]) -> bool:
-    """Tell whether a parameter, or the group it is in, or one in it, is among some."""
+    """Tell whether some names contain a parameter, its group or a parameter within it."""
     known = names if isinstance(names, (set, frozenset)) else set(names)
     return name in known or any(
         one.startswith(f"{name}.") or name.startswith(f"{one}.") for one in known

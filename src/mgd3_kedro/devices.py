@@ -1,4 +1,4 @@
-"""Where tensors are computed, and what a computation may change about the process meanwhile."""
+"""Devices, number formats, and switches of PyTorch that are set during a computation."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import torch
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """Names of devices; a number after "cuda:" says which of several."""
 AUTO = "auto"
-"""A precision: what the device is fast in."""
+"""Precision that is chosen for the device: bf16 or fp32."""
 AMX, AVX512 = "amx_bf16", "avx512_bf16"
-"""Instructions of processors that compute in bf16; others emulate it, several times slower than
+"""Instruction sets of CPUs that compute in bf16. Other CPUs emulate it, several times slower than
 float32."""
 SLOW_AVX512 = "Intel"
-"""Whose processors are slower in bf16 than in float32 where they have the second alone."""
+"""Maker of CPUs that are slower in bf16 than in float32 if they have `AVX512` but not `AMX`."""
 
 
 def repeat_products() -> None:
-    """Have a row of a product of matrices the same bits whatever the rows beside it, by MKL.
+    """Make each row of an MKL matrix product independent of the other rows, bit by bit.
 
-    MKL's kernels for AVX-512 do so by themselves for whole tiles of rows. Those for AVX2 do when
-    asked, and are as fast; MKL looks before its first product alone.
+    MKL's AVX-512 kernels do this by default for whole tiles of rows. Its AVX2 kernels do it only
+    with `MKL_CBWR`, at the same speed. MKL reads the variable only before its first product.
 
     Source: oneMKL's guide, "Obtaining numerically reproducible results": MKL_CBWR.
     """
@@ -38,10 +38,10 @@ repeat_products()
 
 
 def check_device(name: object) -> None:
-    """Refuse what is no device of `DEVICES` on any machine.
+    """Refuse a name that is not in `DEVICES` and not a numbered CUDA device.
 
     Raises:
-        ValueError: Listing what there is.
+        ValueError: If it is neither; the message lists the names.
     """
     if name not in DEVICES and not re.fullmatch(r"cuda:\d+", str(name)):
         raise ValueError(f"device: expected one of {', '.join(DEVICES)}, cuda:0, ..., got {name!r}")
@@ -65,12 +65,12 @@ def resolve_device(name: str) -> torch.device:
 
 @contextmanager
 def reproducible(threads: int | None) -> Iterator[None]:
-    """Have cuDNN choose deterministic kernels, and set the CPU threads; restore both after.
+    """Make cuDNN choose deterministic kernels and set the CPU threads; restore both afterwards.
 
     By default cuDNN may time its kernels, and the last bits depend on which one was fastest.
 
     Args:
-        threads: CPU threads; None leaves PyTorch's.
+        threads: Number of CPU threads; None keeps PyTorch's number.
     """
     cudnn = torch.backends.cudnn
     threads_before = torch.get_num_threads()
@@ -86,8 +86,8 @@ def reproducible(threads: int | None) -> Iterator[None]:
 
 
 def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return a CPU tensor on a device; a graphics card is not waited for."""
-    # Only CUDA reads the source before the call returns.
+    """Copy a CPU tensor to a device; on CUDA, return without waiting for the GPU."""
+    # Other devices may still read the source after a non-blocking call has returned.
     return values.to(device, non_blocking=device.type == "cuda")
 
 
@@ -95,8 +95,8 @@ class Precision(NamedTuple):
     """Number format of weights and activations; latents and noise levels stay in float32.
 
     Args:
-        dtype: Of the weights.
-        tf32: Whether matrix products of float32 may round their factors to 10 bits.
+        dtype: Format of the weights.
+        tf32: Whether float32 matrix products may round their factors to a mantissa of 10 bits.
     """
 
     dtype: torch.dtype
@@ -110,14 +110,15 @@ PRECISIONS = {
     "fp16": Precision(torch.float16),
 }
 TRAINED_IN = ("fp32", "tf32", "bf16")
-"""Of these, what gradients survive without scaling."""
+"""Precisions in which gradients need no loss scaling."""
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Tell whether a device has instructions for bf16 that are faster than those for float32.
+    """Tell whether a device computes faster in bf16 than in float32.
 
-    A virtual machine may hide AMX of an Intel processor. What is left takes 1.2 of the time that
-    float32 takes, where an AMD EPYC takes half (`sampling_auto_per_fp32_s2` of the benchmarks).
+    A virtual machine may hide the AMX instructions of an Intel processor. Its AVX-512 instructions
+    for bf16 take 1.2 times as long as float32, those of an AMD EPYC half as long
+    (`sampling_auto_per_fp32_s2` of the benchmarks).
     """
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -130,23 +131,23 @@ def computes_in_bf16(device: torch.device) -> bool:
 
 
 def settle_precision(name: str, device: str) -> str:
-    """Return the precision that a name stands for: bf16 for "auto" where a device computes in it.
+    """Return a precision; "auto" becomes bf16 if the device is faster in it, else fp32.
 
     Args:
-        name: Of `PRECISIONS`, or "auto".
-        device: A name of `DEVICES`; for one that is not here, "auto" is float32.
+        name: A name of `PRECISIONS`, or "auto".
+        device: A name of `DEVICES`; if this machine lacks the device, "auto" is fp32.
     """
     if name != AUTO:
         return name
     try:
         return "bf16" if computes_in_bf16(resolve_device(device)) else "fp32"
-    except ValueError:  # what a device must be is said before the work
+    except ValueError:  # the checks before a run refuse a missing device
         return "fp32"
 
 
 @contextmanager
 def matmul_precision(precision: Precision) -> Iterator[None]:
-    """Allow or forbid TF32 on CUDA for a while; restore the global switch after."""
+    """Allow or forbid TF32 on CUDA within a block; restore the global switches afterwards."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     try:
@@ -157,9 +158,9 @@ def matmul_precision(precision: Precision) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that a device, or the machine, has no memory left.
+    """Tell whether an error means that a device or the machine is out of memory.
 
-    Only CUDA has a type for it; the CPU and MPS say it in the text of a `RuntimeError`.
+    Only CUDA has an exception type for this; the CPU and MPS raise a `RuntimeError` with a text.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True

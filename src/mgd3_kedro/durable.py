@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole or not at all, also after a kill or a power cut."""
+"""Atomic writes: files and folders are complete or absent, even after a kill or a power cut."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ CHANGES_NO_RESULT = True
 """See `source_code`."""
 
 ABANDONED = 600.0
-"""Seconds after which an unfinished file that nobody has written to is what a kill has left."""
+"""Seconds without a write after which an unfinished file counts as left by a killed process."""
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write into, which takes the place of another at once when it is on the disk.
+    """Open a temporary file that atomically replaces `path` after it is synced to the disk.
 
-    Several processes may do so with one path: the last one's content stays.
+    Several processes may write the same path; the last content stays.
 
     Args:
-        path: What is written; its folder is made. What was there stays until then.
+        path: File to write; its folder is created. The old content stays until the block ends.
 
     Raises:
-        OSError: If it cannot be written; nothing is left of it.
+        OSError: If the file cannot be written; the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -44,7 +44,7 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno and error.filename is None:
-            # What a full disk says names no file.
+            # The error of a full disk names no file.
             error.filename = str(path)
         raise
     sync_folder(path.parent)
@@ -52,12 +52,12 @@ def replacing_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to write into, which takes its place at once when it is on the disk.
+    """Make an empty temporary folder that replaces `folder` after it is synced to the disk.
 
     Args:
-        folder: What is written; what was there stays until then.
+        folder: Folder to write. The old content stays until the block ends.
     """
-    # A link stays one, to what may be another disk.
+    # Keep a symbolic link and replace its target, which may be on another disk.
     folder = folder.resolve()
     fresh = folder.with_name(f"{folder.name}.partial")
     old = folder.with_name(f".{folder.name}.old")
@@ -97,11 +97,11 @@ def read_json(path: Path, kind: type) -> Any:
 
     Args:
         path: The file.
-        kind: What they are as a whole: `dict`, `list`, or `object` for anything.
+        kind: Expected type of the content: `dict`, `list`, or `object` for anything.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: In one line that names the file, if it is no JSON, or not of that kind.
+        OSError: If the file cannot be read.
+        ValueError: If it is not valid JSON or not of that type; the message names the file.
     """
     told = "an object" if kind is dict else "a list" if kind is list else "a value"
     try:
@@ -116,7 +116,7 @@ def read_json(path: Path, kind: type) -> Any:
 
 
 def sync(file: IO[bytes]) -> None:
-    """Have what was written to a file on the disk.
+    """Flush an open file and sync it to the disk.
 
     Source: fsync(2).
     """
@@ -125,11 +125,11 @@ def sync(file: IO[bytes]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk.
+    """Sync the names in a folder to the disk.
 
     Source: fsync(2): a file's name is not synced with its content.
     """
-    # Some file systems sync no folders, and need not.
+    # Some file systems cannot sync folders and do not need it.
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -139,7 +139,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(path: Path) -> None:
-    """Have a file, or all that is in a folder, on the disk."""
+    """Sync a file, or everything in a folder, to the disk."""
     for part in (path, *sorted(path.rglob("*"))):
         if part.is_dir():
             sync_folder(part)
@@ -149,7 +149,7 @@ def sync_tree(path: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what processes that were killed have left of this file."""
+    """Remove temporary files that killed processes have left for this path."""
     for left in path.parent.glob(f"{_escaped(path.name)}.*.partial"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > ABANDONED:

@@ -1,4 +1,4 @@
-"""Durations for people, and what is said to them now and then."""
+"""Durations as text, and a timer for messages at intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 SECONDS_BETWEEN = 10.0
-"""Least time between two lines about the progress of one thing."""
+"""Least seconds between two lines about the progress of the same work."""
 UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -22,10 +22,11 @@ def in_words(seconds: float) -> str:
 
 @dataclass
 class NowAndThen:
-    """Tells when to speak again.
+    """Timer that says when the next message is due.
 
     Args:
-        seconds_between: Least time between two times.
+        seconds_between: Least seconds between two messages.
+        begun: Time of the start, from `time.monotonic`.
     """
 
     seconds_between: float = SECONDS_BETWEEN
@@ -33,7 +34,7 @@ class NowAndThen:
     _last: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
-        """Tell whether it is time, and count from now if it is."""
+        """Tell whether a message is due; if it is, restart the timer."""
         now = time.monotonic()
         due = now - self._last >= self.seconds_between
         self._last = now if due else self._last

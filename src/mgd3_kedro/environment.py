@@ -16,17 +16,17 @@ from typing import Any
 from mgd3_kedro.code_identity import find_code
 
 TOLD = ("torch", "diffusers", "scikit-learn", "kedro")
-"""Distributions whose versions are always told."""
+"""Distributions whose versions are always recorded."""
 PROCESSORS = Path("/proc/cpuinfo")
 BEST = "auto"
-"""Device that PyTorch computes on where settings do not say which."""
+"""Name of the default device: an accelerator if there is one, else the CPU."""
 PRECISION = "precision"
 
 
 def libraries_of(function: Callable[..., Any], settings: Any) -> dict[str, str]:
     """Return distribution -> version of the libraries that a function uses with these settings.
 
-    These are the ones that its code imports itself, not what they need in turn.
+    Only libraries that the code itself imports count, not their dependencies.
     """
     found = map(_distribution_of, find_code(function, settings).libraries)
     return versions_of(name for name in found if name)
@@ -40,7 +40,7 @@ def versions_of(distributions: Iterable[str]) -> dict[str, str]:
 
 @cache
 def version_of(distribution: str) -> str | None:
-    """Return the installed version of a distribution, None if there is none; slow to read."""
+    """Return the version of a distribution, None if it is not installed; cached, as it is slow."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -48,11 +48,11 @@ def version_of(distribution: str) -> str | None:
 
 
 def environment(devices: Iterable[str] = (BEST,), precisions: Sequence[str] = ()) -> str:
-    """Return Python, the main libraries and the devices that compute, as `name=value` words.
+    """Return versions of Python and main libraries, and the devices, as `name=value` words.
 
     Args:
-        devices: Their names, as settings have them.
-        precisions: What they compute in; none is told where it is not known.
+        devices: Names of the devices, as in settings.
+        precisions: Precisions of the computation; empty if unknown, then there is no word.
     """
     installed = versions_of(TOLD)
     told = {
@@ -65,17 +65,17 @@ def environment(devices: Iterable[str] = (BEST,), precisions: Sequence[str] = ()
 
 
 def without_precision(words: str) -> str:
-    """Return what `environment` returns, of the libraries and the devices alone."""
+    """Return words of `environment` without the precision."""
     return " ".join(word for word in words.split() if not word.startswith(f"{PRECISION}="))
 
 
 def devices_of(settings: Any) -> list[str]:
-    """Return the names of the devices that settings have, nested; the CPU where they have none."""
+    """Return the names of the devices in nested settings; the CPU if they name none."""
     return [*dict.fromkeys(_texts_in(settings, "device"))] or ["cpu"]
 
 
 def precisions_of(settings: Any) -> list[str]:
-    """Return the names of the precisions that settings have, nested."""
+    """Return the names of the precisions in nested settings."""
     return [*dict.fromkeys(_texts_in(settings, PRECISION))]
 
 
@@ -95,7 +95,7 @@ def _texts_in(value: Any, name: str) -> Iterator[str]:
 
 @cache
 def device_name(name: str = BEST) -> str:
-    """Return what a device is called by its maker: a GPU, or the processor."""
+    """Return the maker's name of a device: the model of the GPU or of the CPU."""
     import torch
 
     from mgd3_kedro.devices import resolve_device
@@ -119,14 +119,14 @@ def command() -> str:
     """Return the command of this process as one would type it, e.g. `kedro run --env=mnist`."""
     program, *arguments = sys.argv or [""]
     path = Path(program)
-    # Of "python -m kedro", too, which may be all of the first word.
+    # For "python -m kedro", argv[0] is the path of __main__.py, or this whole text.
     name = path.parent.name if path.name == "__main__.py" else path.name.rpartition(" ")[2]
     return shlex.join([name, *arguments])
 
 
 @cache
 def _distribution_of(module: str) -> str | None:
-    """Return what installs a top-level module; None if nothing does."""
+    """Return the distribution that installs a top-level module; None if there is none."""
     try:
         return _normal(metadata.distribution(module).name)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""A set of images to be handed on, as it is written down."""
+"""An exported set of images, as it is written to files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mgd3_kedro.stages import Partition
 
 @dataclass(frozen=True)
 class ExportedClass:
-    """The images of a class.
+    """The exported images of a class.
 
     Args:
         spec: The class.
-        images: (N, 3, H, W), uint8; as many of the first are taken as there are rows.
-        rows: Facts about each image.
-        logits: What a teacher says of them, (N, n); None where none was asked.
+        images: (N, 3, H, W), uint8; only the first `len(rows)` images are exported.
+        rows: Facts about each exported image.
+        logits: Logits of a teacher, (N, number of classes); None without a teacher.
     """
 
     spec: ClassSpec
@@ -27,7 +27,7 @@ class ExportedClass:
     logits: Partition | None = None
 
     def metadata(self) -> Iterator[dict[str, Any]]:
-        """Yield the row of every image: its file, its class, and what else is known of it."""
+        """Yield the metadata of every image: its file, its class, and its row of facts."""
         for number, row in enumerate(self.rows):
             yield {
                 "file_name": f"{self.spec.wnid}/{number}.png",
@@ -39,11 +39,11 @@ class ExportedClass:
 
 @dataclass(frozen=True)
 class ExportedSet:
-    """A set of images, and what is told about it.
+    """A set of images with its description.
 
     Args:
-        card: Its README.md.
-        classes: In label order.
+        card: Text of the README.md.
+        classes: Classes in label order.
     """
 
     card: str
@@ -51,5 +51,5 @@ class ExportedSet:
 
     @property
     def has_logits(self) -> bool:
-        """Whether a teacher was asked about the images."""
+        """Whether the set has logits of a teacher."""
         return any(one.logits for one in self.classes)

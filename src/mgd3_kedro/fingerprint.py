@@ -14,11 +14,11 @@ from mgd3_kedro.stages import Task, deciding_settings
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 SEEDS = ("seed", "random_state")
-"""Settings that seeds are called by: this package's name, and scikit-learn's."""
+"""Names of settings that are seeds: this package's name, and scikit-learn's."""
 
 
 def digest(*parts: str) -> str:
-    """Return the SHA-256 of texts, none of which can run into the next."""
+    """Return the SHA-256 of a sequence of texts, which also depends on where each text ends."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -51,9 +51,9 @@ def task_fingerprints(
     """Return the identity of every class of a stage, wnid -> SHA-256.
 
     Args:
-        function: What computes them.
-        settings: The same for all classes of the stage.
-        tasks: wnid -> what it is computed from, not loaded yet.
+        function: Function that computes the classes.
+        settings: Settings of the stage, the same for all classes.
+        tasks: wnid -> inputs of the class, not loaded yet.
     """
     made_by = [_name_of(function), code_digest(function, settings), plain_text(settings)]
     return {
@@ -67,15 +67,15 @@ def task_fingerprints(
 
 
 def configuration_digest(function: Callable[..., Any], settings: Any, inputs: Iterable[str]) -> str:
-    """Return what tells how something is computed, whatever the seeds, the data and the code.
+    """Return a digest of how something is computed, independent of seeds, data and code.
 
     Args:
-        function: What computes it.
-        settings: `SEEDS` do not count.
-        inputs: Configurations of what it is computed from, in any order; empty ones are not known.
+        function: Function that computes it.
+        settings: Settings of the function; `SEEDS` do not count.
+        inputs: Configuration digests of its inputs, in any order; an unknown one is empty.
 
     Returns:
-        Twelve digits; nothing if some configuration is not known.
+        Twelve hexadecimal digits; empty if the configuration of an input is unknown.
     """
     configurations = sorted(set(inputs))
     if "" in configurations:
@@ -89,7 +89,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def without_seeds(settings: Any) -> Any:
-    """Return plain settings, nested, without those that are seeds."""
+    """Return nested plain settings without the seeds."""
     if isinstance(settings, dict):
         return {k: without_seeds(value) for k, value in settings.items() if k not in SEEDS}
     return [*map(without_seeds, settings)] if isinstance(settings, list) else settings

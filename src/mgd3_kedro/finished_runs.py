@@ -1,4 +1,4 @@
-"""Runs that have nothing to do, told from what the last one like them left, in a second."""
+"""Records of finished runs, to see within a second that the same run has nothing to do."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from mgd3_kedro.nesting import flat
 
 FOLDER = ".mgd3/finished_runs"
 OPTIONS = ("env", "params", "pipelines", "pipeline")
-"""Options of a run that may be told to be finished; one with others is always run."""
+"""Options that a recorded run may have; a run with any other option always starts."""
 CHILD_OF = ("MGD3_RUN_NAME", "MLFLOW_RUN_ID")
-"""Variables that say that the run is a part of something that waits for it."""
+"""Environment variables of a run that another process started and waits for; it always starts."""
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 CARDS = "CUDA_VISIBLE_DEVICES"
-"""Variable that says which cards are seen."""
+"""Environment variable that selects the visible GPUs."""
 PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
-"""What catalog entries call the files that they are read from, or kept in."""
+"""Keys of catalog entries for the files that they read or write."""
 SOURCE = "source"
-"""What entries of images call the place of a split."""
+"""Key of image entries for the location of a split."""
 OF_OTHER_RUNS = "entry"
-"""What entries have that are read from other runs, wherever these are."""
+"""Key of entries that are read from other runs."""
 STORE = "store"
-"""What entries have that are kept in another place, too."""
+"""Key of entries that are also kept in a remote store."""
 MISSING = "missing"
 LARGE, MOST_FILES = 1 << 22, 100_000
-"""Bytes from which on a file is told by size and time; files that are looked at in a folder."""
+"""Bytes above which a file is identified by size and time; most files checked in a folder."""
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run with some options left, if there was one.
+    """Record of a finished run, which exists if there was such a run.
 
     Args:
         project: Folder of the project.
-        key: What tells it from runs with other options, configuration, code or libraries.
+        key: Digest of the options, configuration, code, libraries and machine of the run.
     """
 
     project: Path
@@ -53,7 +53,7 @@ class FinishedRun:
 
     @classmethod
     def of(cls, project: Path, options: Mapping[str, Any]) -> FinishedRun | None:
-        """Return the run that has these options of `kedro run`; none if it cannot be told."""
+        """Return the record for these options of `kedro run`; None if such runs have none."""
         given = {name: value for name, value in options.items() if value}
         unusual = {*given} - {*OPTIONS}
         if unusual or any(name in os.environ for name in CHILD_OF):
@@ -64,7 +64,7 @@ class FinishedRun:
             json.dumps(given, sort_keys=True, default=str),
             os.environ.get("KEDRO_ENV", ""),
             platform.python_version(),
-            # What "auto" stands for is another on another machine, which may have the same project.
+            # "auto" may mean another device on another machine that shares the project folder.
             platform.node(),
             os.environ.get(CARDS, ""),
             *_libraries(),
@@ -74,11 +74,11 @@ class FinishedRun:
 
     @property
     def path(self) -> Path:
-        """Where it is written down."""
+        """Path of the record."""
         return self.project / FOLDER / f"{self.key}.json"
 
     def find(self) -> dict[str, Any] | None:
-        """Return what was written down, if all that was read and made is still as it was."""
+        """Return the recorded content; None if a file that the run read or made has changed."""
         try:
             text, digest = read_json(self.path, list)
             if hashlib.sha256(text.encode()).hexdigest() != digest:
@@ -91,11 +91,11 @@ class FinishedRun:
         return kept if is_valid else None
 
     def keep(self, entries: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-        """Write down what the run read and made; nothing where not all of it is files here.
+        """Record the files that the run read and made, unless some are not local files.
 
         Args:
-            entries: Of the catalog, as configured, that it read or made.
-            about: What else is to be found again.
+            entries: Configurations of the catalog entries that the run read or made.
+            about: Further content of the record, which `find` returns.
         """
         stamps = {}
         for entry in entries:
@@ -107,7 +107,7 @@ class FinishedRun:
                     if stamp is None:
                         return
                     stamps[path] = stamp
-        # Not worth an error: without it the run is looked through again.
+        # Not an error: without a record, the next run checks all its stages again.
         with contextlib.suppress(OSError):
             text = json.dumps({"stamps": stamps, **about})
             write_json(self.path, [text, hashlib.sha256(text.encode()).hexdigest()])
@@ -115,7 +115,7 @@ class FinishedRun:
 
 @cache
 def _libraries() -> tuple[str, ...]:
-    """Return the libraries that this package names and that are installed, with their versions."""
+    """Return the installed libraries that this package requires, with their versions."""
     required, found = metadata.requires(PACKAGE) or [], []
     for name in sorted({re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in required}):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -124,7 +124,7 @@ def _libraries() -> tuple[str, ...]:
 
 
 def stamp_of(path: Path) -> str | None:
-    """Return what changes when a file, or a file in a folder, does; None of too large a folder."""
+    """Return a text that changes with a file or folder; None for a folder with too many files."""
     if not path.exists():
         return MISSING
     if path.is_file():
@@ -147,10 +147,10 @@ def _paths_of(project: Path, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read_from(project: Path, name: str, value: str) -> str:
-    """Return the file or folder that a path is read from, which may be in an archive or a split.
+    """Return the existing file or folder that a path is read from.
 
-    `images.zip/train` is read from the archive; `images/train` from `images`, where that has tables
-    called `train` or is split by this project.
+    `images.zip/train` is read from the archive. `images/train` is read from `images` if that folder
+    has tables named `train`, or if this project splits it.
     """
     path = project / value
     if path.exists():
@@ -162,12 +162,12 @@ def _read_from(project: Path, name: str, value: str) -> str:
 
 
 def _is_elsewhere(project: Path, entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry is read from a hub, which may have another by now."""
+    """Tell whether an entry is read from a hub, where its content may have changed."""
     return "model" in entry and not (project / str(entry["model"])).exists()
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    # Links are followed where images are read, too.
+    # Follow symbolic links, as the datasets of images do.
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

@@ -1,4 +1,4 @@
-"""Parameters as they are given for one run, and how they are read."""
+"""Parsing of the parameters given for one run, by the types of the configured ones."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mgd3_kedro.nesting import flat, nested
 from mgd3_kedro.splitting import QUOTES, Text, split_apart
 
 TEXTS = ("class_name", "sweep", "knob", "label")
-"""Parameters that are text, although what is configured for them may be null."""
+"""Parameters that are text, although their configured value may be null."""
 PATHS = (
     *("data", "classes", "images", "results", "figures", "earlier", "model", "teacher"),
     "trained_prior",
     *("autoencoder.given", "pretrain.autoencoder.given"),
 )
-"""Parameters that name a file or folder, or weights on the hub, which look like a path too."""
+"""Parameters that name a file, a folder, or weights on the hub, whose ids look like paths."""
 
 AUTO = "auto"
-"""What stands for a number that is found out; whether a parameter has one is checked later."""
+"""Value that stands for a derived number; whether a parameter allows it is checked later."""
 
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -38,21 +38,24 @@ MEANT_FLAGS = {
 def read_parameters(
     given: Mapping[str, Any], configured: Mapping[str, Any], project: Path
 ) -> dict[str, Any]:
-    """Read what was given, each as the type of what is configured.
+    """Parse each given parameter with the type of its configured value.
 
-    Text stays as it is written. Where null is configured, only what looks like null, true or false,
-    a number or a list in brackets is read as that. A value that equals the configured one is that.
+    Text stays as written. If null is configured, a value is parsed only if it looks like null,
+    true, false, a number or a list in brackets. A value that equals the configured one is replaced
+    by it.
 
     Args:
-        given: Nested; leaves are `Text`, or values that a program gave, which are kept.
-        configured: Nested, of the environment.
-        project: Folder that relative paths begin at.
+        given: Given parameters, nested; leaves are `Text`, or values from a program, which are
+            not changed.
+        configured: Parameters of the environment, nested.
+        project: Folder that relative paths start from.
 
     Returns:
-        Nested as `given`, without `Text`.
+        Parsed parameters, nested as `given`, without `Text`.
 
     Raises:
-        ValueError: Naming the parameter, what came, and what to write.
+        ValueError: If a value cannot be parsed; the message names the parameter and what to
+            write.
     """
     known = flat(configured)
     read = {}
@@ -64,7 +67,7 @@ def read_parameters(
         if name in PATHS and isinstance(value, str | os.PathLike):
             read[name] = _read_path(name, value, project)
         elif isinstance(value, Text):
-            # As equal numbers are written in one way, they have one digest: 4, where 4.0 is meant.
+            # Equal numbers must have the same digest, so 4 becomes the configured 4.0.
             one = _read(name, value, known.get(name))
             read[name] = known[name] if name in known and one == known[name] else one
         else:
@@ -73,18 +76,18 @@ def read_parameters(
 
 
 def read_path(text: str, project: Path) -> str:
-    """Write a path in the one way that it has: from the project, if it is within it.
+    """Return the canonical form of a path: relative to the project if within it, else absolute.
 
     Args:
         text: A path, relative to the project if it is not absolute; "~" and "~user" are home
-            folders. An id on the hub is written as a relative path, and stays as it is.
-        project: Its folder.
+            folders. An id on the hub looks like a relative path and stays unchanged.
+        project: Folder of the project.
 
     Returns:
-        A relative path without steps up, or an absolute one. It need not exist.
+        A relative path without "..", or an absolute one. It need not exist.
 
     Raises:
-        ValueError: If it is empty, or the home of nobody.
+        ValueError: If the text is empty, or names the home folder of an unknown user.
     """
     if not text:
         raise ValueError(f"expected a path or null, got {text!r}")
@@ -93,10 +96,10 @@ def read_path(text: str, project: Path) -> str:
     except RuntimeError as error:
         raise ValueError(f"expected a path, got {text!r}, which is no user's folder") from error
     if ".." in path.parts:
-        # A step up from a link leads to where its target is.
+        # ".." after a symbolic link means the parent of the link's target.
         end = len(path.parts) - path.parts[::-1].index("..")
         path = Path(*path.parts[:end]).resolve() / Path(*path.parts[end:])
-    # The project may be reached by a link, too.
+    # The project itself may be reached through a symbolic link.
     root = project.resolve()
     for parent in (path, *path.parents):
         if parent.resolve() == root:
@@ -132,7 +135,7 @@ def _read_flag(name: str, text: str) -> bool:
 def _read_number(name: str, text: str, configured: float) -> int | float:
     number = read_number(text)
     if number is not None:
-        # One type for one parameter: 4 and 4.0 have one digest.
+        # A parameter has one type, so that 4 and 4.0 have the same digest.
         is_whole = isinstance(configured, int) and number == int(number)
         return int(number) if is_whole else float(number)
     meant = _meant_number(text)
@@ -190,7 +193,7 @@ def _unquoted(text: str) -> str:
 
 
 def read_number(text: str) -> int | float | None:
-    """Return the number that a text is, None if it is none."""
+    """Return the number that a text represents; None if it is not a finite number."""
     if INTEGER.fullmatch(text):
         return int(text)
     number = float(text) if NUMBER.fullmatch(text) else math.inf
@@ -198,7 +201,7 @@ def read_number(text: str) -> int | float | None:
 
 
 def _meant_number(text: str) -> str:
-    """Return how a number is written that is not written as one, or nothing."""
+    """Return the plain form of a number such as 0x10, 007 or 1_000; empty if there is none."""
     if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]+", text):
         return str(int(text, 16))
     plain = LEADING_ZEROS.sub(r"\1", text.replace("_", ""))

@@ -1,4 +1,4 @@
-"""Hooks at the edge: checks before a run, and what the terminal shows."""
+"""Kedro hooks: checks before a run, locations of other runs, and output on the terminal."""
 
 from __future__ import annotations
 
@@ -30,43 +30,43 @@ OF_ALL_METHODS = (
     *("all_sample_scores", "all_stage_costs", "rows_of_ipc", "curves_of_ipc"),
     "method_images",
 )
-"""What reads the runs of all methods."""
+"""Catalog entries that read the runs of all methods."""
 
 
 class MemoryHooks:
-    """Looks for garbage from here on, with all libraries imported."""
+    """Enables garbage collection again, after all libraries are imported."""
 
     @hook_impl
     def after_context_created(self) -> None:
-        """Look for it before any work."""
+        """Enable it before any work starts."""
         collect_garbage()
 
 
 class ProjectPathHooks:
-    """Names the project that runs to its configuration, which may be kept elsewhere."""
+    """Sets the project folder of the configuration loader; the configuration may be elsewhere."""
 
-    # The store is found by its path in the same hook, which has to come later.
+    # Before the tracking hook of the same name, which locates the MLflow store by this path.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Name it before anything is read."""
+        """Set it before anything is read."""
         loader: Any = context.config_loader
         loader.project = context.project_path
 
 
 class RunPlacesHooks:
-    """Tells datasets that read the runs of all methods, or what is there of others, where it is."""
+    """Gives datasets that read other runs, or other catalog entries, access to these."""
 
     def __init__(self) -> None:
         self._loader: Any = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep what knows where runs are."""
+        """Keep the configuration loader, which knows the locations of runs."""
         self._loader = context.config_loader
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        """Have the places looked up when they are asked for, which takes a second."""
+        """Give datasets a function that looks up the locations on demand, as it takes a second."""
         for name in OF_ALL_METHODS:
             dataset: Any = catalog.get(name)
             dataset.places = partial(
@@ -75,7 +75,7 @@ class RunPlacesHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Name the catalog to datasets that read what is there of other entries."""
+        """Give the catalog to datasets that read other entries if these exist."""
         for name in pipeline.inputs():
             dataset = catalog.get(name)
             if isinstance(dataset, FoundDataset):
@@ -83,7 +83,7 @@ class RunPlacesHooks:
 
 
 class PreflightHooks:
-    """Refuses bad input before any work, and before a run is recorded."""
+    """Refuses invalid input before any work starts and before MLflow records the run."""
 
     def __init__(self) -> None:
         self._loader: Any = None
@@ -91,7 +91,7 @@ class PreflightHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse parameters that do not fit, and build the pipelines that the others ask for."""
+        """Refuse invalid parameters, and build the pipelines that the parameters choose."""
         loader: Any = context.config_loader
         self._loader = loader
         loader.check()
@@ -108,7 +108,7 @@ class PreflightHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Check what runs the nodes, their order, and what they read."""
+        """Check the runner, the order of the nodes and their inputs."""
         check_runner(str(run_params["runner"]))
         if self._computes_here:
             use_free_card()
@@ -117,10 +117,10 @@ class PreflightHooks:
 
 
 class TerminalHooks:
-    """Says what a run will do, shows how far it is, and tells its result and where things are.
+    """Prints the plan of a run, its progress, its result and the paths of its outputs.
 
     Args:
-        tracking: Knows where the run is in MLflow.
+        tracking: Hooks that know where the run is in MLflow.
     """
 
     def __init__(self, tracking: TrackingHooks) -> None:
@@ -130,46 +130,46 @@ class TerminalHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep what knows the parameters and the project."""
+        """Keep the context, which has the parameters and the project folder."""
         self._stop()
         self._context = context
 
-    # MLflow's run is open by then.
+    # Last, because the MLflow run must be open.
     @hook_impl(trylast=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Print what is to be made and what is there, and show progress from now on."""
+        """Print what will be made and what exists, and show progress from now on."""
         parameters = self._context.config_loader["parameters"]
         project = self._context.project_path
         self._watch = Watch(pipeline, catalog, parameters, project, self._tracking.tracked)
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node) -> None:
-        """Show that a node is at work."""
+        """Show that a node has started."""
         if self._watch:
             self._watch.begin(node)
 
     @hook_impl(trylast=True)
     def after_node_run(self, node: Node) -> None:
-        """Show that a node has ended, if it makes nothing."""
+        """Show that a node has ended, if it has no outputs."""
         if self._watch:
             self._watch.end_if_over(node)
 
     @hook_impl(trylast=True)
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Show that a node has ended, once all it makes is kept."""
+        """Show that a node has ended, once all its outputs are saved."""
         if self._watch:
             self._watch.hear_of_output(node, dataset_name)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """Print the result, and every place worth opening."""
+        """Print the result and the outputs worth opening."""
         if self._watch:
             self._watch.end()
             self._watch = None
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self) -> None:
-        """Show no more."""
+        """Stop showing progress."""
         self._stop()
 
     def _stop(self) -> None:

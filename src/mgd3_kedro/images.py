@@ -1,4 +1,4 @@
-"""Images of a class that are decoded when they are asked for."""
+"""Images of a class that are decoded on access."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import torch
 
 Decode = Callable[[Sequence[int]], torch.Tensor]
-"""Gives the images of some numbers, (n, 3, S, S), uint8, in the order asked for."""
+"""Image numbers -> decoded images, (n, 3, S, S), uint8, in the same order."""
 
 
 @dataclass(frozen=True, eq=False)
 class LazyImages:
-    """Images (N, 3, S, S), uint8, that are indexed like a tensor and kept nowhere.
+    """Images (N, 3, S, S), uint8, that are indexed like a tensor and decoded on each access.
 
     Args:
-        decode: Gives the images of some numbers; picklable, for worker processes.
-        count: N.
-        image_size: S.
-        resized_once: (side that the short one of a file's image is brought to, side of the centre
-            that is kept) -> what decodes the same files so; None where there are no files.
+        decode: Decodes the images with some numbers; picklable, for worker processes.
+        count: Number of images, N.
+        image_size: Side of the images in pixels, S.
+        resized_once: (length of the shorter side after resizing, side of the centre crop) -> a
+            function that decodes the same files in this way; None if there are no files.
     """
 
     decode: Decode
@@ -29,13 +29,13 @@ class LazyImages:
     resized_once: Callable[[int, int], Decode] | None = None
 
     def from_files(self, resize: int, size: int) -> LazyImages:
-        """Return the same images as networks are shown them: the file's, resized once.
+        """Return the same images as networks see them: read from the files and resized once.
 
-        Where there are no files, they are these images.
+        If there are no files, these images are returned.
 
         Args:
-            resize: Side that the short one is brought to, in pixels.
-            size: Side of the centre that is kept, in pixels.
+            resize: Length of the shorter side after resizing, in pixels.
+            size: Side of the centre crop, in pixels.
         """
         if self.resized_once is None:
             return self
@@ -43,7 +43,7 @@ class LazyImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """N, 3, S, S."""
+        """Shape (N, 3, S, S)."""
         return self.count, 3, self.image_size, self.image_size
 
     def __len__(self) -> int:
@@ -55,26 +55,26 @@ class LazyImages:
         return images if numbers.ndim else images[0]
 
     def chunks(self, size: int) -> Iterator[torch.Tensor]:
-        """Give all images in order, some at a time.
+        """Yield all images in order, in chunks (n, 3, S, S), uint8.
 
         Args:
-            size: Images of a chunk; the last may be shorter.
+            size: Images per chunk; the last chunk may be smaller.
         """
         for start in range(0, self.count, size):
             yield self[start : start + size]
 
 
 def chunks_of(images: torch.Tensor | LazyImages, size: int) -> Iterator[torch.Tensor]:
-    """Give all images of a class in order, some at a time, whether they are in memory or not."""
+    """Yield all images of a class in order, in chunks of `size`, from memory or decoded."""
     return images.chunks(size) if isinstance(images, LazyImages) else iter(images.split(size))
 
 
 def mirror(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """Mirror some of a number of images, left to right.
+    """Flip some images of a batch left to right.
 
     Args:
         images: (B, C, H, W).
-        mirrored: (B,), bool.
+        mirrored: (B,), bool, whether to flip each image.
     """
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
@@ -85,8 +85,8 @@ def encoded_images(
     """Return the images that some latents of a class were encoded from, (n, 3, H, W).
 
     Args:
-        images: (N, 3, H, W), of the class.
-        latents: `image_numbers` (L,), int64, and `mirrored` (L,), bool.
-        rows: (n,), int64, places among the latents.
+        images: Images of the class, (N, 3, H, W).
+        latents: `image_numbers` (L,), int64, and `mirrored` (L,), bool, of all latents.
+        rows: (n,), int64, indices of the latents.
     """
     return mirror(images[latents["image_numbers"][rows]], latents["mirrored"][rows])

@@ -1,4 +1,4 @@
-"""Names that are given to `kedro run`, checked before anything is loaded."""
+"""Checks of the names given to `kedro run`, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 PATTERNS = "[]{}*"
-"""Signs that Kedro takes for patterns, in the path of a configuration or of an entry."""
+"""Characters that Kedro treats as patterns in the path of a configuration or of an entry."""
 
 
 def check_folder(project: Path) -> None:
-    """Refuse a project in a folder with a name that Kedro would not find its files by.
+    """Refuse a project whose path has characters that Kedro treats as patterns.
 
     Raises:
-        ValueError: Naming the folder, and what to do.
+        ValueError: If it has some; the message names the folder and what to do.
     """
     if found := sorted({*PATTERNS} & {*str(project)}):
         raise ValueError(
@@ -33,15 +33,15 @@ def check_folder(project: Path) -> None:
 
 
 def check_place(env: str | None, runner: str | None, conf: Path) -> None:
-    """Refuse an environment or a runner that is not there.
+    """Refuse an unknown environment or runner.
 
     Args:
-        env: Its name; None for the default one.
-        runner: Its name; None for the default one.
-        conf: Folder of environments.
+        env: Name of the environment; None for the default one.
+        runner: Name of the runner; None for the default one.
+        conf: Folder that contains the environments.
 
     Raises:
-        ValueError: With the names that are known.
+        ValueError: If one is unknown; the message says what is known.
     """
     if env is not None and conf.is_dir() and not (conf / env).is_dir():
         known = [path.parent.name for path in conf.glob("*/parameters.yml")]
@@ -56,10 +56,10 @@ def check_place(env: str | None, runner: str | None, conf: Path) -> None:
 
 
 def check_pipelines(names: Collection[str], known: Collection[str]) -> None:
-    """Refuse pipelines that are not there.
+    """Refuse unknown pipelines.
 
     Raises:
-        ValueError: With the names that are known.
+        ValueError: If one is unknown; the message lists the known names.
     """
     for name in names:
         if name not in known:
@@ -71,11 +71,11 @@ def check_parts(options: Mapping[str, Any], nodes: Iterable[Node]) -> None:
     """Refuse tags and namespaces that no pipeline of a run has.
 
     Args:
-        options: Of `kedro run`.
-        nodes: Of its pipelines.
+        options: Options of `kedro run`.
+        nodes: Nodes of its pipelines.
 
     Raises:
-        ValueError: With the names that are known.
+        ValueError: If one is unknown; the message lists the known names.
     """
     known = {"tags": set[str](), "namespaces": set[str]()}
     for node in nodes:
@@ -88,10 +88,10 @@ def check_parts(options: Mapping[str, Any], nodes: Iterable[Node]) -> None:
 
 
 def describe_unread_files(local: Path, env: str) -> str:
-    """Return what is said of files in conf/local that no run of another environment reads.
+    """Return a warning about files in conf/local that the run does not read; empty if none.
 
     Args:
-        local: The folder.
+        local: The folder conf/local.
         env: Environment of the run.
     """
     names = sorted(path.name for path in local.glob("*.yml")) if env != local.name else []

@@ -1,4 +1,4 @@
-"""What every result depends on, read off the pipelines and the catalog, and said in words."""
+"""The parameters that every result depends on, derived from the pipelines and the catalog."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mgd3_kedro.words import as_words
 
 PARAMETERS = "params:"
 METHOD = "method"
-"""The parameter that names a method; what it has of its own need not be told beside that."""
+"""Parameter that names the method. A path that contains it need not repeat the method's values."""
 NEUTRAL = {
     *("device", "executor", "jobs", "workers", "reuse", "leaks", "store"),
     *("results", "figures", "earlier", "trained_prior"),
 }
-"""Parameters that change no result, but where and how fast it is made or shown."""
+"""Parameters that change no result, only where, how fast or how it is made or shown."""
 OF_OTHERS = "entry"
-"""What a catalog entry calls another one that it looks for: of this run, or of all methods."""
+"""Key of a catalog entry for another entry that it reads: of this run, or of all methods."""
 PLACES = ("filepath", "path", "model")
-"""What a catalog entry calls the place of its data."""
+"""Keys of a catalog entry for the location of its data."""
 
 
 class MakingNode(Protocol):
@@ -31,7 +31,7 @@ class MakingNode(Protocol):
 
     @property
     def name(self) -> str:
-        """Unlike that of any other."""
+        """Unique name."""
 
     @property
     def inputs(self) -> list[str]:
@@ -43,16 +43,16 @@ class MakingNode(Protocol):
 
 
 class Lineage:
-    """What every entry of the catalog is made from.
+    """The parameters that every entry of the catalog is made from.
 
     Args:
-        nodes: Those of all pipelines; of two that make the same, the first counts.
+        nodes: Nodes of all pipelines; if two make the same entry, the first one counts.
         catalog: Entry, or pattern of entries -> its configuration, unresolved.
         configured: The parameters.
-        types: Group of parameters -> dataclass that they are read as.
-        unread: Parameters that nothing is made from in this run.
-        aliases: Entry -> another one that is kept in the same place.
-        everywhere: Words that are told of every result.
+        types: Group of parameters -> dataclass that nodes read it as.
+        unread: Parameters that the method of this run does not use.
+        aliases: Entry -> another entry with the same location.
+        everywhere: Words that every result has.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class Lineage:
         self._selecting = _marked(types, is_selecting)
 
     def words(self, entry: str, apart_from: str | None = None) -> list[str]:
-        """Return what differs from the environment in what an entry is made from.
+        """Return the settings of an entry that differ from the environment, as words.
 
-        Parameters that the entry's place names anyway are not told.
+        Parameters that the entry's path contains are left out.
 
         Args:
-            entry: Of the catalog.
+            entry: Name of a catalog entry.
             apart_from: Another entry, whose words are left out.
         """
         other = self.words(apart_from) if apart_from else []
@@ -101,20 +101,20 @@ class Lineage:
         return own.union(*(self._ancestry(name) for name in (maker.inputs if maker else ())))
 
     def configuring(self, name: str) -> frozenset[str]:
-        """Return the full names of the parameters that make up a value.
+        """Return the full names of the parameters in a catalog entry or a parameter group.
 
         Args:
-            name: A catalog entry: those it is configured with; or `params:GROUP`: those of the
-                group that are read.
+            name: A catalog entry, for the parameters in its configuration; or `params:GROUP`, for
+                the parameters of the group that are read.
         """
         if name not in self._configuring:
             self._configuring[name] = frozenset(self._find(name))
         return self._configuring[name]
 
     def unread(self, given: Iterable[str], names: Iterable[str]) -> list[str]:
-        """Return the parameters that were given, and none of some entries is made from.
+        """Return the given parameters that none of some entries is made from.
 
-        Those that change no result are left out, and so is what the environment has anyway.
+        Parameters that change no result, and values equal to the environment's, are left out.
 
         Args:
             given: Full names of parameters.
@@ -144,7 +144,7 @@ class Lineage:
         } - self.unread_by_method
 
     def _shown_by(self, name: str) -> tuple[str, ...]:
-        """Return the entry that another one looks for where this run, or others, keep it."""
+        """Return the entry that another one reads, of this run or of others; empty if none."""
         shown = self._entry(name).get(OF_OTHERS)
         if shown is None:
             return ()
@@ -167,10 +167,10 @@ class Lineage:
         ]
 
     def _ancestry(self, name: str) -> frozenset[str]:
-        """Return the parameters of an entry and of all before it."""
+        """Return the parameters of an entry and of everything that it is made from."""
         name = self._aliases.get(name, name)
         if name not in self._read:
-            self._read[name] = frozenset()  # of a circle, should there ever be one
+            self._read[name] = frozenset()  # ends the recursion if there is a cycle
             maker = self._makers.get(name)
             found = self._own(name, maker)
             for before in maker.inputs if maker else ():
@@ -179,7 +179,7 @@ class Lineage:
         return self._read[name]
 
     def _own(self, name: str, maker: MakingNode | None) -> set[str]:
-        """Return the parameters of an entry's node, and of its configuration."""
+        """Return the parameters of an entry's configuration and of the node that makes it."""
         if name.startswith(PARAMETERS):
             return set()
         found = set(self.configuring(name))
@@ -189,7 +189,7 @@ class Lineage:
         return {one for one in found - self._neutral if one.partition(".")[0] not in NEUTRAL}
 
     def _named(self, entry: str) -> set[str]:
-        """Return the parameters that an entry's place has in its name."""
+        """Return the parameters that the path of an entry contains."""
         configuration = self._entry(entry)
         place = {key: configuration[key] for key in PLACES if key in configuration}
         return set(references_of(place, self._catalog, self._values))
@@ -205,7 +205,7 @@ class Lineage:
 
 
 def _marked(types: Mapping[str, Any], is_marked: Callable[[Any], bool]) -> set[str]:
-    """Return the full names of the parameters whose field is marked."""
+    """Return the full names of the parameters whose dataclass field is marked."""
     found = set()
     for name, kind in types.items():
         inner = next((one for one in get_args(kind) if is_dataclass(one)), kind)

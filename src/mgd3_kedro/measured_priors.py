@@ -1,4 +1,4 @@
-"""How long the stages of a prior may take that were never run here, from a small batch of each."""
+"""Expected times of the stages that train a prior, measured on a small batch of each."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 Load = Callable[[str], Any]
 """Catalog entry -> its value."""
 BOTH = 2
-"""Passes of a guided step: with a class, and without."""
+"""Forward passes of a step with classifier-free guidance: with a class, and without."""
 
 
 def measure_autoencoder(load: Load) -> float:
-    """Return the seconds that training an autoencoder takes."""
+    """Return the expected seconds for training an autoencoder."""
     import torch
 
     from mgd3_kedro.training.autoencoder import autoencoder_loss, build_autoencoder
@@ -38,7 +38,7 @@ def measure_autoencoder(load: Load) -> float:
 
 
 def measure_denoiser(load: Load) -> float:
-    """Return the seconds that training a denoiser takes."""
+    """Return the expected seconds for training a denoiser."""
     import torch
 
     from mgd3_kedro.training.denoiser import denoiser_loss
@@ -55,7 +55,7 @@ def measure_denoiser(load: Load) -> float:
 
 
 def measure_tuning(load: Load) -> float:
-    """Return the seconds that choosing a guidance scale takes."""
+    """Return the expected seconds for choosing a guidance scale."""
     from mgd3_kedro.pipelines.pretrain.tuning import SEEDS
 
     benchmark, config, evaluation = map(
@@ -69,13 +69,13 @@ def measure_tuning(load: Load) -> float:
 
 
 def measure_judged(load: Load) -> float:
-    """Return the seconds that drawing the samples takes that are judged."""
+    """Return the expected seconds for drawing the samples that the judge classifies."""
     judged = load("params:pretrain.judge").samples_per_class * len(load("benchmark").classes)
     return _measure_drawing(load) * judged
 
 
 def measure_judge(load: Load) -> float:
-    """Return the seconds that training the judge takes."""
+    """Return the expected seconds for training the judge, a classifier of real images."""
     benchmark, config = load("benchmark"), load("params:pretrain.judge")
     schooling = config.schooling(load("params:evaluation"))
     counts = [images.count for images in load("train_images").values()]
@@ -86,7 +86,7 @@ def measure_judge(load: Load) -> float:
 
 
 def _measure_drawing(load: Load) -> float:
-    """Return the seconds that drawing a sample takes, with classifier-free guidance."""
+    """Return the seconds for drawing one sample with classifier-free guidance."""
     import torch
 
     from mgd3_kedro.devices import PRECISIONS, matmul_precision, resolve_device
@@ -104,7 +104,7 @@ def _measure_drawing(load: Load) -> float:
 
 
 def _build_denoiser(load: Load) -> tuple[torch.nn.Module, tuple[int, int, int]]:
-    """Return a denoiser with its initial weights, and the shape of a latent."""
+    """Return a denoiser with initial weights, and the shape (C, H, W) of a latent."""
     from diffusers import AutoencoderKL
 
     from mgd3_kedro.training.denoiser import build_denoiser
@@ -126,7 +126,7 @@ def _measure_loop(
     config: LoopConfig,
     device: str,
 ) -> float:
-    """Return the seconds of a training, from updates with few samples."""
+    """Return the expected seconds of a training, measured on updates with few samples."""
     from dataclasses import replace
 
     import torch

@@ -1,4 +1,4 @@
-"""How long nodes may take that were never run here, from a small batch of the same work."""
+"""Expected times of nodes that never ran here, measured on a small batch of the same work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Load = Callable[[str], Any]
 
 
 def measure_encoding(load: Load) -> float:
-    """Return the seconds that encoding takes, a class."""
+    """Return the expected seconds per class for encoding the real images."""
     import torch
 
     from mgd3_kedro.backbones import load_autoencoder
@@ -27,12 +27,12 @@ def measure_encoding(load: Load) -> float:
 
 
 def measure_drawing(load: Load) -> float:
-    """Return the seconds that denoising an image for every mode takes, a class."""
+    """Return the expected seconds per class for denoising one image for every mode."""
     return _time_image(load) * load("params:modes").ipc
 
 
 def _time_image(load: Load) -> float:
-    """Return the seconds that denoising an image takes."""
+    """Return the seconds for denoising one image."""
     import torch
 
     from mgd3_kedro.backbones import load_backbone, settle_settings
@@ -48,13 +48,13 @@ def _time_image(load: Load) -> float:
 
 
 def measure_groups(load: Load) -> float:
-    """Return the seconds that denoising several groups of images takes, a class."""
+    """Return the expected seconds per class for denoising several groups of images."""
     method = load("params:method")
     return measure_drawing(load) * int(load(f"params:methods.{method}.groups"))
 
 
 def measure_candidates(load: Load) -> float:
-    """Return the seconds that denoising several draws of later images takes, a class."""
+    """Return the expected seconds per class for denoising the candidates of every increment."""
     from mgd3_kedro.pipelines.guided_generate.procedures.increments import Increments
 
     own = f"params:methods.{load('params:method')}"
@@ -64,7 +64,7 @@ def measure_candidates(load: Load) -> float:
 
 
 def measure_networks(load: Load) -> float:
-    """Return the seconds that a training takes, where as many run side by side as are asked for."""
+    """Return the expected seconds per training, with the configured number side by side."""
     from mgd3_kedro.executors import ONE_PER_CORE, count_cores
 
     benchmark, config, trainings = map(load, ("benchmark", "params:evaluation", "params:trainings"))
@@ -94,6 +94,6 @@ MEASURES: dict[str, Callable[[Load], float]] = {
     "draw_latents": measured_priors.measure_judged,
     "train_judge": measured_priors.measure_judge,
 }
-"""Node -> seconds that one of its parts, a class or a training, may take."""
+"""Node -> function that returns the expected seconds of one of its parts."""
 NEEDS = {"guided_generate.distill_images": "params:diffusion", "encode.encode_images": "prior"}
-"""What a node has to read for its measure to apply: other methods draw nothing."""
+"""Node -> input that it must read for its measure to apply; other methods draw nothing."""

@@ -1,4 +1,4 @@
-"""Memory of this process: the most it held, and how the C library treats what was freed."""
+"""Memory of this process: its peak, garbage collection, and freed memory in the C library."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ KIBIBYTE = 1024
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what was freed, in this process and in workers it starts.
+    """Make glibc keep freed memory, in this process and in the workers that it starts.
 
-    By default it gives every large activation back to the system after each operation of a network
-    and asks for it again, page by page, which is a good part of the time of a network on the
-    CPU. Without glibc nothing is changed.
+    By default, glibc returns every large activation to the system after each operation of a network
+    and requests it again page by page. This is a large part of the time of a network on the CPU.
+    Without glibc, nothing changes.
 
     Source: mallopt(3).
     """
@@ -36,19 +36,19 @@ def keep_freed_memory() -> None:
 
 
 def leave_garbage() -> None:
-    """Look for no garbage while libraries are imported: a fifth of that time, and there is none."""
+    """Disable garbage collection during imports, where it takes a fifth of the time for nothing."""
     gc.disable()
 
 
 def collect_garbage() -> None:
-    """Look for garbage again, apart from what is there by now, which stays to the end."""
+    """Enable garbage collection again, but not for objects that exist now: they are permanent."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
 def give_back_freed_memory() -> None:
-    """Give back to the system what was freed and kept, so that what is in use can be measured.
+    """Return freed memory to the system, so that the memory in use can be measured.
 
     Source: malloc_trim(3).
     """
@@ -57,17 +57,17 @@ def give_back_freed_memory() -> None:
 
 
 def reset_peak_memory() -> None:
-    """Start a new peak, where the system can; elsewhere the peak is that of the process so far.
+    """Reset the peak of memory use; where the system cannot, the peak covers the whole process.
 
     Source: proc(5), clear_refs.
     """
-    give_back_freed_memory()  # of what ran before
+    give_back_freed_memory()  # freed by earlier work
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory_mb() -> float:
-    """Return the largest resident memory since the last reset, in MB.
+    """Return the largest resident memory since the last reset, in MB of 2**20 bytes.
 
     Source: proc(5), VmHWM; getrusage(2) elsewhere.
     """

@@ -1,4 +1,4 @@
-"""Settings that go together and have a name: one parameter chooses them all."""
+"""Named settings: groups of settings that one parameter chooses by name."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from mgd3_kedro.checks import lookup, unknown_name
 from mgd3_kedro.nesting import configured_as, flat, nested
 
 CHOOSER, NAMED = "settings", "named_settings"
-"""The parameter that chooses, and the one that has what there is to choose."""
+"""The parameter that chooses named settings, and the parameter that defines them."""
 EVERYWHERE = "all"
-"""What settings of all backbones are under."""
+"""Key of the settings that apply to all backbones."""
 OF_METHODS = ("modes", "diffusion", "trainings")
-"""Groups of parameters that a method may have values of its own for."""
+"""Groups of parameters that a method may override."""
 
 
 def parameters_of_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that the method of a run has values of its own for, nested.
+    """Return the parameters that the method of a run overrides, nested.
 
     Args:
-        parameters: Of the run, nested: `method` and `methods` count.
+        parameters: Parameters of the run, nested; `method` and `methods` are read.
 
     Raises:
-        ValueError: If there is no parameter of that name.
+        ValueError: If the method overrides an unknown parameter.
     """
     entry = parameters["methods"].get(parameters["method"])
     if not isinstance(entry, Mapping):
@@ -39,13 +39,13 @@ def parameters_of_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_parameters(method: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a method without the parameters that it has values of its own for."""
+    """Return the settings of a method without the parameters that it overrides."""
     return {name: value for name, value in method.items() if name not in OF_METHODS}
 
 
 @dataclass(frozen=True)
 class NamedSettings:
-    """The settings that have a name.
+    """The named settings of the configuration.
 
     Args:
         table: Name -> `all` or a backbone -> full name of a parameter -> value.
@@ -54,27 +54,27 @@ class NamedSettings:
     table: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     def chosen(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that were chosen by name, nested; none where no name was given.
+        """Return the parameters of the chosen named settings, nested; empty if none are chosen.
 
         Args:
-            parameters: Of the run, nested: `settings` and `backbone` count.
+            parameters: Parameters of the run, nested; `settings` and `backbone` are read.
 
         Raises:
-            ValueError: If there are no settings of that name.
+            ValueError: If there are no settings with this name.
         """
         return nested(self._chosen(parameters))
 
     def describe(
         self, run: Mapping[str, Any], environment: Mapping[str, Any], given: Collection[str]
     ) -> list[str]:
-        """Return a line for each parameter that has another value than without the name.
+        """Return a line for each parameter that the chosen named settings change.
 
-        What was given beside the name counts more, and is not told.
+        Explicitly given parameters take precedence over named settings and have no line.
 
         Args:
             run: Parameters of the run, nested.
-            environment: Those of the run without the name, nested.
-            given: Full names of those that were given beside it.
+            environment: Parameters without the named settings, nested.
+            given: Full names of the explicitly given parameters.
         """
         usual = flat(environment)
         return [

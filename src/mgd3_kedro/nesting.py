@@ -1,4 +1,4 @@
-"""Parameters in groups, or by their full names."""
+"""Conversion between nested parameters and full names such as `a.b`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def over(parameters: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested parameters with others over them."""
+    """Merge nested parameters; values of `others` take precedence."""
     result = dict(parameters)
     for name, value in others.items():
         both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
@@ -33,7 +33,7 @@ def nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def select(parameters: Mapping[str, Any], name: str) -> Any:
-    """Return the value, or the group, of a full name as "a.b"."""
+    """Return the value, or the group, with a full name such as "a.b"."""
     value: Any = parameters
     for part in name.split("."):
         value = value[part]
@@ -41,7 +41,7 @@ def select(parameters: Mapping[str, Any], name: str) -> Any:
 
 
 def configured_as(value: Any) -> str:
-    """Return a value as files of the configuration have it."""
+    """Return a value as configuration files write it."""
     return "null" if value is None else str(value)
 
 

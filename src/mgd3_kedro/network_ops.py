@@ -1,4 +1,4 @@
-"""What is done to any network in place."""
+"""In-place operations on networks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ HALVES = ("encoder", "decoder")
 
 
 def compile_parts(model: torch.nn.Module) -> None:
-    """Have what is called of a model compiled, in place; names of its weights stay.
+    """Compile the parts of a model that are called, in place; names of its weights stay.
 
-    An autoencoder is never called itself, only its halves are.
+    Of an autoencoder, only the encoder and the decoder are called.
     """
     halves = [half for name in HALVES if (half := getattr(model, name, None)) is not None]
     for part in halves or [model]:
@@ -19,12 +19,12 @@ def compile_parts(model: torch.nn.Module) -> None:
 
 @torch.no_grad()
 def move_average(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
-    """Move an average of weights towards the present ones, all in one call; buffers are copied.
+    """Update an exponential moving average of weights, all in one call; copy the buffers.
 
     Args:
-        average: A copy of the model.
-        model: What is trained.
-        decay: Share of the average that stays, in [0, 1].
+        average: Copy of the model with the averaged weights; changed in place.
+        model: Model that is trained.
+        decay: Weight of the old average, in [0, 1].
     """
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
     for kept, current in zip(average.buffers(), model.buffers(), strict=True):

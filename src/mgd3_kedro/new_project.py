@@ -1,4 +1,4 @@
-"""A folder that `kedro run` works in, made from what comes with the package."""
+"""Creation of a project folder, in which `kedro run` works, from the files of the package."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mgd3_kedro import __version__
 from mgd3_kedro.shipped import shipped_folder
 
 PARTS = ("conf", "data/01_raw/classes", "data/01_raw/published", "data/06_models/mnist")
-"""What is copied; the wheel has the same."""
+"""Folders that are copied; the wheel contains the same."""
 OWN = ("local", "__pycache__")
-"""Folders of whoever works in a checkout, which are not copied."""
+"""Folders of a developer's checkout that are not copied."""
 FILES = {
     "pyproject.toml": """\
 [tool.kedro]
@@ -56,18 +56,18 @@ mlflow.db*
     "conf/local/.gitkeep": "",
     "src/.gitkeep": "",
 }
-"""Name -> what is written."""
+"""File name -> template of its content."""
 
 
 def make_project(folder: Path) -> None:
     """Make a folder with the configuration, the class tables and the digits' prior.
 
     Args:
-        folder: Is made; may be there if it is empty.
+        folder: New or empty folder.
 
     Raises:
-        FileExistsError: If something is in it.
-        FileNotFoundError: If the files are not with the package.
+        FileExistsError: If the folder is not empty, or is a file.
+        FileNotFoundError: If the package lacks these files.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
@@ -79,7 +79,7 @@ def make_project(folder: Path) -> None:
     name = folder.resolve().name
     told = {
         "name": name,
-        "quoted": json.dumps(name),  # a text of JSON is one of TOML
+        "quoted": json.dumps(name),  # a JSON string is a valid TOML string
         "version": __version__,
         "kedro": version("kedro"),
     }

@@ -1,4 +1,4 @@
-"""Names of nodes, which begin with that of their stage where they have one."""
+"""Names of nodes, which begin with the name of their stage if they have one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ NODE_OPTIONS = frozenset({"node_names", "from_nodes", "to_nodes"})
 
 
 def with_stages(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return names with the stage before those that were given without it.
+    """Return full names of nodes, with the stage added where it is missing.
 
     Args:
-        names: `collect_rows`, or in full `train_eval.collect_rows`.
-        known: Names of nodes, in full.
+        names: Short names such as `collect_rows`, or full ones such as `train_eval.collect_rows`.
+        known: Full names of all nodes.
 
     Returns:
-        The same number; what is unknown, or is in several stages, as it was given.
+        One name for each given one. A name that is unknown or in several stages stays unchanged.
     """
     found: dict[str, set[str]] = defaultdict(set)
     for one in known:

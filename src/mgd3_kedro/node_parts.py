@@ -1,4 +1,4 @@
-"""What a node that takes a while makes: how many parts, and what they are called."""
+"""Number and description of the parts that a node computes: classes or trainings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 NUMBER = re.compile(r"_\d+$")
-"""Ends the names of nodes that there are several of, one for each increment."""
+"""Suffix of nodes that exist once for each increment."""
 
 
 def _count_trainings(parameters: Mapping[str, Any], classes: int) -> int:
@@ -61,7 +61,7 @@ PARTS: dict[str, Callable[[Mapping[str, Any], int], int]] = {
     "guided_generate.train_student": _one,
     "redundancy.train_on_increments": _count_on_increments,
 }
-"""Node, without its number -> number of its parts, where these are no classes."""
+"""Node without its number -> function that counts its parts; other nodes compute classes."""
 WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "train_eval.train_networks": _trainings,
     "full.train_networks": _trainings,
@@ -71,28 +71,28 @@ WORDS: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "guided_generate.draw_candidates": _candidates,
     "guided_generate.train_student": _student,
 }
-"""Node, without its number -> what its parts are, where more can be told than how many."""
+"""Node without its number -> function that describes its parts; others have only a count."""
 
 
 def count_parts(node: str, parameters: Mapping[str, Any], classes: int) -> int:
-    """Return how many parts a node makes.
+    """Return the number of parts that a node computes.
 
     Args:
-        node: Its name.
-        parameters: Of the run, nested.
-        classes: Of the benchmark.
+        node: Name of the node.
+        parameters: Parameters of the run, nested.
+        classes: Number of classes of the benchmark.
     """
     count = PARTS.get(NUMBER.sub("", node))
     return count(parameters, classes) if count else classes
 
 
 def describe_parts(node: str, parameters: Mapping[str, Any], parts: int) -> str:
-    """Return what the parts of a node are.
+    """Return a description of the parts of a node.
 
     Args:
-        node: Its name.
-        parameters: Of the run, nested.
-        parts: How many.
+        node: Name of the node.
+        parameters: Parameters of the run, nested.
+        parts: Number of parts.
     """
     words = WORDS.get(NUMBER.sub("", node))
     return words(parameters, parts) if words else f"{parts} classes"

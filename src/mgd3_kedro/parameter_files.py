@@ -1,4 +1,4 @@
-"""The parameters of all files, and what a run makes of them."""
+"""The parameters of all configuration files, and the parameters of a run derived from them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ParameterFiles:
     """The parameters of all files of an environment.
 
     Args:
-        merged: Nested, of all files, not resolved.
-        project: Folder that relative paths begin at.
+        merged: Merged parameters of all files, nested, not resolved.
+        project: Folder that relative paths start from.
     """
 
     def __init__(self, merged: DictConfig, project: Path) -> None:
@@ -39,17 +39,17 @@ class ParameterFiles:
 
     @cached_property
     def templates(self) -> dict[str, Any]:
-        """The parameters as plain values, not resolved, without the settings that have a name."""
+        """The parameters as plain values, not resolved, without the named settings."""
         return without_names(plain_values(self._merged, resolve=False))
 
     @cached_property
     def named(self) -> NamedSettings:
-        """The settings that have a name."""
+        """The named settings."""
         return NamedSettings(plain_values(self._merged[NAMED]))
 
     @cached_property
     def about_methods(self) -> dict[str, str]:
-        """Method -> what is said of it, of those of which something is."""
+        """Method -> its description, for methods that have one."""
         methods = plain_values(self._merged[METHODS], resolve=False)
         return {name: str(method[ABOUT]) for name, method in methods.items() if ABOUT in method}
 
@@ -61,20 +61,20 @@ class ParameterFiles:
     def configure(self, given: Mapping[str, Any]) -> Configured:
         """Return the parameters of a run.
 
-        What is given counts most; then the settings that are chosen by name, what the method has of
-        its own, and the files.
+        Precedence: given parameters, then the chosen named settings, then the values that the
+        method overrides, then the files.
 
         Args:
-            given: Nested, by hand.
+            given: Given parameters, nested.
 
         Raises:
-            ValueError: Naming a backbone or settings that are unknown, or if no network is left.
+            ValueError: If a backbone or named settings are unknown, or there is no network.
         """
         named = self.named.chosen(over(self.of_environment, given))
         given = over(named, given)
-        # Of plain values, which takes a third of the time that OmegaConf's merging does.
+        # Merging plain values takes a third of the time of OmegaConf's merging.
         templates = over(self.templates, given)
-        # First: what else is configured is looked up under this name.
+        # Checked first, because other parameters are looked up by this name.
         lookup(templates["backbones"], templates["backbone"], "backbone")
         if not (networks := templates["trainings"]["networks"]):
             raise ValueError(f"trainings.networks: expected at least one as [vit], got {networks}")
@@ -87,7 +87,7 @@ class ParameterFiles:
             followed = self._followed(configuration, {**own, **flat(given)})
         followed |= self._seeded(flat(named))
         usual = settle_precisions(over(self.of_environment, nested(followed)))
-        # The catalog knows where the project is; what reads this path does not.
+        # Made absolute here, because the code that reads this path does not know the project.
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(self._project / folder)
         settled = settled_in(flat(run), flat(given))
@@ -96,9 +96,9 @@ class ParameterFiles:
     def _own(
         self, of_method: Mapping[str, Any], given: Mapping[str, Any], run: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return what a method has of its own, as it is where nothing of it is given.
+        """Return the values that the method sets for its parameters when these are not given.
 
-        It may follow other parameters, so that a run says what it is.
+        They may be derived from other parameters, so the parameters of the run are needed.
         """
         names = flat(of_method).keys()
         others = {name: value for name, value in flat(given).items() if name not in names}
@@ -109,7 +109,7 @@ class ParameterFiles:
         return {name: values[name] for name in names}
 
     def _followed(self, run: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what each given parameter that follows others would be, were it not given."""
+        """Return the derived values of those given parameters that by default follow others."""
         templates = flat(self.templates)
         followed = {}
         for name, value in given.items():
@@ -120,9 +120,9 @@ class ParameterFiles:
         return followed
 
     def _seeded(self, named: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the templates of named settings that follow the seed without their name.
+        """Return the default templates of named settings that by default follow the seed.
 
-        They differ whatever the seed is, so that all seeds have the same words.
+        An unresolved template differs from every value, so all seeds have the same words.
         """
         templates = flat(self.templates)
         return {name: templates[name] for name in named if "${seed}" in str(templates[name])}

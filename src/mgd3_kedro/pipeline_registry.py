@@ -1,4 +1,4 @@
-"""The pipelines by name, as what is chosen by parameters asks for them."""
+"""Registry of the pipelines, which depend on some parameters of a run."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from mgd3_kedro.pipelines.report.pipeline import FOUND
 
 
 class Choice(NamedTuple):
-    """What the pipelines depend on.
+    """The choices of a run that its pipelines depend on.
 
     Args:
         method: Name of the method.
-        needs: What its images are made from.
-        features: What scores are computed in: latents or pixels.
-        labels: Where the protocol's labels come from: given, teacher or stored.
-        keeps_real: Whether the images to train on are some of the train images.
-        is_drawn: Whether a model drew the images.
-        soft_labels: Whether a teacher is asked about images that are handed on.
+        needs: Inputs that the method makes its images from.
+        features: Space in which scores are computed: latents or pixels.
+        labels: Source of the protocol's labels: given, teacher or stored.
+        keeps_real: Whether the distilled images are a subset of the real train images.
+        is_drawn: Whether a diffusion model drew the images.
+        soft_labels: Whether exported images have soft labels of a teacher.
     """
 
     method: str = "mgd3"
@@ -58,24 +58,24 @@ class Choice(NamedTuple):
 _chosen = Choice()
 
 MOST_INCREMENTS = 10
-"""Whose nodes are known by name before it is known how many increments a run has."""
+"""Number of increments whose nodes have known names before a run sets its own number."""
 
 
 def choose(parameters: Mapping[str, Any]) -> None:
-    """Have `register_pipelines` build the pipelines of a run.
+    """Make `register_pipelines` build the pipelines of a run.
 
     Args:
-        parameters: All of them, nested.
+        parameters: All parameters of the run, nested.
     """
     global _chosen
     _chosen = choice_of(parameters)
 
 
 def choice_of(parameters: Mapping[str, Any]) -> Choice:
-    """Return what the pipelines of a run depend on; what is unknown is refused later.
+    """Return the choices that the pipelines of a run depend on; unknown names are refused later.
 
     Args:
-        parameters: All of them, nested.
+        parameters: All parameters of the run, nested.
     """
     method, protocol = str(parameters["method"]), parameters["protocol"]
     needs = needs_of(method, parameters)
@@ -88,11 +88,11 @@ def choice_of(parameters: Mapping[str, Any]) -> Choice:
 
 
 def features_of_scores(configured: str | None, needs: Needs) -> str:
-    """Return what scores are computed in: as configured, or latents where the method has a prior.
+    """Return the space of scores: as configured, else latents if the method uses a prior.
 
     Args:
-        configured: `analysis.features`.
-        needs: What the images of the method are made from.
+        configured: Value of `analysis.features`.
+        needs: Inputs that the method makes its images from.
     """
     if configured is not None:
         return configured
@@ -100,10 +100,10 @@ def features_of_scores(configured: str | None, needs: Needs) -> str:
 
 
 def nodes_of(names: Iterable[str]) -> set[Node]:
-    """Return all nodes that pipelines may have, whatever is chosen by parameters.
+    """Return all nodes that pipelines may have, for any choice of parameters.
 
     Args:
-        names: Of pipelines; unknown ones have none.
+        names: Names of pipelines; unknown pipelines have no nodes.
     """
     labels = {one.labels for one in PROTOCOLS.values()}
     in_groups = Choice().needs._replace(comparison=Needs((), ()))
@@ -117,24 +117,24 @@ def nodes_of(names: Iterable[str]) -> set[Node]:
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return name -> pipeline, as last chosen; at first those of mode guidance and hard labels."""
+    """Return name -> pipeline, as last chosen; by default for mode guidance and hard labels."""
     return dict(_build(_chosen))
 
 
 def build_pipelines(parameters: Mapping[str, Any]) -> dict[str, Pipeline]:
-    """Return name -> pipeline, of a run with some parameters.
+    """Return name -> pipeline for a run with these parameters.
 
     Args:
-        parameters: All of them, nested.
+        parameters: All parameters of the run, nested.
     """
     return dict(_build(choice_of(parameters)))
 
 
 def types_of_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return group of parameters -> dataclass that nodes read it as, in a run.
+    """Return group of parameters -> dataclass that the nodes of a run read it as.
 
     Args:
-        parameters: All of them, nested.
+        parameters: All parameters of the run, nested.
     """
     return _types(choice_of(parameters))
 
@@ -146,7 +146,7 @@ def _types(choice: Choice) -> dict[str, Any]:
 
 @lru_cache
 def _build(choice: Choice) -> dict[str, Pipeline]:
-    """Return name -> pipeline; written out, because discovery takes any name for a folder."""
+    """Return name -> pipeline; listed here, because Kedro's discovery goes by folder names."""
     entries = choice.needs.entries
     nothing = pipeline([])
     encoding = encode.create_pipeline()
@@ -161,7 +161,7 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
         + (discovery if "modes" in entries else nothing)
         + generation
     )
-    # Encoding skips what is there; without it a fresh clone could not analyse any images.
+    # Encoding skips finished classes; without it a fresh clone has no latents to compute scores.
     scored = encoding if choice.features == "latents" else nothing
     page = report.create_pipeline()
     distill = _ending_with(page, scored + generate + own_images)
@@ -198,12 +198,12 @@ def _build(choice: Choice) -> dict[str, Pipeline]:
 def _ending_with(
     page: Pipeline, stages: Pipeline, aliases: Mapping[str, str] = MappingProxyType({})
 ) -> Pipeline:
-    """Return stages and the page of what they make, which waits for them.
+    """Return stages followed by the page that reports on their outputs.
 
     Args:
-        page: Reads what is there.
-        stages: What they read and make is not looked for, but awaited.
-        aliases: Entry that the page reads -> what these stages call it.
+        page: Pipeline of the page, which reads entries only if they exist.
+        stages: Pipelines whose entries the page waits for.
+        aliases: Entry that the page reads -> its name in these stages.
     """
     known = stages.datasets()
     awaited = {

@@ -1,4 +1,4 @@
-"""Errors that users can do something about, told in one line."""
+"""Errors that users can fix, reported in one line."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ EXPECTED = (
 )
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PLACE = re.compile(r"filepath='?([^,')]+)")
-"""What Kedro says of a dataset, where it fails."""
+"""Path in Kedro's description of a dataset that failed."""
 STATUS_OF_INTERRUPTS = 130
 
 
 def find_cause(error: BaseException) -> BaseException:
-    """Return what went wrong, without what Kedro wraps around it."""
+    """Return the original error without the errors that Kedro wraps around it."""
     while isinstance(error, DatasetError) and error.__cause__ is not None:
-        # The catalog puts a name before a dataset's error, a dataset its description before others.
+        # Kedro wraps a DatasetError in one with the entry's name, and any other error in one that
+        # says "Failed while". A DatasetError with another text is not a wrapper.
         if not isinstance(error.__cause__, DatasetError) and "Failed while" not in str(error):
             break
         error = error.__cause__
@@ -43,13 +44,13 @@ def find_cause(error: BaseException) -> BaseException:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in one line: the cause, and the dataset where the cause names no file."""
+    """Return an error in one line: its cause, and the dataset if the cause names no file."""
     cause = find_cause(error)
     text = str(cause)
     if isinstance(cause, ParameterValidationError):
         text = re.sub(r".*failed:\n", "", text)
         text = re.sub(r"Parameter '(.+?)': (Failed to instantiate .+? '\1': )?", r"\1: ", text)
-        # As parameters are given: modes.ipc.
+        # Write parameters as on the command line: modes.ipc.
         text = re.sub(r"^(- )?(\w+): (\w+): ", r"\1\2.\3: ", text, flags=re.MULTILINE)
         text = _merge_equal(text)
     if isinstance(cause, OSError) and cause.strerror:
@@ -64,7 +65,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def _merge_equal(text: str) -> str:
-    """Say once what several groups of parameters say of a value that they share."""
+    """Merge equal messages of several parameter groups about a value that they share."""
     groups: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, mark, said = line.removeprefix("- ").partition(": expected ")
@@ -73,7 +74,7 @@ def _merge_equal(text: str) -> str:
 
 
 def describe_store_error(error: BaseException) -> str:
-    """Return in one line why MLflow's store was not written, or what happened before that."""
+    """Return in one line an error of the MLflow store, or the expected error that preceded it."""
     chain = [error]
     while chain[-1].__context__ is not None:
         chain.append(chain[-1].__context__)
@@ -85,7 +86,7 @@ def describe_store_error(error: BaseException) -> str:
 
 
 def _place_of(error: BaseException) -> str:
-    """Return the path of the dataset that could not be read or written, or else its name."""
+    """Return the path of the dataset that failed, or else its name."""
     if not isinstance(error, DatasetError):
         return ""
     text = str(error)
@@ -99,7 +100,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # who reads has enough, as `head`: the command line ends without a word
+        raise  # the reader, such as `head`, has closed the pipe: click ends without a message
     except EXPECTED as error:
         if not isinstance(find_cause(error), EXPECTED):
             raise

@@ -1,4 +1,4 @@
-"""The points of a sweep, as its folder has them."""
+"""The points of a sweep, as stored in its folder."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS = "data/08_reporting"
-"""Folder of all that is told of runs, by benchmark."""
+"""Folder of all reports on runs, with a subfolder per benchmark."""
 STATES, STEPS = "points.csv", "steps.csv"
-"""Names of the files with a row per point: its name, its values, its facts. Runs without an axis
-are steps."""
+"""Names of the tables with a row per point: its name, its values, its facts. Runs without an axis
+are in the table of steps."""
 DONE, FAILED, PENDING = "done", "failed", "pending"
 FACTS = ("status", "seconds", "run_id", "error", "code_version", "stamp")
-"""What is known of a point beside its values."""
+"""Columns of the facts about a point, beside its values."""
 PLACES = ".places.json"
-"""What follows a point's name in that of the file that says where it keeps what it made."""
+"""Suffix of the file that lists the locations of a point's outputs."""
 POINT = "point"
-"""Column of the names."""
+"""Column of the point names."""
 REPORTED = ("result_rows", "diversity_scores", "distilled_images")
 """Catalog entries that reports on a sweep read."""
 
@@ -34,9 +34,9 @@ class FinishedPoint:
     """A point that is done.
 
     Args:
-        name: Unlike that of any other point of the sweep.
+        name: Name of the point, unique in the sweep.
         values: Key of the axis -> value.
-        places: Catalog entry -> where it is kept, relative to the project.
+        places: Catalog entry -> its location, relative to the project.
     """
 
     name: str
@@ -48,22 +48,22 @@ def axes_of(points: pd.DataFrame) -> list[str]:
     """Return the keys of the axes of a sweep.
 
     Args:
-        points: One row per point: its name, its values, its state.
+        points: Table with one row per point: its name, its values, its facts.
     """
     return [str(column) for column in points if column not in (POINT, *FACTS)]
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return the last part of every key, or all of it where two end alike."""
+    """Return key -> its last part, or the whole key if another key has the same last part."""
     last = {key: key.rpartition(".")[2] for key in keys}
     endings = list(last.values())
     return {key: end if endings.count(end) == 1 else key for key, end in last.items()}
 
 
 def columns_of(axes: Iterable[str]) -> dict[str, str]:
-    """Return the columns of axes in a table of results: their short names.
+    """Return key of the axis -> its column in result tables: its short name.
 
-    A setting that ends like what identifies a run, `encoding.seed` like `seed`, is written out.
+    The whole key is used if its short name is a run key: `encoding.seed` and not `seed`.
 
     Args:
         axes: Keys of the axes.
@@ -75,7 +75,7 @@ def columns_of(axes: Iterable[str]) -> dict[str, str]:
 
 
 def write_places(folder: Path, point: str, places: Mapping[str, str]) -> None:
-    """Note where a point keeps what it made."""
+    """Write the file with the locations of a point's outputs."""
     write_json(folder / f"{point}{PLACES}", dict(places), indent=1)
 
 
@@ -83,7 +83,7 @@ def read_points(folder: Path) -> list[FinishedPoint]:
     """Return the points of a sweep that are done, in order.
 
     Args:
-        folder: Of the sweep.
+        folder: Folder of the sweep.
 
     Raises:
         ValueError: If there is no such sweep, or none of its points is done.

@@ -1,4 +1,4 @@
-"""Whether a prior is good enough to distil with, in words, by what was measured of it."""
+"""Verdict on whether a prior is good enough to distil with, from its measured quality."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from mgd3_kedro.priors import QUALITY_FILE
 logger = logging.getLogger(__name__)
 
 KNOWING = 0.25
-"""Share of the way from chance to perfect that a judge must be for its word to count."""
+"""Least accuracy of the judge on real images for its results to count: 0 is chance, 1 perfect."""
 ENOUGH = 0.6
-"""Share of what the judge recognises of real images, above chance, that it must of others."""
+"""Least accuracy of the judge on other images, above chance, as a share of that on real images."""
 COPIED = 20.0
-"""Percent of samples nearer to a train image than 99 % of test images are; by chance it is 1."""
+"""Most percent of samples that may be nearer to a train image than 99 % of test images are; by
+chance it is 1."""
 
 
 class Quality(NamedTuple):
-    """What was measured of a prior, in percent.
+    """Measured quality of a prior, in percent.
+
+    The judge is a network that was trained on real images.
 
     Args:
-        samples: Samples that a network trained on real images names by their class.
-        reconstructed: Real test images after the autoencoder, likewise.
-        real: Real test images, likewise.
-        near_copies: Samples that are nearer to a train image than 99 % of the test images.
-        num_classes: Classes that there are to be named.
+        samples: Accuracy of the judge on samples of the prior.
+        reconstructed: Accuracy of the judge on real test images after the autoencoder.
+        real: Accuracy of the judge on real test images.
+        near_copies: Samples that are nearer to a train image than 99 % of the test images are.
+        num_classes: Number of classes.
     """
 
     samples: float
@@ -39,13 +42,13 @@ class Quality(NamedTuple):
     num_classes: int
 
     def above_chance(self, recognised: float) -> float:
-        """Return a share of recognised images, 0 for what guessing gives and 1 for all."""
+        """Return an accuracy in percent as a share: 0 for chance or less, 1 for 100 %."""
         chance = 100 / self.num_classes
         return max(0.0, recognised - chance) / max(100 - chance, 1e-9)
 
 
 def describe_quality(quality: Quality) -> tuple[str, ...]:
-    """Return what is wrong with a prior, a sentence each; nothing if nothing is."""
+    """Return one sentence per problem of a prior; empty if it has none."""
     real = quality.above_chance(quality.real)
     if real < KNOWING:
         return (
@@ -76,7 +79,7 @@ def describe_quality(quality: Quality) -> tuple[str, ...]:
 
 
 def verdict_of(quality: Quality) -> str:
-    """Return a verdict on a prior in a sentence or some."""
+    """Return the verdict on a prior as text."""
     found = describe_quality(quality)
     if found:
         return "; ".join(found)
@@ -93,7 +96,7 @@ def write_quality(quality: Quality) -> str:
 
 
 def read_quality(folder: Path) -> Quality | None:
-    """Return what a prior's folder says was measured of it; None if it says nothing.
+    """Return the measured quality in the folder of a prior; None if it has none.
 
     Raises:
         ValueError: If the file has another form.
@@ -112,7 +115,7 @@ def read_quality(folder: Path) -> Quality | None:
 
 
 def warn_of_poor_prior(folder: Path) -> None:
-    """Warn of what is wrong with a prior that images are to be drawn from."""
+    """Warn of the problems of a prior that images will be drawn from."""
     if quality := read_quality(folder):
         for sentence in describe_quality(quality):
             _warn_once(folder, sentence)
@@ -120,5 +123,5 @@ def warn_of_poor_prior(folder: Path) -> None:
 
 @cache
 def _warn_once(folder: Path, sentence: str) -> None:
-    # A sweep looks at the prior of every point.
+    # A sweep checks the prior for every point.
     logger.warning("prior %s: %s", folder, sentence)

@@ -1,7 +1,7 @@
-"""What the folder of a prior says beside its weights: its classes, and how to sample it.
+"""Notes in the folder of a prior, beside its weights: its classes, and how to sample it.
 
-None of it changes what is drawn: images are drawn by the numbers of classes, and how a prior is
-sampled is in the settings of a run.
+With given settings, these notes change no drawn image: images are drawn by class number, and the
+settings of a run say how to sample.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from mgd3_kedro.benchmark import Benchmark, ClassSpec
 CLASSES_FILE, SAMPLING_FILE = "classes.json", "sampling.json"
 QUALITY_FILE = "quality.json"
 INDEX_FILE = "model_index.json"
-"""What diffusers writes; a pipeline's has the names of its classes under `id2label`."""
+"""Index file of a diffusers pipeline; it may have the class names under `id2label`."""
 NOTES = (CLASSES_FILE, SAMPLING_FILE, QUALITY_FILE)
 WORDNET_ID = re.compile(r"n\d{8}")
 
 
 class KnownClass(NamedTuple):
-    """A class that a prior draws.
+    """A class that a prior can draw.
 
     Args:
-        wnid: Folder of its images, usually the WordNet id; empty if not known.
-        class_name: Its names, separated by commas.
+        wnid: Folder of its images, usually the WordNet id; empty if unknown.
+        class_name: Names of the class, separated by commas.
     """
 
     wnid: str
     class_name: str
 
     def fits(self, spec: ClassSpec) -> bool:
-        """Tell whether a class of a benchmark is this one, or cannot be told from it."""
+        """Tell whether a class of a benchmark is this class, or may be this class."""
         if self.wnid == spec.wnid:
             return True
         if WORDNET_ID.fullmatch(spec.wnid) and WORDNET_ID.fullmatch(self.wnid):
@@ -54,13 +54,13 @@ def describe_classes(classes: Iterable[ClassSpec]) -> str:
 
 
 def known_classes(folder: Path) -> dict[int, KnownClass]:
-    """Return the classes that a prior names by their index; of one without names, none.
+    """Return class index -> class of a prior; empty if the prior has no class names.
 
     Args:
-        folder: Of the prior.
+        folder: Folder of the prior.
 
     Raises:
-        ValueError: If a file with names cannot be read.
+        ValueError: If a file with class names cannot be read.
     """
     try:
         own = _read(folder / CLASSES_FILE)
@@ -76,14 +76,14 @@ def known_classes(folder: Path) -> dict[int, KnownClass]:
 
 
 def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
-    """Refuse a prior that draws other classes under the numbers of a benchmark's.
+    """Refuse a prior whose class numbers stand for other classes than the benchmark's.
 
     Args:
-        benchmark: What is to be drawn.
-        folder: Of the prior.
+        benchmark: Benchmark whose classes will be drawn.
+        folder: Folder of the prior.
 
     Raises:
-        ValueError: Naming the first class that differs.
+        ValueError: If a class differs; the message names the first one.
     """
     known = known_classes(folder)
     differing = (
@@ -112,15 +112,15 @@ def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
 
 
 def sampling_default(name: str, folder: Path, otherwise: Any) -> Any:
-    """Return how a prior says that it is sampled.
+    """Return the value of a sampling setting that a prior recommends.
 
     Args:
-        name: Of a setting of `diffusion`.
-        folder: Of the prior; it need not exist.
-        otherwise: What holds if it does not say.
+        name: Name of a setting of `diffusion`.
+        folder: Folder of the prior; it need not exist.
+        otherwise: Value if the prior recommends none.
 
     Raises:
-        ValueError: If what it says cannot be read.
+        ValueError: If the file with the recommended settings cannot be read.
     """
     try:
         return _read(folder / SAMPLING_FILE).get(name, otherwise)
@@ -140,10 +140,10 @@ def _synonyms(names: str) -> set[str]:
 
 
 def licence_of(folder: Path) -> str:
-    """Return the licence that the card of a prior states; nothing if it states none.
+    """Return the licence in the model card of a prior; empty if it states none.
 
     Args:
-        folder: Of the prior; it need not exist.
+        folder: Folder of the prior; it need not exist.
     """
     card = folder / "README.md"
     text = card.read_text("utf-8") if card.is_file() else ""

@@ -1,4 +1,4 @@
-"""How far something is: said by what computes, shown by whoever listens."""
+"""Progress reports, which computations log and the terminal shows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 class Progress(NamedTuple):
-    """How far a piece of work is.
+    """Progress of a piece of work.
 
     Args:
-        phase: What the work is called, e.g. "latents" or "convnet3-0".
-        done: Units that are done.
-        total: Units there are.
-        unit: What is counted, in words; empty where the phase says it.
-        left: How long the rest will take, in words; empty if nobody has measured that.
-        seen: What was measured meanwhile, in words.
+        phase: Name of the work, e.g. "latents" or "convnet3-0".
+        done: Number of finished units.
+        total: Number of all units.
+        unit: Name of a unit, e.g. "step"; empty if the phase implies it.
+        left: Time left, in words; empty if unknown.
+        seen: Latest measured values, in words.
     """
 
     phase: str
@@ -33,14 +33,14 @@ class Progress(NamedTuple):
     seen: str = ""
 
     def __str__(self) -> str:
-        """Return it in one line."""
+        """Return the progress in one line."""
         far = " ".join(word for word in (self.unit, f"{self.done} of {self.total}") if word)
         left = [f"{self.left} left"] if self.left else []
         return f"{self.phase}: {', '.join([far, *left])}{self.seen and f'; {self.seen}'}"
 
 
 def report(progress: Progress) -> None:
-    """Say how far a piece of work is; who listens to `SPEAKERS` may show it as a bar."""
+    """Log the progress of a piece of work; a handler of the `SPEAKERS` may show it as a bar."""
     logger.info("%s", progress)
 
 
@@ -60,18 +60,19 @@ def _of_updates(done: int, steps: int, loss: float, left: float) -> Progress:
     return Progress("training", done, steps, "step", in_words(left), f"loss {loss:.4f}")
 
 
-# What logs while it computes is part of the identity of what it computes: it is read as it is.
+# The modules of these loggers are part of the identity of results. Their messages are parsed here,
+# so that they need not change.
 SPEAKERS: dict[str, Callable[..., Progress]] = {
     logger.name: _as_it_is,
     f"{_PACKAGE}.sampling.progress": _of_batch,
     f"{_PACKAGE}.evaluation.progress": _of_training,
     f"{_PACKAGE}.training.loop": _of_updates,
 }
-"""Logger -> (arguments of its message) -> how far that says something is."""
+"""Name of a logger -> function: (arguments of its message) -> progress."""
 
 
 def read_progress(record: logging.LogRecord) -> Progress | None:
-    """Return how far a message says that something is; None if it is about something else."""
+    """Return the progress in a log record; None if the record is about something else."""
     told = getattr(record, "progress", None)
     speaker = SPEAKERS.get(record.name)
     arguments = record.args if isinstance(record.args, tuple) else ()

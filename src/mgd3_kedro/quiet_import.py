@@ -1,4 +1,4 @@
-"""Importing a module without what it warns of, whenever that is."""
+"""Import hook that suppresses the warnings of one module."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from types import ModuleType
 
 
 class QuietImport(MetaPathFinder):
-    """Finds one module, and keeps what is warned of while it is imported from the screen.
+    """Import hook that suppresses the warnings raised while one module is imported.
 
     Args:
-        name: Of the module.
+        name: Full name of the module.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def install(self) -> None:
-        """Find the module from now on, unless it is imported already."""
+        """Install the hook, unless the module is imported already."""
         if self._name not in sys.modules:
             sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how the module is imported; None for every other."""
+        """Return the spec of the module; None for every other module."""
         spec = PathFinder.find_spec(name, path, target) if name == self._name else None
         if spec is None or spec.loader is None:
             return None

@@ -1,4 +1,4 @@
-"""Random numbers that are a function of a key."""
+"""Random generators that are seeded by a key of several numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seeded_generator(*key: int) -> torch.Generator:
 
     Source: numpy's SeedSequence.
     """
-    # SeedSequence takes a number as so many 32-bit words as it needs: (2**32, 0) would be (0, 1).
+    # SeedSequence splits a number into 32-bit words, so (2**32, 0) would be the same as (0, 1).
     high = [number >> 32 for number in key]
     words = [*(number & 0xFFFFFFFF for number in key), *high] if any(high) else key
     seed = np.random.SeedSequence(words).generate_state(1)[0]
@@ -28,26 +28,26 @@ def seeded_generator(*key: int) -> torch.Generator:
 
 
 def fork_generator(generator: torch.Generator, name: str) -> torch.Generator:
-    """Return a generator of its own beside another, from which nothing is drawn for it.
+    """Return a new generator derived from the seed of another one, without drawing from it.
 
-    It is a function of what the other was seeded with, however much that has drawn since.
+    The new generator depends on the initial seed only, not on what was drawn since.
 
     Args:
-        generator: The other one, seeded.
-        name: What the new one is for; others get other numbers.
+        generator: The other generator, seeded.
+        name: Purpose of the new generator; another name gives other numbers.
     """
     return seeded_generator(generator.initial_seed(), *name.encode())
 
 
 def seed_of_class(seed: int, wnid: str) -> int:
-    """Return the seed that a class draws with: two classes do not draw the same places.
+    """Return the seed of one class, so that classes draw different random numbers.
 
     Args:
-        seed: Of all classes, non-negative.
-        wnid: Of the class.
+        seed: Common seed of all classes, non-negative.
+        wnid: Folder name of the class.
 
     Returns:
-        Below 2**32.
+        A seed below 2**32.
 
     Source: numpy's SeedSequence.
     """
@@ -57,12 +57,12 @@ def seed_of_class(seed: int, wnid: str) -> int:
 
 @contextmanager
 def seeded_globals(device: torch.device, *key: int) -> Iterator[None]:
-    """Make PyTorch's global generators functions of a key, and put them back after.
+    """Seed PyTorch's global generators with a key, and restore them afterwards.
 
-    Initial weights and dropout read them: the CPU's, and that of the device.
+    Initial weights and dropout draw from the generators of the CPU and of the device.
 
     Args:
-        device: Where networks compute.
+        device: Device on which networks compute.
         key: Non-negative numbers.
     """
     seed = seeded_generator(*key).initial_seed()

@@ -1,7 +1,7 @@
-"""The values that flow between stages; each refuses wrong shapes at birth.
+"""Values that are passed between stages; each checks its shapes when it is created.
 
-Letters of shapes: B batch, N images of a class, K modes, C channels, H height, W width,
-D flattened latent size.
+Letters of shapes: B batch, N images of a class, L latents of a class, K modes, C channels,
+H height, W width, D flattened latent size.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class LatentSet:
 
     Args:
         latents: (L, C, H, W), float32, autoencoder mean times its scaling factor.
-        image_numbers: (L,), int64, places within the class of the images they stand for.
-        mirrored: (L,), bool, whether those are mirrored.
+        image_numbers: (L,), int64, index within the class of the image of each latent.
+        mirrored: (L,), bool, whether that image was mirrored.
 
     Raises:
         ValueError: If the shape is not (L, C, H, W) with L > 0, a value is not finite, or there are
@@ -50,8 +50,8 @@ class ModeSet:
         nearest_real: (K,), int64, the real latent nearest to each mode.
         inertia: Sum of squared distances of the assigned latents to their modes.
         degenerate_clusters: Number of modes that equal another or whose cluster was found empty.
-        parents: (K,), int64, the mode each was split off from, always an earlier one, -1 for the
-            first; None where clusters do not nest.
+        parents: (K,), int64, the earlier mode from which each mode was split, -1 for the first;
+            None if clusters do not nest.
 
     Raises:
         ValueError: If shapes disagree or a mode is not finite.
@@ -85,7 +85,7 @@ class ModeSet:
 
 @dataclass(frozen=True)
 class DenoisingStep:
-    """What a backbone says about one reverse step, before any noise or guidance is added.
+    """Output of a backbone for one reverse step, before noise or guidance is added.
 
     Args:
         prev_mean: Mean of the previous sample, (B, C, H, W).
@@ -94,10 +94,11 @@ class DenoisingStep:
         pred_original_sample: The clean sample this step predicts, (B, C, H, W).
         pull: Weight with which guidance of the clean sample enters the mean, broadcastable to
             (B, C, H, W).
-        clean_weight: What the mean moves by where the clean sample moves by 1.
+        clean_weight: Weight of the clean sample in the mean: its change if the clean sample
+            changes by 1.
         alpha_bar: Share of the clean sample in the variance of the noisy one, 0..1.
         index: Step index i, T-1 down to 0.
-        noisy: What the step starts from, x_t, (B, C, H, W).
+        noisy: Input of the step, x_t, (B, C, H, W).
     """
 
     prev_mean: torch.Tensor
@@ -111,7 +112,7 @@ class DenoisingStep:
 
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
-"""Suffixes of weights that are not read, as reading them can run any code."""
+"""Suffixes of pickled weights, which are not read because unpickling can run any code."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ class ModelFolder:
     Args:
         path: Folder in diffusers' format.
         fingerprint: Identity of the content.
-        family: What kind of model it is: a name of `BACKBONES`.
-        autoencoder: Folder of the autoencoder that takes the place of its own; None for that.
+        family: Kind of model: a name of `BACKBONES`.
+        autoencoder: Folder of an autoencoder that replaces the model's own; None to use its own.
     """
 
     path: Path

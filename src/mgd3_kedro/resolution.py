@@ -1,4 +1,4 @@
-"""Parameters of a configuration, with what refers to others, or to the machine, in place."""
+"""Resolution of interpolations and of "auto" precisions in parameters."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from mgd3_kedro.priors import sampling_default
 
 DEVICE, PRECISION = "device", "precision"
 METHODS, ABOUT = "methods", "about"
-"""The group of methods, and what is said of each, which is no parameter of a run."""
+"""The group of methods, and the key of a method's description, which is no parameter of a run."""
 ENVIRONMENT = {**os.environ}
-"""As it was at the start: MLflow writes the store of a run into it."""
+"""Environment variables at the start; MLflow later adds the store of a run to them."""
 RESOLVING = RLock()
-"""Held while values are resolved: the resolvers of OmegaConf are those of all threads."""
+"""Lock held while values are resolved, because all threads share the resolvers of OmegaConf."""
 
 
 def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
-    """Return parameters as plain values, without the settings that have a name.
+    """Return resolved parameters as plain values, without the named settings.
 
-    `${sampling_default:NAME,VALUE}` is how the model in the folder `model` says that it is sampled,
-    VALUE where it does not say, or is no folder; `${smaller:A,B}` the smaller of two numbers, and
-    `${product:A,B}` their product. A precision is what "auto" stands for here.
+    `${sampling_default:NAME,VALUE}` is the setting that the model in the folder `model` recommends;
+    VALUE if it recommends none or there is no such folder. `${smaller:A,B}` is the smaller of two
+    numbers and `${product:A,B}` is their product. A precision "auto" becomes that of the device.
 
     Args:
-        parameters: Nested, of all files and the run.
-        project: Folder that relative paths begin at.
+        parameters: Parameters of all files and of the run, nested.
+        project: Folder that relative paths start from.
     """
 
     def default(name: str, value: Any, *, _root_: DictConfig) -> Any:
@@ -48,26 +48,26 @@ def resolve_parameters(parameters: DictConfig, project: Path) -> dict[str, Any]:
 
 
 def places_in(project: Path) -> dict[str, Callable[..., Any]]:
-    """Return what `${project:PATH}` and `${environment:NAME,DEFAULT}` stand for.
+    """Return the resolvers of `${project:PATH}` and `${environment:NAME,DEFAULT}`.
 
     Args:
-        project: Its folder.
+        project: Folder of the project.
     """
     return {"project": lambda path: str(project / path), "environment": ENVIRONMENT.get}
 
 
 def register_resolvers(resolvers: Mapping[str, Callable[..., Any]]) -> None:
-    """Have OmegaConf resolve names so, in the whole process; `RESOLVING` is held meanwhile."""
+    """Register resolvers of OmegaConf for the whole process; the caller holds `RESOLVING`."""
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[str, Any]:
-    """Return parameters with what precisions stand for on the device of their group.
+    """Return parameters with "auto" precisions replaced, for the device of their group.
 
     Args:
-        parameters: Nested.
-        device: Of groups that name none.
+        parameters: Parameters, nested.
+        device: Device of groups that name none.
     """
     device = str(parameters.get(DEVICE, device))
     settled = dict(parameters)
@@ -80,7 +80,7 @@ def settle_precisions(parameters: Mapping[str, Any], device: str = "") -> dict[s
 
 
 def settled_in(run: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given, with precisions as a run has them.
+    """Return the given parameters, with precisions as the run resolved them.
 
     Args:
         run: Full name -> value of its parameters.
@@ -94,15 +94,15 @@ def plain_values(configuration: Any, *, resolve: bool = True) -> dict[str, Any]:
     """Return a configuration as plain values.
 
     Args:
-        configuration: Of OmegaConf.
-        resolve: Whether what refers to others is replaced.
+        configuration: Container of OmegaConf.
+        resolve: Whether to resolve interpolations.
     """
     plain: Any = OmegaConf.to_container(configuration, resolve=resolve)
     return dict(plain)
 
 
 def without_names(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters without the settings that have a name, and what is said of methods."""
+    """Return parameters without the named settings and without descriptions of methods."""
     kept = {name: value for name, value in parameters.items() if name != NAMED}
     if METHODS in kept:
         kept[METHODS] = {name: _unsaid(method) for name, method in kept[METHODS].items()}
@@ -116,7 +116,7 @@ def _unsaid(method: Any) -> Any:
 
 
 def _of_numbers(make: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
-    """Return what two numbers make; what is none, so that whatever reads it can refuse it."""
+    """Combine two numbers; return a value that is no number unchanged, for its reader to refuse."""
     for value in (one, other):
         if not isinstance(value, int | float):
             return value

@@ -1,4 +1,4 @@
-"""What a row of a table of results says first."""
+"""Leading columns of result tables."""
 
 RUN_KEYS = (
     "benchmark",
@@ -12,14 +12,16 @@ RUN_KEYS = (
     "preset",
     "seed",
 )
-"""What identifies a training: the leading columns of every result row.
+"""Columns that identify a training, the first ones of every result row.
 
-`split` is what was tested on, `image_size` the side of what the network sees, in pixels.
+`split` is the split that was tested on. `image_size` is the side of the images that the network
+sees, in pixels.
 """
 
 SETTINGS = ("settings", "configuration")
-"""What tells rows with the same run keys apart: what differs from the environment, as `name=value`
-words, and a digest of all that they were made with but data, seeds and code; empty if not known."""
+"""Columns that distinguish rows with the same run keys: the settings that differ from the
+environment, as `name=value` words, and a digest of the whole configuration without data, seeds and
+code; empty if unknown."""
 
 ACCURACIES = ("top1_last", "top1_best")
 """Top-1 accuracies of a training: after its last epoch, and of its best validation."""
@@ -28,4 +30,4 @@ ROW_COLUMNS = (*RUN_KEYS, *SETTINGS, "training_seed", *ACCURACIES, "code_version
 """Columns every table of results starts with; accuracies in percent."""
 
 FINISHED = "finished"
-"""Outcome of a training that is over; any other says what went wrong."""
+"""Outcome of a finished training; any other outcome says what went wrong."""

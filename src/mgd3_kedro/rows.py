@@ -1,4 +1,4 @@
-"""Rows that are there to give a batch its size."""
+"""Padding of batches to a number of rows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import torch
 
 
 def pad_batch(batch: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the last row until the batch size is a multiple.
+    """Repeat the last row of a batch (B, ...) until its size is a multiple of `multiple`.
 
-    Matrix kernels treat the rows left over from their tile with other instructions, which changes
-    the last bits of those rows; without leftovers a sample does not depend on its batch.
+    Matrix kernels compute the rows left over from their tiles with other instructions, which
+    changes the last bits of those rows. After padding, a sample does not depend on its batch.
     """
     missing = -len(batch) % multiple
     return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
 
 
 class SteadyRows:
-    """How many rows a compiled network is given: those of its largest batch so far.
+    """Number of rows that batches of a compiled network are padded to: the largest so far.
 
-    Another number of rows would have it compiled again, which takes longer than many rows do.
+    Another number of rows would compile the network again, which takes longer than extra rows.
     """
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class SteadyRows:
 
     @contextmanager
     def size(self, rows: int, kind: Hashable = None) -> Iterator[int]:
-        """Give the number of rows that a batch is to be padded to, for the call within.
+        """Give the number of rows to pad a batch to, for the call within the block.
 
-        A call that fails, as where memory runs out, is no reason to give as many rows again.
+        If the call fails, for example out of memory, the largest number so far is forgotten.
 
         Args:
-            rows: Of the batch.
-            kind: Of the call; each has a number of its own.
+            rows: Number of rows of the batch.
+            kind: Kind of call; each kind has its own largest number.
         """
         size = max(rows, self._most.pop(kind, 0))
         yield size

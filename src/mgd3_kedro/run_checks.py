@@ -1,4 +1,4 @@
-"""What is checked of a run before it starts, whoever asks."""
+"""Checks of a run before it starts, for `kedro run` and `kedro estimate`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def check_run(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse nodes in an order that reads what is not written yet, and inputs that do not fit.
+    """Refuse a run that reads outputs before they are written, or whose inputs do not fit.
 
     Raises:
-        ValueError: The first thing that does not fit.
-        FileNotFoundError: The first file that is missing.
+        ValueError: If something does not fit; the message is about the first problem.
+        FileNotFoundError: If a file is missing; the message names the first one.
     """
     resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
     check_order(pipeline.nodes, lambda name: place_of(resolve(name)))
@@ -24,7 +24,7 @@ def check_run(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 
 class FreeInputs:
-    """The values a run reads and does not make."""
+    """Mapping of the values that a run reads and does not make, loaded on access."""
 
     def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._names = pipeline.inputs()

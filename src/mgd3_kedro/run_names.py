@@ -1,4 +1,4 @@
-"""What runs are called where they are compared."""
+"""Names of runs in MLflow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 DEFAULT = "__default__"
-"""What Kedro calls the pipeline of a run that names none."""
+"""Kedro's name of the default pipeline."""
 DEFAULT_ENV = "mnist"
-"""The environment of a run that names none."""
+"""The default environment."""
 PLACE = ("benchmark", "split", "backbone")
-"""What all runs of a study mostly have in common: told last."""
+"""Parameters that the runs of a study mostly share; they are the end of a name."""
 
 
 def name_run(
@@ -20,16 +20,16 @@ def name_run(
     used: Mapping[str, Any],
     words: Iterable[str],
 ) -> str:
-    """Return what tells a run from others, as `mgd3 ipc10 seed0 hard-short distill mnist/test/dit`.
+    """Return the name of a run, such as `mgd3 ipc10 seed0 hard-short distill mnist/test/dit`.
 
     Runs with other settings have other names.
 
     Args:
-        names: Of its pipelines, in any order.
-        known: All pipelines, in the order that they are told in.
-        method: That the run is about; None if it is about none.
+        names: Names of its pipelines, in any order.
+        known: Names of all pipelines, in the order that they have in the name.
+        method: Method that the run is about; None if it is about none.
         used: Full name -> value of the parameters that the run uses.
-        words: What differs from the environment in what the run makes.
+        words: Settings of the run's outputs that differ from the environment.
     """
     told = {"method": method} if method else {}
     told |= {key: f"{key}{used[key]}" for key in ("ipc", "seed") if key in used}

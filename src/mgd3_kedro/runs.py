@@ -1,4 +1,4 @@
-"""The command `kedro run`, which does not start where nothing is to be done."""
+"""The commands `kedro run`, which does not start if nothing is to do, and `kedro estimate`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mgd3_kedro.tracking.hooks import TrackingHooks
 
 PATTERNS = DataCatalog.default_runtime_patterns
 FOUND = ".FoundDataset"
-"""Ends the type of an entry that is another one, or nothing where that is not there."""
+"""Suffix of the type of an entry that loads another entry, or nothing if that does not exist."""
 
 
 def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """Run pipelines, or say that the same run has been made and all it made is there.
+    """Run pipelines, or say that the same run has finished and all its outputs exist.
 
     Args:
-        start: Runs them, given the options of `kedro run`.
-        options: Those.
+        start: Function that runs them, given the options of `kedro run`.
+        options: The options of `kedro run`.
     """
     project = find_kedro_project(Path.cwd())
     finished = FinishedRun.of(project, options) if project else None
@@ -55,7 +55,7 @@ def run_or_tell(start: Callable[..., Any], options: Mapping[str, Any]) -> Any:
 
 
 def pipeline_of(names: list[str]) -> Pipeline:
-    """Return what pipelines of these names do together; the default one if there are none."""
+    """Return the sum of the named pipelines; the default pipeline if no name is given."""
     return sum((pipelines[name] for name in names or [DEFAULT]), Pipeline([]))
 
 
@@ -68,13 +68,13 @@ def _one(name: str | None) -> list[str]:
 
 
 def _configured(project: Path, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return every entry of the catalog that a run reads or makes, as it is configured."""
+    """Return entry -> configuration of all catalog entries that a run reads or makes."""
     resolver = CatalogConfigResolver(
         _loader(project, options)["catalog"], default_runtime_patterns=PATTERNS
     )
     names = [name for name in _asked(options).datasets() if not name.startswith("param")]
     entries = {name: resolver.resolve_pattern(name) for name in names}
-    # What is another entry of the same run, if that is there, is told by that one.
+    # The files of an entry that loads another entry are those of the other entry.
     others = {
         name: resolver.resolve_pattern(str(entry["entry"]))
         for name, entry in entries.items()
@@ -93,7 +93,7 @@ def _loader(project: Path, options: Mapping[str, Any]) -> Any:
 
 
 def load_methods(project: Path) -> dict[str, dict[str, Any]]:
-    """Return method -> its procedure and settings, and what is said of it as `about`."""
+    """Return method -> its procedure and settings, with its description as `about`."""
     loader = _loader(project, {})
     about = loader.parameter_files.about_methods
     return {
@@ -103,10 +103,10 @@ def load_methods(project: Path) -> dict[str, dict[str, Any]]:
 
 
 def estimate(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that a run with these options starts with, and do nothing else.
+    """Yield the lines of the plan of a run with these options, without running it.
 
     Raises:
-        ValueError: What the run would refuse.
+        ValueError: If the run would be refused.
     """
     from mgd3_kedro.announcement import announce, plan_steps, precisions_of, speeds_of
     from mgd3_kedro.preflight import warn_of_unread

@@ -8,7 +8,7 @@ from kedro.utils import find_kedro_project
 from mgd3_kedro.at_start import log_as_in, tell_interrupts, write_any_text
 from mgd3_kedro.memory import keep_freed_memory, leave_garbage
 
-# Before what is imported next, which takes a second.
+# Before the imports below, which take a second.
 leave_garbage()
 tell_interrupts()
 write_any_text()
@@ -38,13 +38,13 @@ keep_freed_memory()
 log_as_in(find_kedro_project(Path.cwd()) or Path.cwd())
 
 TRACKING = TrackingHooks()
-# Hooks that are to come first do so from the last to the first: paths, store, checks,
+# Kedro calls hooks that are marked `tryfirst` from the last to the first: paths, store, checks,
 # then tracking.
 HOOKS = (
     *(TRACKING, PreflightHooks(), StoreHooks(), RunPlacesHooks()),
     *(TerminalHooks(TRACKING), ProjectPathHooks(), MemoryHooks()),
 )
-# Its run is opened by a hook of this project's.
+# `TrackingHooks` opens the MLflow run instead of kedro-mlflow.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -8,10 +8,10 @@ PACKAGE = Path(__file__).parent
 
 
 def shipped_folder() -> Path:
-    """Return the folder that has them: within an installed package, or a checkout.
+    """Return the folder with these files, of an installed package or of a checkout.
 
     Raises:
-        FileNotFoundError: If they are in neither.
+        FileNotFoundError: If neither has them.
     """
     places = (PACKAGE / "project", PACKAGE.parents[1])
     for place in places:

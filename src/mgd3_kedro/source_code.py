@@ -1,4 +1,4 @@
-"""What a top-level definition of a module says, and what it uses, from its source alone."""
+"""Digests and references of the top-level definitions of a module, read from its source."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from mgd3_kedro.syntax import CodeReader, bindings_of, entries_of, is_docstring
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 NEUTRAL = "CHANGES_NO_RESULT"
-"""A module that defines this only keeps or shows what is computed: its code does not count."""
+"""Name that a module defines if it only stores or shows results. Its code then does not count."""
 STRAY = "*"
-"""Name of what a module does when it is imported, beside what it defines."""
+"""Name that stands for the statements of a module that define nothing, such as calls at import."""
 
 
 class Symbol(NamedTuple):
     """A top-level name of a module.
 
     Args:
-        module: Full name.
-        name: Of a function, class or variable; empty for the module as a whole.
-        entry: `repr` of a key, for one entry of a table; empty for all that the name stands for.
+        module: Full name of the module.
+        name: Name of a function, class or variable; empty for the whole module.
+        entry: `repr` of a key, for one entry of a table; empty for the whole value.
     """
 
     module: str
@@ -40,16 +40,16 @@ class Symbol(NamedTuple):
 
 @dataclass(frozen=True)
 class Definition:
-    """What a symbol stands for.
+    """The digest of a symbol's code, and what the code refers to.
 
     Args:
-        digest: Of its code, without comments, docstrings and annotations, and of what its names
-            mean.
-        uses: What of packages that are followed it refers to.
-        libraries: Names that other packages are imported by, without the standard library.
-        asked: Tables, or what else it gives a text to, with the text: `TABLE["name"]`,
-            `TABLE.get("name")` or `lookup(TABLE, "name")`; with `ALL` where it takes all members:
-            `TABLE.items()` or `TABLE.values()`.
+        digest: SHA-256 of the code without comments, docstrings and annotations, and of the full
+            names that its names stand for.
+        uses: Symbols that it refers to, in packages whose source is followed.
+        libraries: Top-level modules of other packages that it uses, without the standard library.
+        asked: Pairs of a symbol, such as a table, and a text that it looks up there:
+            `TABLE["name"]`, `TABLE.get("name")` or `lookup(TABLE, "name")`. The text is `ALL` if it
+            reads all members: `TABLE.items()` or `TABLE.values()`.
     """
 
     digest: str
@@ -59,14 +59,14 @@ class Definition:
 
 
 class SourceModule:
-    """The source of one module, taken apart.
+    """The parsed source of one module.
 
-    Names are followed into this package and into the package that the module itself is of.
+    References are followed into this package and into the package that contains the module.
 
     Args:
-        name: Full name.
-        source: Its text.
-        is_package: Whether it is the `__init__` of one.
+        name: Full name of the module.
+        source: Text of the module.
+        is_package: Whether it is the `__init__` of a package.
     """
 
     def __init__(self, name: str, source: bytes, is_package: bool = False) -> None:
@@ -88,11 +88,11 @@ class SourceModule:
         return name in self._statements
 
     def keys_of(self, name: str) -> tuple[str | None, ...]:
-        """Return the keys of a table, a dict that is written out; nothing for what is none."""
+        """Return the keys of a table, which is a dict literal; empty if it is not a table."""
         return tuple(self._tables.get(name, ()))
 
     def find(self, name: str) -> Symbol | str | None:
-        """Return what defines a name: a symbol, the full name of something elsewhere, or none."""
+        """Resolve a name: to a symbol, to a full name in another package, or to None."""
         if name in self._statements:
             return Symbol(self.name, name)
         target = self._imports.get(name)
@@ -103,7 +103,7 @@ class SourceModule:
         return Symbol(submodule, "") if source_of(submodule) else None
 
     def define(self, symbol: Symbol) -> Definition:
-        """Return what a symbol of this module stands for; all of a neutral one alike."""
+        """Return the definition of a symbol; in a neutral module, all definitions are equal."""
         if symbol not in self._known:
             self._known[symbol] = self._define(symbol)
         return self._known[symbol]
@@ -166,7 +166,7 @@ class SourceModule:
     def _resolve(
         self, name: tuple[str, ...], local: dict[str, tuple[str, str]]
     ) -> Symbol | str | None:
-        """Return what "a.b.c" begins with."""
+        """Resolve the first parts of a dotted name, through modules, to what they stand for."""
         first, *rest = name
         found = self._follow(*local[first]) if first in local else self.find(first)
         while rest and isinstance(found, Symbol) and not found.name:
@@ -187,14 +187,14 @@ class SourceModule:
 
 
 READ: dict[str, tuple[Any, SourceModule | None]] = {}
-"""Module -> what it was imported by, and its source."""
+"""Module -> its import spec when it was read, and its source."""
 
 
 def source_of(module: str) -> SourceModule | None:
-    """Return a module of this package or of the user, none if it is a library's or has no file.
+    """Return the source of a module; None if it is a library's or has no file.
 
-    Nothing is imported for it. It is read at the first look and when it was imported again, not
-    whenever its file has changed: what runs is what was imported.
+    The module is not imported. Its file is read at the first call, and again after the module was
+    imported again. A change of the file alone does not count, because the imported code runs.
     """
     imported = getattr(sys.modules.get(module), "__spec__", None)
     if module not in READ or READ[module][0] is not imported:
@@ -211,7 +211,7 @@ def _read(module: str) -> SourceModule | None:
 
 @cache
 def is_library(module: str) -> bool:
-    """Tell whether a module comes with Python or is installed, and is not of this package."""
+    """Tell whether a module is part of Python or installed, and not of this package."""
     top = module.partition(".")[0]
     if top == PACKAGE:
         return False
@@ -223,7 +223,7 @@ def is_library(module: str) -> bool:
 
 
 def definition_of(symbol: Symbol) -> Definition:
-    """Return what a symbol stands for, by its source or by what is in memory."""
+    """Return the definition of a symbol, from its source or else from the object in memory."""
     source = source_of(symbol.module)
     if source and (symbol.name in ("", STRAY) or source.defines(symbol.name)):
         return source.define(symbol)
@@ -232,9 +232,9 @@ def definition_of(symbol: Symbol) -> Definition:
 
 
 def define_value(value: Any) -> Definition:
-    """Return what a function or class is that no module of a file defines.
+    """Return the definition of a function or class that no source module defines.
 
-    Of one without source, and of a library's, the name alone counts.
+    If it has no source, or belongs to a library, only its name counts.
     """
     module = getattr(value, "__module__", None) or ""
     name = getattr(value, "__qualname__", type(value).__qualname__)
@@ -249,7 +249,7 @@ def define_value(value: Any) -> Definition:
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        # A lambda's source is the lines it is on, which need not be a whole statement.
+        # The source of a lambda is the lines it is on, which may not be a whole statement.
         return Definition(digest_text(text))
     reader = CodeReader(module)
     reader.visit(tree)

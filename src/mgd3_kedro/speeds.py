@@ -1,4 +1,4 @@
-"""How long nodes took on this machine, for what is said before the next run."""
+"""Measured times of nodes on this machine, for the plan of the next run."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ FILE = ".mgd3/speeds.json"
 
 
 class Took(NamedTuple):
-    """What a node took.
+    """Measured time of a node.
 
     Args:
-        parts: Classes or trainings that it computed; 1 for a node without parts.
-        seconds: For all of them.
+        parts: Number of classes or trainings that it computed; 1 for a node without parts.
+        seconds: Seconds for all parts.
     """
 
     parts: int
     seconds: float
 
     def of(self, parts: int) -> float:
-        """Return the seconds that another number of parts takes."""
+        """Return the expected seconds for another number of parts."""
         return self.seconds / self.parts * parts
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """A file of what nodes took.
+    """A file with the measured times of nodes.
 
     Args:
-        path: The file; need not exist.
+        path: Path of the file; it need not exist.
         machine: Name of the device that computes.
     """
 
@@ -44,12 +44,12 @@ class Speeds:
     machine: str
 
     def key_of(self, node: str, settings: Mapping[str, Any]) -> str:
-        """Return what tells work from work of another speed: its settings, whatever the seeds."""
+        """Return the key of work that takes the same time: node, device and settings but seeds."""
         plain = without_seeds(json.loads(plain_text(dict(settings))))
         return f"{node} {digest(self.machine, json.dumps(plain, sort_keys=True))[:12]}"
 
     def find(self, key: str) -> Took | None:
-        """Return what the same work took last, None if it was never done here."""
+        """Return the last time of the same work; None if it was never done here."""
         try:
             parts, seconds = self._read()[key]
             return Took(int(parts), float(seconds))
@@ -57,10 +57,10 @@ class Speeds:
             return None
 
     def keep(self, took: Mapping[str, Took]) -> None:
-        """Write down what some nodes took."""
+        """Save the measured times of some nodes, key -> time."""
         if not took:
             return
-        # Not worth an error: a disk that is full has one of its own.
+        # Not an error here: a full disk also fails the run itself.
         with contextlib.suppress(OSError):
             write_json(self.path, {**self._read(), **took}, indent=1)
 

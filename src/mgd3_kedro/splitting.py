@@ -1,4 +1,4 @@
-"""What `--params` is given, taken apart and not read yet."""
+"""Splitting of the text of `--params` into names and unparsed values."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ NAME = re.compile(r"[^\s.=]+(\.[^\s.=]+)*")
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
 QUOTES = "'\""
 BEFORE_QUOTES = "=,;[({"
-"""What a quote comes after; elsewhere it is an apostrophe."""
+"""Characters after which a quote begins; after others it is an apostrophe."""
 QUOTED = "a value that has commas is written KEY='a,b'"
 
 
 class Text(str):
-    """A value as it was written, not read yet; OmegaConf refuses it, so that none goes unread."""
+    """An unparsed value; OmegaConf refuses this type, so that no value stays unparsed."""
 
     __slots__ = ()
 
 
 def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
-    """Take what `--params` was given apart, without reading the values.
+    """Split the texts of `--params` into names and values, without parsing the values.
 
     Args:
-        texts: Of every time the option was given, "a.b=1,c=[x; y]"; commas in brackets or quotes
-            belong to the value.
+        texts: Text of each `--params` option, such as "a.b=1,c=[x; y]"; commas in brackets or
+            quotes belong to the value.
 
     Returns:
-        Nested by the full stops of the names; every leaf is `Text`.
+        Parameters, nested by the dots in their names; every leaf is `Text`.
 
     Raises:
-        ValueError: If a part is no KEY=VALUE, a name comes twice, or as a value and as a group.
+        ValueError: If a part is not KEY=VALUE, or a name is given twice, or as a value and as a
+            group.
     """
     values: dict[str, Text] = {}
     for item in (item for text in texts for item in split_apart(text, ",") if item):
@@ -59,15 +60,15 @@ def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def split_apart(text: str, separators: str, name: str = "") -> list[str]:
-    """Split at separators that are in no brackets and no quotes, without spaces around parts.
+    """Split a text at separators outside brackets and quotes; strip spaces around the parts.
 
     Args:
-        text: As on the command line.
-        separators: Signs, each of which separates.
-        name: Of the parameter, for the error message.
+        text: Text from the command line.
+        separators: Characters, each of which is a separator.
+        name: Name of the parameter, for the error message.
 
     Raises:
-        ValueError: If a bracket or a quote has no end.
+        ValueError: If a bracket or a quote is not closed.
     """
     parts, quote, before = [""], "", ""
     closing: list[str] = []

@@ -1,4 +1,4 @@
-"""A computation over classes: what it is given, what it gives, and what invalidates it."""
+"""Stages, which are computations over classes: inputs, results and what invalidates results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def neutral() -> Any:
-    """Mark a setting that changes speed or place but no result, so that it invalidates nothing."""
+    """Mark a setting that changes speed or location but no result, so that it invalidates none."""
     return field(metadata={"neutral": True})
 
 
@@ -19,7 +19,7 @@ def is_neutral(setting: Field[Any]) -> bool:
 
 
 def selecting() -> Any:
-    """Mark a setting that says which partitions are asked for, and changes none of them."""
+    """Mark a setting that selects which partitions are computed, and changes none of them."""
     return field(metadata={"selecting": True})
 
 
@@ -29,38 +29,38 @@ def is_selecting(setting: Field[Any]) -> bool:
 
 
 def off_at(value: Any, **options: Any) -> Any:
-    """Mark a setting that changes nothing at a value: results from before it was there stay valid.
+    """Mark a setting that has no effect at a value, so that results older than it stay valid.
 
     Args:
-        value: At which it is off.
-        options: Of `dataclasses.field`, as a default.
+        value: Value at which the setting is off.
+        options: Arguments of `dataclasses.field`, such as a default.
     """
     return field(metadata={"off": value}, **options)
 
 
 def is_off(setting: Field[Any], value: Any) -> bool:
-    """Tell whether a field was marked by `off_at` with this value."""
+    """Tell whether a field is off at this value, as marked by `off_at`."""
     return "off" in setting.metadata and bool(setting.metadata["off"] == value)
 
 
 def deciding_settings(settings: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that results depend on, without those that are off."""
+    """Return name -> value of the fields that results depend on, without those that are off."""
     plain = plain_settings(settings)
     off = {of.name for of in fields(settings) if is_off(of, getattr(settings, of.name))}
     return {name: value for name, value in plain.items() if name not in off}
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that results depend on."""
+    """Return name -> value of the fields of a dataclass that results depend on."""
     kept = (field for field in fields(settings) if not is_neutral(field))
     return {field.name: getattr(settings, field.name) for field in kept}
 
 
 GIVEN = "given"
-"""Configuration of images that nothing here has made."""
+"""Configuration of images that this project did not make."""
 RESIZED = "by PyTorch, antialiased, on bytes"
-"""How files of images are resized: part of the identity of those of which some are. To be changed
-when they would have other pixels."""
+"""How image files are resized. It is part of the identity of images that are resized; change it if
+resizing gives other pixels."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class Partition:
         load: Reads the value; picklable.
         fingerprint: Identity of the content.
         count: Number of samples.
-        seconds: Time it took to make.
-        peak_memory_mb: What the process that made it held at most; 0 if that is not known.
-        metrics: What was measured while it was made.
-        rows: Facts about each sample, written down while it was made.
-        configuration: Identity of how it was made, whatever the seeds and the real images; empty if
-            that is not known.
+        seconds: Seconds that it took to make.
+        peak_memory_mb: Peak memory of the process that made it, in MB; 0 if unknown.
+        metrics: Values measured while it was made.
+        rows: Facts about each sample, written while it was made.
+        configuration: Digest of how it was made, independent of seeds and real images; empty if
+            unknown.
         environment: Libraries and device it was made with, as `name=value` words; empty if unknown.
-        command: Of the run that made it; empty if unknown.
+        command: Command of the run that made it; empty if unknown.
     """
 
     load: Callable[[], Any]
@@ -94,23 +94,23 @@ class Partition:
 
 
 def name_together(partitions: Iterable[Partition]) -> str:
-    """Return twelve digits that tell the content of some partitions from any other."""
+    """Return twelve hexadecimal digits that identify the contents of some partitions."""
     contents = " ".join(partition.fingerprint for partition in partitions)
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
 SMALL_IMAGES = "small_images_per_image"
-"""Fact about an image: how many of its kind are in the place of one; 1 where it is not told."""
+"""Fact about an image: number of small images that replace one image; 1 if it is missing."""
 
 
 def small_images_per_image(images: Sequence[Partition]) -> int:
-    """Return how many images are in the place of each that was asked for."""
+    """Return the number of small images that replace each requested image."""
     told = [row.get(SMALL_IMAGES, 1) for partition in images for row in partition.rows[:1]]
     return max(told, default=1)
 
 
 def images_per_class(images: Sequence[Partition]) -> int:
-    """Return the images per class: what they were made for, or how many the largest class has."""
+    """Return the images per class that were requested, or else the number in the largest class."""
     made = [row["ipc"] for partition in images for row in partition.rows[:1] if "ipc" in row]
     return max(made or [partition.count for partition in images])
 
@@ -120,11 +120,11 @@ class Made:
     """A value a stage has computed for one class.
 
     Args:
-        value: What the dataset writes.
+        value: Value that the dataset writes.
         count: Number of samples in it.
-        metrics: What was measured, by name.
+        metrics: Measured values by name.
         rows: Facts about each sample.
-        seconds_before: Time spent in earlier calls on what this one took up again.
+        seconds_before: Seconds that earlier calls spent on work that this call resumed.
     """
 
     value: Any
@@ -136,12 +136,12 @@ class Made:
 
 @dataclass(frozen=True)
 class Task:
-    """What one class of a stage is computed from.
+    """The inputs from which a stage computes one class.
 
     Args:
-        inputs: Name -> a partition of another artefact, or a tuple of them; their values, once they
-            are loaded.
-        about: Plain facts of this class alone.
+        inputs: Name -> a partition of another artefact, or a tuple of them; after loading, their
+            values.
+        about: Plain facts about this class only.
     """
 
     inputs: Mapping[str, Any]
@@ -149,7 +149,7 @@ class Task:
 
     @property
     def partitions(self) -> Iterator[tuple[str, Partition]]:
-        """Every partition of a task that is not loaded yet, with the name of its input."""
+        """Every partition of a task that is not loaded yet, as (name of its input, partition)."""
         for name, given in sorted(self.inputs.items()):
             for partition in given if isinstance(given, tuple) else (given,):
                 yield name, partition
@@ -168,10 +168,10 @@ class Stage:
     """A computation over classes that has not run yet; the dataset that keeps it runs it.
 
     Args:
-        function: Computes some classes at once: (wnid -> task in memory, settings) -> wnid -> made.
+        function: Computes some classes at once: (wnid -> loaded task, settings) -> wnid -> made.
         tasks: wnid -> task.
-        settings: Plain facts or a dataclass, the same for all classes.
-        group_size: Classes that one call gets; a call's results are written together.
+        settings: Plain values or a dataclass, the same for all classes.
+        group_size: Number of classes per call; the results of a call are written together.
     """
 
     function: Callable[[Mapping[str, Task], Any], Mapping[str, Made]]

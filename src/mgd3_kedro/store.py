@@ -1,6 +1,7 @@
-"""A bucket, or another place of fsspec, that keeps what is made beside the folder of this machine.
+"""Remote store, such as a bucket, that keeps results in addition to the local project folder.
 
-Keys are the paths from the project's folder. Every object is there as a whole or not at all.
+It is accessed with fsspec. Keys are paths relative to the project folder. Every object is complete
+or absent.
 """
 
 from __future__ import annotations
@@ -18,22 +19,24 @@ import fsspec
 
 URL = re.compile(r"([a-z][a-z0-9+]+)://[^/]+.*")
 HERE = ("file", "local", "memory")
-"""Protocols of what is no store."""
+"""Protocols that are not allowed for a store."""
 PART = ".partial"
 EXTRAS = {"s3": "s3"}
-"""Protocol -> extra of this project that has its library."""
+"""Protocol -> extra of this package that installs its library."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Keeps files under the paths that they have in a project.
+    """Store that keeps files under their paths in a project.
+
+    Methods that access the store raise an `OSError` that names it if it fails.
 
     Args:
-        url: Where, as `s3://bucket/prefix`. Credentials come from the environment.
+        url: Address, such as `s3://bucket/prefix`. Credentials come from the environment.
         root: Folder of the project.
 
     Raises:
-        ValueError: If the address is no such one.
+        ValueError: If the address is not that of a remote store.
     """
 
     url: str
@@ -49,15 +52,15 @@ class Store:
 
     @property
     def protocol(self) -> str:
-        """What the address begins with."""
+        """Protocol of the address, such as `s3`."""
         return self.url.partition("://")[0]
 
     def check(self) -> None:
-        """Write an object and remove it.
+        """Check that the store can be written: write an object and remove it.
 
         Raises:
-            ModuleNotFoundError: If a library for such addresses is not installed.
-            ValueError: If that is not possible.
+            ModuleNotFoundError: If the library for the protocol is not installed.
+            ValueError: If the store cannot be written.
         """
         try:
             files = self._files()
@@ -83,18 +86,18 @@ class Store:
             ) from error
 
     def holds(self, path: Path) -> bool:
-        """Tell whether a path is one of the project, so that it is kept."""
+        """Tell whether a path is within the project, so that the store can keep it."""
         return path.is_relative_to(self.root)
 
     def read(self, path: Path) -> bytes | None:
-        """Return an object; None if there is none."""
+        """Return the content of an object; None if it does not exist."""
         return self.read_all([path]).get(path)
 
     def read_all(self, paths: Iterable[Path]) -> dict[Path, bytes]:
-        """Return those of some objects that there are, read side by side."""
+        """Return path -> content of those objects that exist, read in parallel."""
         asked = list(paths)
         with self._told():
-            # Other than `cat` it takes keys as they are, with brackets in them, too.
+            # Unlike `cat`, it does not treat brackets in keys as patterns.
             found = self._files().cat_ranges(
                 [*map(self._key, asked)], None, None, on_error="return"
             )
@@ -105,25 +108,25 @@ class Store:
         return {path: one for path, one in pairs if isinstance(one, bytes)}
 
     def write(self, path: Path, content: bytes) -> None:
-        """Put an object in the place of another."""
+        """Write an object, or replace it."""
         with self._told():
             self._files().pipe_file(self._key(path), content)
 
     def upload(self, paths: Collection[Path]) -> None:
-        """Put files of this machine in the place of others, side by side."""
+        """Upload local files in parallel, and replace existing objects."""
         if paths:
             with self._told():
                 self._files().put([*map(str, paths)], [*map(self._key, paths)])
 
     def download(self, path: Path, put: Callable[[Path], None]) -> bool:
-        """Get a file, or all of a folder.
+        """Download a file, or everything in a folder.
 
         Args:
-            path: Its place in the project; the folder that it is in is made.
-            put: Puts what has arrived in its place; it is a file or a folder near it.
+            path: Its path in the project; the parent folder is created.
+            put: Moves the download to its place; gets the temporary file or folder.
 
         Returns:
-            Whether there is any.
+            Whether the store has such an object.
         """
         names = self.names(path)
         if not names:
@@ -140,7 +143,7 @@ class Store:
         return True
 
     def fetch(self, paths: Iterable[Path]) -> None:
-        """Get those of some files that there are, in the place of what is here."""
+        """Download those files that the store has, and replace the local ones."""
         for path, content in self.read_all(paths).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
@@ -148,14 +151,14 @@ class Store:
             fresh.replace(path)
 
     def names(self, path: Path) -> list[Path]:
-        """Return the objects in a folder and below, or the one of this name, sorted."""
+        """Return the sorted paths of all objects below a folder, or of the object at this path."""
         base = self._key(self.root)
         with self._told():
             keys = self._files().find(self._key(path))
         return sorted(self.root / key.removeprefix(f"{base}/") for key in keys)
 
     def remove(self, paths: Collection[Path]) -> None:
-        """Remove objects, if they are there."""
+        """Remove those objects that exist."""
         with self._told():
             for path in paths:
                 with suppress(FileNotFoundError):
@@ -167,15 +170,15 @@ class Store:
         return base if inner == "." else f"{base}/{inner}"
 
     def _files(self) -> Any:
-        # Listings are those of now: others write, too.
+        # No cache of listings, because other machines write to the store, too.
         return fsspec.filesystem(self.protocol, use_listings_cache=False)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Say whose error it is, whatever library it comes from.
+        """Turn the errors of any library into an error that names the store.
 
         Raises:
-            OSError: Instead.
+            OSError: If an access fails. A FileNotFoundError is passed on unchanged.
         """
         try:
             yield

@@ -1,4 +1,4 @@
-"""Files of a run that a store keeps too: got before they are read, put there once written."""
+"""Kedro hooks that download files from the store before nodes read them and upload outputs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mgd3_kedro.datasets.stored import bring
 from mgd3_kedro.store import Store
 
 Resolve = Callable[[str], Mapping[str, Any]]
-"""Returns how an entry of the catalog is configured."""
+"""Name of a catalog entry -> its configuration."""
 
 
 class StoreHooks:
-    """Checks the store of a run before work starts; has it keep what entries do not by themselves.
+    """Checks the store of a run, and transfers the files of entries that do not use it themselves.
 
-    Those that are configured with the store see to it themselves.
+    Entries that are configured with the store read and write it themselves.
     """
 
     def __init__(self) -> None:
@@ -39,24 +39,24 @@ class StoreHooks:
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        """Keep what knows where things are."""
+        """Keep the function that returns the configuration of entries."""
         self._resolve = catalog.config_resolver.resolve_pattern  # type: ignore[attr-defined]
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Refuse a store that cannot be written to, and get what the checks of a run read."""
+        """Refuse a store that cannot be written, and download what the checks of a run read."""
         if self._store:
             self._store.check()
             self._get(pipeline.inputs())
 
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str) -> None:
-        """Get what a node is about to read."""
+        """Download the input that a node is about to read."""
         self._get([dataset_name])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
-        """Put there what a node has written."""
+        """Upload the output that a node has written."""
         if self._store and (place := file_of(dataset_name, self._resolve)):
             self._current.add(place)
             if self._store.holds(place):
@@ -66,21 +66,21 @@ class StoreHooks:
     def _get(self, names: Iterable[str]) -> None:
         for name in names if self._store else ():
             place = file_of(name, self._resolve)
-            # What this run has made, or got before, is as it is there.
+            # Files that this run has made or downloaded before are up to date.
             if place and place not in self._current:
                 self._current.add(place)
                 bring(place, self._store)
 
 
 def file_of(name: str, resolve: Resolve) -> Path | None:
-    """Return the file of a catalog entry that does not see to its store itself.
+    """Return the file of a catalog entry that does not use the store itself.
 
     Args:
-        name: Of the entry.
-        resolve: Knows how entries are configured.
+        name: Name of the entry.
+        resolve: Returns the configuration of an entry.
 
     Returns:
-        Its path; None of other entries, and of what is no file.
+        Path of the file; None if the entry uses the store itself or has no file.
     """
     entry = resolve(name)
     if STORE not in entry and OF_ANOTHER in entry:
@@ -89,4 +89,4 @@ def file_of(name: str, resolve: Resolve) -> Path | None:
 
 
 STORE, OF_ANOTHER, PLACE = "store", "entry", "filepath"
-"""What entries are configured with: the store; an entry that they stand for; their place."""
+"""Keys of an entry's configuration: its store, another entry that it reads, and its path."""

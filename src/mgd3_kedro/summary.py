@@ -1,4 +1,4 @@
-"""What a run prints when it is done: its result, and every place worth opening."""
+"""The summary that a run prints at its end: its result, and the outputs worth opening."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
 
 WIDTH = 80
-"""Columns that every line fits into, where no path is longer."""
+"""Most columns of a line, unless it has a longer path."""
 
 UP_TO_DATE = "up to date: nothing to compute"
 
@@ -42,14 +42,14 @@ PLACES = (
     "trained_prior",
     "exported_set",
 )
-"""What is worth opening of a run, the most telling first; a new one is a line here. Pictures and
-texts that are not among them are told as well, if there is nothing else."""
+"""Outputs worth opening, the most important first; to list a new one, add a line here. If a run
+makes none of these, its figures and texts are listed."""
 OPENED = {".png", ".html", ".md", ".tex", ".csv"}
-"""Kinds of files that are told where nothing of `PLACES` is made."""
+"""Suffixes of the files that are listed if a run makes nothing of `PLACES`."""
 ROWS = ("result_rows", "full.result_rows")
 HERE, PAGE = "http://127.0.0.1:5000", "/#/experiments/{}/runs?viewStateShareKey=accuracy"
-"""Where `kedro mlflow ui` shows the runs, and the page of an experiment in the view of
-conf/base/mlflow.yml."""
+"""Address at which `kedro mlflow ui` shows the runs, and the page of an experiment in the view that
+conf/base/mlflow.yml defines."""
 
 FINDINGS = {
     "reconstruction_metrics": {"psnr_test": "PSNR {:.1f} dB on test images"},
@@ -58,18 +58,18 @@ FINDINGS = {
         "nearest_percent": "{:.1f} % are nearer to a train image than 99 % of test images are"
     },
 }
-"""Metrics of a prior -> what of them is told."""
+"""Output with metrics of a prior -> metric -> text in the summary."""
 USES = {"trained_prior": "drawn from with --params model={}"}
-"""Output of a run -> what others do with it."""
+"""Output of a run -> text that says how to use it."""
 
 
 class Tracked(NamedTuple):
-    """Where a run is in MLflow.
+    """Location of a run in MLflow.
 
     Args:
-        experiment: Its id.
+        experiment: Id of its experiment.
         store: Address of the store, without a password.
-        is_own: Whether that is the file that the project has by itself.
+        is_own: Whether the store is the default file of the project.
     """
 
     experiment: str
@@ -78,18 +78,18 @@ class Tracked(NamedTuple):
 
 
 def places_of(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, Path]:
-    """Return output -> where it is kept, of those that are.
+    """Return output -> path, for the outputs that are files or folders.
 
     Args:
-        outputs: Catalog entries.
-        catalog: Knows where they are.
+        outputs: Names of catalog entries.
+        catalog: The catalog, which has their paths.
     """
     described = {name: catalog[name]._describe().get("filepath") for name in sorted(outputs)}
     return {name: Path(str(place)) for name, place in described.items() if place}
 
 
 def saves_of(outputs: Collection[str], catalog: CatalogProtocol) -> dict[str, SaveReport]:
-    """Return output that is made by classes -> what its last save did."""
+    """Return output -> report on its last save, for the outputs that are made class by class."""
     datasets = {name: catalog[name] for name in sorted(outputs)}
     return {
         name: dataset.last_save
@@ -102,8 +102,8 @@ def describe_end(saves: Mapping[str, SaveReport], seconds: float) -> str:
     """Return in one line whether anything was computed, and how long the run took.
 
     Args:
-        saves: Output that is made by classes -> what its last save did.
-        seconds: Of the run.
+        saves: Output that is made class by class -> report on its last save.
+        seconds: Seconds that the run took.
     """
     reports = saves.values()
     if any(report.computed for report in reports) or not any(report.skipped for report in reports):
@@ -114,11 +114,11 @@ def describe_end(saves: Mapping[str, SaveReport], seconds: float) -> str:
 
 
 def summarise_run(places: Mapping[str, Path], tracked: Tracked | None) -> Iterator[str]:
-    """Yield the lines of the summary: results, and where things are.
+    """Yield the lines of the summary: results, and paths of outputs.
 
     Args:
-        places: Output of the run -> where it is.
-        tracked: Where the run is in MLflow; None if it is in none.
+        places: Output of the run -> its path.
+        tracked: Location of the run in MLflow; None if it is not there.
     """
     for name in ROWS:
         if name in places:
@@ -135,7 +135,7 @@ def summarise_run(places: Mapping[str, Path], tracked: Tracked | None) -> Iterat
 
 
 def describe_tracking(tracked: Tracked) -> Iterator[str]:
-    """Yield where a run is seen in MLflow."""
+    """Yield lines that say how to see a run in MLflow."""
     page = PAGE.format(tracked.experiment)
     if tracked.store.startswith("http"):
         yield "MLflow:"
@@ -147,7 +147,11 @@ def describe_tracking(tracked: Tracked) -> Iterator[str]:
 
 
 def describe_rows(path: Path) -> Iterator[str]:
-    """Yield what trainings are about, and a line per network: mean and standard deviation."""
+    """Yield the images of the trainings, and a line per network: mean and standard deviation.
+
+    Args:
+        path: Table of result rows.
+    """
     import pandas as pd
 
     from mgd3_kedro.pipelines.compare.nodes import tabulate_rows
@@ -173,7 +177,7 @@ def _describe_line(line: pd.Series) -> str:
 
 
 def describe_findings(places: Mapping[str, Path]) -> list[str]:
-    """Return what was measured of a prior, a line each."""
+    """Return one line per measured value of a prior."""
     found = []
     for name, told in FINDINGS.items():
         metrics = read_json(places[name], dict) if name in places else {}
@@ -182,7 +186,7 @@ def describe_findings(places: Mapping[str, Path]) -> list[str]:
 
 
 def list_places(places: Mapping[str, Path]) -> Iterator[str]:
-    """Yield folders, and below each what is worth opening in it."""
+    """Yield folders, each followed by its outputs worth opening."""
     told = [places[name] for name in PLACES if name in places]
     told = told or [path for path in places.values() if path.suffix in OPENED]
     folders: dict[Path, list[str]] = defaultdict(list)

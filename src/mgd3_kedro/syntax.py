@@ -1,4 +1,4 @@
-"""Code read as syntax: written down without what does not count, and the names in it."""
+"""Canonical text of code, from its syntax tree, and the names that the code uses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from collections.abc import Iterator
 from typing import Any
 
 SKIPPED = ("annotation", "ctx", "kind", "returns", "type_comment", "type_params")
-"""Fields of syntax that change nothing of what code does."""
+"""Fields of syntax nodes that do not change what the code does."""
 ALL = "*"
 """Stands for every member of a table."""
 
 
 class CodeReader(ast.NodeVisitor):
-    """Writes code down without what does not count, and collects the names in it.
+    """Writes code as text without docstrings and annotations, and collects the names in it.
 
-    Not `ast.dump`, whose text differs between versions of Python.
+    `ast.dump` is not used, because its text differs between versions of Python.
+
+    Attributes:
+        parts: Parts of the text.
+        names: Dotted names that the code uses, each in parts.
+        hints: Dotted names in the annotations of arguments.
+        imports: Name bound by an import within the code -> (module, name in it).
+        asked: Dotted names, each with a text that the code looks up there, or `ALL`.
     """
 
     def __init__(self, package: str) -> None:
@@ -92,7 +99,7 @@ class CodeReader(ast.NodeVisitor):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if self._around and isinstance(self._around[-1], ast.ClassDef):
-            self.generic_visit(node)  # a field of a dataclass, which an assignment is not
+            self.generic_visit(node)  # it may be a dataclass field; a plain assignment is none
         elif node.value is not None:
             self.visit(ast.Assign(targets=[node.target], value=node.value))
 
@@ -113,7 +120,7 @@ class CodeReader(ast.NodeVisitor):
 
     def _enter_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         if not self._around:
-            # Objects whose methods are called come in here.
+            # The code may call methods of the classes that arguments are annotated with.
             arguments = (one for one in ast.walk(node.args) if isinstance(one, ast.arg))
             hints = [one.annotation for one in arguments if one.annotation]
             self.hints |= {name for hint in hints for name in names_in(hint)}
@@ -126,7 +133,7 @@ class CodeReader(ast.NodeVisitor):
 
 
 def entries_of(node: ast.stmt) -> dict[str | None, ast.expr]:
-    """Return the entries of a table: a dict of at least two, by texts or None."""
+    """Return key -> value of a table: a dict literal of two or more, with texts or None as keys."""
     value = getattr(node, "value", None)
     if not isinstance(value, ast.Dict):
         return {}
@@ -141,7 +148,7 @@ def entries_of(node: ast.stmt) -> dict[str | None, ast.expr]:
 def bindings_of(
     node: ast.Import | ast.ImportFrom, package: str
 ) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the names that an import binds, each with a module and what is taken from it."""
+    """Yield (name, (module, imported name)) for the names that an import binds."""
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
@@ -155,7 +162,7 @@ def bindings_of(
 
 
 def dotted(node: ast.AST) -> tuple[str, ...]:
-    """Return the parts of a name such as "a.b.c", nothing for other expressions."""
+    """Return the parts of a name such as "a.b.c"; empty for other expressions."""
     if isinstance(node, ast.Attribute):
         before = dotted(node.value)
         return (*before, node.attr) if before else ()
@@ -163,7 +170,7 @@ def dotted(node: ast.AST) -> tuple[str, ...]:
 
 
 def names_in(node: ast.AST) -> Iterator[tuple[str, ...]]:
-    """Yield all names in an expression, in parts."""
+    """Yield all dotted names in an expression, each in parts."""
     if name := dotted(node):
         yield name
         return
@@ -172,13 +179,13 @@ def names_in(node: ast.AST) -> Iterator[tuple[str, ...]]:
 
 
 def _is_encoding(node: ast.keyword) -> bool:
-    """Tell whether a text is said to be UTF-8, as all are: it makes places alike, and no result."""
+    """Tell whether an argument is encoding="utf-8", which changes no result."""
     value = node.value
     return node.arg == "encoding" and isinstance(value, ast.Constant) and value.value == "utf-8"
 
 
 def is_docstring(node: ast.AST) -> bool:
-    """Tell whether a statement is a text alone, which does nothing."""
+    """Tell whether a statement is only a text, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""How long a small batch of some work takes."""
+"""Measurement of the time that a small batch of work takes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ if TYPE_CHECKING:
     from mgd3_kedro.evaluation import EvaluationConfig
 
 SAMPLES = 16
-"""Of a batch that is timed: on a CPU, fewer take as long."""
+"""Samples in a batch that is timed; on a CPU, a smaller batch takes as long."""
 LONG_ENOUGH = 2.0
-"""Seconds of the first batch from which on it is not tried again, although the first is slower."""
+"""If the first batch takes this many seconds, it is not repeated, although the first is slower."""
 WATCHED = 0.5
-"""Seconds that a batch is computed over and over."""
+"""Seconds for which a batch is repeated."""
 
 
 def time_samples(function: Callable[[], object]) -> float:
-    """Return the seconds that one of `SAMPLES` samples takes.
+    """Return the seconds that each of `SAMPLES` samples takes.
 
     Args:
-        function: Computes them; on a GPU, until they are there.
+        function: Computes `SAMPLES` samples.
     """
     return time_call(function) / SAMPLES
 
 
 def time_call(function: Callable[[], object]) -> float:
-    """Return the seconds that a call takes, the mean of several where it is short.
+    """Return the seconds that a call takes, the mean of several calls if it is short.
 
-    Networks that are to be compiled are not: that takes longer than all batches that are timed,
-    and the run has others.
+    On a GPU, its work is awaited. Networks are not compiled here: compilation takes longer than all
+    timed batches, and the run has batches of another size.
 
     Args:
-        function: Its first call is slower than others and does not count, unless it takes long.
+        function: Function to call. Its first call is slower and does not count, unless it takes
+            `LONG_ENOUGH`.
     """
     import torch
 
@@ -47,7 +48,7 @@ def time_call(function: Callable[[], object]) -> float:
     with torch.compiler.set_stance("force_eager"):
         if (first := timed()) >= LONG_ENOUGH:
             return first
-        # A machine with other work to do is quick for a moment, and slow in the next.
+        # The speed of a machine with other work varies from moment to moment.
         taken = [timed()]
         while sum(taken) < WATCHED:
             taken.append(timed())
@@ -57,13 +58,13 @@ def time_call(function: Callable[[], object]) -> float:
 def time_network(
     name: str, classes: int, size: int, config: EvaluationConfig
 ) -> tuple[float, float]:
-    """Return the seconds that a network takes of an image: trained on, and classified.
+    """Return the seconds per image that a network takes to train on it, and to classify it.
 
     Args:
-        name: Of `NETWORKS`.
-        classes: That it tells apart.
+        name: A name of `NETWORKS`.
+        classes: Number of classes.
         size: Side of the images, in pixels.
-        config: Precision, device and threads, as trainings have them.
+        config: Precision, device and threads of the trainings.
     """
     import torch
     import torch.nn.functional as F
@@ -78,7 +79,7 @@ def time_network(
     passes = Passes(network, config.number_format, device)
     images = torch.zeros(SAMPLES, 3, size, size, device=device)
     labels = torch.zeros(SAMPLES, dtype=torch.int64, device=device)
-    # A training has threads of its own: on all cores a batch takes less.
+    # A training has a limited number of threads: on all cores a batch takes less time.
     with reproducible(config.threads):
         trained = time_samples(
             lambda: passes.backward(images, lambda out, rows: F.cross_entropy(out, labels[rows]))

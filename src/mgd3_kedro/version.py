@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""Version of the code that makes a result."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from mgd3_kedro import __version__
 
 DECIDING = (":/src", ":/conf")
-"""What results depend on, from the top of a checkout; tables and figures do not."""
+"""Folders that results depend on, from the top of a checkout; tables and figures are elsewhere."""
 
 
 @cache
 def code_version() -> str:
     """Return the package's version and, in a git checkout, the commit and whether it is changed."""
-    # An environment may lie in the checkout of something else, whose commit says nothing of this.
+    # A virtual environment may lie in the checkout of another project, whose commit is irrelevant.
     track = ["git", "ls-files", "--error-unmatch", "--", Path(__file__).name]
     describe = ["git", "describe", "--always", "--abbrev=12", "--exclude=*"]
     compare = ["git", "diff", "--quiet", "HEAD", "--", *DECIDING]

@@ -1,4 +1,4 @@
-"""The words that tell a setting, in the name of a folder and in rows."""
+"""Settings as `name=value` words, for the names of folders and for result rows."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from typing import Any
 from mgd3_kedro.given import PATHS, TEXTS, read_number
 
 READ_OTHERWISE = ("null", "true", "false", "inf", "-inf", "nan")
-"""Words of values that are no text."""
+"""Words of values that are not text."""
 MAX_WORDS, DIGITS = 60, 6
 MAX_FOLDER_WORDS, FOLDER_DIGITS = 120, 8
-"""Characters, and those of a digest where that many do not tell all."""
+"""Most characters, and digits of the digest that ends longer words: first of one setting, then of
+all settings in the name of a folder."""
 
 
 def as_words(name: str, value: Any) -> str:
-    """Return a setting in words that fit the name of a folder, unlike those of any other value.
+    """Return a setting as a word that fits the name of a folder and is unique to the value.
 
-    Letters, digits and any of . _ + - stay; where that does not tell all, digits of a digest follow
-    after "~". Equal numbers have the same words. A list of one has those of its value: what is
-    configured decides which of the two a parameter is.
+    Letters, digits and any of . _ + - stay. If that does not identify the value, "~" and digits of
+    a digest follow. Equal numbers have the same word. A list of one value has the word of this
+    value, because the configuration decides which of the two a parameter is.
 
     Args:
-        name: Of the parameter, with its groups; of a path only the last part is told.
-        value: What it is set to.
+        name: Full name of the parameter.
+        value: Value of the parameter; of a path, only the last part is written.
     """
     if name in PATHS and isinstance(value, str | os.PathLike):
         told, is_all = PurePath(value).name, False
@@ -41,11 +42,12 @@ def as_words(name: str, value: Any) -> str:
 
 
 def folder_words(words: Sequence[str], longest: int = MAX_FOLDER_WORDS) -> str:
-    """Return what a folder's name ends with: nothing, or ",a=1,b=2".
+    """Return the end of a folder's name: empty, or ",a=1,b=2".
 
     Args:
-        words: Of settings, in order.
-        longest: Characters at most; the first words that fit are told, with a digest of all.
+        words: Words of the settings, in order.
+        longest: Most characters. If all words are longer, the first ones that fit are kept, and a
+            digest of all words follows.
     """
     text = "".join(f",{one}" for one in words)
     if len(text) <= longest:
@@ -60,7 +62,7 @@ def folder_words(words: Sequence[str], longest: int = MAX_FOLDER_WORDS) -> str:
 
 
 def _tell(value: Any, always_text: bool = False) -> tuple[str, bool]:
-    """Return what is to be told of a value, and whether no other value is told like it."""
+    """Return the text of a value, and whether no other value has the same text."""
     if isinstance(value, str):
         number = None if always_text else read_number(value)
         is_number = number is not None and _tell(number)[0] == value
@@ -69,7 +71,7 @@ def _tell(value: Any, always_text: bool = False) -> tuple[str, bool]:
         return value, not (value in words_of_others or is_number or is_list)
     if isinstance(value, list | tuple):
         parts = [_tell(one) for one in value]
-        # Of lists within lists, and of an empty one, the words are those of others too.
+        # Nested lists and the empty list have the same text as other values.
         is_flat = not any(isinstance(one, list | tuple) for one in value)
         is_all = is_flat and all(told and is_all for told, is_all in parts)
         return "+".join(told for told, _ in parts), is_all and bool(parts)
@@ -93,10 +95,10 @@ def _plain(value: Any) -> Any:
 def _in_full(value: Any) -> str:
     if isinstance(value, str | os.PathLike):
         return os.fspath(value)
-    # Begins with a sign that no command line has: text that reads like it is another value.
+    # Begins with NUL, which no command line contains, so that it differs from any text value.
     return f"\0{json.dumps(_plain(value), sort_keys=True, default=str)}"
 
 
 def _digest(text: str, digits: int) -> str:
-    # The command line may hold bytes that are no UTF-8.
+    # The command line may contain bytes that are not valid UTF-8.
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:digits]

@@ -1,1 +1,1 @@
-"""Distillation without a Kedro project: settings with their defaults, a prior, images."""
+"""Library interface for distillation without a Kedro project: settings, a prior, images."""

@@ -1,4 +1,4 @@
-"""Images of folders and others, read and written."""
+"""Reading and writing of images."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from mgd3_kedro.images import LazyImages
 
 
 def read_images(path: Path | str, settings: Settings) -> Iterator[tuple[ClassSpec, LazyImages]]:
-    """Read the images of every class, brought to the size that settings have.
+    """Read the images of every class, resized to the image size of the settings.
 
     Args:
-        path: A folder of class folders, an archive of one, parquet or Arrow files.
-        settings: Name the class table, if there is one, and the size.
+        path: A folder of class folders, an archive of such a folder, or parquet or Arrow files.
+        settings: Settings with the class table, if there is one, and the image size.
 
-    Returns:
-        Class and images (N, 3, S, S), uint8, which are decoded when they are asked for; the next
-        class is read when it is asked for.
+    Yields:
+        Class and images (N, 3, S, S), uint8, which are decoded on access.
 
     Raises:
-        DatasetError: If there are no such images, or some files are none.
+        DatasetError: If there are no such images, or some files are not images.
     """
     from mgd3_kedro.datasets.benchmark import BenchmarkDataset
     from mgd3_kedro.datasets.labelled_images import LabelledImagesDataset
@@ -52,7 +51,7 @@ def save_images(images: torch.Tensor, folder: Path | str) -> None:
     """Write images (N, 3, H, W), uint8, as 0.png, 1.png, ... to a new folder.
 
     Raises:
-        FileExistsError: If the folder is there.
+        FileExistsError: If the folder exists.
     """
     from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 

@@ -1,4 +1,4 @@
-"""A trained diffusion model that encodes and draws."""
+"""A trained diffusion model that encodes images and draws new ones."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mgd3_kedro.records import LatentSet, ModelFolder, ModeSet
 from mgd3_kedro.stages import Task
 
 COMPUTING = Lock()
-"""Priors of one model share its network; what is asked of that changes how it answers meanwhile."""
+"""Lock of all computations: priors of one model share its network, whose state a call changes."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """A trained diffusion model. Threads may share it: it does one thing after the other.
+    """A trained diffusion model. Threads may share it; its computations run one after the other.
 
     Args:
-        settings: How it is run, and which it is.
-        model: Its weights.
+        settings: Settings that name the model and say how it is run.
+        model: Folder of its weights.
     """
 
     settings: Settings
@@ -37,7 +37,7 @@ class Prior:
 
         Raises:
             DatasetError: If there are no weights.
-            ValueError: If they do not fit their configuration.
+            ValueError: If the weights do not fit their configuration.
         """
         from mgd3_kedro.backbones import check_backbone
         from mgd3_kedro.datasets.model_folder import ModelFolderDataset
@@ -56,7 +56,15 @@ class Prior:
         return cls(settings, model)
 
     def encode(self, images: torch.Tensor | LazyImages, spec: ClassSpec) -> LatentSet:
-        """Encode the images of a class, (N, 3, S, S), uint8."""
+        """Encode the images of a class.
+
+        Args:
+            images: (N, 3, S, S), uint8.
+            spec: The class.
+
+        Returns:
+            The latents of the class, float32.
+        """
         task = Task({"images": images, "prior": self.model}, asdict(spec))
         encoding = Encoding(self.settings.autoencoder, self.settings.encoding)
         with COMPUTING:
@@ -64,14 +72,17 @@ class Prior:
         return LatentSet(**{**made, "latents": made["latents"].float()})
 
     def draw(self, latents: LatentSet, modes: ModeSet, spec: ClassSpec) -> torch.Tensor:
-        """Draw an image for each mode of a class, (K, 3, S, S), uint8.
+        """Draw an image for each mode of a class.
 
-        They are those that `kedro run` makes with the same settings.
+        The images are the same as those of `kedro run` with the same settings.
 
         Args:
-            latents: Of the real images of the class.
-            modes: Found in these.
+            latents: Latents of the real images of the class.
+            modes: Modes found in these latents.
             spec: The class.
+
+        Returns:
+            Images (K, 3, S, S), uint8.
 
         Raises:
             ValueError: If the model does not know the class.

@@ -1,4 +1,4 @@
-"""Every setting with its default."""
+"""All settings with their defaults."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.shipped import shipped_folder
 
 DRAWN = ("latents", "modes", "prior")
-"""What images are made from that `Prior.draw` can make."""
+"""Inputs of the methods that `Prior.draw` supports."""
 
 
 class Settings:
-    """Every setting, with the default that `conf` has for it.
+    """All settings, with the defaults in `conf`.
 
-    What is given counts more than the folder of the benchmark, and that more than `conf/base`, as
-    for `kedro run`; names are those of `--params`.
+    As with `kedro run`, given values take precedence over the folder of the benchmark, and these
+    over `conf/base`. Names are those of `--params`.
 
     Args:
-        env: Folder in `conf` that says what differs for a benchmark.
-        params: Full name -> value, as `{"modes.mode_finder": "gmm"}`.
-        project: Folder that has `conf`; None: the working directory if it has, else what comes with
-            the package.
-        given: The same for names without a full stop, as `ipc=10`.
+        env: Folder in `conf` with the settings of a benchmark.
+        params: Full name -> value, such as `{"modes.mode_finder": "gmm"}`.
+        project: Folder that contains `conf`; None: the working directory if it has `conf/base`,
+            else the files of the package.
+        given: Parameters whose names have no dot, such as `ipc=10`.
 
     Raises:
-        ValueError: Naming a parameter that there is not, or whose value does not fit.
+        ValueError: If a parameter is unknown or its value does not fit; the message names it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Settings:
         check_known_parameters(asked, parameters.of_environment)
         asked = read_parameters(asked, parameters.of_environment, Path.cwd())
         self.parameters = dict(parameters.configure(asked).run)
-        """All of them, nested."""
+        """All parameters, nested."""
         check_run_keys(self.parameters)
 
     @property
@@ -80,7 +80,7 @@ class Settings:
 
     @cached_property
     def encoding(self) -> EncodingConfig:
-        """Which latent stands for an image."""
+        """Which latents represent an image."""
         return EncodingConfig(**self.parameters["encoding"])
 
     @cached_property
@@ -95,7 +95,7 @@ class Settings:
 
     @cached_property
     def sampling(self) -> SamplingConfig:
-        """Where samples start and how they are guided, as methods share it."""
+        """Where samples start and how they are guided; shared by the methods."""
         return SamplingConfig(**self.parameters["sampling"])
 
     @cached_property
@@ -105,11 +105,11 @@ class Settings:
 
     @cached_property
     def plan(self) -> GenerationPlan:
-        """How the images of the method are made.
+        """Plan of how the method makes its images.
 
         Raises:
-            ValueError: If the method is unknown, or makes images from more than modes and a prior,
-                or with an eye on other classes.
+            ValueError: If the method is unknown, does not make its images from `DRAWN`, or uses
+                other classes to make the images of a class.
         """
         method = self.parameters["method"]
         common = Common(

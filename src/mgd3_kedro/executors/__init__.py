@@ -1,4 +1,4 @@
-"""Where calls run that do not depend on each other: here, in processes, or on a cluster."""
+"""Executors of independent calls: in this process, in worker processes, or on a cluster."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["EXECUTORS", "ONE_PER_CORE", "ExecutorConfig", "count_cores", "count_
 
 Call = Callable[[], Any]
 ONE_PER_CORE = -1
-"""As a number of workers."""
+"""Number of workers that stands for one per core."""
 
 
 class Executor(NamedTuple):
     """A way to run calls.
 
     Args:
-        run: Runs calls that can be pickled, so many at once, with these settings; yields what they
-            return, in any order. It takes a call when a worker is free for it, not before.
-        open_cluster: Starts a cluster of so many workers on this machine, and gives its address;
-            None where workers are processes of this machine.
+        run: Runs picklable calls with a number of workers and these settings; yields their results
+            in any order. It takes the next call only when a worker is free.
+        open_cluster: Starts a cluster with a number of workers on this machine, and gives its
+            address; None if the workers are processes of this machine.
     """
 
     run: Callable[[Iterator[Call], int, ExecutorConfig], Iterator[Any]]
@@ -44,11 +44,11 @@ class ExecutorConfig:
 
     Args:
         kind: A name of `EXECUTORS`.
-        address: Of a cluster of Dask or Ray that is running; None to start one on this machine.
-        gpus_per_worker: What a worker of Ray asks the cluster for, in cards.
+        address: Address of a running Dask or Ray cluster; None to start one on this machine.
+        gpus_per_worker: Number of GPUs that a Ray worker requests from the cluster.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a setting does not fit; the message names it.
     """
 
     kind: str = "loky"
@@ -66,30 +66,30 @@ class ExecutorConfig:
             )
 
     def is_remote(self, workers: int) -> bool:
-        """Tell whether so many workers may be on other machines."""
+        """Tell whether this number of workers may run on other machines."""
         return self._executor(workers).is_remote
 
     def in_processes(self, workers: int) -> bool:
-        """Tell whether so many workers are in other processes than this one."""
+        """Tell whether this number of workers run in other processes than this one."""
         return self._executor(workers).run is not run_serially
 
     def run(self, calls: Iterator[Call], workers: int) -> Iterator[Any]:
-        """Run calls, and yield what they return, in any order.
+        """Run calls, and yield their results in any order.
 
         Args:
-            calls: Can be pickled.
-            workers: At once; -1 for one per core.
+            calls: Picklable calls.
+            workers: Number of workers; -1 for one per core.
         """
         yield from self._executor(workers).run(calls, count_workers(workers), self)
 
     def _executor(self, workers: int) -> Executor:
         chosen = EXECUTORS[self.kind]
-        # One worker of this machine is this process.
+        # A single local worker is this process itself.
         return EXECUTORS["serial"] if workers == 1 and not chosen.is_remote else chosen
 
 
 def count_workers(workers: int) -> int:
-    """Return how many workers are asked for, -1 being one per core."""
+    """Return the number of workers; -1 stands for one per core."""
     return count_cores() if workers == ONE_PER_CORE else workers
 
 

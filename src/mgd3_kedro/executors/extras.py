@@ -1,4 +1,4 @@
-"""Libraries that are not installed with the others."""
+"""Optional libraries, which extras of the package install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def importing(extra: str) -> Iterator[None]:
-    """Say which extra has a library that is missing.
+    """Name the extra that installs a library, if its import within the block fails.
+
+    Args:
+        extra: Name of the extra.
 
     Raises:
         ModuleNotFoundError: If an import fails.

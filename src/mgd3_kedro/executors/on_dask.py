@@ -1,4 +1,4 @@
-"""Calls that run on a cluster of Dask."""
+"""Running of calls on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 
 ANSWER = 10
-"""Seconds that a scheduler may take to answer."""
+"""Seconds to wait for the answer of a scheduler."""
 
 
 def run_on_dask(
     calls: Iterator[Callable[[], Any]], workers: int, config: ExecutorConfig
 ) -> Iterator[Any]:
-    """Run calls on the cluster at an address, or on one of so many processes, started here.
+    """Run calls on a Dask cluster, which is started here if the settings have no address.
 
     Raises:
         ModuleNotFoundError: If Dask is not installed.
+        ValueError: If no scheduler answers at the address.
     """
     with importing("dask"):
         from distributed import as_completed
 
-    # What a lost worker was at, the scheduler gives to another.
+    # The scheduler gives the calls of a lost worker to another worker.
     submit = partial(connect(config.address, workers).submit, pure=False)
     running = as_completed(map(submit, islice(calls, workers)))
     for future in running:
@@ -42,11 +43,14 @@ def run_on_dask(
 
 @lru_cache(maxsize=1)
 def connect(address: str | None, workers: int) -> Any:
-    """Return a client of a cluster; one that is started here stays until the process ends.
+    """Return a client of a cluster; a cluster that is started here runs until the process ends.
 
     Args:
-        address: Of the scheduler; None to start a cluster.
-        workers: Of a cluster that is started.
+        address: Address of the scheduler; None to start a cluster.
+        workers: Number of workers of a cluster that is started.
+
+    Raises:
+        ValueError: If no scheduler answers at the address.
     """
     from distributed import Client
 
@@ -64,10 +68,10 @@ def connect(address: str | None, workers: int) -> Any:
 
 @contextmanager
 def open_dask(workers: int) -> Iterator[str]:
-    """Start a cluster on this machine, which ends with the block.
+    """Start a cluster on this machine, and stop it at the end of the block.
 
     Yields:
-        Its address.
+        Address of the cluster.
 
     Raises:
         ModuleNotFoundError: If Dask is not installed.
@@ -85,6 +89,6 @@ def _start(workers: int) -> Any:
 
 
 def _silence() -> None:
-    """Have it say nothing that nobody has asked for, in workers and at the end, too."""
+    """Silence the log messages of Dask, also in workers and at shutdown."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")

@@ -1,4 +1,4 @@
-"""Calls that run on a cluster of Ray."""
+"""Running of calls on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from mgd3_kedro.executors import ExecutorConfig
 
 LOST = 3
-"""Times that a worker is started again, and a call given to it again, where it was lost."""
+"""Number of times that a lost worker is restarted, and that its call is retried."""
 
 
 def run_on_ray(
     calls: Iterator[Callable[[], Any]], workers: int, config: ExecutorConfig
 ) -> Iterator[Any]:
-    """Run calls by actors of the cluster at an address, or of one that is started here.
+    """Run calls in actors of a Ray cluster, which is started here if there is no address.
 
-    An actor keeps what it has loaded, as models, from call to call.
+    An actor keeps what it has loaded, such as models, between calls.
 
     Raises:
         ModuleNotFoundError: If Ray is not installed.
@@ -51,11 +51,11 @@ def run_on_ray(
 
 
 def connect(address: str | None, workers: int) -> None:
-    """Join a cluster, until the process ends.
+    """Connect this process to a cluster until it ends.
 
     Args:
-        address: Of the cluster; None to start one on this machine.
-        workers: Of a cluster that is started.
+        address: Address of the cluster; None to start one on this machine.
+        workers: Number of workers of a cluster that is started.
 
     Raises:
         ModuleNotFoundError: If Ray is not installed.
@@ -71,10 +71,10 @@ def connect(address: str | None, workers: int) -> None:
 
 @contextmanager
 def open_ray(workers: int) -> Iterator[str]:
-    """Start a cluster on this machine, which ends with the block.
+    """Start a cluster on this machine, and stop it at the end of the block.
 
     Yields:
-        Its address.
+        Address of the cluster.
 
     Raises:
         ModuleNotFoundError: If Ray is not installed.
@@ -89,10 +89,10 @@ def open_ray(workers: int) -> Iterator[str]:
 
 
 class Worker:
-    """What an actor does."""
+    """Class of the actors."""
 
     def run(self, call: Callable[[], Any]) -> Any:
-        """Run a call."""
+        """Run a call and return its result."""
         return call()
 
 

@@ -1,4 +1,4 @@
-"""Calls that run in this process, or in others of this machine."""
+"""Running of calls in this process, or in worker processes of this machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def run_serially(calls: Iterator[Callable[[], Any]], workers: int, config: Any) 
 def run_in_processes(
     calls: Iterator[Callable[[], Any]], workers: int, config: Any
 ) -> Iterator[Any]:
-    """Run calls in worker processes, which joblib keeps.
+    """Run calls in worker processes of joblib, which are stopped at the end.
 
     Raises:
-        ChildProcessError: If one was killed.
+        ChildProcessError: If a worker process was killed.
     """
     del config
     from joblib import Parallel, delayed
@@ -37,12 +37,12 @@ def run_in_processes(
             "short; run again (what was finished is kept), with fewer: --params jobs=N"
         ) from error
     finally:
-        # By themselves they take seconds to end, and the end of the run waits for that.
+        # Left alone, the processes take seconds to end, and the end of the run waits for them.
         get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def count_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     from joblib import cpu_count
 
     return int(cpu_count())

@@ -1,4 +1,4 @@
-"""What can be chosen by name, each with a line on what it is, from the tables of the code."""
+"""Names that can be chosen, each with a one-line description, from the tables of the code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mgd3_kedro.listings import WIDTH
 from mgd3_kedro.nesting import flat
 
 NAMES = 24
-"""Columns of names."""
+"""Width of the column of names."""
 MOST_SETTINGS = 4
-"""That are told of a method; of more, the files of the configuration have them."""
+"""Most settings that are listed for a method; a method with more is listed without settings."""
 
 
 def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -24,7 +24,7 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
 
     Args:
         project: Folder of the project.
-        methods: Name -> procedure, settings, and what is said of it as `about`.
+        methods: Name -> procedure and settings, with the description as `about`.
     """
     from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS
     from mgd3_kedro.modes import MODE_FINDERS
@@ -53,11 +53,11 @@ def list_members(project: Path, methods: Mapping[str, Mapping[str, Any]]) -> Ite
 
 
 def describe_method(settings: Mapping[str, Any]) -> str:
-    """Return what a method's images are, and its settings where they are few.
+    """Return the description of a method, and its settings if they are few.
 
     Args:
-        settings: Its procedure and settings, and what is said of it as `about`; where nothing is,
-            its procedure says what it does.
+        settings: Procedure and settings of the method, with the description as `about`; if that
+            is empty, the description of the procedure is used.
     """
     from mgd3_kedro.pipelines.guided_generate.procedures import PROCEDURES
 
@@ -70,7 +70,7 @@ def describe_method(settings: Mapping[str, Any]) -> str:
 
 
 def describe_benchmark(project: Path, path: Path) -> str:
-    """Return the size of a benchmark: its classes, and the side of its images."""
+    """Return the size of a benchmark: its number of classes, and the side of its images."""
     configured = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     shared = dict(configured) if isinstance(configured, dict) else {}
     table = project / str(shared.get("classes") or "")
@@ -90,7 +90,7 @@ def _first_line(member: Any) -> str:
 
 
 def _by_line(members: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return line -> names that it is about: what differs in size alone is told once."""
+    """Return line -> names it describes, as members that differ only in size have the same line."""
     names: dict[str, list[str]] = {}
     for name, line in members.items():
         names.setdefault(line, []).append(name)

@@ -23,9 +23,9 @@ class Result(NamedTuple):
     """Trainings of one network on the images of one run.
 
     Args:
-        when: They were finished.
+        when: Time at which they were finished.
         what: Benchmark, images and training, in words.
-        network: Its name.
+        network: Name of the network.
         score: Mean and population standard deviation of `top1_last`, and the number of trainings.
     """
 
@@ -35,7 +35,7 @@ class Result(NamedTuple):
     score: str
 
     def as_lines(self) -> list[str]:
-        """Return it in 80 columns."""
+        """Return the result as lines of 80 columns."""
         width = WIDTH - len("00-00 00:00") - SCORE - 2
         first, *rest = textwrap.wrap(f"{self.what} {self.network}", width)
         indent = " " * (WIDTH - width - SCORE - 1)
@@ -50,7 +50,7 @@ def list_results(project: Path, words: Sequence[str] = ()) -> Iterator[str]:
 
     Args:
         project: Folder of the project.
-        words: That a result has to have, each somewhere in what is told of it; all results if none.
+        words: Words that the text of a listed result contains; empty for all results.
     """
     found = [
         result for path in sorted((project / REPORTS).rglob(ROWS)) for result in read_results(path)
@@ -70,7 +70,7 @@ def read_results(path: Path) -> Iterator[Result]:
     """Yield the results in a table of rows.
 
     Args:
-        path: The table; its time is when the trainings were finished.
+        path: Path of the table; its modification time is taken as the end of the trainings.
     """
     rows = read_table(path).fillna({"settings": ""})
     when = datetime.fromtimestamp(path.stat().st_mtime)

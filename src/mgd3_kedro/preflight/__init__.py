@@ -1,4 +1,4 @@
-"""Checks before work starts: what a run needs is there, fits, and is enough."""
+"""Checks before a run starts: its inputs exist, fit together and are enough."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"params:export", "benchmark", "teacher"}), check_asked_teacher),
     (frozenset({"params:class_name", "benchmark"}), check_class_name),
     (frozenset({"params:shown_methods", "params:methods"}), check_shown_methods),
-    # From here on images are looked at, which takes long where there are many.
+    # The checks from here on read images, which takes long if there are many.
     *(
         (frozenset({name, "benchmark"}), partial(check_classes, images=name))
         for name in ("evaluated_images", "test_images", "train_images")
@@ -115,15 +115,15 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
         check_real_images,
     ),
 )
-"""What a run must read for a check to apply, and the check; those that take longest come last."""
+"""Pairs (inputs that a run must read for the check to apply, check); the slowest come last."""
 
 
 def check_inputs(inputs: Inputs) -> None:
-    """Run the checks that apply to what a run reads.
+    """Run the checks that apply to the inputs of a run.
 
     Raises:
-        ValueError: The first thing that does not fit.
-        FileNotFoundError: The first file that is missing.
+        ValueError: If something does not fit; the message is about the first problem.
+        FileNotFoundError: If a file is missing; the message names the first one.
     """
     for needed, check in CHECKS:
         if all(name in inputs for name in needed):

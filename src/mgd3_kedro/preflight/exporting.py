@@ -1,4 +1,4 @@
-"""Checks of a set that is handed on."""
+"""Checks of an exported set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mgd3_kedro.preflight.networks import numbered_teacher
 
 
 def check_export(inputs: Inputs) -> None:
-    """Refuse a form that there is not, a source that is unknown, and an upload that cannot begin.
+    """Refuse an unknown form or source of an exported set, and an upload that cannot start.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If a setting does not fit; the message names it.
     """
     config = inputs["params:export"]
     lookup(FORMS, config.form, "form of an exported set")
@@ -26,13 +26,13 @@ def check_export(inputs: Inputs) -> None:
 
 
 def check_cut(inputs: Inputs) -> None:
-    """Refuse to hand on some of the images of each class where these do not stand for all.
+    """Refuse to export the first images of each class if they do not represent the class.
 
-    The modes of the first k images lie in the k clusters that the mode finder would find for k
-    images, one in each, if clusters nest.
+    If clusters nest, the modes of the first k images lie one each in the k clusters that the mode
+    finder would find for k images.
 
     Raises:
-        ValueError: Saying what to do.
+        ValueError: If there are fewer images, or clusters do not nest; the message says what to do.
     """
     ipc = inputs["params:export"].ipc
     if ipc is None:
@@ -53,10 +53,10 @@ def check_cut(inputs: Inputs) -> None:
 
 
 def check_asked_teacher(inputs: Inputs) -> None:
-    """Refuse a teacher that is not there, or does not know the classes.
+    """Refuse a teacher that is missing or does not know the classes.
 
     Raises:
-        ValueError: Naming what does not fit.
+        ValueError: If the teacher does not fit; the message says why.
     """
     benchmark = inputs["benchmark"]
     size = side_of(inputs["params:evaluation.image_size"], benchmark.image_size)

@@ -17,10 +17,10 @@ SHOWN_CLASSES = SHOWN_SHARED = 5
 
 
 def check_classes(inputs: Inputs, images: str) -> None:
-    """Refuse images without one of the benchmark's classes, or with an empty one.
+    """Refuse images with a class that is missing, empty or not in the benchmark.
 
     Raises:
-        ValueError: Naming the class.
+        ValueError: If there is such a class; the message names it.
     """
     benchmark: Benchmark = inputs["benchmark"]
     partitions: Mapping[str, Partition] = inputs[images]
@@ -44,7 +44,7 @@ def check_classes(inputs: Inputs, images: str) -> None:
 
 
 def warn_of_other_split(inputs: Inputs) -> None:
-    """Warn if the test images are not as many as those that published numbers are made with."""
+    """Warn if the number of test images differs from that of published results."""
     benchmark: Benchmark = inputs["benchmark"]
     expected = benchmark.test_images_per_class
     counts = {partition.count for partition in inputs["test_images"].values()}
@@ -57,12 +57,12 @@ def warn_of_other_split(inputs: Inputs) -> None:
 
 
 def check_ipc_of_images(inputs: Inputs) -> None:
-    """Refuse images to be evaluated that are more or fewer than folders are named after.
+    """Refuse images to be evaluated whose number per class differs from the parameter `ipc`.
 
-    Classes may have fewer than the largest one.
+    The paths of results contain `ipc`. Classes may have fewer images than the largest class.
 
     Raises:
-        ValueError: Saying how many they are.
+        ValueError: If the numbers differ; the message has the right one.
     """
     found = images_per_class(list(inputs["evaluated_images"].values()))
     if (asked := inputs["params:ipc"]) != found:
@@ -73,10 +73,11 @@ def check_ipc_of_images(inputs: Inputs) -> None:
 
 
 def check_made_here(inputs: Inputs) -> None:
-    """Refuse images in the folder of a method that are not those that it made.
+    """Refuse images in the folder of a method that the method did not make.
 
     Raises:
-        ValueError: Naming the first class of which images were changed, added or removed.
+        ValueError: If images were changed, added or removed; the message names the first such
+            class.
     """
     benchmark: Benchmark = inputs["benchmark"]
     if inputs["params:images"] is not None:
@@ -97,7 +98,7 @@ def check_readable(inputs: Inputs) -> None:
     """Refuse images to be evaluated that cannot be read, or are not squares of one size.
 
     Raises:
-        ValueError: Naming the image, or the class of another size.
+        ValueError: If there are such images; the message names the image or the class.
     """
     sizes: dict[str, tuple[int, int]] = {}
     for wnid, partition in inputs["evaluated_images"].items():
@@ -111,9 +112,9 @@ def check_readable(inputs: Inputs) -> None:
 
 
 def check_disjoint(inputs: Inputs) -> None:
-    """Warn of test images that are train images too, saved again or not.
+    """Warn of train images that equal test images, or look like mirrored or cropped test images.
 
-    Published splits have some, so it is no reason to refuse.
+    They are not refused, because published splits have some.
     """
     shared = shared_images(inputs["train_images"], inputs["test_images"])
     _warn_of(shared.same, "%d train images are test images too, which flatters accuracies: %s%s")

@@ -1,4 +1,4 @@
-"""What the checks read."""
+"""Interface of the inputs that the checks read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Inputs(Protocol):
-    """What the checks read: the catalog, seen as a mapping of names to values."""
+    """The inputs of a run, as a mapping from names of catalog entries to values."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether the run reads this entry."""

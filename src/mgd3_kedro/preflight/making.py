@@ -1,4 +1,4 @@
-"""Checks of what images are made with: the method, the models, the device."""
+"""Checks of the method, the models and the device that make images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_method(inputs: Inputs) -> None:
-    """Refuse a method, procedure or setting that does not exist or fit, or lacks its models."""
+    """Refuse a method, procedure or setting that is unknown, does not fit or lacks its models."""
     plan = _plan(inputs)
     if plan.try_model and "prior" in inputs:
         plan.try_model(inputs["prior"].load())
@@ -29,10 +29,12 @@ def check_method(inputs: Inputs) -> None:
 
 
 def check_real_images(inputs: Inputs) -> None:
-    """Refuse classes too small for a method, or too large; tell where they get unlike numbers.
+    """Refuse classes with too few real images for a method, or with too many images to make.
+
+    If classes get different numbers of images, this is logged.
 
     Raises:
-        ValueError: Naming the class.
+        ValueError: If there is such a class; the message names it.
     """
     plan, method = _plan(inputs), inputs["params:method"]
     if not plan.real_each:
@@ -55,7 +57,7 @@ def check_real_images(inputs: Inputs) -> None:
 
 
 def _plan(inputs: Inputs) -> GenerationPlan:
-    """Plan the images of the run from what it reads of the parameters."""
+    """Return the plan of the run's images, from the parameters that it reads."""
     from mgd3_kedro.evaluation.settings import side_of
     from mgd3_kedro.pipelines.guided_generate.plan import Common
     from mgd3_kedro.pipelines.guided_generate.procedures import plan_method
@@ -85,7 +87,7 @@ def _plan(inputs: Inputs) -> GenerationPlan:
 
 
 def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: GenerationPlan) -> None:
-    """Refuse modes that are not as many as the images that are drawn for them."""
+    """Refuse modes whose number per class differs from that of the images drawn for them."""
     if modes.ipc != (ipc := plan.images_each or wanted.ipc):
         of = "those that the method makes at a time" if plan.images_each else "as ipc"
         raise ValueError(f"modes.ipc: expected {ipc}, {of}, got {modes.ipc}")
@@ -97,7 +99,7 @@ def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: Generatio
 
 
 def check_device(inputs: Inputs, name: str) -> None:
-    """Refuse a device that this machine does not have; warn of a precision that it is slow in."""
+    """Refuse a device that this machine does not have; warn of fp16 on a CPU, which is slow."""
     from mgd3_kedro.devices import resolve_device
 
     value = inputs[name]
@@ -111,9 +113,9 @@ def check_device(inputs: Inputs, name: str) -> None:
 
 
 def check_prior(inputs: Inputs) -> None:
-    """Refuse missing weights, weights that do not fit, and classes to draw that are not theirs.
+    """Refuse a prior whose weights are missing or do not fit, or that cannot draw the classes.
 
-    Warn of a prior of images of another size, or whose samples were found to be poor.
+    Warn if the prior works on images of another size, or if its samples were found to be poor.
     """
     from mgd3_kedro.backbones import check_backbone, image_size_of
 
@@ -134,7 +136,7 @@ def check_prior(inputs: Inputs) -> None:
 
 
 def check_tuning(inputs: Inputs) -> None:
-    """Refuse a network to be trained on samples of a prior that does not fit the images."""
+    """Refuse a network for training on samples of a prior that does not fit the images."""
     import torch
 
     from mgd3_kedro.evaluation import build_network
@@ -146,7 +148,7 @@ def check_tuning(inputs: Inputs) -> None:
 
 
 def check_given_autoencoder(inputs: Inputs) -> None:
-    """Refuse an autoencoder to be taken that is not there, or does not fit its configuration."""
+    """Refuse a given autoencoder that is missing or does not fit its configuration."""
     if folder := inputs["params:pretrain.autoencoder"].given:
         from diffusers import AutoencoderKL
 
@@ -156,10 +158,10 @@ def check_given_autoencoder(inputs: Inputs) -> None:
 
 
 def check_latents_of_prior(inputs: Inputs) -> None:
-    """Refuse an autoencoder or a denoiser to be trained that fits neither images nor latents.
+    """Refuse an autoencoder that does not fit the images, or a denoiser that does not fit latents.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If one does not fit; the message names the setting.
     """
     import torch
     from diffusers import AutoencoderKL
@@ -179,5 +181,5 @@ def check_latents_of_prior(inputs: Inputs) -> None:
 
 
 def check_finished(inputs: Inputs, name: str) -> None:
-    """Refuse to start from what an earlier stage has not finished."""
+    """Refuse an input that an earlier stage has not finished: loading it raises the error."""
     inputs[name]

@@ -1,4 +1,4 @@
-"""Checks of the networks that are trained, and of those that teach them."""
+"""Checks of the networks that are trained, and of their teachers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition, small_images_per_image
 
 TRAINED_ON = {"evaluated_images": "evaluated_images", "params:upper_bound": "train_images"}
-"""What a run reads -> what its networks are trained on; otherwise on images that it makes."""
+"""Input of a run -> images that its networks are trained on. Without such an input, they are
+trained on images that the run makes."""
 
 
 def check_trainings(inputs: Inputs) -> None:
-    """Refuse networks that do not fit the images, and a protocol that lacks a number.
+    """Refuse networks that do not fit the images, and a protocol with a missing setting.
 
     Raises:
-        ValueError: Naming the network or the setting.
+        ValueError: If something does not fit; the message names the network or the setting.
     """
     config, count = inputs["params:evaluation"], len(inputs["benchmark"].classes)
     given: list[Partition] = next(
@@ -30,17 +31,17 @@ def check_trainings(inputs: Inputs) -> None:
     size = inputs["benchmark"].image_size
     for network in inputs["params:trainings"].networks:
         plan = config.plan(ipc, count, network)
-        # Those that are given may be of another size, and are cut as they are.
+        # Given images may have another size, and are cut without resizing.
         if config.recipe.fitted or not given:
             _check_patches(plan.factor, config.side_of(size) if config.recipe.fitted else size)
         _check_network(inputs["benchmark"], config, network)
 
 
 def check_increments(inputs: Inputs) -> None:
-    """Refuse increments of which there are fewer than two.
+    """Refuse images that give fewer than two increments.
 
     Raises:
-        ValueError: Saying what to do.
+        ValueError: If there are fewer; the message says what to do.
     """
     images = inputs["evaluated_images"]
     small_images = small_images_per_image([*images.values()])
@@ -48,7 +49,7 @@ def check_increments(inputs: Inputs) -> None:
 
 
 def _check_patches(factor: int, side: int) -> None:
-    """Refuse patches of unequal size, before the images are made that are cut into them."""
+    """Refuse a factor that cuts images into patches of unequal size, before images are made."""
     if side % factor:
         raise ValueError(
             f"evaluation.factor: expected a divisor of {side}, the side of the images, for patches "
@@ -57,7 +58,7 @@ def _check_patches(factor: int, side: int) -> None:
 
 
 def check_network(inputs: Inputs, name: str) -> None:
-    """Refuse a network to be trained, as a teacher or a student, that does not fit the images."""
+    """Refuse a network for a teacher or a student that does not fit the images."""
     config = inputs[name]
     _check_network(inputs["benchmark"], config, config.network)
 
@@ -73,7 +74,7 @@ def _check_network(benchmark: Benchmark, config: EvaluationConfig, network: str)
 
 
 def check_teacher(inputs: Inputs) -> None:
-    """Refuse a teacher that is missing, broken, or of other classes."""
+    """Refuse a teacher that is missing, broken, or trained on other classes."""
     from mgd3_kedro.evaluation.teacher import load_teacher
 
     config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
@@ -82,10 +83,10 @@ def check_teacher(inputs: Inputs) -> None:
 
 
 def numbered_teacher(inputs: Inputs) -> ModelFolder:
-    """Return the teacher, if it is known which of its classes it is asked for.
+    """Return the teacher, after checking that its classes can be matched to the benchmark's.
 
     Raises:
-        ValueError: If it knows classes by number, and those of the benchmark have none.
+        ValueError: If it knows classes by number, and these cannot be matched to the benchmark's.
     """
     from mgd3_kedro.evaluation.teacher import count_numbered
 

@@ -1,4 +1,4 @@
-"""Checks of parameters on the command line, and of those that name folders."""
+"""Checks of parameters on the command line, and of parameters that paths contain."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mgd3_kedro.executors import ONE_PER_CORE, ExecutorConfig
 from mgd3_kedro.nesting import flat
 
 SHARING_RUNNERS = ("ParallelRunner", "ThreadRunner")
-"""Those of Kedro that run several nodes at once."""
+"""Runners of Kedro that run several nodes at once."""
 COUNTS = {"ipc": (1, math.inf), "seed": (0, 2**32 - 1), "image_size": (1, math.inf)}
-"""Parameter that several groups follow -> the least and the most that it can be."""
+"""Parameter that several groups follow -> its least and its largest value."""
 OF_IMAGES = ("data", "bad_images", "leaks")
-"""Parameters about how images are read."""
+"""Parameters that say how images are read."""
 
 
 def check_known_parameters(
@@ -28,10 +28,11 @@ def check_known_parameters(
     Args:
         given: Parameters of the command line, nested.
         known: Parameters of the configuration files, nested.
-        group: What they are nested in, with a full stop.
+        group: Prefix of their full names, which ends with a dot.
 
     Raises:
-        ValueError: Naming the parameter and its nearest neighbour.
+        ValueError: If a parameter is unknown, or a group is given for a parameter with one value;
+            the message names it, and the most similar known name.
     """
     for name, value in given.items():
         if name not in known:
@@ -46,15 +47,15 @@ def check_known_parameters(
 
 
 def check_used(given: Iterable[str], used: Container[str], environment: str) -> None:
-    """Refuse parameters about images that an environment does not look at.
+    """Refuse parameters about images that an environment does not use.
 
     Args:
         given: Names of the parameters of the command line.
-        used: Those that the train images are read by.
-        environment: Its name.
+        used: Names of the parameters that the images are read with.
+        environment: Name of the environment.
 
     Raises:
-        ValueError: Naming the parameter.
+        ValueError: If a parameter is not used; the message names it.
     """
     for name in OF_IMAGES:
         if name in given and name not in used:
@@ -65,24 +66,28 @@ def check_used(given: Iterable[str], used: Container[str], environment: str) -> 
 
 
 def check_counts(parameters: Mapping[str, Any]) -> None:
-    """Refuse numbers that settings of several stages are made from, by their own names.
+    """Refuse invalid numbers that settings of several stages follow.
+
+    They are checked here so that the message names the parameter, not a setting that follows it.
 
     Raises:
-        ValueError: Naming the parameter.
+        ValueError: If a number is invalid; the message names the parameter.
     """
     for name, (least, most) in COUNTS.items():
         check_count(name, parameters[name], least, most)
 
 
 def check_sources(configured: Configured, name: str) -> None:
-    """Refuse a number that another is made from, by its own name.
+    """Refuse invalid numbers that a parameter is derived from.
+
+    They are checked here so that the message names them, not the derived parameter.
 
     Args:
         configured: The parameters of a run.
-        name: Full name of the other, a number of 1 or more.
+        name: Full name of the derived parameter, a number of 1 or more.
 
     Raises:
-        ValueError: Naming the first that is none.
+        ValueError: If one is not a whole number of 1 or more; the message names the first one.
     """
     run = flat(configured.run)
     for source in references(flat(configured.templates)[name], run):
@@ -90,16 +95,16 @@ def check_sources(configured: Configured, name: str) -> None:
 
 
 def check_runner(runner: str) -> None:
-    """Refuse to run several nodes at once.
+    """Refuse runners that run several nodes at once.
 
-    Nodes of one process share PyTorch's random generators, the device and its memory; those of
-    several processes have none of the hooks of this one.
+    Nodes in one process share PyTorch's random generators, the device and its memory. Nodes in
+    other processes run without the hooks of this one.
 
     Args:
-        runner: As Kedro writes it.
+        runner: The runner as Kedro writes it.
 
     Raises:
-        ValueError: Naming the runner, and how work is divided instead.
+        ValueError: If it is such a runner; the message says how to divide work instead.
     """
     if found := next((name for name in SHARING_RUNNERS if name in runner), None):
         raise ValueError(
@@ -110,10 +115,10 @@ def check_runner(runner: str) -> None:
 
 
 def check_protocol(protocol: str) -> None:
-    """Refuse a protocol that is not known, in runs that train nothing, too.
+    """Refuse an unknown protocol, even in runs that train nothing.
 
     Raises:
-        ValueError: Listing those that are.
+        ValueError: If it is unknown; the message lists the known ones.
     """
     from mgd3_kedro.evaluation.protocols import PROTOCOLS
 
@@ -121,15 +126,15 @@ def check_protocol(protocol: str) -> None:
 
 
 def check_run_keys(parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that folders are named after, or that no stage reads, if they do not fit.
+    """Refuse invalid parameters among those that paths contain, or that no stage reads.
 
     Args:
-        parameters: All parameters.
+        parameters: All parameters, nested.
 
     Raises:
-        ValueError: Naming the parameter.
+        ValueError: If a parameter is invalid; the message names it.
     """
-    # Together they name a folder: one that is not above the others.
+    # They are parts of a path, so a name such as ".." is not allowed.
     for name in ("benchmark", "method"):
         if not re.fullmatch(r"\w[\w.+=-]*", value := str(parameters[name])):
             raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")

@@ -1,4 +1,4 @@
-"""Where what a run reads and writes is kept."""
+"""Locations that the nodes of a run read and write, and a check of their order."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from mgd3_kedro.lineage import PLACES, MakingNode
 
 
 def place_of(entry: Mapping[str, Any]) -> str | None:
-    """Return where a catalog entry is kept, None for memory."""
+    """Return the location of a catalog entry; None for memory."""
     return next((str(entry[key]) for key in PLACES if entry.get(key)), None)
 
 
 def check_order(nodes: Iterable[MakingNode], place: Callable[[str], str | None]) -> None:
-    """Refuse nodes that read a place in which others write, where neither waits for the other.
+    """Refuse a node that reads a location that another one writes, if neither waits for the other.
 
-    Kedro orders nodes by the names of what they read and write: under another name it would read
-    what an earlier run left there.
+    Kedro orders nodes by the names of catalog entries. If one location has two names, a node could
+    read what an earlier run left there.
 
     Args:
-        nodes: All that run.
-        place: Name of a catalog entry -> where it is kept, None for memory.
+        nodes: All nodes of the run.
+        place: Name of a catalog entry -> its location, None for memory.
 
     Raises:
-        ValueError: Naming both nodes and the place.
+        ValueError: If there are such nodes; the message names both and the location.
     """
     known = list(nodes)
     makers = {name: node for node in known for name in node.outputs}

@@ -1,4 +1,4 @@
-"""Checks of what is to be shown."""
+"""Checks of the pipelines that show images."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from mgd3_kedro.preflight.inputs import Inputs
 
 
 def check_class_name(inputs: Inputs) -> None:
-    """Refuse a class that there is not.
+    """Refuse an unknown class.
 
     Raises:
-        ValueError: Listing those that there are.
+        ValueError: If it is unknown; the message lists the known ones.
     """
     inputs["benchmark"].named(inputs["params:class_name"])
 
 
 def check_shown_methods(inputs: Inputs) -> None:
-    """Refuse methods that are unknown; whether they have images shows when all is made.
+    """Refuse unknown methods; whether they have images is checked later.
 
     Raises:
-        ValueError: Naming the first.
+        ValueError: If a method is unknown; the message names the first one.
     """
     check_shown(inputs["params:methods"], inputs["params:shown_methods"])

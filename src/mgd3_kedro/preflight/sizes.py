@@ -1,4 +1,4 @@
-"""Checks of how many images classes get, where they differ in size."""
+"""Checks of the number of images per class, if classes differ in size."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SHOWN_CLASSES = 10
 
 
 def check_images_per_class(inputs: Inputs) -> None:
-    """Warn of classes with fewer images than modes are asked for."""
-    # A run that makes images too warns of these.
+    """Warn of classes with fewer images than the requested number of modes."""
+    # In a run that also makes images, `check_real_images` warns of these.
     if "params:distillation" not in inputs:
         config = inputs["params:modes"]
         tell_images_of_classes(inputs["train_images"], config.ipc, config.balance, 1)
@@ -25,13 +25,13 @@ def check_images_per_class(inputs: Inputs) -> None:
 def tell_images_of_classes(
     train_images: Mapping[str, Partition], ipc: int, balance: str, real_each: int
 ) -> dict[str, int]:
-    """Return how many images classes get, and tell where they are not as many for all.
+    """Return wnid -> number of images to make; log if the numbers are not equal.
 
     Args:
         train_images: wnid -> images.
         ipc: Images per class.
         balance: A name of `BALANCES`.
-        real_each: Real images that every image is made from.
+        real_each: Real images that one distilled image is made from.
     """
     real = {wnid: partition.count for wnid, partition in train_images.items()}
     counts = allot_images(real, ipc, balance, real_each)

@@ -1,4 +1,4 @@
-"""What is said of parameters that were given and that a run does not read."""
+"""Warnings about given parameters that a run does not read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ logger = logging.getLogger(__name__)
 
 
 class Loader(Protocol):
-    """What knows the configuration of a run."""
+    """The configuration of a run."""
 
     @property
     def lineage(self) -> Lineage:
-        """Knows the parameters, and what entries are made from."""
+        """The parameters that every catalog entry is made from."""
 
     def given_by_hand(self) -> dict[str, Any]:
-        """Return what was given, nested."""
+        """Return the parameters given for the run, nested."""
 
 
 def warn_of_unread(loader: Loader, entries: Iterable[str]) -> None:
-    """Warn of parameters that change nothing of what a run reads and makes.
+    """Warn of given parameters that change nothing that a run reads or makes.
 
     Args:
-        loader: Of the run.
-        entries: Of the catalog, and groups of parameters as `params:GROUP`, that it reads or makes.
+        loader: Configuration of the run.
+        entries: Catalog entries, and parameter groups as `params:GROUP`, that it reads or makes.
     """
     run = flat(loader.lineage.configured.run)
     given = [name for name in flat(loader.given_by_hand()) if name in run and name != CHOOSER]

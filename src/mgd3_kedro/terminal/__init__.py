@@ -1,4 +1,4 @@
-"""What a run shows while it works: a live display on a terminal, lines now and then in a log."""
+"""Progress of a run: a live display on a terminal, or occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ SECONDS_BETWEEN_BEATS = 1.0
 
 
 class Display(Protocol):
-    """Shows which nodes are at work, and how far they are."""
+    """Display of the nodes that run, and of their progress."""
 
     def begin(self, node: str) -> None:
-        """Hear that a node starts."""
+        """Take note that a node has started."""
 
     def hear(self, progress: Progress) -> None:
-        """Hear how far some of its work is."""
+        """Take note of the progress of a part of its work."""
 
     def beat(self) -> None:
-        """Hear that a second has passed."""
+        """Update the display; called every second."""
 
     def end(self, node: str) -> None:
-        """Hear that a node has ended."""
+        """Take note that a node has ended."""
 
     def close(self) -> None:
-        """Hear that the run has ended."""
+        """Close the display; called at the end of the run."""
 
 
 class Showing(logging.Handler):
-    """Has a display hear what is reported, from the start of a run to its end.
+    """Logging handler that passes progress reports to a display, until it is stopped.
 
     Args:
-        display: Where it is shown.
+        display: Display that shows them.
     """
 
     def __init__(self, display: Display) -> None:
@@ -43,20 +43,20 @@ class Showing(logging.Handler):
         self.display = display
         self._over = threading.Event()
         for name in SPEAKERS:
-            # What they say is shown, not logged.
+            # Their records are shown on the display, not logged.
             logging.getLogger(name).addHandler(self)
             logging.getLogger(name).propagate = False
         threading.Thread(target=self._beat, daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a report on."""
+        """Pass a progress report to the display, and any other record to the root logger."""
         if told := read_progress(record):
             self.display.hear(told)
         else:
             logging.getLogger().handle(record)
 
     def stop(self) -> None:
-        """Show no more."""
+        """Stop showing progress, and close the display."""
         self._over.set()
         for name in SPEAKERS:
             logging.getLogger(name).removeHandler(self)
@@ -69,7 +69,7 @@ class Showing(logging.Handler):
 
 
 def choose_display() -> Display:
-    """Return a live display where a person looks on, lines in a log elsewhere."""
+    """Return a live display on a terminal, or lines in a log elsewhere."""
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""How far a run is, as bars on a terminal."""
+"""Progress of a run as bars on a terminal."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from mgd3_kedro.progress import Progress
 from mgd3_kedro.terminal.lines import title_of
 
 WORTH_A_LINE = 1.0
-"""Seconds that a node has to take to stay on the screen."""
+"""Least seconds of a node for a line about it to stay on the screen."""
 
 
 class RateColumn(ProgressColumn):
-    """How many units are done in a second, or how many seconds one takes."""
+    """Column with units per second, or with seconds per unit."""
 
     def render(self, task: Task) -> Text:
         """Return the rate in words."""
@@ -42,17 +42,17 @@ class RateColumn(ProgressColumn):
 
 
 class LeftColumn(ProgressColumn):
-    """How long the rest will take."""
+    """Column with the time left."""
 
     def render(self, task: Task) -> Text:
-        """Return it as what computes has measured, or else as the bar has moved."""
+        """Return the reported time left, or else an estimate from the speed of the bar."""
         moved = task.time_remaining
         left = task.fields["left"] or (in_words(moved) if moved is not None else "")
         return Text(f"{left} left" if left else "", style="cyan")
 
 
 class Bars:
-    """A bar with rate and time left for every phase of the nodes at work; seconds of past ones.
+    """Display with a bar for every phase of the running nodes, and a line for each ended node.
 
     Args:
         console: The terminal.
@@ -75,17 +75,17 @@ class Bars:
         self._logging = _logging_to_what_stderr_becomes()
         self._rich.start()
         self._logging.__enter__()
-        # Interrupted, it would leave the terminal without a cursor.
+        # Without this, an interrupt would leave the terminal without a cursor.
         atexit.register(self.close)
 
     def begin(self, node: str) -> None:
-        """Show that a node is at work."""
+        """Show that a node has started."""
         with self._lock:
             self._begun[node] = time.monotonic()
             self._show(Progress(title_of(node), 0, 0))
 
     def hear(self, progress: Progress) -> None:
-        """Show how far some of its work is, below it."""
+        """Show the progress of a phase, below the node."""
         with self._lock:
             phase = f"  {progress.phase}"
             self._show(progress._replace(phase=phase))
@@ -93,10 +93,10 @@ class Bars:
                 self._hide(phase)
 
     def beat(self) -> None:
-        """Do nothing: bars move by themselves."""
+        """Do nothing: rich updates the bars by itself."""
 
     def end(self, node: str) -> None:
-        """Leave a line with its seconds, if there are any."""
+        """Remove the bar of a node, and leave a line with its time if it took `WORTH_A_LINE`."""
         with self._lock:
             seconds = time.monotonic() - self._begun.pop(node)
             if not self._begun:
@@ -108,7 +108,7 @@ class Bars:
                 self._rich.console.print(f"[green]✓[/] {title_of(node)}: {in_words(seconds)}")
 
     def close(self) -> None:
-        """Take the bars from the screen."""
+        """Remove the bars from the screen."""
         atexit.unregister(self.close)
         with self._lock:
             for phase in [*self._tasks]:
@@ -133,11 +133,11 @@ class Bars:
 
 
 def rate_in_words(speed: float | None, unit: str) -> str:
-    """Return a rate: 12/s, 1.5 epochs/s, or 4.2 s each where one takes longer than a second.
+    """Return a rate: 12.0/s, 1.5 epochs/s, or 4.2 s each if a unit takes longer than a second.
 
     Args:
-        speed: Units in a second; None or 0 while that is not known.
-        unit: What is counted; may be empty.
+        speed: Units per second; None or 0 if unknown.
+        unit: Name of a unit; may be empty.
     """
     if not speed:
         return ""
@@ -148,7 +148,7 @@ def rate_in_words(speed: float | None, unit: str) -> str:
 
 @contextmanager
 def _logging_to_what_stderr_becomes() -> Iterator[None]:
-    """Have what is logged meanwhile printed above the bars: rich stands in for `sys.stderr`."""
+    """Print log messages above the bars, through the stream that rich sets as `sys.stderr`."""
     handlers = [
         one
         for one in logging.getLogger().handlers

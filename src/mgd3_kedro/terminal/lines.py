@@ -1,4 +1,4 @@
-"""How far a run is, as lines of a log: few, whatever the number of classes."""
+"""Progress of a run as a few lines of a log, whatever the number of classes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from mgd3_kedro.progress import Progress
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 30.0
-"""Seconds of silence: a node that is over sooner says nothing, a longer one less and less often."""
+"""Seconds before the first line about a node, and most seconds between two lines. A shorter node
+has no line; for a longer node, the pause doubles after each line."""
 
 
 @dataclass
 class AtWork:
-    """A node that has started.
+    """A node that is running.
 
     Args:
-        name: Of the node.
-        begun: When.
-        spoke: When it was last told of.
-        pause: Seconds until it is told of again.
-        phases: Phase -> how far it is, the latest last.
-        told: Whether a line has told of it.
-        known: What was told of it last, or goes without saying.
+        name: Name of the node, in words.
+        begun: Start time, in seconds.
+        spoke: Time of the last line about it, in seconds.
+        pause: Least seconds between `spoke` and the next line.
+        phases: Phase -> its progress, the latest last.
+        told: Whether the heading was written.
+        known: Last line about it, or a progress that needs no line.
     """
 
     name: str
@@ -40,7 +41,7 @@ class AtWork:
     known: str = ""
 
     def describe(self, now: float) -> str:
-        """Return how far it is, in one line: as a whole, and what of it was heard of last."""
+        """Return the progress in one line: of the whole node, then of its latest phase."""
         of_node = [one for one in self.phases.values() if not one.unit]
         within = [one for one in self.phases.values() if one.unit]
         shown = [*of_node[-1:], *within[-1:]]
@@ -48,11 +49,11 @@ class AtWork:
 
 
 class Lines:
-    """Logs a heading per node that takes a while, lines about its progress, and its seconds.
+    """Display that logs a heading, lines of progress and the time of every longer node.
 
     Args:
         say: Writes a line.
-        clock: Tells the seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -65,13 +66,13 @@ class Lines:
         self._lock = threading.RLock()
 
     def begin(self, node: str) -> None:
-        """Hear that a node starts."""
+        """Take note that a node has started."""
         now = self._clock()
         with self._lock:
             self._nodes[node] = AtWork(title_of(node), now, now)
 
     def hear(self, progress: Progress) -> None:
-        """Hear how far some of the latest node's work is."""
+        """Take note of the progress of a phase of the latest node."""
         with self._lock:
             if self._nodes:
                 node = [*self._nodes.values()][-1]
@@ -83,7 +84,7 @@ class Lines:
                     self.beat()
 
     def beat(self) -> None:
-        """Tell of every node that was not told of for long enough; what is no news has time."""
+        """Log the progress of every node whose pause is over; unchanged progress waits longer."""
         now = self._clock()
         with self._lock:
             for node in self._nodes.values():
@@ -98,7 +99,7 @@ class Lines:
                     node.pause = min(2 * node.pause, LONGEST_PAUSE)
 
     def end(self, node: str) -> None:
-        """Tell the seconds of a node that was told of, or took long."""
+        """Log the time of a node, if it has a heading."""
         now = self._clock()
         with self._lock:
             ended = self._nodes.pop(node)
@@ -106,7 +107,7 @@ class Lines:
                 self._say(f"  {in_words(now - ended.begun)} in all")
 
     def close(self) -> None:
-        """Forget nodes that did not come to their end."""
+        """Forget nodes that have not ended."""
         with self._lock:
             self._nodes.clear()
 

@@ -1,4 +1,4 @@
-"""One run as a person sees it: what it will do, how far it is, what came out."""
+"""Output of one run on the terminal: its plan, its progress and its result."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
 WORTH_KEEPING = 0.5
-"""Seconds of a node from which on its speed is written down."""
+"""Least seconds of a node for its time to be saved."""
 
 
 class Watch:
-    """Tells of a run from its start to its end.
+    """Prints the plan of a run, shows its progress, and prints its result.
 
     Args:
-        pipeline: What runs.
-        catalog: Knows what is there, and where things are.
-        parameters: Of the run, nested.
-        project: Its folder.
-        tracked: Where the run is in MLflow; None if it is in none.
+        pipeline: Pipeline of the run.
+        catalog: The catalog, which knows what exists and where.
+        parameters: Parameters of the run, nested.
+        project: Folder of the project.
+        tracked: Location of the run in MLflow; None if it is not there.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class Watch:
         self._showing = Showing(choose_display())
 
     def begin(self, node: Node) -> None:
-        """Show that a node is at work."""
+        """Show that a node has started."""
         self._began[node.name] = time.monotonic()
         self._unsaved[node.name] = set(node.outputs)
         self._showing.display.begin(node.name)
 
     def hear_of_output(self, node: Node, name: str) -> None:
-        """Hear that something a node makes is kept: some of it is computed only then."""
-        # With asynchronous saves, in any order.
+        """Take note that an output of a node is saved; stages are computed while they are saved."""
+        # Asynchronous saves end in any order.
         self._unsaved[node.name].discard(name)
         self.end_if_over(node)
 
     def end_if_over(self, node: Node) -> None:
-        """Show that a node has ended, once all it makes is kept."""
+        """Show that a node has ended, once all its outputs are saved."""
         if not self._unsaved[node.name]:
             self._showing.display.end(node.name)
             seconds = time.monotonic() - self._began.pop(node.name)
@@ -84,7 +84,7 @@ class Watch:
                 self._took[key] = Took(parts[0], seconds)
 
     def end(self) -> None:
-        """Print the result, and every place worth opening."""
+        """Print the result and the outputs worth opening."""
         self.stop()
         seconds = time.monotonic() - self._begun
         print(f"\n{describe_end(saves_of(self._outputs, self._catalog), seconds)}\n")
@@ -92,7 +92,7 @@ class Watch:
             print(line)
 
     def stop(self) -> None:
-        """Show no more, and keep what was learnt of speeds."""
+        """Stop showing progress, and save the measured times."""
         self._showing.stop()
         self._speeds.keep(self._took)
         self._took = {}

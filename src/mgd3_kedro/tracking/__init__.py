@@ -1,1 +1,1 @@
-"""What an MLflow run records beyond what kedro-mlflow does."""
+"""Tracking of runs with MLflow, beyond what kedro-mlflow records."""

@@ -1,4 +1,4 @@
-"""What is written to a run, as plain values, so that it may be written later."""
+"""Events that are written to an MLflow run, as plain values, so that they can be written later."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ END = "end"
 
 
 def write_event(client: MlflowClient, run_id: str, kind: str, values: Any) -> None:
-    """Write to a run.
+    """Write an event to a run.
 
     Args:
-        client: Of the store.
-        run_id: The run.
-        kind: One of `WRITERS`.
-        values: Plain ones, what that kind says.
+        client: Client of the store.
+        run_id: Id of the run.
+        kind: A name of `WRITERS`.
+        values: Plain values; the writer of the kind says which.
     """
     WRITERS[kind](client, run_id, values)
 
@@ -39,14 +39,14 @@ def _tags(client: MlflowClient, run_id: str, values: dict[str, str]) -> None:
 
 
 def _metrics(client: MlflowClient, run_id: str, values: list[tuple[str, float, int, int]]) -> None:
-    """(name, value, milliseconds, step) points."""
+    """Points (name, value, milliseconds, step)."""
     from mlflow.entities import Metric
 
     client.log_batch(run_id, metrics=[Metric(*point) for point in values])
 
 
 def _inputs(client: MlflowClient, run_id: str, values: list[tuple[dict[str, str], Any]]) -> None:
-    """(fields of a data set, its tags) pairs."""
+    """Pairs (fields of a data set, its tags)."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
 
@@ -57,14 +57,14 @@ def _inputs(client: MlflowClient, run_id: str, values: list[tuple[dict[str, str]
     try:
         client.log_inputs(run_id, datasets=inputs)
     except MlflowException as error:
-        # Of two runs that read the same for the first time at once, one finds no place for it.
+        # If two runs create the same data set at the same time, one of them fails and tries again.
         if "unique constraint" not in str(error).lower():
             raise
         client.log_inputs(run_id, datasets=inputs)
 
 
 def _file(client: MlflowClient, run_id: str, values: str) -> None:
-    """Path; what is no longer there is left out."""
+    """Path of a file; a file that no longer exists is left out."""
     if Path(values).is_file():
         client.log_artifact(run_id, values)
 
@@ -100,4 +100,4 @@ WRITERS: dict[str, Callable[[MlflowClient, str, Any], None]] = {
     "views": _views,
     END: _end,
 }
-"""What is written -> what writes it."""
+"""Kind of event -> function that writes it."""

@@ -1,4 +1,4 @@
-"""Hooks that track a run: when what is logged."""
+"""Kedro hooks that log a run to MLflow."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from mgd3_kedro.tracking.store import own_store, told_address
 
 
 class TrackingHooks:
-    """Opens and closes the MLflow run, and logs what it was made with and what came out.
+    """Opens and closes the MLflow run, and logs its parameters, inputs and outputs.
 
-    kedro-mlflow configures the store, and no more: it would log every dataclass as one text, and
-    open a run that a kill in its first seconds leaves running for ever.
+    kedro-mlflow is used only to configure the store. Its hooks would log every dataclass as one
+    text, and a run that is killed in its first seconds would stay marked as running.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class TrackingHooks:
 
     @cached_property
     def _of_plugin(self) -> Any:
-        # Takes a second, and what is refused before needs none of it.
+        # The import takes a second, and runs that are refused before do not need it.
         from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
         return MlflowHook()
@@ -53,7 +53,7 @@ class TrackingHooks:
         """Configure the store, once paths are known and checks are over."""
         self._context = context
         if self._tracker:
-            # Interrupted in a notebook, a run would still be active and take over this one's.
+            # A run that was interrupted in a notebook would still be active and get these logs.
             self._tracker.kill()
         self._online = open_store(context, self._configure)
 
@@ -61,9 +61,9 @@ class TrackingHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Open the run, named where nobody did, and log what it is made with."""
+        """Open the run, with a name if it has none, and log what it uses."""
         self._catalog = catalog
-        # What an interrupted run of this process has left is none of this one's.
+        # Discard the state of an interrupted run in this process.
         self._meter, self._unsaved, self._read = NodeMeter(), {}, set()
         self._tracker = None
         asked = run_params.get("pipeline_names") or [DEFAULT]
@@ -73,7 +73,7 @@ class TrackingHooks:
 
     @property
     def tracked(self) -> Tracked | None:
-        """Where the run is in MLflow; None where it is in no store."""
+        """Location of the run in MLflow; None if it is in no store."""
         if self._tracker is None or self._tracker.experiment is None:
             return None
         store, own = self._tracker.store, own_store(self._context.project_path)
@@ -85,12 +85,12 @@ class TrackingHooks:
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
-        """Start the clock of loading."""
+        """Start the time of loading."""
         self._meter.start("load", node.name)
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Stop the clock of loading; tell which data were read."""
+        """Stop the time of loading, and log the input data."""
         self._meter.stop("load", node.name)
         if self._tracker and self._catalog and dataset_name in INPUTS.keys() - self._read:
             self._read.add(dataset_name)
@@ -101,12 +101,12 @@ class TrackingHooks:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Start the clock of running."""
+        """Start the time of running."""
         self._meter.start("run", node.name)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Stop the clock of running."""
+        """Stop the time of running."""
         self._meter.stop("run", node.name)
         self._unsaved[node.name] = set(node.outputs)
         if not node.outputs:
@@ -114,21 +114,21 @@ class TrackingHooks:
 
     @hook_impl
     def before_dataset_saved(self, node: Node) -> None:
-        """Start the clock of saving."""
+        """Start the time of saving."""
         self._meter.start("save", node.name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Stop the clock of saving; log what the dataset's metadata says is to be logged."""
+        """Stop the time of saving, and log the output as the metadata of its entry say."""
         self._meter.stop("save", node.name)
         dataset = self._catalog.get(dataset_name) if self._catalog else None
         if isinstance(dataset, ClassPartitionsDataset):
-            # A stage over classes is computed where it is kept.
+            # A stage over classes is computed while its dataset saves it.
             self._meter.count_as_run(dataset.last_save.computing_seconds, node.name)
         if self._tracker:
             kinds = (getattr(dataset, "metadata", None) or {}).get("mlflow")
             log_output(self._tracker, kinds, dataset_name, data, dataset)
-        # With asynchronous saves, in any order.
+        # Asynchronous saves end in any order.
         self._unsaved[node.name].discard(dataset_name)
         if not self._unsaved[node.name]:
             self._finish(node)
@@ -141,13 +141,13 @@ class TrackingHooks:
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self, error: Exception) -> None:
-        """Close the run as failed, and record why."""
+        """Close the run as failed, and log the error."""
         if self._tracker:
             self._tracker.fail(error)
 
     def _configure(self, context: KedroContext) -> None:
-        """Have kedro-mlflow name the store and the experiment to MLflow."""
-        # It raises its own level when imported, over the logging configuration.
+        """Let kedro-mlflow set the store and the experiment of MLflow."""
+        # On import it changes its own log level, against the logging configuration.
         plugin, logger = self._of_plugin, logging.getLogger("kedro_mlflow")
         logger.setLevel(logging.WARNING)
         plugin.after_context_created(context)
@@ -158,7 +158,7 @@ class TrackingHooks:
         used = used_parameters(pipeline.datasets(), lineage)
         words = list(dict.fromkeys(word for name in made for word in lineage.words(name)))
         tracking = self._loader["mlflow"]["tracking"]
-        # A stage that was asked for as a namespace has the name of its pipeline.
+        # A stage that is run as a namespace has the same name as its pipeline.
         told = run_params.get("namespaces") or asked
         name = tracking["run"]["name"] or name_run(told, registered, method_of(used), used, words)
         tags = as_texts({key: value for key, value in run_params.items() if value})

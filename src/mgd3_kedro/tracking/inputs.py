@@ -1,4 +1,4 @@
-"""Which data a run read: the real images, the weights of the prior, the distilled images."""
+"""Records of a run's input data: real images, weights of the prior, distilled images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Told(NamedTuple):
-    """How an input is told.
+    """Name and context of an input in MLflow.
 
     Args:
-        name: With parameters in braces.
-        context: What it is to the run.
+        name: Template of the name, with parameters in braces.
+        context: Role of the input in the run.
     """
 
     name: str
@@ -32,7 +32,7 @@ INPUTS = {
     "distilled_images": DISTILLED,
     "evaluated_images": DISTILLED,
 }
-"""Catalog entry -> how it is told."""
+"""Catalog entry -> its name and context in MLflow."""
 
 
 def describe_input(
@@ -41,17 +41,17 @@ def describe_input(
     source: str,
     parameters: Mapping[str, Any],
 ) -> DatasetInput:
-    """Return what MLflow is told of an input; runs that read the same content have its digest.
+    """Return MLflow's record of an input; runs that read the same content record the same digest.
 
     Args:
-        entry: One of `INPUTS`.
+        entry: A name of `INPUTS`.
         data: The partition, or wnid -> partition; none is loaded.
-        source: Where it is.
-        parameters: Of the run.
+        source: Location of the data.
+        parameters: Parameters of the run, nested.
 
     Returns:
-        The input. Its digest is that of the contents together: of distilled images the `data_set`
-        of their rows.
+        The record. Its digest is that of all contents; for distilled images, it is the `data_set`
+        of their result rows.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 

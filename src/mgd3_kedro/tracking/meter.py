@@ -1,4 +1,4 @@
-"""What every node takes: seconds of loading, running and saving, and memory."""
+"""Time and memory of every node: seconds of loading, running and saving, and peak memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mgd3_kedro.memory import peak_memory_mb, reset_peak_memory
 
 
 class NodeMeter:
-    """Adds up what loading, running and saving of nodes take, and their peak memory.
+    """Measures the seconds of loading, running and saving of nodes, and their peak memory.
 
-    Where parts of a phase overlap, as loads by several threads do, their time counts once.
+    If parts of a phase overlap, such as loads by several threads, their time counts once.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class NodeMeter:
         with self._lock:
             parts = self._begun[node, phase]
             first = parts[0]
-            # The part that is left, if there is one, counts from now.
+            # Parts that still run count from now on.
             parts[:] = [now] * (len(parts) - 1)
             self._seconds[node][phase] += now - first
 
     def count_as_run(self, seconds: float, node: str) -> None:
-        """Move time from saving to running."""
+        """Move some seconds of a node from saving to running."""
         with self._lock:
             of_node = self._seconds[node]
             moved = min(seconds, of_node["save"])
@@ -46,7 +46,7 @@ class NodeMeter:
             of_node["run"] += moved
 
     def finish(self, node: str) -> dict[str, float]:
-        """Return the node's metrics and forget them."""
+        """Return metric -> value of a node, in seconds and MB, and forget its times."""
         with self._lock:
             seconds = self._seconds.pop(node)
         # MLflow shows what begins with "system/" apart from results.

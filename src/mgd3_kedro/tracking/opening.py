@@ -1,4 +1,4 @@
-"""The store of a session: made once, reached or not, and given what waits for it."""
+"""Opening of the MLflow store of a session, and logging of runs that wait for it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ logger = logging.getLogger(__name__)
 
 
 def open_store(context: KedroContext, configure: Callable[[KedroContext], None]) -> bool:
-    """Open the store that is configured.
+    """Open the configured store.
 
     Args:
-        context: Of the session.
-        configure: Has MLflow use the store, and makes the experiment.
+        context: Kedro context of the session.
+        configure: Makes MLflow use the store, and creates the experiment.
 
     Returns:
-        Whether there is one that answers: work goes on without.
+        Whether the store answers; if not, a run continues without it.
 
     Raises:
-        ValueError: If it is a file that could not be written.
+        ValueError: If the store is a file that cannot be written.
     """
     uri = address_of(context)
     check_store(uri)
@@ -52,17 +52,17 @@ def open_store(context: KedroContext, configure: Callable[[KedroContext], None])
 
 
 def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
-    """Log runs that were kept while their server did not answer.
+    """Log runs that were kept in files while their server did not answer.
 
     Args:
-        context: Of a session whose store is open.
-        files: What they have left; all in the project that wait for this store if none is named.
+        context: Kedro context of a session whose store is open.
+        files: Files of the runs; by default all files of the project for this store.
 
     Returns:
-        Their names. What another process logs meanwhile is left to it.
+        Names of the logged runs. Runs that another process logs meanwhile are left out.
 
     Raises:
-        ValueError: If there is no answer still, or a file is none of these.
+        ValueError: If the server still does not answer, or a file is not that of such a run.
     """
     import mlflow
 
@@ -84,15 +84,15 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
 
 
 def log_in_passing(context: KedroContext) -> None:
-    """Log runs that wait, as `log_waiting` does; what keeps them from it keeps no run from work."""
+    """Log runs that wait, as `log_waiting` does, but only warn of errors."""
     try:
         log_waiting(context)
-    except Exception as error:  # whatever it is: kedro track tells it
+    except Exception as error:  # any error: `kedro track` shows it in full
         reason = str(error).partition("\n")[0]
         logger.warning("runs in %s are not logged yet: %s", FOLDER, reason)
 
 
 def address_of(context: KedroContext) -> str:
-    """Return the address of the store that is configured."""
+    """Return the address of the configured store."""
     loader: Any = context.config_loader
     return str(loader["mlflow"]["server"]["mlflow_tracking_uri"])

@@ -1,4 +1,4 @@
-"""How what nodes make is logged, as the metadata of its catalog entry says."""
+"""Logging of the outputs of nodes, as the metadata of their catalog entries say."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mgd3_kedro.tracking.runs import RunTracker
 def log_output(
     tracker: RunTracker, kinds: str | Iterable[str] | None, name: str, data: Any, dataset: Any
 ) -> None:
-    """Log an output in the ways that its catalog entry's metadata name, if they name any.
+    """Log an output in the ways that the metadata of its catalog entry name, if any.
 
     Args:
-        tracker: Of the run.
-        kinds: One of `LOGGERS`, or several.
-        name: Of the entry.
-        data: What was saved.
-        dataset: That saved it.
+        tracker: Tracker of the run.
+        kinds: A name of `LOGGERS`, several names, or None.
+        name: Name of the entry.
+        data: Value that was saved.
+        dataset: Dataset that saved it.
 
     Raises:
-        ValueError: If the metadata name no way of logging.
+        ValueError: If a name is not in `LOGGERS`.
     """
     for kind in [kinds] if isinstance(kinds, str) else kinds or ():
         if kind not in LOGGERS:
@@ -37,9 +37,9 @@ def _log_metrics(tracker: RunTracker, name: str, data: Any, dataset: Any) -> Non
 
 
 def _log_headline(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
-    # Of the first network, so that a list of runs has one column whatever the networks are.
+    # Only the first network, so that a list of runs has one column for any networks.
     means = data[data["network"] == data["network"].iloc[0]][list(ACCURACIES)].mean()
-    # Where no training finished there is none.
+    # Without a finished training there is no mean.
     tracker.log_metrics(means.dropna().to_dict())
 
 
@@ -60,7 +60,7 @@ def _log_artifact(tracker: RunTracker, name: str, data: Any, dataset: Any) -> No
 
 
 def _log_figure(tracker: RunTracker, name: str, data: Any, dataset: Any) -> None:
-    # With its script in the file: MLflow shows the page where there is no network, too.
+    # Include the script of plotly, so that MLflow can show the page offline.
     page = data.to_html(include_plotlyjs=True)
     tracker.log_text(page, _place_of(dataset).with_suffix(".html").name)
 

@@ -1,4 +1,4 @@
-"""The parameters that a run uses, each once."""
+"""The parameters that a run uses, each once, and its tags."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from mgd3_kedro.nesting import flat
 from mgd3_kedro.tracking.runs import PARAMETER_LENGTH
 
 FOLLOWED = re.compile(r"\$\{([\w.]+)\}")
-"""All of a parameter's value, where it is that of another one."""
+"""Template of a parameter whose value is that of another parameter."""
 METHODS = ("method", "upper_bound")
-"""What has the method's name: of images, and of all real ones."""
+"""Parameters with the name of the method: of distilled images, and of all real images."""
 TAGS = ("benchmark", "split", "backbone", "ipc", "seed", "protocol", "preset")
 
 
 def used_parameters(entries: Collection[str], lineage: Lineage) -> dict[str, Any]:
     """Return full name -> value of the parameters that a run uses.
 
-    These are the ones that nodes are given, and the ones that what they read and write is
-    configured with. One that is what another is, as `modes.ipc` is `ipc`, counts as that.
+    These are the inputs of nodes, and the parameters in the configuration of the entries that they
+    read and write. A parameter that is configured to equal another one, as `modes.ipc` equals
+    `ipc`, is returned under the name of the other one.
 
     Args:
-        entries: What the nodes of the run read and write, parameters among them.
-        lineage: Of the run.
+        entries: Catalog entries and parameters that the nodes of the run read and write.
+        lineage: Lineage of the run.
     """
     names = set[str]().union(*map(lineage.configuring, entries))
     values = flat(lineage.configured.run)
@@ -35,21 +36,21 @@ def used_parameters(entries: Collection[str], lineage: Lineage) -> dict[str, Any
 
 
 def as_texts(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameters as MLflow takes them."""
+    """Return parameters as texts of at most `PARAMETER_LENGTH` characters, for MLflow."""
     return {name: str(value)[:PARAMETER_LENGTH] for name, value in parameters.items()}
 
 
 def method_of(used: Mapping[str, Any]) -> str | None:
-    """Return the method that a run is about; none where it is about no method's images."""
+    """Return the method whose images a run is about; None if it is about none."""
     return next((str(used[name]) for name in METHODS if name in used), None)
 
 
 def tags_of(used: Mapping[str, Any], words: Collection[str]) -> dict[str, str]:
-    """Return what runs are looked for by.
+    """Return the tags by which runs are searched in MLflow.
 
     Args:
         used: Full name -> value of the parameters that the run uses.
-        words: What differs from the environment.
+        words: Settings that differ from the environment.
     """
     tags = {name: str(used[name]) for name in TAGS if name in used}
     if method := method_of(used):
@@ -62,10 +63,10 @@ def tags_of(used: Mapping[str, Any], words: Collection[str]) -> dict[str, str]:
 
 
 def _followed(name: str, values: Mapping[str, Any], templates: Mapping[str, Any]) -> str:
-    """Return the parameter whose value this one has by configuration, itself if there is none."""
+    """Return the parameter that this one is configured to equal; itself if there is none."""
     group, rest = name, ""
     while group and group not in templates:
-        # Of settings that are all those of another group.
+        # A whole group may be configured to equal another group.
         group, _, last = group.rpartition(".")
         rest = f".{last}{rest}"
     match = FOLLOWED.fullmatch(str(templates.get(group)))

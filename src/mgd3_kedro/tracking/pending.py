@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLDER = ".mgd3/untracked"
-"""Where they are, within the project."""
+"""Folder of these files, within the project."""
 SUFFIX = ".jsonl"
 
 
 class Head(NamedTuple):
-    """What a run begins with.
+    """The first line of the file of a run.
 
     Args:
-        store: Address of the store that it belongs in, without a password.
-        run_id: Of the run, if the server made it before it was gone.
-        name: Of the run.
-        start_time: In milliseconds.
-        tags: Those of the process among them.
+        store: Address of the store of the run, without a password.
+        run_id: Id of the run, if the server had created it before it stopped answering.
+        name: Name of the run.
+        start_time: Start of the run, in milliseconds since the epoch.
+        tags: Tags of the run, including those of its process.
     """
 
     store: str
@@ -46,21 +46,21 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True)
 class Pending:
-    """A run in a file: a line with its beginning, then one for everything written to it.
+    """A run in a file: a line with its head, then a line per event.
 
     Args:
-        path: The file.
+        path: Path of the file.
     """
 
     path: Path
 
     @classmethod
     def begin(cls, project: Path, head: Head) -> Pending:
-        """Begin a file.
+        """Create the file of a run.
 
         Args:
-            project: Its folder.
-            head: What the run begins with.
+            project: Folder of the project.
+            head: Head of the run.
         """
         when = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(head.start_time / 1000))
         pending = cls(project / FOLDER / f"{when}-{os.getpid()}{SUFFIX}")
@@ -68,16 +68,16 @@ class Pending:
         return pending
 
     def append(self, kind: str, values: Any) -> None:
-        """Write an event down, see `tracking.events`."""
+        """Append an event, see `tracking.events`."""
         with self.path.open("ab") as file:
             file.write(f"{json.dumps([kind, values])}\n".encode())
             sync(file)
 
     def read(self) -> tuple[Head, list[tuple[str, Any]]]:
-        """Return the beginning, and the events; a last one that was cut by a kill is left out.
+        """Return the head and the events; a last line that a kill has cut off is left out.
 
         Raises:
-            ValueError: Naming the file, if it is none of these.
+            ValueError: If the file is not that of a run; the message names it.
         """
         try:
             first, *lines = self.path.read_bytes().splitlines(keepends=True)
@@ -90,14 +90,14 @@ class Pending:
             ) from error
 
     def deliver(self, client: MlflowClient, experiment: str) -> str:
-        """Log the run, and remove the file; one that was interrupted may be delivered again.
+        """Log the run and remove the file; after an interruption, this can be repeated.
 
         Args:
-            client: Of the store.
-            experiment: Its id.
+            client: Client of the store.
+            experiment: Id of the experiment.
 
         Returns:
-            The name of the run.
+            Name of the run.
         """
         head, events = self.read()
         run_id = head.run_id
@@ -116,13 +116,13 @@ class Pending:
 
 
 def find_pending(project: Path, store: str) -> list[Pending]:
-    """Return the runs that wait for a store, oldest first, without those that are at work.
+    """Return the runs that wait for a store, oldest first, without runs that are still active.
 
-    Those that wait for another one are told.
+    The number of runs that wait for other stores is logged.
 
     Args:
-        project: Its folder.
-        store: Address of the store, as heads have it.
+        project: Folder of the project.
+        store: Address of the store, without a password.
     """
     found, others = [], Counter[str]()
     for path in sorted((project / FOLDER).glob(f"*{SUFFIX}")):

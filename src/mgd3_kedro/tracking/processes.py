@@ -1,4 +1,4 @@
-"""Which process a run is of, so that whoever starts next knows whether it is still there."""
+"""Identity of the process of a run, so that later runs can tell whether it has ended."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 HOST_TAG, PROCESS_TAG, BEGUN_TAG = "process.host", "process.id", "process.begun"
 ENDED = ("Z", "X")
-"""States of a process of Linux that has ended, and of which a number is left."""
+"""States of a Linux process that has ended but still has a process id."""
 
 
 def process_tags() -> dict[str, str]:
-    """Return what tells this process from all others, also from later ones of the same number."""
+    """Return tags that identify this process, even among later ones with the same process id."""
     number = os.getpid()
     return {
         HOST_TAG: platform.node(),
@@ -29,10 +29,11 @@ def process_tags() -> dict[str, str]:
 
 
 def is_gone(tags: Mapping[str, str]) -> bool:
-    """Tell whether a process has ended; that of one of another machine is not known.
+    """Tell whether the process of a run has ended; False if that is unknown.
 
     Args:
-        tags: Of a run; without those of `process_tags` nothing is known.
+        tags: Tags of the run. Unknown are processes of other machines, and runs without the tags
+            of `process_tags`.
     """
     if tags.get(HOST_TAG) != platform.node() or PROCESS_TAG not in tags:
         return False
@@ -41,7 +42,7 @@ def is_gone(tags: Mapping[str, str]) -> bool:
 
 
 def begin_of(number: int) -> str | None:
-    """Return what is different for every process that had this number; None if there is none.
+    """Return a text that identifies the start of a process; None if it does not exist.
 
     Source: proc(5), starttime; ps(1) elsewhere.
     """
@@ -61,13 +62,13 @@ def begin_of(number: int) -> str | None:
 
 
 def settle_dead_runs(client: MlflowClient, experiment: str) -> None:
-    """Mark runs of this machine that say they are running, but whose process has gone.
+    """Close runs of this machine that are marked as running, but whose process has ended.
 
-    Those that had noted an error have failed; the others were killed.
+    Runs with an error tag are marked as failed, the others as killed.
 
     Args:
-        client: Of the store.
-        experiment: Its id.
+        client: Client of the store.
+        experiment: Id of the experiment.
     """
     running = client.search_runs(
         [experiment],

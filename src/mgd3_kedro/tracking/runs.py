@@ -29,21 +29,21 @@ logger = logging.getLogger(__name__)
 
 PARAMETER_LENGTH = 6000
 UNNAMEABLE = re.compile(r"[^\w/.\- :]")
-"""Signs that MLflow has in no name of a metric."""
+"""Characters that MLflow does not allow in the name of a metric."""
 RUN_ID = "MLFLOW_RUN_ID"
-"""Variable that says which run, opened by a sweep, goes on here."""
+"""Environment variable with the id of a run that a sweep opened and this process continues."""
 
 
 class RunTracker:
-    """Writes to one MLflow run, and sees to it that its end is recorded however it ends.
+    """Writes to one MLflow run, and records its end in every case.
 
-    What cannot be written because the server does not answer is kept in a file of the project.
+    If the server does not answer, events are kept in a file of the project.
 
     Args:
-        run_id: The run; None where the server has not made it.
-        head: What the run begins with.
+        run_id: Id of the run; None if the server has not created it.
+        head: Start of the run: its store, name, time and tags.
         project: Folder of the project.
-        experiment: Id of the experiment that the run is in; None where there is no run yet.
+        experiment: Id of the run's experiment; None if there is no run yet.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class RunTracker:
     def open(
         cls, name: str, tags: Mapping[str, str], project: Path, *, store: str, online: bool
     ) -> RunTracker:
-        """Open a run, the active one of MLflow; whoever kills this process leaves it well marked.
+        """Open a run as the active run of MLflow; if SIGTERM ends this process, mark it as killed.
 
         Args:
-            name: Of the run.
-            tags: What it has from its first moment on, beside those of this process.
+            name: Name of the run.
+            tags: Tags that it has from the start, in addition to those of this process.
             project: Folder of the project.
             store: Address of the store, without a password.
-            online: Whether it answers.
+            online: Whether the store answers.
         """
         import mlflow
         from mlflow.exceptions import MlflowException
 
-        # MLflow's own handler, registered before, would mark whatever is left as finished.
+        # Runs before the exit handler of MLflow, which would mark an open run as finished.
         atexit.register(_end_active_run)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit_on_signal)
@@ -86,7 +86,7 @@ class RunTracker:
             except MlflowException as error:
                 if not is_unreachable(error):
                     raise
-        # For a process that this one starts, it would be its own.
+        # A child process would take this run for its own.
         os.environ.pop(RUN_ID, None)
         tracker = cls(None, head, project)
         tracker._keep_here()
@@ -99,58 +99,57 @@ class RunTracker:
 
     @property
     def experiment(self) -> str | None:
-        """Id of the experiment; None where the server does not answer."""
+        """Id of the experiment; None if the server does not answer."""
         return None if self._pending else self._experiment
 
     def start(
         self, parameters: Mapping[str, str], tags: Mapping[str, str], views: Mapping[str, str]
     ) -> None:
-        """Log parameters, tags, code version and command, and settle runs whose process has gone.
+        """Log parameters, tags, code version and command, and close runs whose process has ended.
 
         Args:
             parameters: Full name -> value.
-            tags: What runs are looked for by.
-            views: Those that the page of the experiment can be opened with, tag -> value:
-                kedro-mlflow gives them to an experiment that it makes; one that is older lacks
-                them.
+            tags: Tags by which runs are searched.
+            views: Tags of the experiment that define views of its page, tag -> value. kedro-mlflow
+                sets them for experiments that it creates; older experiments lack them.
         """
         self._write("views", dict(views))
         self._write("parameters", dict(parameters))
-        # kedro-mlflow's own command lacks the parameters.
+        # The command that kedro-mlflow would log lacks the parameters.
         about = {"code_version": code_version(), "environment": environment()}
         commands = {"command": command(), "kedro_command": command()}
         self._write("tags", {**tags, **about, **commands})
         self._reach(lambda client, _: settle_dead_runs(client, str(self._experiment)))
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log values at once, which is much faster than one by one."""
+        """Log name -> value in one request, which is much faster than one by one."""
         self.log_history((name, value, step) for name, value in values.items())
 
     def log_history(self, points: Iterable[tuple[str, float, int]]) -> None:
-        """Log (name, value, step) points at once."""
+        """Log points (name, value, step) in one request."""
         now = _now()
         named = ((UNNAMEABLE.sub("_", name), value, step) for name, value, step in points)
         self._write("metrics", [(name, float(value), now, step) for name, value, step in named])
 
     def log_inputs(self, inputs: Sequence[DatasetInput]) -> None:
-        """Say which data the run read."""
+        """Log which data the run read."""
         told = [(dict(one.dataset), {tag.key: tag.value for tag in one.tags}) for one in inputs]
         self._write("inputs", told)
 
     def log_file(self, path: Path) -> None:
-        """Keep a file with the run."""
+        """Log a file as an artifact."""
         self._write("file", str(path))
 
     def log_text(self, text: str, name: str) -> None:
-        """Keep a text with the run, as a file of that name."""
+        """Log a text as an artifact with this file name."""
         self._write("text", (name, text))
 
     def end(self) -> None:
-        """Note that the run ended by itself."""
+        """Mark the run as finished."""
         self._end("FINISHED")
 
     def fail(self, error: Exception) -> None:
-        """Note that the run failed, and why."""
+        """Mark the run as failed, and log the error."""
         try:
             self._write("tags", {"error": f"{type(error).__name__}: {error}"[:5000]})
             self._end("FAILED")
@@ -160,7 +159,7 @@ class RunTracker:
 
     def kill(self) -> None:
         """Mark the run as killed, unless it has ended."""
-        # Where the store cannot be written, the next start marks the run.
+        # If the store cannot be written, the next run marks this one.
         with contextlib.suppress(Exception):
             self._end("KILLED")
 
@@ -182,13 +181,13 @@ class RunTracker:
             mlflow.end_run(status)
 
     def _write(self, kind: str, values: Any) -> None:
-        """Write to the run; from when on the server does not answer, to a file."""
+        """Write an event to the run, or to a file once the server does not answer."""
         is_written = self._reach(lambda client, run_id: write_event(client, run_id, kind, values))
         if not is_written and self._pending is not None:
             self._pending.append(kind, values)
 
     def _reach(self, ask: Callable[[MlflowClient, str], None]) -> bool:
-        """Ask something of the store; tells whether there was an answer."""
+        """Send a request to the store; return whether it answered."""
         from mlflow.exceptions import MlflowException
 
         if self._pending is not None or self._client is None or self._run_id is None:

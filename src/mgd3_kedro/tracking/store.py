@@ -1,4 +1,4 @@
-"""Where runs are recorded: that it can be written, or answers, is known before any work."""
+"""The MLflow store: checks that it can be written or answers, before any work, and creation."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ logger = logging.getLogger(__name__)
 SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
 PASSWORD = re.compile(r"//[^/@]*@")
 PATIENCE = 3.0
-"""Seconds that a server has to answer before a run starts."""
+"""Seconds to wait for the answer of a server before a run starts."""
 PATIENCE_OF_RUNS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
-"""Variables of MLflow: by itself it asks a server that does not answer for four minutes."""
+"""Environment variables of MLflow; by default it retries for four minutes without an answer."""
 NO_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
 
 
 def check_store(uri: str) -> None:
-    """Refuse a store of a file that could not be written, which MLflow would try for minutes.
+    """Refuse a store file that cannot be written, which MLflow would try for minutes.
 
     Args:
-        uri: Of the store.
+        uri: Address of the store.
 
     Raises:
-        ValueError: Naming the folder, and what to do.
+        ValueError: If it cannot be written; the message names the folder and what to do.
     """
     if not uri.startswith(SQLITE):
         return
@@ -61,11 +61,11 @@ def check_store(uri: str) -> None:
 
 @contextmanager
 def one_at_a_time(uri: str, project: Path) -> Iterator[None]:
-    """Keep other processes from making the store, and the experiment, at the same time.
+    """Lock the store, so that only one process at a time creates it or the experiment.
 
     Args:
-        uri: Of the store.
-        project: Its folder.
+        uri: Address of the store.
+        project: Folder of the project.
     """
     is_file = uri.startswith(SQLITE)
     path = Path(f"{uri.removeprefix(SQLITE)}.lock") if is_file else project / ".mgd3/tracking.lock"
@@ -83,10 +83,10 @@ def one_at_a_time(uri: str, project: Path) -> Iterator[None]:
 
 
 def make_store(uri: str) -> None:
-    """Make the store if there is none, as a whole or not at all: its tables take MLflow seconds.
+    """Create the store file if it is missing, atomically, as MLflow needs seconds for its tables.
 
     Args:
-        uri: Of the store.
+        uri: Address of the store.
     """
     path = Path(uri.removeprefix(SQLITE))
     if not uri.startswith(SQLITE) or path.exists():
@@ -101,7 +101,7 @@ def make_store(uri: str) -> None:
 
 
 def answers(uri: str) -> bool:
-    """Tell whether a server answers; what is no server always does."""
+    """Tell whether a server answers; always True for a store that is not a server."""
     if not uri.startswith(SERVERS):
         return True
     import requests
@@ -109,13 +109,13 @@ def answers(uri: str) -> bool:
     for name, value in PATIENCE_OF_RUNS.items():
         os.environ.setdefault(name, value)
     with contextlib.suppress(requests.RequestException):
-        # A server that asks for a login, or knows no such page, is there.
+        # A server that requires a login, or lacks this page, does answer.
         return requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE).status_code < 500
     return False
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Tell whether MLflow says that its server does not answer."""
+    """Tell whether an error of MLflow means that its server does not answer."""
     import requests
     from mlflow.exceptions import MlflowException, RestException
 
@@ -126,7 +126,7 @@ def is_unreachable(error: BaseException) -> bool:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Have MLflow not wait for a server that did not answer before."""
+    """Make MLflow give up soon within the block, for a server that did not answer before."""
     before = {name: os.environ.get(name) for name in NO_PATIENCE}
     os.environ.update(NO_PATIENCE)
     try:
@@ -139,11 +139,11 @@ def impatient() -> Iterator[None]:
 
 
 def own_store(project: Path) -> str:
-    """Return the address of the store that a project has by itself, see conf/base/mlflow.yml."""
+    """Return the address of the default store of a project, see conf/base/mlflow.yml."""
     return f"{SQLITE}{project / 'mlflow.db'}"
 
 
 def told_address(uri: str) -> str:
     """Return the address of a store without a password."""
-    # Not taken apart as an address: that of a file would lose the sign that it begins with.
+    # Not parsed as a URL, because the path of a file would lose its leading slash.
     return PASSWORD.sub("//", uri, count=1)
