@@ -52,13 +52,15 @@ class BackboneFamily(NamedTuple):
     """How a family of models is checked and loaded from a folder.
 
     Args:
-        check: Refuses what does not fit, and tells how many classes are known by number.
+        check: (folder, classes) -> number of classes that the model knows by index, None if by
+            name; raises an error if the folder or a class does not fit.
         load: Loads the model.
         load_autoencoder: Loads the autoencoder that is in the folder.
-        settle: Replaces "auto" in settings by what it stands for; refuses what is not for them.
+        settle: (folder, settings) -> settings with a value for every "auto"; raises an error if a
+            setting does not apply to the family.
         denoiser: Name of the denoiser's folder.
         autoencoder: (folder) -> folder of the autoencoder in it.
-        features: Whether its models tell what their network sees: see `FeatureBackbone`.
+        features: Whether its models give features: see `FeatureBackbone`.
     """
 
     check: Callable[[Path, Sequence[ClassSpec]], int | None]
@@ -75,10 +77,10 @@ def check_backbone(model: ModelFolder, classes: Sequence[ClassSpec]) -> int | No
 
     Args:
         model: Where the model is, and its family.
-        classes: What it will be asked to draw.
+        classes: The classes to generate.
 
     Returns:
-        How many classes it knows by number; None if it knows them by name.
+        Number of classes that the model knows by index; None if it knows classes by name.
 
     Raises:
         ValueError: If the family is unknown, the weights do not fit their configuration, or the
@@ -117,10 +119,10 @@ def latent_side_of(model: ModelFolder) -> int:
 
 
 def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfig:
-    """Return the settings a model is sampled with, in which "auto" is replaced.
+    """Return the settings with a value for every "auto", as they hold for a model.
 
     Raises:
-        ValueError: If the family is unknown, or a setting is not for it.
+        ValueError: If the family is unknown, or a setting does not apply to the model.
     """
     family = lookup(BACKBONES, model.family, "family of backbones")
     settled = family.settle(model.path, config)
@@ -129,14 +131,14 @@ def settle_settings(model: ModelFolder, config: BackboneConfig) -> BackboneConfi
 
 
 def check_features(model: ModelFolder, needed_by: str) -> None:
-    """Refuse a model that does not tell what its network sees.
+    """Check that a model gives features of its network.
 
     Args:
-        model: Where it is.
-        needed_by: Setting that is on.
+        model: Where the model is, and its family.
+        needed_by: Name of the setting that needs features.
 
     Raises:
-        ValueError: If its family is unknown, or of those that do not.
+        ValueError: If the family is unknown or gives no features.
     """
     if not lookup(BACKBONES, model.family, "family of backbones").features:
         known = ", ".join(name for name, family in BACKBONES.items() if family.features)
@@ -148,10 +150,10 @@ def check_features(model: ModelFolder, needed_by: str) -> None:
 
 @lru_cache(maxsize=2)
 def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
-    """Load a model; the process keeps it, as stages ask for it with every group of classes.
+    """Load a model and keep it in the process, as stages need it for every group of classes.
 
     Args:
-        model: Where the model is; other weights at the same place are loaded anew.
+        model: Where the model is; changed weights at the same path are loaded again.
         config: How the model is sampled.
 
     Raises:
@@ -163,10 +165,10 @@ def load_backbone(model: ModelFolder, config: BackboneConfig) -> Backbone:
 
 @lru_cache(maxsize=2)
 def load_autoencoder(model: ModelFolder, config: AutoencoderConfig) -> LatentAutoencoder:
-    """Load the autoencoder of a model, or the one given in its place, once per process.
+    """Load the autoencoder of a model, or the one given instead, once per process.
 
     Args:
-        model: Where the model is; other weights at the same place are loaded anew.
+        model: Where the model is; changed weights at the same path are loaded again.
         config: How the autoencoder is run.
 
     Raises:

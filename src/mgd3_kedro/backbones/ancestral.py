@@ -21,16 +21,16 @@ def ancestral_step(
 ) -> DenoisingStep:
     """Return mean and standard deviation of the posterior of the previous sample.
 
-    The pull towards a mode enters the mean with the step's standard deviation, which is how the
-    published numbers were made.
+    The pull towards a mode is weighted by the standard deviation of the step, as in the runs that
+    gave the published numbers.
 
     Args:
         schedule: The respaced noise schedule.
         index: Step index i, T-1 down to 0.
         latents: x_t, (B, C, H, W).
         noise_pred: Predicted noise, (B, C, H, W).
-        variance_pred: Where between the two bounds the log variance lies, -1..1, (B, C, H, W);
-            without it the variance is the lower bound.
+        variance_pred: Position of the log variance between its two bounds, -1..1, (B, C, H, W);
+            None for the lower bound.
 
     Source: DDPM (arXiv 2006.11239), eq. 6-7 and 15; learned range as in arXiv 2102.09672, eq. 15.
     """

@@ -1,4 +1,4 @@
-"""Images to scaled latents and back: the only home of the scaling factor."""
+"""Images to scaled latents and back; the scaling factor is applied nowhere else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL, VQModel
 
 SLICE = 16
-"""Images of up to 256 px that go through the autoencoder at once, never fewer."""
+"""Images of up to 256 px in one pass of the autoencoder; smaller batches are padded to it."""
 SLICE_PIXELS = SLICE * 256**2
 
 
@@ -41,8 +41,8 @@ class LatentAutoencoder:
     Args:
         vae: A diffusers autoencoder with a scaling factor, in eval mode; its posterior is a
             Gaussian or, with a codebook, a point.
-        image_size: Side of the images it works on; images of another are resized on the way.
-        precision: What its weights are in, and whether TF32 is allowed.
+        image_size: Side in pixels of the images it works on; other images are resized.
+        precision: Number format of its weights, and whether TF32 is allowed.
 
     Source: latent diffusion (arXiv 2112.10752).
     """
@@ -53,12 +53,12 @@ class LatentAutoencoder:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the autoencoder is."""
+        """Device of the autoencoder."""
         return self.vae.device
 
     @property
     def slice_size(self) -> int:
-        """Images that go through at once: a function of their size alone."""
+        """Images in one pass; it depends only on the size of images."""
         return max(1, min(SLICE, SLICE_PIXELS // self.image_size**2))
 
     @torch.no_grad()
@@ -71,9 +71,9 @@ class LatentAutoencoder:
         """Encode images (N, 3, S, S), uint8, to (N, C, H, W), float32, on the CPU.
 
         Args:
-            images: Images.
-            generators: One per image: latents are drawn from the posterior; None for its mean.
-            names: What each image is called in messages; else by its number.
+            images: (N, 3, S, S), uint8.
+            generators: One per image, to draw latents from the posterior; None for its mean.
+            names: Name of each image in messages; by default its number.
 
         Raises:
             NotFiniteError: If a latent is not finite.
@@ -102,10 +102,10 @@ class LatentAutoencoder:
         Args:
             latents: Scaled latents.
             image_size: S; None for the side that the autoencoder works on.
-            names: What each image is called in messages; else by its number.
+            names: Name of each image in messages; by default its number.
 
         Raises:
-            NotFiniteError: If a pixel is not finite: as a byte it would be black.
+            NotFiniteError: If a pixel is not finite; as a byte it would be black.
 
         Source: MGD3 (arXiv 2505.18963), section 3.1.
         """
@@ -143,10 +143,10 @@ class LatentAutoencoder:
 
 
 def image_side(vae: Any, denoiser: Path) -> int:
-    """Return the side in pixels of the images that a denoiser's latents stand for.
+    """Return the side in pixels of the images that a denoiser's latents decode to.
 
     Args:
-        vae: The autoencoder, which halves the side between any two of its levels.
+        vae: The autoencoder, which halves the side between two levels.
         denoiser: Folder of the denoiser, whose configuration has the side of its latents.
     """
     latent_side = json.loads((denoiser / "config.json").read_text(encoding="utf-8"))["sample_size"]
@@ -185,11 +185,11 @@ def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
 def _by_slices(
     function: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], rows: torch.Tensor, size: int
 ) -> tuple[torch.Tensor, ...]:
-    # Convolutions choose their kernel by batch size and memory layout, which changes the last bits
-    # and with them some bytes of an image; so both are always the same.
+    # The kernel of a convolution depends on batch size and memory layout. Another kernel changes
+    # the last bits, and with them some bytes of an image. So both are always the same.
     parts = [
         tuple(made[: len(part)] for made in function(pad_batch(part, size)))
         for part in rows.contiguous().split(size)
     ]
-    # The host waits for the device here, and not after each slice.
+    # The host waits for the device only here, not after each slice.
     return tuple(torch.cat(made).cpu() for made in zip(*parts, strict=True))

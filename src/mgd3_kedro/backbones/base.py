@@ -1,4 +1,4 @@
-"""What sampling asks of a generative model, and what a diffusion model asks of its network."""
+"""Interfaces: of a diffusion model, for sampling, and of its network."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mgd3_kedro.rows import pad_batch
 
 @dataclass(frozen=True)
 class ConditionChange:
-    """What the embeddings of conditions become within a network, in one step.
+    """A change of the condition embeddings inside a network, in one step.
 
     Args:
-        become: (embedding, noise, embedding of the other condition), (R, ..., D) each -> what takes
-            the place of the embedding, (R, ..., D).
-        noise: Of every row, (R, ..., D).
-        others: Another condition of every row, (R, ...).
+        become: (embedding, noise, embedding of the other condition), each (R, ..., D) -> the new
+            embedding, (R, ..., D).
+        noise: Noise for every row, (R, ..., D).
+        others: Another condition for every row, (R, ...).
     """
 
     become: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -30,27 +30,33 @@ class ConditionChange:
     others: torch.Tensor
 
     def apply(self, embedding: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """Return what takes the place of embeddings (R, ..., D), given those of `others`."""
+        """Return the new embeddings, (R, ..., D).
+
+        Args:
+            embedding: Embeddings of the rows' own conditions, (R, ..., D).
+            other: Embeddings of `others`, (R, ..., D).
+        """
         return self.become(embedding, self.noise, other)
 
     def rows(self, part: slice) -> ConditionChange:
-        """Return the change of some rows."""
+        """Return the change for a slice of the rows."""
         return replace(self, noise=self.noise[part], others=self.others[part])
 
     def padded(self, multiple: int) -> ConditionChange:
-        """Return the change of rows that `pad_batch` has brought to a multiple."""
+        """Return the change for rows that `pad_batch` has padded to a multiple."""
         noise, others = (pad_batch(each, multiple) for each in (self.noise, self.others))
         return replace(self, noise=noise, others=others)
 
 
 @dataclass(frozen=True)
 class SecondCondition:
-    """Another condition that some samples are drawn on beside their own, in one step.
+    """A second condition for some samples, besides their own, in one step.
 
     Args:
-        rows: Of these samples, (M,), int64.
-        conditions: (M, ...).
-        share: Of it in what is predicted with a condition, 0..1; the rest is of their own.
+        rows: Rows of these samples, (M,), int64.
+        conditions: The second condition of each, (M, ...).
+        share: Weight of the second condition in the conditional prediction, 0..1; the rest is the
+            weight of their own condition.
         scale: Factor of the guidance scale for these samples.
     """
 
@@ -76,18 +82,18 @@ class Backbone(Protocol):
 
     @property
     def trained_timesteps(self) -> int:
-        """How many timesteps the model was trained with."""
+        """Number of timesteps that the model was trained with."""
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
-        """(..., D) of what a condition becomes within the network."""
+        """(..., D), the shape of the embedding of one condition inside the network."""
 
     @property
     def device(self) -> torch.device:
-        """Where steps are computed."""
+        """Device on which steps are computed."""
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
-        """Return what tells the model the class of each sample, (B, ...), on its device."""
+        """Return the class condition of each sample, (B, ...), on the model's device."""
 
     def step(
         self,
@@ -102,8 +108,8 @@ class Backbone(Protocol):
             index: Step index.
             latents: (B, C, H, W).
             conditions: (B, ...).
-            change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
-                or another condition of some samples; None leaves all as they are.
+            change: Change of the embeddings, 2B rows: of these conditions, then of as many null
+                conditions. Or a second condition for some samples. None for no change.
         """
 
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
@@ -111,24 +117,25 @@ class Backbone(Protocol):
 
 
 class FeatureBackbone(Backbone, Protocol):
-    """A backbone that also tells what its network sees in noisy latents."""
+    """A backbone that also gives features of its network for noisy latents."""
 
     def features(
         self, index: int, latents: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the first blocks of the network see, (B, D), float32.
+        """Return the features after the first blocks of the network, (B, D), float32.
 
-        They can be differentiated by the latents; of no class nothing is computed.
+        They are differentiable with respect to the latents. There is no pass for the null class.
 
         Args:
-            index: Step index, whose noise the latents have.
+            index: Step index whose noise level the latents have.
             latents: (B, C, H, W).
             conditions: (B, ...).
-            depth: Share of the blocks, 0..1; one at least. U-Nets are asked up to their middle.
+            depth: Share of the blocks to run, 0..1, at least one block. U-Nets ignore it and run up
+                to their middle block.
         """
 
     def as_precise(self) -> AbstractContextManager[None]:
-        """Compute as precisely as the network does, for gradients of features."""
+        """Return a context with the matmul precision of the network, for gradients of features."""
 
 
 class Denoiser(Protocol):
@@ -140,21 +147,21 @@ class Denoiser(Protocol):
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
-        """(..., D) of what a condition becomes within the network."""
+        """(..., D), the shape of the embedding of one condition inside the network."""
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
-        """Return what stands for each sample's class, (B, ...).
+        """Return the class condition of each sample, (B, ...).
 
         Raises:
             ValueError: If the network does not know a class.
         """
 
     def null_condition(self) -> torch.Tensor:
-        """Return what stands for no class, (1, ...)."""
+        """Return the null condition, which stands for no class, (1, ...)."""
 
     def predict(
         self,
@@ -163,24 +170,25 @@ class Denoiser(Protocol):
         conditions: torch.Tensor,
         change: ConditionChange | None = None,
     ) -> torch.Tensor:
-        """Return the output (B, C, H, W), or (B, 2C, H, W) with a share of the log variance.
+        """Return the output (B, C, H, W), or (B, 2C, H, W) if variances are predicted too.
 
         Args:
             latents: (B, C, H, W).
             timesteps: (B,).
             conditions: (B, ...).
-            change: Of the embeddings of these conditions, wherever the network makes some; None
-                leaves them.
+            change: Change of the embeddings of these conditions, B rows, at every place where the
+                network computes them; None for no change.
         """
 
     def features(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the first blocks see, the mean over places, (B, D), float32.
+        """Return the features after the first blocks, averaged over places, (B, D), float32.
 
         Args:
             latents: (B, C, H, W).
             timesteps: (B,).
             conditions: (B, ...).
-            depth: Share of the blocks, 0..1; one at least. U-Nets are asked up to their middle.
+            depth: Share of the blocks to run, 0..1, at least one block. U-Nets ignore it and run up
+                to their middle block.
         """

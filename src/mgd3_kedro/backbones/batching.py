@@ -8,10 +8,10 @@ CPU_ROW_TILE = 16
 
 
 def row_tile(device: torch.device) -> int:
-    """Return what the number of rows of a network's input is brought to a multiple of.
+    """Return the number such that the rows of a network's input are padded to a multiple of it.
 
-    On the CPU, samples then have the same bits in every batch. The kernels of a GPU are chosen by
-    the whole size of a product, so that there the last bits depend on the batch anyway, and rows
-    would be wasted.
+    On the CPU, a sample then has the same bits in every batch. On a GPU, kernels depend on the
+    whole size of a product, so the last bits depend on the batch anyway and padding would be
+    wasted: the number is 1.
     """
     return CPU_ROW_TILE if device.type == "cpu" else 1

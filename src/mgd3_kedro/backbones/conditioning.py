@@ -1,4 +1,4 @@
-"""The class of a sample as a network is told it, and guidance towards it."""
+"""Class indices as conditions of a network, and classifier-free guidance."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def classifier_free(
         conditional: (B, C, H, W).
         unconditional: (B, C, H, W).
         guidance_scale: 1 gives the conditional prediction, more gives more typical samples.
-        cfg_channels: Guide only the first so many channels, None for all; the official DiT guides
-            3 of 4.
+        cfg_channels: Number of leading channels to guide, None for all; the official DiT guides 3
+            of 4.
 
     Source: classifier-free diffusion guidance (arXiv 2207.12598), eq. 6, in the usual scale + 1.
     """
@@ -52,14 +52,14 @@ def class_labels(classes: Sequence[ClassSpec], num_classes: int) -> torch.Tensor
 
 
 def check_guided_channels(denoiser: Path, config: BackboneConfig) -> None:
-    """Refuse to guide as many channels of latents as there are, or more: that is to guide all.
+    """Check that `cfg_channels`, if given, is less than the number of latent channels.
 
     Args:
         denoiser: Folder of the denoiser.
-        config: How it is sampled.
+        config: Settings of sampling.
 
     Raises:
-        ValueError: Saying how many there are.
+        ValueError: If it is not; the message gives the number of channels. None stands for all.
     """
     if config.cfg_channels is None:
         return

@@ -1,4 +1,4 @@
-"""Weights in formats that are not read here, turned into folders that are."""
+"""Conversion of models with pickled weights to folders with safetensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mgd3_kedro.durable import replacing_folder
 
 PICKLED = re.compile(r"(diffusion_pytorch_model|pytorch_model)(-\d+-of-\d+)?\.bin")
 SAFE_NAMES = {"diffusion_pytorch_model": "diffusion_pytorch_model", "pytorch_model": "model"}
-"""Names of weights in diffusers' and transformers' parts: as a pickle -> as safetensors."""
+"""Name of a weights file of diffusers or transformers: as a pickle -> as safetensors."""
 SAFE = re.compile(r"(diffusion_pytorch_model|model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
 TEXTS = (".json", ".txt", ".model", ".md")
 """Configurations, vocabularies and licences."""
@@ -31,19 +31,19 @@ UNDERSTOOD = (
 
 
 def refuse_existing(target: Path) -> None:
-    """Refuse to write where something is.
+    """Check that the target of a conversion does not exist.
 
     Raises:
-        ValueError: If the target exists.
+        ValueError: If it exists.
     """
     if target.exists():
         raise ValueError(f"{target}: expected a folder that is not there yet; name another")
 
 
 def convert_model(source: Path, target: Path) -> None:
-    """Write a model whose weights are pickles as a folder in diffusers' format with safetensors.
+    """Convert a model with pickled weights to a folder in diffusers' format with safetensors.
 
-    No code from the pickles is run. The target is there when it is complete, or not at all.
+    No code from the pickles is run. The target folder appears only when it is complete.
 
     Args:
         source: A folder in diffusers' format, or an original checkpoint.
@@ -124,7 +124,7 @@ def _write_weights(pieces: list[Path], target: Path) -> None:
                 raise ValueError(
                     f"{piece}: expected tensors by name, got a {type(tensor).__name__} at {name}"
                 )
-            # Safetensors takes neither strides nor two names of one memory.
+            # Safetensors stores neither strided tensors nor tensors that share memory.
             weights[name] = tensor.detach().clone(memory_format=torch.contiguous_format)
     with _plain_disk_errors():
         save_file(weights, target, metadata={"format": "pt"})

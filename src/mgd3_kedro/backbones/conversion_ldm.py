@@ -17,7 +17,7 @@ AUTOENCODER = "first_stage_model."
 CODEBOOK = f"{AUTOENCODER}quantize.embedding.weight"
 CLASSES = "cond_stage_model.embedding.weight"
 REQUIRED = (UNET, AUTOENCODER, CLASSES)
-"""What names of parameters begin with in such a checkpoint."""
+"""Prefixes of the parameter names in such a checkpoint."""
 AVERAGED = "model_ema."
 TRAINED_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 LATENT_SIDE = 64
@@ -28,15 +28,15 @@ NUM_HEADS = 1
 def assemble_pipeline(weights: Weights) -> LDMPipeline:
     """Turn a checkpoint into a pipeline whose U-Net holds the class embeddings.
 
-    Layers are mapped by diffusers' converters; sizes are read from the weights. The averaged
-    weights of training are taken where there are some.
+    diffusers' converters map the layers; sizes are read from the weights. If the checkpoint has
+    averaged (EMA) weights, these are used.
 
     Args:
         weights: Parameters and buffers by their original names.
 
     Raises:
-        ValueError: If a parameter is missing, unexpected or of another shape than the architecture
-            has, or the noise schedule is another.
+        ValueError: If a parameter is missing, unexpected or of another shape than in the
+            architecture, or if the noise schedule differs.
 
     Source: latent diffusion (arXiv 2112.10752), Table 13 (ImageNet, LDM-4).
     """
@@ -68,7 +68,7 @@ def assemble_pipeline(weights: Weights) -> LDMPipeline:
 
 def _unet_weights(weights: Weights) -> dict[str, torch.Tensor]:
     names = [name for name in weights if name.startswith(UNET)]
-    # Lightning's copy has the names of the U-Net in its wrapper, without their dots.
+    # The averaged copy uses the U-Net's names within its wrapper, without the dots.
     averaged = {name: f"{AVERAGED}{name.removeprefix('model.').replace('.', '')}" for name in names}
     missing = [name for name in averaged.values() if name not in weights]
     if len(missing) == len(names):
@@ -129,7 +129,7 @@ def _autoencoder_config(weights: Weights) -> dict[str, Any]:
         "latent_channels": _shape(weights, f"{AUTOENCODER}encoder.conv_out.weight")[0],
         "num_vq_embeddings": num_codes,
         "vq_embed_dim": code_size,
-        # Kept with the weights where latents were scaled to unit variance, else 1.
+        # Stored with the weights if latents were scaled to unit variance; otherwise 1.
         "scaling_factor": float(weights.get("scale_factor", 1.0)),
     }
 
@@ -170,7 +170,7 @@ def _shape(weights: Weights, name: str) -> torch.Size:
 
 
 def _check_all_taken(given: Weights, converted: Weights, prefix: str) -> None:
-    # The converters leave out what they do not know.
+    # The converters drop parameters that they do not know.
     if surplus := len(given) - len(converted):
         raise ValueError(
             "expected the parameters of latent diffusion's ImageNet model alone, got "

@@ -17,10 +17,10 @@ def ddim_step(
     noise_pred: torch.Tensor,
     variance_pred: torch.Tensor | None = None,
 ) -> DenoisingStep:
-    """Return the previous sample, which DDIM does not draw but computes.
+    """Return the previous sample, which DDIM computes without drawing noise.
 
-    Moving the clean sample by d and recomputing the noise from it moves the previous sample by
-    `pull` x d, so guidance of the clean sample is an addition to the mean here too.
+    If the clean sample moves by d and the noise is recomputed from it, the previous sample moves by
+    `pull` x d. So guidance of the clean sample is added to the mean, as with DDPM.
 
     Args:
         schedule: The respaced noise schedule.

@@ -24,12 +24,12 @@ from mgd3_kedro.rows import SteadyRows, pad_batch
 
 @dataclass(frozen=True, eq=False)
 class DiffusionBackbone:
-    """A network sampled with classifier-free guidance; latents stay in float32 throughout.
+    """A diffusion model with classifier-free guidance; latents stay in float32 throughout.
 
     Args:
         denoiser: The network.
         schedule: The visited noise levels.
-        config: How the network is sampled.
+        config: Settings of sampling.
         pull_scale: Factor of the pull towards modes.
 
     Source: latent diffusion (arXiv 2112.10752).
@@ -52,21 +52,21 @@ class DiffusionBackbone:
 
     @property
     def trained_timesteps(self) -> int:
-        """How many timesteps the network was trained with."""
+        """Number of timesteps that the network was trained with."""
         return self.schedule.num_train_timesteps
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
-        """(..., D) of what a condition becomes within the network."""
+        """(..., D), the shape of the embedding of one condition inside the network."""
         return self.denoiser.embedding_shape
 
     @property
     def device(self) -> torch.device:
-        """Where steps are computed."""
+        """Device on which steps are computed."""
         return self.denoiser.device
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
-        """Return what tells the network the class of each sample, (B, ...).
+        """Return the class condition of each sample, (B, ...).
 
         Raises:
             ValueError: If the network does not know a class.
@@ -87,11 +87,11 @@ class DiffusionBackbone:
             index: Step index.
             latents: (B, C, H, W).
             conditions: (B, ...).
-            change: Of the embeddings of these conditions and then of as many of no class, 2B rows;
-                or another condition of some samples; None leaves all as they are.
+            change: Change of the embeddings, 2B rows: of these conditions, then of as many null
+                conditions. Or a second condition for some samples. None for no change.
 
         Raises:
-            ValueError: If embeddings are to be changed within a compiled network.
+            ValueError: If embeddings are to be changed inside a compiled network.
         """
         second = change if isinstance(change, SecondCondition) else None
         embedded = change if isinstance(change, ConditionChange) else None
@@ -113,19 +113,19 @@ class DiffusionBackbone:
     def features(
         self, index: int, latents: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the first blocks see in latents (B, C, H, W) of a step index, (B, D).
+        """Return the features after the first blocks of the network, (B, D), float32.
 
         Args:
-            index: Step index.
+            index: Step index whose noise level the latents have.
             latents: (B, C, H, W).
             conditions: (B, ...).
-            depth: Share of the blocks, 0..1.
+            depth: Share of the blocks to run, 0..1.
         """
         run = partial(self.denoiser.features, depth=depth)
         return self._run(run, index, latents, conditions, row_tile(latents.device))
 
     def as_precise(self) -> AbstractContextManager[None]:
-        """Compute as precisely as the network does, for gradients of features."""
+        """Return a context with the matmul precision of the network, for gradients of features."""
         return matmul_precision(PRECISIONS[self.config.precision])
 
     def _guided_output(
@@ -194,7 +194,7 @@ class DiffusionBackbone:
     ) -> torch.Tensor:
         precision = PRECISIONS[self.config.precision]
         rows = pad_batch(latents.to(precision.dtype), multiple)
-        # Filled in by the device, which a copy from the host would wait for.
+        # Filled on the device: a copy from the host would have to wait for it.
         timesteps = torch.full((len(rows),), self.timesteps[index], device=rows.device)
         with matmul_precision(precision):
             output = run(rows, timesteps, pad_batch(conditions, multiple))
@@ -204,7 +204,12 @@ class DiffusionBackbone:
 def assemble_backbone(
     denoiser: Denoiser, trained: TrainedSchedule, config: BackboneConfig
 ) -> DiffusionBackbone:
-    """Return a network with the noise schedule that a configuration asks for.
+    """Return a backbone: a network with the noise schedule that the settings ask for.
+
+    Args:
+        denoiser: The network.
+        trained: The noise schedule that the network was trained with.
+        config: Settings of sampling.
 
     Raises:
         ValueError: If the number of steps does not fit the schedule of training.

@@ -57,7 +57,7 @@ class DiTDenoiser:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return self.transformer.device
 
     @property
@@ -69,7 +69,7 @@ class DiTDenoiser:
         """Return class indices (B,), int64.
 
         Raises:
-            ValueError: If a class index is not of the label space.
+            ValueError: If a class index is outside the label space.
         """
         return class_labels(classes, self.num_classes).to(self.device)
 
@@ -84,7 +84,7 @@ class DiTDenoiser:
         conditions: torch.Tensor,
         change: ConditionChange | None = None,
     ) -> torch.Tensor:
-        """Return the output (B, C, H, W) or (B, 2C, H, W); each block has embeddings of its own."""
+        """Return the output (B, C, H, W) or (B, 2C, H, W); each block has its own embeddings."""
         blocks: Any = self.transformer.transformer_blocks
         tables = (block.norm1.emb.class_embedder for block in blocks)
         with changed_embeddings(tables, change):
@@ -96,20 +96,20 @@ class DiTDenoiser:
     def features(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the first blocks see, the mean over tokens, (B, D), float32."""
+        """Return the features after the first blocks, averaged over tokens, (B, D), float32."""
         blocks: Any = self.transformer.transformer_blocks
-        # Not by a call, which may be compiled: no hook would be heard there.
+        # `forward`, not a call: the call may be compiled, and then runs no hooks.
         run = partial(self.transformer.forward, latents, timesteps, conditions)
         return output_of(blocks[block_at(depth, len(blocks))], run).float().mean(1)
 
 
 def check_dit(folder: Path, classes: Sequence[ClassSpec]) -> int:
-    """Check a `DiTPipeline` folder without loading it, and return how many classes it draws.
+    """Check a `DiTPipeline` folder without loading it, and return its number of classes.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If the weights do not fit the configuration, or a class is not of the label
-            space.
+        ValueError: If the weights do not fit the configuration, or a class index is outside the
+            label space.
     """
     from diffusers import AutoencoderKL, DiTTransformer2DModel
 
@@ -139,7 +139,7 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
     """Load a `DiTPipeline` folder.
 
     Returns:
-        A backbone, in whose settings the time frequencies are those that it has.
+        A backbone; `time_frequencies` in its settings names those in use, not "auto".
 
     Raises:
         FileNotFoundError: If a file is missing.

@@ -1,21 +1,21 @@
-"""Steps that start so far from noise that a model expects some of the signal there."""
+"""Check for schedules whose first step is so far from noise that a model expects some signal."""
 
 from __future__ import annotations
 
 from mgd3_kedro.backbones.schedule import TIMESTEP_SPACINGS, TrainedSchedule, respaced_schedule
 
 BEARABLE_SIGNAL = 0.07
-"""Share of the signal, a square root of alpha_bar, at the last timestep of Stable Diffusion."""
+"""Share of the signal, as sqrt(alpha_bar), at the last training timestep of Stable Diffusion."""
 
 
 def describe_early_start(
     num_inference_steps: int, trained: TrainedSchedule, timestep_spacing: str
 ) -> str | None:
-    """Say that the noisiest visited timestep is too far from noise to start from noise there.
+    """Return a warning if the noisiest visited timestep is too far from pure noise.
 
-    A network expects a share of signal there, and noise has none. The end of training has a share
-    too, which models are known to bear: up to twice as much passes, or as much as Stable Diffusion
-    bears.
+    Sampling starts there from pure noise, but the network expects a share of signal. The last
+    timestep of training has a small share too, which models are known to tolerate. So the limit is
+    twice that share, or the share of Stable Diffusion if that is more.
 
     Args:
         num_inference_steps: T.
@@ -23,7 +23,8 @@ def describe_early_start(
         timestep_spacing: A name of `TIMESTEP_SPACINGS`.
 
     Returns:
-        The timestep, its share, and which spacings start nearer to noise; None if all is well.
+        The warning, with the timestep, its share of signal and the spacings that start nearer to
+        noise; None if the share is within the limit.
 
     Raises:
         ValueError: If the number of steps does not fit the schedule of training.

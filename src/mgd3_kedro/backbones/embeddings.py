@@ -1,4 +1,4 @@
-"""Embeddings of conditions, changed where a network makes them."""
+"""Change of condition embeddings inside a network, by hooks on its embedding tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mgd3_kedro.backbones.base import ConditionChange
 
 
 def as_they_are(conditions: torch.Tensor) -> torch.Tensor:
-    """Return conditions, where a table is asked by them."""
+    """Return conditions unchanged, for embedding tables that take them as they are."""
     return conditions
 
 
@@ -23,12 +23,12 @@ def changed_embeddings(
     change: ConditionChange | None,
     given: Callable[[torch.Tensor], torch.Tensor] = as_they_are,
 ) -> Iterator[None]:
-    """Have a network take changed embeddings in the place of those that its tables give.
+    """Replace the embeddings that the tables of a network return, within the context.
 
     Args:
-        tables: Modules of the network, each of which gives the embeddings of all rows, (R, ..., D).
-        change: Of all of them alike; None leaves the network as it is.
-        given: What a table is asked by in the place of conditions (R, ...).
+        tables: Modules of the network that return the embeddings of all rows, (R, ..., D).
+        change: The change to apply to every table; None for no change.
+        given: Converts conditions (R, ...) to the input of a table.
     """
     if change is None:
         yield
@@ -36,7 +36,7 @@ def changed_embeddings(
     others = given(change.others)
 
     def put(table: Any, asked: tuple[Any, ...], embedding: torch.Tensor) -> torch.Tensor:
-        # Not by a call, after which this hook would run again.
+        # `forward`, not a call: a call would run this hook again.
         return change.apply(embedding, table.forward(others))
 
     hooks = [table.register_forward_hook(put) for table in tables]

@@ -1,4 +1,4 @@
-"""What a network sees in noisy latents: the output of one of its parts."""
+"""Features of a network for noisy latents: the output of one of its modules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import nn
 
 
 class _ReachedError(Exception):
-    """Ends a pass where its result is known.
+    """Exception that ends a forward pass as soon as the wanted module has run.
 
     Args:
-        output: Of the part that was asked about.
+        output: Output of the module.
     """
 
     def __init__(self, output: torch.Tensor) -> None:
@@ -22,14 +22,14 @@ class _ReachedError(Exception):
 
 
 def output_of(part: nn.Module, run: Callable[[], object]) -> torch.Tensor:
-    """Return what a part of a network gives, without running what comes after it.
+    """Return the output of a module of a network, without running the modules after it.
 
     Args:
-        part: A module of the network.
+        part: The module.
         run: Runs the network.
 
     Raises:
-        ValueError: If the network does not come by the part.
+        ValueError: If the network does not run the module.
     """
 
     def stop(part: nn.Module, given: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -49,7 +49,7 @@ def output_of(part: nn.Module, run: Callable[[], object]) -> torch.Tensor:
 
 
 def block_at(depth: float, blocks: int) -> int:
-    """Return the place of the last block of a share of them, one at least."""
+    """Return the index of the last block to run, for a share of the blocks, at least one."""
     return max(1, round(depth * blocks)) - 1
 
 
@@ -57,7 +57,7 @@ def middle_of(unet: Any) -> nn.Module:
     """Return the middle block of a U-Net, whose output has most features and fewest places.
 
     Raises:
-        ValueError: If it has none.
+        ValueError: If the U-Net has no middle block.
     """
     if unet.mid_block is None:
         raise ValueError(

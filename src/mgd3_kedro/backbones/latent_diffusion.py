@@ -28,7 +28,8 @@ OTHER_INPUTS = {
         "time_cond_proj_dim",
     ),
 }
-"""diffusers' class of a U-Net -> settings of one that is conditioned on more than a class."""
+"""diffusers' class of a U-Net -> settings that must be null, as they add other conditions than a
+class."""
 AUTOENCODERS: dict[str, Callable[[Mapping[str, Any]], int]] = {
     "VQModel": lambda config: config.get("vq_embed_dim") or config.get("latent_channels", 3),
     "AutoencoderKL": lambda config: config.get("latent_channels", 4),
@@ -38,12 +39,13 @@ AUTOENCODER_FOLDERS = ("vqvae", "vae")
 
 
 def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
-    """Check an `LDMPipeline` folder without loading it, and return how many classes it draws.
+    """Check an `LDMPipeline` folder without loading it, and return its number of classes.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the U-Net is not conditioned on
-            classes alone or does not fit the autoencoder, or a class is not of the label space.
+            classes alone or does not fit the autoencoder, or a class index is outside the label
+            space.
     """
     vae_folder = find_autoencoder(folder)
     vae_name, vae = _check_part(vae_folder, AUTOENCODERS)
@@ -57,7 +59,7 @@ def check_latent_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> int:
 
 
 def load_latent_diffusion_autoencoder(folder: Path, config: AutoencoderConfig) -> LatentAutoencoder:
-    """Load the autoencoder of an `LDMPipeline` folder, which may have a codebook or not.
+    """Load the autoencoder of an `LDMPipeline` folder, with or without a codebook.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -89,10 +91,10 @@ def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
 
 
 def find_autoencoder(folder: Path) -> Path:
-    """Return the folder of the autoencoder in that of an `LDMPipeline`.
+    """Return the folder of the autoencoder within an `LDMPipeline` folder.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is no such folder.
     """
     for name in AUTOENCODER_FOLDERS:
         if (folder / name).is_dir():

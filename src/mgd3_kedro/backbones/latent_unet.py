@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel, UNet2DModel
 
 MOST_ROWS = 48
-"""Rows of one forward pass: from 64 on diffusers' upsampling has another memory layout, and with it
-other last bits."""
+"""Most rows in one forward pass. From 64 rows on, diffusers' upsampling uses another memory layout,
+which changes the last bits."""
 UNETS = {"UNet2DModel": "num_class_embeds", "UNet2DConditionModel": "encoder_hid_dim"}
-"""diffusers' class of a U-Net -> its setting that counts class embeddings. The first adds the
-embedding to that of the timestep; the second attends to it, as the embedding table is the matrix
-that projects what it is conditioned on, a one-hot row."""
+"""diffusers' class of a U-Net -> its setting for the number of class embeddings. The first class
+adds the class embedding to that of the timestep. The second attends to it: it takes a one-hot row,
+and the matrix that projects this row is the table of embeddings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class LatentDiffusionDenoiser:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return self.unet.device
 
     @property
@@ -67,7 +67,7 @@ class LatentDiffusionDenoiser:
         """Return class indices (B,), int64.
 
         Raises:
-            ValueError: If a class index is not of the label space.
+            ValueError: If a class index is outside the label space.
         """
         return class_labels(classes, self.num_embeddings - 1).to(self.device)
 
@@ -99,9 +99,9 @@ class LatentDiffusionDenoiser:
     def features(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the middle block sees, the mean over places, (B, D), float32."""
+        """Return the features after the middle block, averaged over places, (B, D), float32."""
         given: Any = self._given(conditions, latents.dtype)
-        # Not by a call, which may be compiled: no hook would be heard there.
+        # `forward`, not a call: the call may be compiled, and then runs no hooks.
         run = partial(self.unet.forward, latents, timesteps, given)
         return output_of(middle_of(self.unet), run).float().mean((2, 3))
 
@@ -119,7 +119,7 @@ class LatentDiffusionDenoiser:
         return output
 
     def _given(self, classes: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Return what the U-Net takes for classes (B,)."""
+        """Return the U-Net's input for class indices (B,): the indices, or one-hot (B, 1, n)."""
         if not self._attends:
             return classes
         return F.one_hot(classes, self.num_embeddings)[:, None].to(dtype)

@@ -63,7 +63,7 @@ class GaussianMixtureBackbone:
 
     @property
     def trained_timesteps(self) -> int:
-        """How many timesteps the schedule was made for."""
+        """Number of timesteps of training that the schedule was made for."""
         return self.schedule.num_train_timesteps
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
@@ -79,7 +79,7 @@ class GaussianMixtureBackbone:
     ) -> DenoisingStep:
         """Predict one reverse step from the exact posterior mean of the clean sample.
 
-        There are no classes, and so nothing that a change of conditions could reach.
+        The mixture has no classes, so `conditions` and `change` are not used.
 
         Source: Bayes' rule.
         """

@@ -1,4 +1,4 @@
-"""Another autoencoder in the place of a model's own."""
+"""Another autoencoder instead of a model's own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ KIND = "AutoencoderKL"
 
 
 def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
-    """Refuse an autoencoder whose latents are not those that a model denoises.
+    """Check that the latents of another autoencoder fit the denoiser of a model.
 
     Args:
-        folder: Of an `AutoencoderKL`.
+        folder: Folder of an `AutoencoderKL`.
         denoiser: Folder of the model's denoiser.
         own: Folder of the model's own autoencoder.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If it is no `AutoencoderKL`, or its latents have other channels than the
-            denoiser takes, or another side than those of the model's own for the same image.
+        ValueError: If it is not an `AutoencoderKL`, if the denoiser takes another number of
+            channels, or if the model's own autoencoder has latents of another side for the same
+            image.
     """
     from diffusers import AutoencoderKL
 
@@ -50,10 +51,10 @@ def check_other_autoencoder(folder: Path, denoiser: Path, own: Path) -> None:
 def load_other_autoencoder(
     folder: Path, denoiser: Path, config: AutoencoderConfig
 ) -> LatentAutoencoder:
-    """Load an `AutoencoderKL`, for images of the side that a denoiser's latents stand for.
+    """Load an `AutoencoderKL`, for images of the side that a denoiser's latents decode to.
 
     Args:
-        folder: Of the autoencoder.
+        folder: Folder of the autoencoder.
         denoiser: Folder of the denoiser.
         config: How the autoencoder is run.
 
@@ -68,7 +69,7 @@ def load_other_autoencoder(
 
 
 def _check_kind(folder: Path) -> None:
-    """Refuse a whole model, and any part of one that is no autoencoder."""
+    """Raise ValueError if a folder is a whole model, or a part other than an `AutoencoderKL`."""
     if (folder / MODEL_INDEX).is_file():
         raise ValueError(
             f"autoencoder.given: expected the folder of an autoencoder, got the whole model "

@@ -1,4 +1,4 @@
-"""Pickled weights, read without running what a pickle can make a reader run."""
+"""Pickled weights, read without running any code in the pickle."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 TRAINING_STATE = ("pytorch_lightning", "lightning", "numpy")
-"""Packages whose objects a training checkpoint holds beside its weights."""
+"""Packages whose objects a training checkpoint holds besides its weights."""
 
 
 class Unread:
-    """Stands for an object of a training framework, which nothing is asked of."""
+    """A placeholder for an object of a training framework; it does nothing."""
 
     def __init__(self, *args: Any) -> None:
         pass
@@ -27,11 +27,12 @@ class Unread:
 def read_pickle(path: Path) -> Mapping[str, Any]:
     """Read a file that `torch.save` wrote: tensors and plain values, by name.
 
-    What a trainer left beside the weights is replaced by objects that do nothing, whether its
-    package is installed or not.
+    Objects of training frameworks are replaced by placeholders, whether their package is installed
+    or not.
 
     Raises:
-        ValueError: If the file is no such file, or calls any other function or class.
+        ValueError: If the file was not written by `torch.save`, holds no mapping, or calls any
+            other function or class.
     """
     in_parts = zipfile.is_zipfile(path)  # as PyTorch has written since 1.6
     try:
@@ -52,7 +53,7 @@ def read_pickle(path: Path) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    # PyTorch goes on to advise reading the file regardless.
+    # The rest of PyTorch's message advises to read the file anyway.
     if match := re.search(r"GLOBAL (\S+)", str(error)):
         return (
             f"it calls {match[1]}, which could run any code; save the weights alone where it "

@@ -13,7 +13,7 @@ from mgd3_kedro.records import DenoisingStep
 
 
 class Sampler(Protocol):
-    """Makes a reverse step from a noise prediction."""
+    """A function that makes a reverse step from a noise prediction."""
 
     def __call__(
         self,
@@ -28,11 +28,11 @@ class Sampler(Protocol):
 
 
 def total_pull(sampler: Sampler, schedule: NoiseSchedule) -> float:
-    """Return what guidance of the clean sample adds up to over the noisier half of the timesteps.
+    """Return the sum of the guidance weights over the noisier half of the timesteps.
 
-    That is where guidance acts. Fewer steps are fewer pulls, and with DDPM weaker ones for their
-    length, as the standard deviation grows with the root of a step only; with DDIM the sum hardly
-    depends on their number.
+    Guidance acts in this half. With fewer steps there are fewer pulls. With DDPM the sum falls,
+    because the standard deviation of a step grows only with the square root of its length. With
+    DDIM the sum hardly depends on the number of steps.
     """
     nothing = torch.zeros(1, 1, 1, 1)
     half = schedule.timesteps[-1] / 2

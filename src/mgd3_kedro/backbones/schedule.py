@@ -15,7 +15,8 @@ from mgd3_kedro.checks import check_count, check_range, lookup
 
 SCHEDULER_FILE = "scheduler_config.json"
 MOST_TIMESTEPS = 1_000_000
-"""A thousand times as many as models are trained with; tables of more fill the memory."""
+"""Most timesteps of training that are accepted: a thousand times the usual number. Larger tables
+would fill the memory."""
 
 
 def _cosine_betas(start: float, end: float, count: int) -> torch.Tensor:
@@ -58,7 +59,8 @@ def _trailing(count: int, train: int, offset: int) -> torch.Tensor:
 
 
 TIMESTEP_SPACINGS = {"linspace": _linspace, "leading": _leading, "trailing": _trailing}
-"""Which timesteps T steps visit: both ends, from the clean end, or from the noisy end."""
+"""Name -> function that gives the timesteps which T steps visit: including both ends, counted from
+the clean end, or counted from the noisy end."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class TrainedSchedule:
         steps_offset: First timestep that "leading" spacing visits.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     num_train_timesteps: int = 1000
@@ -120,7 +122,7 @@ class NoiseSchedule:
         return len(self.timesteps)
 
     def alpha_cumprod(self, index: int) -> float:
-        """Share of signal variance at a step index; 1 below index 0, where nothing is noisy."""
+        """Return the share of signal variance at a step index; 1 below index 0, without noise."""
         return float(self.alphas_cumprod[index]) if index >= 0 else 1.0
 
     def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
@@ -155,7 +157,8 @@ def respaced_schedule(
         timestep_spacing: A name of `TIMESTEP_SPACINGS`.
 
     Raises:
-        ValueError: If T is not within 2..num_train_timesteps, or the offset leads beyond them.
+        ValueError: If the spacing is unknown, T is not within 2..num_train_timesteps, or the offset
+            leads to timesteps outside the training schedule.
 
     Source: improved DDPM (arXiv 2102.09672), section 4; the three spacings are those of
         arXiv 2305.08891, Table 2.
@@ -176,17 +179,18 @@ def respaced_schedule(
 
 
 def read_trained_schedule(folder: Path) -> TrainedSchedule:
-    """Read how a model was trained from the scheduler of its pipeline, of whatever class that is.
+    """Read the noise schedule of training from the scheduler of a pipeline, of any class.
 
-    What the scheduler says about sampling (its spacing, variance, clipping) is not read: that is
-    for the settings of a run.
+    What the scheduler says about sampling (spacing, variance, clipping) is not read, because the
+    settings of a run decide about that.
 
     Args:
         folder: Holds `scheduler_config.json`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no scheduler's, or asks for noise levels that are not supported.
+        ValueError: If the file is not a scheduler's, or asks for noise levels that are not
+            supported.
     """
     path = folder / SCHEDULER_FILE
     if not path.is_file():

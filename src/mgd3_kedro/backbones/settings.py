@@ -14,12 +14,12 @@ from mgd3_kedro.stages import neutral, off_at
 CLASS_NAME = "{class_name}"
 AUTO = "auto"
 FREQUENCY_SHIFTS = {"diffusers": 1.0, "official": 0.0}
-"""Whose time embedding a diffusion transformer was trained with -> s: its frequencies are
-10000^(-i / (128 - s)), i = 0..127."""
+"""Code whose time embedding a diffusion transformer was trained with -> shift s. The frequencies
+are 10000^(-i / (128 - s)), i = 0..127."""
 
 
 class Placement(Protocol):
-    """Where a model is put, and in what form."""
+    """The precision, compilation and device of a model."""
 
     @property
     def precision(self) -> str:
@@ -42,11 +42,11 @@ class AutoencoderConfig:
         precision: A name of `PRECISIONS`.
         compile: Compile the model.
         device: A name of `DEVICES`.
-        given: Folder, or id on the Hugging Face hub, of an `AutoencoderKL` that takes the place of
-            the model's own; None for that.
+        given: Folder, or id on the Hugging Face hub, of an `AutoencoderKL` to use instead of the
+            model's own; None for the model's own.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     precision: str
@@ -61,29 +61,29 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """Settings of the reverse process that no method changes.
+    """Settings of the reverse process that are the same for all methods.
 
     Args:
         sampler: A name of `SAMPLERS`.
-        num_inference_steps: T.
+        num_inference_steps: Number of steps T.
         timestep_spacing: A name of `TIMESTEP_SPACINGS`.
-        reference_steps: T that lambda was tuned for: with another T the pull is rescaled so that
-            it adds up to the same; None to leave it.
+        reference_steps: T that lambda was tuned for. With another T the pull is rescaled so that
+            its sum stays the same. None: no rescaling.
         guidance_scale: Scale of classifier-free guidance; 1 switches it off.
-        cfg_channels: Latent channels that guidance reaches, None for all.
-        cfg_from_timestep: Guide from this training timestep upwards.
-        cfg_to_timestep: Guide up to this one, included.
-        prompt_template: What text-to-image models are asked for, with `{class_name}` in it.
-        negative_prompt: What they are guided away from.
+        cfg_channels: Number of latent channels that are guided, None for all.
+        cfg_from_timestep: Lowest training timestep that is guided.
+        cfg_to_timestep: Highest training timestep that is guided.
+        prompt_template: Prompt of text-to-image models, with `{class_name}` in it.
+        negative_prompt: Prompt that they are guided away from.
         precision: A name of `PRECISIONS`.
         compile: Compile the network.
-        max_batch: Images that are denoised at once.
+        max_batch: Most images that are denoised at once.
         device: A name of `DEVICES`.
-        time_frequencies: A name of `FREQUENCY_SHIFTS`, of diffusion transformers alone; "auto":
-            what the published weights were trained with, for these, and else "diffusers".
+        time_frequencies: A name of `FREQUENCY_SHIFTS`, for diffusion transformers only. "auto":
+            "official" for the published weights, otherwise "diffusers".
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     sampler: str
@@ -123,7 +123,7 @@ class BackboneConfig:
         check_device(self.device)
 
     def uses_null_class(self, timestep: int) -> bool:
-        """Tell whether classifier-free guidance acts at a training timestep.
+        """Return whether classifier-free guidance acts at a training timestep.
 
         Source: guidance in a limited interval (arXiv 2404.07724), section 3.
         """

@@ -32,8 +32,8 @@ OTHER_INPUTS = (
     "num_class_embeds",
     "time_cond_proj_dim",
 )
-"""Settings of a U-Net that is conditioned on more than a prompt: a size, a class, an image, a
-guidance scale."""
+"""Settings of a U-Net that must be null, as they add other conditions than a prompt: a size, a
+class, an image, a guidance scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class StableDiffusionDenoiser:
     Args:
         unet: Predicts from latents, timestep and embeddings.
         prompts: Encodes prompts.
-        prompt_template: The prompt, with `{class_name}` where the class is named.
-        negative_prompt: The prompt of no class.
+        prompt_template: The prompt, with `{class_name}` where the class name is inserted.
+        negative_prompt: The prompt of the null condition.
 
-    Source: latent diffusion (arXiv 2112.10752), section 3.3; the class's name line as the prompt
-        is MGD3's (arXiv 2505.18963).
+    Source: latent diffusion (arXiv 2112.10752), section 3.3; class names as prompts are as in MGD3
+        (arXiv 2505.18963).
     """
 
     unet: UNet2DConditionModel
@@ -68,7 +68,7 @@ class StableDiffusionDenoiser:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return self.unet.device
 
     def conditions(self, classes: Sequence[ClassSpec]) -> torch.Tensor:
@@ -98,8 +98,8 @@ class StableDiffusionDenoiser:
     def features(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor, depth: float
     ) -> torch.Tensor:
-        """Return what the middle block sees, the mean over places, (B, D), float32."""
-        # Not by a call, which may be compiled: no hook would be heard there.
+        """Return the features after the middle block, averaged over places, (B, D), float32."""
+        # `forward`, not a call: the call may be compiled, and then runs no hooks.
         run = partial(self.unet.forward, latents, timesteps, conditions)
         return output_of(middle_of(self.unet), run).float().mean((2, 3))
 
@@ -148,7 +148,7 @@ def load_stable_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
         ModuleNotFoundError: If transformers is not installed.
         FileNotFoundError: If a file is missing.
         ValueError: If the weights do not fit the configuration, the parts do not fit each other,
-            the U-Net needs more than a prompt, or a setting is of transformers alone.
+            the U-Net needs more than a prompt, or a setting is for diffusion transformers only.
     """
     from diffusers import UNet2DConditionModel
 

@@ -1,4 +1,4 @@
-"""Prompts to what a text-to-image model is conditioned on."""
+"""Text encoder: prompts to the embeddings that condition a text-to-image model."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS_FILE = "model.safetensors"
 VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-"""Files a tokenizer is read from: all of the first kind, or all of the second."""
+"""Files that a tokenizer is read from: all of the first tuple, or all of the second."""
 PREFIX = "text_model."
-"""In the names of parameters, or not: libraries and files differ in it."""
+"""Prefix of parameter names that some versions of transformers and some files have."""
 FORMER_BUFFER = "embeddings.position_ids"
 
 
 @dataclass(frozen=True, eq=False)
 class PromptEncoder:
-    """A text encoder that is asked for every prompt once.
+    """A text encoder that keeps the embeddings of every prompt.
 
     Args:
         tokenizer: Cuts a text into tokens.
@@ -46,8 +46,8 @@ class PromptEncoder:
 
     @property
     def max_tokens(self) -> int:
-        """Length L of an encoded prompt, with the tokens of its start and end."""
-        # A tokenizer without a limit says so with a number beyond any.
+        """Length L of an encoded prompt in tokens, including those of its start and end."""
+        # A tokenizer without a limit has a huge number here.
         return min(
             int(self.tokenizer.model_max_length),
             int(self.text_encoder.config.max_position_embeddings),
@@ -56,7 +56,7 @@ class PromptEncoder:
     def encode(self, prompt: str) -> torch.Tensor:
         """Return the embeddings of a prompt, (1, L, D), on the encoder's device.
 
-        A prompt is encoded by itself, so that it does not depend on which others are asked for.
+        Each prompt is encoded alone, so that its embeddings do not depend on other prompts.
         """
         if prompt not in self._known:
             self._known[prompt] = self._encode(prompt)
@@ -72,7 +72,7 @@ class PromptEncoder:
             return_tensors="pt",
         ).to(self.text_encoder.device)
         self._warn_of_cut(prompt)
-        # The published models were trained with the padding in sight.
+        # The published models were trained without a mask on the padding.
         masked = getattr(self.text_encoder.config, "use_attention_mask", False)
         mask = tokens.attention_mask if masked else None
         with matmul_precision(self.precision):
@@ -169,7 +169,7 @@ def _clip(folder: Path) -> _Clip:
 
 
 def _read_tokenizer(clip: _Clip, folder: Path) -> CLIPTokenizer:
-    # Without its files a tokenizer of three tokens would be made up.
+    # Without these files, transformers would silently make a tokenizer of three tokens.
     if not any(all((folder / name).is_file() for name in names) for names in VOCABULARIES):
         kinds = " or ".join(" and ".join(names) for names in VOCABULARIES)
         raise FileNotFoundError(f"expected {kinds} in {folder}, found neither")

@@ -1,4 +1,4 @@
-"""The frequencies by which a diffusion transformer is told the time."""
+"""Frequencies of the timestep embedding of a diffusion transformer."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ PUBLISHED = {
     "out_channels": 8,
     "num_embeds_ada_norm": 1000,
 }
-"""Of the weights that the authors of DiT published, DiT-XL/2 for ImageNet. They predict variances,
-which no training with diffusers' class does, nor any of this project."""
+"""Configuration of the weights that the authors of DiT published, DiT-XL/2 for ImageNet. They
+predict variances. Weights trained with diffusers' class or by this project do not."""
 OFFICIAL_NORM_EPS = 1e-6
-"""Of all norms of the official code; diffusers has 1e-5 in some."""
+"""Epsilon of all norms of the official code; diffusers has 1e-5 in some."""
 
 
 def find_time_frequencies(part: Path, asked: str) -> str:
     """Return the name of the frequencies that a transformer is sampled with.
 
-    What "auto" stands for depends on the configuration alone, which is part of the identity of a
-    model: a copy under any name is sampled as the original is.
+    The value of "auto" depends only on the configuration, which is part of the identity of a model.
+    So a copy under any name is sampled like the original.
 
     Args:
         part: Folder of the transformer.
@@ -48,7 +48,7 @@ def find_time_frequencies(part: Path, asked: str) -> str:
 
 
 def say_time_frequencies(part: Path, found: str) -> None:
-    """Log what "auto" stands for, where it may be wrong, and how to have the other.
+    """Log the value of "auto" if it may be wrong, and how to set the other value.
 
     Args:
         part: Folder of the transformer.
@@ -72,7 +72,7 @@ def say_time_frequencies(part: Path, found: str) -> None:
 
 
 def warn_of_time_frequencies(part: Path, asked: str) -> None:
-    """Warn of frequencies that the weights were hardly trained with: samples would be smudges.
+    """Warn if the weights were probably trained with other frequencies and samples may be smudges.
 
     Args:
         part: Folder of the transformer.
@@ -89,13 +89,13 @@ def warn_of_time_frequencies(part: Path, asked: str) -> None:
 
 
 def embed_time(transformer: DiTTransformer2DModel, frequencies: str) -> None:
-    """Have a transformer embed time as the code that its weights were trained with.
+    """Set the time embedding of a transformer to that of the code it was trained with.
 
-    Conversion to diffusers' format leaves the weights as they are, but diffusers' class has other
-    frequencies and another epsilon in the second norm of a block than the official code.
+    Conversion to diffusers' format leaves the weights as they are. But diffusers' class has other
+    frequencies than the official code, and another epsilon in the second norm of a block.
 
     Args:
-        transformer: Changed in place; as it comes, it has the frequencies of diffusers.
+        transformer: Changed in place; when loaded, it has the frequencies of diffusers.
         frequencies: A name of `FREQUENCY_SHIFTS`.
 
     Raises:
@@ -112,10 +112,10 @@ def embed_time(transformer: DiTTransformer2DModel, frequencies: str) -> None:
 
 
 def refuse_time_frequencies(folder: Path, config: BackboneConfig) -> BackboneConfig:
-    """Return the settings of a model that is no diffusion transformer.
+    """Return the settings unchanged, for a model that is not a diffusion transformer.
 
     Raises:
-        ValueError: If they ask for time frequencies.
+        ValueError: If `time_frequencies` is not "auto".
     """
     if config.time_frequencies != AUTO:
         raise ValueError(

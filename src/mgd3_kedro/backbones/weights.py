@@ -1,4 +1,4 @@
-"""Model folders in diffusers' format: checked without loading, loaded without guessing."""
+"""Model folders in diffusers' format: check without loading, and load after the check."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mgd3_kedro.records import PICKLES
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 CONFIG_FILE = "config.json"
 FORMER_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""Layers of attention in autoencoders saved by early diffusers; loading renames them."""
+"""Names of attention layers in autoencoders saved by early diffusers -> names of today."""
 LAYERS = ("num_layers", "layers_per_block", "num_hidden_layers")
-"""Settings that say how many layers a model has, each of which has weights of its own."""
+"""Settings for the number of layers of a model; each layer has weights of its own."""
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse weights that there are as a pickle alone: loading one can run any code.
+    """Check that weights are not only there as a pickle: loading a pickle can run any code.
 
     Raises:
-        ValueError: Naming the file and the command that converts it.
+        ValueError: If they are; the message names the file and the command that converts it.
     """
     if any(folder.glob("*.safetensors")):
         return
@@ -39,7 +39,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def check_component(model_class: type[Any], folder: Path) -> dict[str, Any]:
-    """Compare a component's configuration with the shapes in its weights file, loading neither.
+    """Compare a component's configuration with the shapes in its weights file, without loading it.
 
     Args:
         model_class: A diffusers model class.
@@ -67,15 +67,16 @@ def check_weights(
 ) -> dict[str, Any]:
     """Compare the shapes in a weights file with those of the model that `config.json` describes.
 
-    Libraries load what fits and warn of the rest, which then has random values.
+    Without this check, libraries load the parameters that fit and only warn of the others, which
+    then have random values.
 
     Args:
         folder: Holds the two files.
         weights_file: Name of the weights file.
         kind: What the model is called in messages.
         build: Makes the model from its configuration.
-        present_name: Name of a parameter by today's names, from its name in the file; None for
-            what a model no longer keeps. Not asked about names that the model has.
+        present_name: Name of a parameter in the file -> its name today; None for parameters that
+            models no longer keep. It is not called for names that the model has.
 
     Returns:
         The configuration.
@@ -164,7 +165,7 @@ def _read_config(path: Path, kind: str) -> dict[str, Any]:
 
 
 def _check_layers(config: dict[str, Any], tensors: int, weights: Path) -> None:
-    """Refuse more layers than there are tensors, before they are built one by one."""
+    """Raise ValueError if there are more layers than tensors, before all layers are built."""
     for name in LAYERS:
         asked = config.get(name)
         if isinstance(asked, int) and asked > tensors:

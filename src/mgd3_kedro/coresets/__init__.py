@@ -1,4 +1,4 @@
-"""Choosing real images of a class to keep: the selective rows of the comparison."""
+"""Coresets: selection of real images of a class, for comparison with generated images."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = [
 ]
 
 Argument = Literal["count", "features", "centres", "ipc", "random_state"]
-"""What a choice can be made from: the number of images of the class, their features (N, ...), the
-modes of these (K, ...), the images to pick, a seed of the class's own."""
+"""Inputs that a selection can take: the number of images of the class, their features (N, ...), the
+modes of these (K, ...), the number of images to pick, a seed of the class's own."""
 
 
 class Coreset(NamedTuple):
-    """A way to choose.
+    """A selection method.
 
     Args:
-        pick: (what `takes` names) -> distinct indices, (ipc,), int64.
-        takes: Its arguments.
+        pick: (arguments named in `takes`) -> distinct indices, (ipc,), int64.
+        takes: Names of the arguments, in order.
     """
 
     pick: Callable[..., torch.Tensor]
@@ -43,4 +43,4 @@ CORESETS: dict[str, Coreset] = {
     "kmeans_closest": Coreset(pick_nearest_to_centroids, ("features", "centres")),
     "random": Coreset(pick_random, ("count", "ipc", "random_state")),
 }
-"""Name -> how images are chosen, and from what."""
+"""Name -> selection method."""

@@ -1,4 +1,4 @@
-"""The real images that stand for the clusters of a class."""
+"""Real images that represent the clusters of a class."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from mgd3_kedro.coresets.points import points_to_pick
 
 
 def pick_nearest_to_centroids(features: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
-    """Pick the image nearest to each centre of a cluster.
+    """Pick the image nearest to the centre of each cluster.
 
-    Where one image is the nearest of two centres, the closer centre has it and the other takes its
-    next nearest, so that no image is picked twice.
+    If one image is the nearest to two centres, the closer centre gets it and the other one takes
+    its next nearest, so that no image is picked twice.
 
     Args:
         features: (N, ...), the latents or other features of one class.
-        centres: (K, ...), of its clusters.
+        centres: (K, ...), the centres of its clusters.
 
     Returns:
         (K,), int64, distinct indices into `features`, in the order of the clusters.
 
     Raises:
-        ValueError: If `features` is no finite (N, ...) or there are not 1..N centres.
+        ValueError: If `features` is not finite of shape (N, ...), or there are not 1..N centres.
 
     Source: arXiv 2505.18963, Tables 3 and 6 (mode discovery alone); the tie rule is ours.
     """

@@ -1,4 +1,4 @@
-"""Choices made one image at a time, each the best given those before."""
+"""Greedy selection: one image at a time, each the best given those before."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mgd3_kedro.coresets.points import points_to_pick
 
 
 def pick_by_herding(features: torch.Tensor, ipc: int) -> torch.Tensor:
-    """Pick the image that brings the mean of the picked ones nearest the class mean, repeatedly.
+    """Pick images one by one, so that their mean is as near to the class mean as possible.
 
-    No image is picked twice; a smaller choice is the beginning of a larger one.
+    No image is picked twice. A smaller selection is the beginning of a larger one.
 
     Args:
         features: (N, ...), the latents or other features of one class.
@@ -21,20 +21,20 @@ def pick_by_herding(features: torch.Tensor, ipc: int) -> torch.Tensor:
         (ipc,), int64, distinct indices into `features`, in the order picked.
 
     Raises:
-        ValueError: If `features` is no finite (N, ...) or `ipc` is not in 1..N.
+        ValueError: If `features` is not finite of shape (N, ...), or `ipc` is not in 1..N.
 
     Source: iCaRL (arXiv 1611.07725), Algorithm 4; without replacement as in IDC
     (arXiv 2205.14959), released code.
     """
     points = points_to_pick(features, ipc)
-    # From the class mean, so that the sum of the picked has to come nearest zero.
+    # Centred on the class mean, so that the sum of the picked points should be near zero.
     points = points - points.mean(0)
     norms = np.square(points).sum(1)
     total = np.zeros(points.shape[1])
     free = np.zeros(len(points))
     chosen = np.empty(ipc, dtype=np.int64)
     for rank in range(ipc):
-        # |total + point|^2 but for a constant.
+        # |total + point|^2, without the constant |total|^2.
         chosen[rank] = image = np.argmin(norms + 2 * (points @ total) + free)
         total += points[image]
         free[image] = np.inf
@@ -42,9 +42,9 @@ def pick_by_herding(features: torch.Tensor, ipc: int) -> torch.Tensor:
 
 
 def pick_k_centers(features: torch.Tensor, ipc: int) -> torch.Tensor:
-    """Pick the image nearest the class mean, then always the one farthest from all picked.
+    """Pick the image nearest to the class mean, then repeatedly the one farthest from all picked.
 
-    A smaller choice is the beginning of a larger one.
+    A smaller selection is the beginning of a larger one.
 
     Args:
         features: (N, ...), the latents or other features of one class.
@@ -54,7 +54,7 @@ def pick_k_centers(features: torch.Tensor, ipc: int) -> torch.Tensor:
         (ipc,), int64, distinct indices into `features`, in the order picked.
 
     Raises:
-        ValueError: If `features` is no finite (N, ...) or `ipc` is not in 1..N.
+        ValueError: If `features` is not finite of shape (N, ...), or `ipc` is not in 1..N.
 
     Source: k-center coresets (arXiv 1708.00489), Algorithm 1; the first image is ours.
     """

@@ -16,7 +16,7 @@ def points_to_pick(features: torch.Tensor, ipc: int) -> np.ndarray:
         ipc: Images to pick.
 
     Raises:
-        ValueError: If `features` is no finite (N, ...) or `ipc` is not in 1..N.
+        ValueError: If `features` is not finite of shape (N, ...), or `ipc` is not in 1..N.
     """
     if features.ndim < 2 or features.numel() == 0:
         raise ValueError(
@@ -30,7 +30,7 @@ def points_to_pick(features: torch.Tensor, ipc: int) -> np.ndarray:
 
 
 def check_ipc(ipc: int, count: int) -> None:
-    """Refuse to pick more images than there are, or less than one.
+    """Check that the number of images to pick is at least 1 and not above their number.
 
     Args:
         ipc: Images to pick.

@@ -1,4 +1,4 @@
-"""A uniform choice."""
+"""Uniform random selection."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mgd3_kedro.coresets.points import check_ipc
 def pick_random(count: int, ipc: int, random_state: int) -> torch.Tensor:
     """Pick images uniformly, without replacement.
 
-    A smaller choice is the beginning of a larger one of the same seed.
+    A smaller selection is the beginning of a larger one with the same seed.
 
     Args:
         count: Images of the class.
         ipc: Images to pick.
-        random_state: Seed of the choice; one of the class, or all classes keep the same places.
+        random_state: Seed; it must differ between classes, or all classes pick the same positions.
 
     Returns:
-        (ipc,), int64, distinct numbers of images.
+        (ipc,), int64, distinct indices of images.
 
     Raises:
         ValueError: If `ipc` is not in 1..count.

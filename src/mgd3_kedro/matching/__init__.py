@@ -1,4 +1,4 @@
-"""Methods that make images from pixels: crops of real ones, or pixels found by gradient descent."""
+"""Other methods: crops of real images, pixels found by gradient descent, fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DiffFit: the few weights of a diffusion transformer that its fine-tuning changes."""
+"""DiffFit: fine-tuning of a few weights of a diffusion transformer."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ SCALED_LAYERS: dict[str, tuple[int, ...]] = {
     "attn1.to_out.0": (0,),
     "norm1.linear": (2, 5),
 }
-"""Layer of a block -> parts of its output, each as long as the width, that get scale factors.
+"""Layer of a block -> parts of its output that get scale factors; each part has the width of the
+transformer.
 
-Of the modulation these are the gates of both residual branches, so that attention is scaled twice.
+In `norm1.linear`, the modulation, these are the gates of both residual branches, so attention is
+scaled twice.
 """
 SHARED = "norm1.emb."
-"""What DiT has once, for timestep and class, and diffusers' form of it has in every block."""
+"""Prefix of the embeddings of timestep and class. DiT has them once, diffusers in every block."""
 
 
 class Adaptation(nn.Module):
-    """Biases, norms, label embedding and scale factors of a transformer, apart from the rest.
+    """The trainable weights of DiffFit: biases, norms, label embedding and scale factors.
 
-    Its parameters are all that is trained. Scale factors start at 1; they are multiplied into the
-    weights of their layers, so that the outcome is a transformer of the ordinary form. Embeddings
-    that are the same in all blocks, as in converted models, stay the same.
+    Only these parameters are trained. Scale factors start at 1. They are multiplied into the
+    weights of their layers, so that the result is an ordinary transformer. Embeddings that are
+    equal in all blocks, as in converted models, stay equal.
 
     Args:
-        transformer: What is adapted; it is not changed and not kept.
-        scaled_blocks: Blocks with scale factors, the first so many; all if there are fewer.
+        transformer: The transformer to adapt; it is neither changed nor kept.
+        scaled_blocks: Number of leading blocks with scale factors; all if there are fewer.
 
     Source: DiffFit (arXiv 2304.06648); scaled layers as in the released code of minimax diffusion
     (arXiv 2311.15529).
@@ -60,7 +62,7 @@ class Adaptation(nn.Module):
         """Return the weights that replace those of the transformer, by name.
 
         Args:
-            transformer: The one that is adapted.
+            transformer: The transformer to adapt.
         """
         weights = {name: self.values[self._slots[owner]] for name, owner in self._owners.items()}
         for (block, layer), scale in zip(self._scaled, self.scales, strict=True):
@@ -76,20 +78,20 @@ class Adaptation(nn.Module):
 
     @torch.no_grad()
     def move_towards(self, other: Adaptation, decay: float) -> None:
-        """Keep so much of the own weights and take the rest from others."""
+        """Change the weights to decay x own + (1 - decay) x other, in place."""
         torch._foreach_lerp_(list(self.parameters()), list(other.parameters()), 1 - decay)
 
     @torch.no_grad()
     def apply_to(self, transformer: DiTTransformer2DModel) -> None:
-        """Put the weights into the transformer that is adapted."""
+        """Write the weights into the transformer, in place."""
         own = dict(transformer.named_parameters())
-        # All are read before the first is written: some are multiplied with what they replace.
+        # All are computed before the first is written: some are products with the old weights.
         for name, weight in self.weights(transformer).items():
             own[name].copy_(weight)
 
 
 def _owners(transformer: DiTTransformer2DModel) -> dict[str, str]:
-    """Map the name of every trained weight to the name of the one it has in common with others."""
+    """Map the name of every trained weight to that of the weight whose value it takes."""
     names = [
         f"{path}.{name}"
         for path, module in transformer.named_modules()

@@ -1,4 +1,4 @@
-"""What batch norm remembers of the images that a network was trained on."""
+"""Batch-norm statistics of the images that a network was trained on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import nn
 
 @contextmanager
 def batch_norm_distances(network: nn.Module) -> Iterator[dict[nn.Module, torch.Tensor]]:
-    """Measure how far the statistics of a batch are from those that a network has learnt.
+    """Measure how far the statistics of a batch are from the running statistics of a network.
 
     Args:
         network: A network with batch norm, in eval mode.
 
     Yields:
-        Layer -> Euclidean distance of the means plus that of the variances of what entered it in
-        the last pass; layers in the network's order.
+        Layer -> Euclidean distance of the means plus that of the variances, for the layer's input
+        in the last pass; layers in the network's order.
 
     Raises:
         ValueError: If the network has no batch norm with running statistics.
@@ -54,7 +54,7 @@ def batch_norm_distances(network: nn.Module) -> Iterator[dict[nn.Module, torch.T
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Have a network in eval mode and without gradients of its weights; restore both after."""
+    """Put a network in eval mode, without gradients of its weights; restore both afterwards."""
     modes = [(module, module.training) for module in network.modules()]
     learning = [weights for weights in network.parameters() if weights.requires_grad]
     try:

@@ -1,4 +1,4 @@
-"""DM: images whose embeddings have the mean of the class in any random network."""
+"""DM: images whose mean embedding matches that of the class in random networks."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from mgd3_kedro.stages import neutral
 
 @dataclass(frozen=True)
 class DmConfig:
-    """How images are optimised.
+    """Settings of DM.
 
     Args:
-        network: A name of `NETWORKS`; drawn anew for every update.
+        network: A name of `NETWORKS`; every update uses a new random network.
         iterations: Updates of the pixels.
-        learning_rate: Of SGD on normalised pixels, whose unit is the deviation of ImageNet's
-            colours: about a quarter of the range from black to white.
-        momentum: Of SGD, in [0, 1].
-        batch_real: Real images an update sees, at most.
+        learning_rate: Learning rate of SGD on normalised pixels. Their unit is the standard
+            deviation of ImageNet's colours, about a quarter of the range from black to white.
+        momentum: Momentum of SGD, in [0, 1].
+        batch_real: Most real images per update.
         strategy: Siamese augmentations to choose from, joined by underscores.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     network: str
@@ -67,14 +67,14 @@ def match_distribution(
 ) -> OptimisedImages:
     """Distil a class: optimise the pixels of some of its images.
 
-    An update draws a network and an augmentation, the same for real and synthetic images, and
-    lessens the squared distance of their mean embeddings. Classes do not interact, so that one
-    at a time is the published loss, but for networks that are drawn per class as well.
+    Each update draws a network and an augmentation, the same for real and synthetic images, and
+    lowers the squared distance between their mean embeddings. Classes do not interact, so one class
+    at a time gives the published loss, except that every class draws networks of its own.
 
     Args:
         real: (N, 3, S, S), uint8, of one class.
-        ipc: Images to make.
-        config: How they are optimised.
+        ipc: Number of images to make.
+        config: Settings.
         generator: Source of randomness, on CPU.
 
     Returns:

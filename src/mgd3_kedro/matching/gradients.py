@@ -1,4 +1,4 @@
-"""What images of a class would change in a network, and how far two such changes are apart."""
+"""Gradients of a network on images of a class, and the distance between two sets of gradients."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import torch.nn.functional as F
 from torch import nn
 
 LARGEST_UNMATCHED = 2
-"""Dimensions of biases and norms (one) and of linear layers (two), which are not compared."""
+"""Most dimensions of weights that are not compared: biases and norms (one), linear layers (two)."""
 
 
 def gradients_of(
     network: nn.Module, images: torch.Tensor, label: int, *, differentiable: bool = False
 ) -> tuple[torch.Tensor, ...]:
-    """Return the gradients of the cross-entropy by the weights of every convolution.
+    """Return the gradients of the cross-entropy for the weights of every convolution.
 
     Args:
         network: Maps normalised images to logits (B, n).
         images: (B, 3, S, S), normalised.
         label: Class of all images.
-        differentiable: Whether the gradients are to be differentiated by the images.
+        differentiable: Whether to keep the graph, to differentiate the gradients further.
 
     Source: IDC (arXiv 2205.14959), released code.
     """

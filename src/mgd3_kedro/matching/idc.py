@@ -1,4 +1,4 @@
-"""IDC: images that give a network the gradients of their class, along its training."""
+"""IDC: images that match the gradients of real images in a network, along its training."""
 
 from __future__ import annotations
 
@@ -37,22 +37,23 @@ def match_gradients(
 ) -> OptimisedImages:
     """Distil all classes: optimise the pixels of some of their images.
 
-    A network is trained on real images; on the way, class by class, the gradients of its
-    convolutions on synthetic images are brought nearer those on real ones.
+    A network is trained on real images. During its training, synthetic images are optimised class
+    by class, so that the gradients of its convolutions come nearer to those on real images.
 
     Args:
-        classes: Of each class (N, 3, S, S), uint8; its place is its label.
-        counts: Images of each class to make.
-        config: How they are optimised.
+        classes: Real images of each class, (N, 3, S, S), uint8; the position is the label.
+        counts: Number of images to make, for each class.
+        config: Settings.
         generator: Source of randomness, on CPU.
 
     Returns:
-        Images (M, 3, S, S), one class after the other, and for every inner iteration the mean loss
-        of the classes. With a `factor`, what is to be trained on is what `decode` makes of them.
+        Images (M, 3, S, S), one class after the other, and the mean loss of the classes at every
+        inner iteration. With a `factor` above 1, networks must be trained on the output of `decode`
+        for these images.
 
     Raises:
-        ValueError: If there are fewer than two classes, images differ in size, a class has too
-            few, or S is no multiple of `factor`.
+        ValueError: If there are fewer than two classes or not one count for each, images differ in
+            size, a class has too few images, or S is not a multiple of `factor`.
         FloatingPointError: If the loss is not finite.
 
     Source: IDC (arXiv 2205.14959), Algorithm 1 and released code.
@@ -64,7 +65,7 @@ def match_gradients(
         for images, count in zip(classes, counts, strict=True)
     ]
     parts = [slice(end - count, end) for count, end in zip(counts, accumulate(counts), strict=True)]
-    # One tensor: between two turns of a class, momentum goes on moving it.
+    # One tensor for all classes: momentum also moves a class while the others are updated.
     pixels = to_unit(torch.cat(starts), device).requires_grad_()
     rate = config.learning_rate_for(max(counts), size)
     optimizer = torch.optim.SGD([pixels], lr=rate, momentum=config.momentum)
@@ -84,9 +85,9 @@ def match_gradients(
                 for label, part in enumerate(parts):
                     real = to_unit(classes[label][next(by_class[label])], device)
                     loss = _class_loss(network, real, pixels[part], label, config, generator)
-                    # By the pixels alone: the weights' second derivatives are not needed.
+                    # For the pixels only: second derivatives of the weights are not needed.
                     (gradient,) = torch.autograd.grad(loss, pixels)
-                    # The rate is in proportion to the images of the class.
+                    # The learning rate is in proportion to the number of images of the class.
                     pixels.grad = gradient * (counts[label] / max(counts))
                     optimizer.step()
                     total += loss.detach()
@@ -101,14 +102,14 @@ def match_gradients(
 
 
 def decode(images: torch.Tensor, factor: int) -> torch.Tensor:
-    """Enlarge every patch of some images to their size.
+    """Enlarge every patch of the images to the full image size.
 
     Args:
         images: (B, 3, S, S), S a multiple of `factor`.
         factor: Patches along a side; 1 changes nothing.
 
     Returns:
-        (B * factor * factor, 3, S, S), an image's patches one after the other.
+        (B * factor * factor, 3, S, S); the patches of an image follow each other.
 
     Source: IDC (arXiv 2205.14959), section 3.1, multi-formation.
     """
@@ -126,7 +127,10 @@ def _class_loss(
     config: IdcConfig,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Compare the gradients of real (N, 3, S, S) and synthetic (M, 3, S, S) images in [0, 1]."""
+    """Return the gradient distance of real (N, 3, S, S) and synthetic (M, 3, S, S) images.
+
+    Both are in [0, 1].
+    """
     shown = decode(synthetic, config.factor)
     shown = shown[draw_rows(len(shown), config.batch_synthetic, generator).to(shown.device)]
     both = normalize(torch.cat((real, shown)))
@@ -153,7 +157,7 @@ def _check_classes(classes: Sequence[RealImages], counts: Sequence[int], factor:
 
 
 def _start(images: RealImages, count: int, factor: int, generator: torch.Generator) -> torch.Tensor:
-    """Return real images (count, 3, S, S), or mosaics of every factor-th pixel of some."""
+    """Return initial images (count, 3, S, S): mosaics of real images at every factor-th pixel."""
     rows = draw_rows(len(images), count * factor**2, generator)
     patches = images[rows][..., ::factor, ::factor]
     return tile(patches.unflatten(0, (count, factor**2)), factor)

@@ -17,31 +17,31 @@ CUTOUT = "cutout"
 
 @dataclass(frozen=True)
 class IdcConfig:
-    """How images are optimised, and the network they are compared in trained.
+    """Settings of IDC: of the optimisation of images, and of the training of the networks.
 
     Args:
-        network: A name of `NETWORKS`; drawn anew for every outer iteration.
-        outer_iterations: Networks.
-        inner_iterations: Comparisons along the training of each.
-        factor: Patches along a side of an image, each of which is shown enlarged; 1 is IDC-1.
-        learning_rate: Of SGD on pixels in [0, 1], for 10 images per class of `reference_size`; in
-            proportion to the pixels of a class otherwise.
+        network: A name of `NETWORKS`; every outer iteration uses a new random network.
+        outer_iterations: Number of networks.
+        inner_iterations: Comparisons of gradients during the training of each network.
+        factor: Patches along a side of an image; each is enlarged for training. 1 is IDC-1.
+        learning_rate: Learning rate of SGD on pixels in [0, 1], for 10 images per class of side
+            `reference_size`. It is scaled in proportion to the number of pixels per class.
         reference_size: Side in pixels that `learning_rate` belongs to.
-        momentum: Of SGD on pixels, in [0, 1].
-        batch_real: Real images of a comparison, and of an update of the network, at most.
-        batch_synthetic: Synthetic images of a comparison, at most.
-        strategy: Augmentations, joined by underscores; all are applied, to real and synthetic
-            images alike.
-        pretrain_epochs: Epochs that a network is trained before the first comparison.
-        network_images: Real images it is trained on after each.
-        network_learning_rate: Of SGD on the network.
-        network_momentum: In [0, 1].
-        network_weight_decay: At least 0.
-        network_cutmix: Whether its batches are mixed, in place of `cutout`.
+        momentum: Momentum of SGD on pixels, in [0, 1].
+        batch_real: Most real images per comparison, and per update of the network.
+        batch_synthetic: Most synthetic images per comparison.
+        strategy: Augmentations, joined by underscores; all are applied, with the same parameters
+            for real and synthetic images.
+        pretrain_epochs: Epochs of training of a network before the first comparison.
+        network_images: Real images that a network is trained on after each comparison.
+        network_learning_rate: Learning rate of SGD on the network.
+        network_momentum: Momentum of SGD on the network, in [0, 1].
+        network_weight_decay: Weight decay of SGD on the network, at least 0.
+        network_cutmix: Whether the network is trained with CutMix instead of `cutout`.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     network: str
@@ -88,7 +88,7 @@ class IdcConfig:
         return "_".join(kept) if self.network_cutmix else self.strategy
 
     def learning_rate_for(self, ipc: int, image_size: int) -> float:
-        """Return the rate for so many images of so many pixels.
+        """Return the learning rate for a number of images per class and an image side in pixels.
 
         Source: IDC (arXiv 2205.14959), released code.
         """

@@ -1,4 +1,4 @@
-"""A network that learns from real images, a little between two comparisons of gradients."""
+"""Training of a network on real images, in small parts between comparisons of gradients."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class NetworkTrainer:
-    """Trains a network by SGD with momentum.
+    """A trainer of a network, by SGD with momentum.
 
     Args:
-        network: An untrained network, where it is to be trained.
-        batches: Real images.
-        num_classes: n.
-        config: How it is trained.
+        network: An untrained network, on the device of the training.
+        batches: Batches of real images.
+        num_classes: Number of classes n.
+        config: Settings of the training.
         generator: Source of randomness, on CPU.
 
     Source: IDC (arXiv 2205.14959), released code.
@@ -53,11 +53,11 @@ class NetworkTrainer:
         )
 
     def train_epochs(self, epochs: int) -> None:
-        """See all real images so many times."""
+        """Train for a number of epochs over all real images."""
         self._train(epochs * self._batches.per_epoch)
 
     def train_images(self, images: int) -> None:
-        """See so many real images, in whole batches, at most all of them once."""
+        """Train on a number of real images, rounded up to whole batches, at most one epoch."""
         batches = math.ceil(images / self._config.batch_real)
         self._train(min(batches, self._batches.per_epoch))
 

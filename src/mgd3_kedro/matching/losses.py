@@ -1,4 +1,4 @@
-"""The losses of an optimisation, read seldom: reading one waits for the device."""
+"""The losses of an optimisation; they are read rarely, because reading waits for the device."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mgd3_kedro.durations import in_words
 logger = logging.getLogger(__name__)
 
 REPORTS = 20
-"""Times that an optimisation says how far it is."""
+"""Progress messages per optimisation."""
 
 
 class LossCurve:
-    """Collects losses, reports now and then, and stops an optimisation that has diverged.
+    """Collected losses, with progress messages; an optimisation that diverges is stopped.
 
     Args:
-        what: What is optimised, for messages.
+        what: Name of the optimisation in messages.
         steps: Number of updates.
     """
 

@@ -1,4 +1,4 @@
-"""Memories of real and of predicted latents, per class, and how a new prediction compares."""
+"""Memories of real and predicted latents per class, and comparison of new predictions with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class Criteria(NamedTuple):
-    """What minimax fine-tuning adds to the loss, each a scalar to be lessened.
+    """Terms that minimax fine-tuning adds to the loss, as scalars to be minimised.
 
     Args:
         representativeness: 1 - cosine of the least similar pair of a prediction and a real latent,
@@ -23,13 +23,13 @@ class Criteria(NamedTuple):
 
 
 class ClassMemories(nn.Module):
-    """The last latents of each class and the last predictions, first in first out.
+    """The last real latents and the last predictions of each class, first in first out.
 
-    They are buffers, so that a checkpoint of the module that owns them holds them.
+    They are buffers, so a checkpoint of the module includes them.
 
     Args:
-        classes: Number of classes, n.
-        size: Latents and predictions kept of each, M.
+        classes: Number of classes n.
+        size: Number M of real latents, and of predictions, kept for each class.
         latent_shape: (C, H, W) of a latent.
     """
 
@@ -49,7 +49,7 @@ class ClassMemories(nn.Module):
         return self.real[label, :count], self.predicted[label, :count]
 
     def remember(self, real: torch.Tensor, predicted: torch.Tensor, labels: torch.Tensor) -> None:
-        """Add a batch, forgetting the oldest where a memory is full.
+        """Add a batch; if a memory is full, the oldest latents are overwritten.
 
         Args:
             real: (B, C, H, W).
@@ -67,10 +67,10 @@ class ClassMemories(nn.Module):
             self.seen[label] += count
 
     def compare(self, predicted: torch.Tensor, labels: torch.Tensor) -> Criteria:
-        """Compare predictions with what is remembered of their classes; empty memories count as 0.
+        """Compare predictions with the memories of their classes; empty memories count as 0.
 
-        Of every class the one extreme pair counts, over all its predictions of the batch and its
-        whole memory, and the mean over the classes of the batch.
+        For each class, only the one extreme pair counts, over all its predictions in the batch and
+        its whole memory. The result is the mean over the classes of the batch.
 
         Args:
             predicted: (B, C, H, W), float32.

@@ -32,32 +32,32 @@ def fine_tune(
     identity: str,
     device: torch.device,
 ) -> Trained:
-    """Fine-tune a transformer for a few classes, going on from the checkpoint if there is one.
+    """Fine-tune a transformer for a few classes, and continue from a checkpoint if there is one.
 
-    An interrupted fine-tuning ends as an uninterrupted one does: the checkpoint holds the memories
-    too. What is published flips images at random in every epoch and draws their latents; here
-    latents are what they are, so that those of mirrored images have to be among them, as
-    `encoding.flip` can have it. Gradients are clipped
-    to norm 1, which is ours.
+    The checkpoint holds the memories too, so an interrupted fine-tuning gives the same result as an
+    uninterrupted one. The published code flips images at random in every epoch and draws their
+    latents. Here the latents are fixed, so they must include those of mirrored images, which
+    `encoding.flip=both` adds. Gradients are clipped to norm 1, which is ours.
 
     Args:
-        transformer: Predicts noise, and variances if it has twice as many output channels; not
+        transformer: Predicts noise, and also variances if it has twice as many output channels; not
             changed.
-        schedule: How it was trained.
+        schedule: The noise schedule that it was trained with.
         latents: (N, C, H, W), scaled.
         class_indices: (N,), int64, in the label space of the transformer.
-        config: How it is fine-tuned.
-        checkpoint: File written now and then; one of another `identity` is ignored.
+        config: Settings of the fine-tuning.
+        checkpoint: File that is written regularly; a checkpoint of another `identity` is ignored.
         identity: What the checkpoint must agree on: code, configuration, data, transformer.
         device: Where to train.
 
     Returns:
-        A copy in float32 and eval mode with the averaged weights, its loss curve and the time it
-        took. Other than biases, norms and the label embedding, it differs from what was given in
-        rows of the scaled layers, by a factor each.
+        A copy of the transformer in float32 and eval mode with the averaged weights, its loss curve
+        and the time it took. It differs from the given one in biases, norms, the label embedding,
+        and by one factor for each row of the scaled layers.
 
     Raises:
-        ValueError: If the latents do not fit the transformer, or are of too many classes.
+        ValueError: If the latents or class indices do not fit the transformer, there are too many
+            classes, or the transformer does not predict noise.
         FloatingPointError: If the loss is not finite.
 
     Source: minimax diffusion (arXiv 2311.15529), released code.

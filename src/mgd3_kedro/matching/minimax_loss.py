@@ -1,4 +1,4 @@
-"""The loss of minimax diffusion, and the state it is a function of."""
+"""The loss of minimax diffusion, and the state that it depends on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MinimaxModules(nn.Module):
-    """All that a fine-tuning changes, and so all that its checkpoint holds.
+    """Everything that a fine-tuning changes, and so everything that its checkpoint holds.
 
     Args:
         adaptation: The weights that are trained.
@@ -37,12 +37,12 @@ class MinimaxModules(nn.Module):
 
 
 class NoisyBatch(NamedTuple):
-    """What the transformer is shown of a batch, and what it is to find.
+    """The input of the transformer for a batch, and the targets.
 
     Args:
-        clean: (B, C, H, W).
+        clean: Latents, (B, C, H, W).
         noise: (B, C, H, W), standard normal.
-        noisy: (B, C, H, W), both mixed.
+        noisy: Latents mixed with noise, (B, C, H, W).
         signal: (B, 1, 1, 1), share of signal variance.
         timesteps: (B,), int64, on CPU.
         labels: (B,), int64, on CPU, class indices or the null class.
@@ -67,18 +67,19 @@ def minimax_loss(
     class_indices: torch.Tensor,
     config: MinimaxConfig,
 ) -> Callable[[nn.Module, PriorBatch], torch.Tensor]:
-    """Return the loss of a batch; what it predicts is remembered.
+    """Return the loss function of a batch; each call also adds its predictions to the memories.
 
-    The sum of the squared error of the noise, the variational bound if the transformer predicts
-    variances (it moves nothing but them), and both weighted criteria of the predicted clean
-    latents. The true class is remembered where the null class was shown.
+    The loss is the sum of the squared error of the noise, the variational bound if the transformer
+    predicts variances (with gradients for the variances only), and both weighted criteria of the
+    predicted clean latents. Predictions are remembered under the true class, even if the
+    transformer got the null class.
 
     Args:
-        transformer: What is adapted; not changed.
-        schedule: How it was trained.
+        transformer: The transformer to adapt; not changed.
+        schedule: The noise schedule that it was trained with.
         latents: (N, C, H, W), scaled, on the training device.
         class_indices: (N,), int64, on CPU.
-        config: How it is fine-tuned.
+        config: Settings of the fine-tuning.
 
     Source: minimax diffusion (arXiv 2311.15529), released code.
     """
@@ -89,7 +90,7 @@ def minimax_loss(
 
     def loss_of(model: nn.Module, batch: PriorBatch) -> torch.Tensor:
         state: Any = model
-        # An update is over when the next one begins.
+        # The previous update is complete only now, so its weights enter the average here.
         state.average.move_towards(state.adaptation, config.ema_decay)
         seen = _noisy_batch(latents, class_indices, alphas_cumprod, null_class, config, batch)
         output = torch.func.functional_call(

@@ -1,4 +1,4 @@
-"""How a transformer is fine-tuned by the minimax criteria."""
+"""Settings of fine-tuning by the minimax criteria."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from mgd3_kedro.training.settings import LoopConfig
 
 @dataclass(frozen=True)
 class MinimaxConfig:
-    """How a transformer is fine-tuned.
+    """Settings of the fine-tuning of a transformer.
 
     Args:
-        representativeness_weight: Of 1 - cosine to the least similar remembered real latent.
-        diversity_weight: Of the cosine to the most similar remembered prediction.
-        memory_size: Real latents, and predictions, remembered of each class.
-        classes_at_once: Classes a model is fine-tuned for, at most; more need several models.
-        scaled_blocks: Blocks with scale factors, the first so many; 0 trains weights that there
-            are alone.
-        class_dropout: Probability that an update sees the null class instead.
+        representativeness_weight: Weight of 1 - cosine to the least similar remembered real latent.
+        diversity_weight: Weight of the cosine to the most similar remembered prediction.
+        memory_size: Number of real latents, and of predictions, remembered for each class.
+        classes_at_once: Most classes that one model is fine-tuned for; more need several models.
+        scaled_blocks: Number of leading blocks with scale factors; 0 trains only weights that the
+            transformer already has.
+        class_dropout: Probability that the class of a sample is replaced by the null class.
         epochs: Passes over the latents of a model.
-        batch_size: Latents an update sees.
-        learning_rate: Of AdamW, constant.
+        batch_size: Latents per update.
+        learning_rate: Learning rate of AdamW, constant.
         weight_decay: AdamW's decoupled decay.
-        ema_decay: Decay of the weight average that is kept. It begins at the weights given, which
-            a short training leaves hardly changed at 0.9999; 0 keeps the last weights.
+        ema_decay: Decay of the weight average that is kept. The average starts at the given
+            weights, and with 0.9999 a short training hardly changes it. 0 keeps the last weights.
         precision: One of `TRAINED_IN`.
         seed: Seed of order and noise.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     representativeness_weight: float
@@ -61,16 +61,16 @@ class MinimaxConfig:
         check_choice("precision", self.precision, TRAINED_IN)
 
     def loop(self, samples: int) -> LoopConfig:
-        """Return the training that so many latents take; an incomplete batch is left out."""
+        """Return the loop settings for a number of latents; an incomplete batch is left out."""
         return ConstantRate(
             steps=self.epochs * (samples // min(self.batch_size, samples)),
             batch_size=self.batch_size,
-            # Latents are what they are: mirrored ones have to be among them.
+            # Latents are fixed, so those of mirrored images have to be among them.
             flip_probability=0.0,
             learning_rate=self.learning_rate,
             warmup_steps=0,
             weight_decay=self.weight_decay,
-            # The loop's average forgets the weights it began with; this method's must not.
+            # The loop's average forgets its initial weights; the average of this method must not.
             ema_decay=0.0,
             precision=self.precision,
             compile=False,
@@ -83,5 +83,5 @@ class ConstantRate(LoopConfig):
     """A training whose learning rate does not change."""
 
     def learning_rate_at(self, step: int) -> float:
-        """Return the rate of an update: that of all others."""
+        """Return the learning rate, which is the same for every update."""
         return self.learning_rate

@@ -6,7 +6,7 @@ import torch
 
 
 def tile(patches: torch.Tensor, factor: int) -> torch.Tensor:
-    """Put patches together.
+    """Put patches together to images.
 
     Args:
         patches: (N, factor * factor, C, s, s).
@@ -20,7 +20,7 @@ def tile(patches: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def untile(images: torch.Tensor, factor: int) -> torch.Tensor:
-    """Take images apart: what `tile` put together.
+    """Cut images into patches; the inverse of `tile`.
 
     Args:
         images: (N, C, S, S), S a multiple of `factor`.
@@ -35,10 +35,10 @@ def untile(images: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def check_divisible(image_size: int, factor: int) -> None:
-    """Refuse a side that patches do not divide evenly.
+    """Check that the side of an image is a multiple of the number of patches along it.
 
     Raises:
-        ValueError: With the nearest sides that would do.
+        ValueError: If it is not; the message gives the nearest sides that are.
     """
     rest = image_size % factor
     if rest or image_size < factor:

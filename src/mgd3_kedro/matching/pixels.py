@@ -12,7 +12,7 @@ from mgd3_kedro.evaluation.augment import MEAN, STD
 from mgd3_kedro.images import LazyImages
 
 RealImages = torch.Tensor | LazyImages
-"""(N, 3, S, S), uint8, in memory or decoded when asked for."""
+"""(N, 3, S, S), uint8, in memory or decoded when read."""
 
 
 class OptimisedImages(NamedTuple):
@@ -20,7 +20,7 @@ class OptimisedImages(NamedTuple):
 
     Args:
         images: (..., 3, S, S), uint8, on CPU.
-        losses: (T,), float32, on CPU, one per update, before it.
+        losses: (T,), float32, on CPU, the loss before each update.
     """
 
     images: torch.Tensor
@@ -33,16 +33,16 @@ def to_unit(images: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 def to_bytes(images: torch.Tensor, names: Sequence[str] = ()) -> torch.Tensor:
-    """Return images in [0, 1], (..., 3, S, S), as uint8 on CPU; what lies outside is clamped.
+    """Convert images in [0, 1] to uint8 on CPU; values outside are clamped.
+
+    Values are rounded. Released codes cut off the fraction instead, which darkens every pixel.
 
     Args:
-        images: Of them.
-        names: What each image is called in messages; else by its number.
+        images: (..., 3, S, S).
+        names: Name of each image in messages; by default its number.
 
     Raises:
-        NotFiniteError: If a pixel is not finite: as a byte it would be black.
-
-    Rounded, as cutting the fraction off, which released codes do, darkens every pixel.
+        NotFiniteError: If a pixel is not finite; as a byte it would be black.
     """
     samples = images.detach().reshape(-1, *images.shape[-3:])
     check_finite("pixels", samples, "they are optimised in float32; lower learning_rate", names)
@@ -56,16 +56,16 @@ def denormalize(images: torch.Tensor) -> torch.Tensor:
 
 
 def check_real_images(name: str, images: RealImages, ipc: int, needed: int) -> None:
-    """Refuse what is no class of square uint8 images, enough of them to make `ipc` from.
+    """Check that images are square, RGB and uint8, and enough to make `ipc` images from.
 
     Args:
-        name: What the images are called in messages.
+        name: Name of the images in messages.
         images: (N, 3, S, S), uint8.
-        ipc: Images to make.
-        needed: Images that takes.
+        ipc: Number of images to make.
+        needed: Number of real images needed for that.
 
     Raises:
-        ValueError: Naming the images or `ipc`.
+        ValueError: If they are not; the message names the images or `ipc`.
     """
     check_count("ipc", ipc)
     shape = tuple(images.shape)

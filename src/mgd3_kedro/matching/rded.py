@@ -19,17 +19,17 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class RdedConfig:
-    """How crops are cut and tiled.
+    """Settings of RDED.
 
     Args:
-        candidates: Images of a class that are looked at, at most.
-        crops_per_image: Crops of each, of which one is kept.
+        candidates: Most images of a class that crops are cut from.
+        crops_per_image: Crops per image, of which the best is kept.
         factor: Crops along a side of a distilled image.
-        crop_min_scale: Smallest share of the area a crop keeps, in (0, 1].
+        crop_min_scale: Smallest share of the area that a crop keeps, in (0, 1].
         batch_size: Images whose crops are scored together.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     candidates: int
@@ -49,9 +49,9 @@ class CroppedImages(NamedTuple):
 
     Args:
         images: (ipc, 3, S, S), uint8.
-        sources: (ipc, P), int64, the image each patch was cut from.
-        crops: (ipc, P, 4), int64, its top, left, height and width there, in pixels.
-        scores: (ipc, P), float, its cross-entropy.
+        sources: (ipc, P), int64, the index of the image that each patch was cut from.
+        crops: (ipc, P, 4), int64, top, left, height and width of each crop in its image, in pixels.
+        scores: (ipc, P), float, the cross-entropy of each patch.
     """
 
     images: torch.Tensor
@@ -67,20 +67,22 @@ def cut_crops(
     config: RdedConfig,
     generator: torch.Generator,
 ) -> CroppedImages:
-    """Distil a class: of each candidate the best of some crops, and the best of those, tiled.
+    """Distil a class: keep the best crop of each candidate image, and tile the best of these.
 
-    Patch p of distilled image i is number p * ipc + i of the ranking. A crop is scored in the
-    middle of an image of the mean colour.
+    Patch p of distilled image i has rank p * ipc + i. To be scored, a crop is placed in the middle
+    of an image of the mean colour.
 
     Args:
         images: (N, 3, S, S), uint8, of one class.
-        ipc: Images to make.
+        ipc: Number of images to make.
         score: Images in [0, 1] (B, 3, S, S) -> the teacher's cross-entropy of each, (B,).
-        config: How crops are cut and tiled.
+        config: Settings.
         generator: Source of randomness, on CPU.
 
     Raises:
-        ValueError: If there are too few images or candidates, or S is no multiple of `factor`.
+        ValueError: If there are too few images or candidates, S is not a multiple of `factor`, or
+            the scores are not of shape (B,).
+        NotFiniteError: If a score is not finite.
 
     Source: RDED (arXiv 2312.03526), section 4 and released code.
     """
@@ -117,7 +119,7 @@ def draw_square_crops(
     """Draw square crops of random area.
 
     Args:
-        shape: How many.
+        shape: Shape of the result without its last dimension.
         image_size: Side of the images in pixels.
         min_scale: Smallest share of the area, in (0, 1]; the largest is 1.
         generator: Source of randomness, on CPU.
@@ -163,7 +165,7 @@ def _pad(patches: torch.Tensor, size: int) -> torch.Tensor:
     """Put patches (B, 3, s, s) in the middle of images (B, 3, size, size) of the mean colour."""
     side = patches.shape[-1]
     start = (size - side) // 2
-    # Zero once it is normalised, which is what the teacher's convolutions pad with as well.
+    # The mean colour is zero after normalisation, like the padding of the teacher's convolutions.
     padded = patches.new_tensor(MEAN)[:, None, None].repeat(len(patches), 1, size, size)
     padded[..., start : start + side, start : start + side] = patches
     return padded

@@ -1,4 +1,4 @@
-"""Batches of real images of several classes, without end."""
+"""Endless batches of real images of several classes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mgd3_kedro.matching.pixels import RealImages
 
 
 def shuffled_batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Give rows in random order, again and again, in full batches.
+    """Yield full batches of row indices in random order, without end.
 
     Args:
-        count: Rows there are.
-        size: Rows of a batch, at most `count`.
-        generator: Source of randomness, on CPU, read when an order is used up.
+        count: Number of rows.
+        size: Rows per batch; if it is above `count`, batches have `count` rows.
+        generator: Source of randomness, on CPU; used whenever a new order starts.
 
     Yields:
         (min(size, count),), int64.
@@ -27,11 +27,11 @@ def shuffled_batches(count: int, size: int, generator: torch.Generator) -> Itera
 
 
 class LabelledBatches:
-    """Batches over all classes.
+    """Endless batches of images and labels, over all classes.
 
     Args:
-        classes: Images of each class, (N, 3, S, S), uint8; its place is its label.
-        size: Images of a batch, at most.
+        classes: Images of each class, (N, 3, S, S), uint8; the position is the label.
+        size: Most images per batch.
         generator: Source of randomness, on CPU.
     """
 

@@ -1,4 +1,4 @@
-"""SRe2L: images that a trained network classifies, and whose statistics it knows."""
+"""SRe2L: images that a trained network classifies and that match its batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ ADAM_BETAS = (0.5, 0.9)
 
 @dataclass(frozen=True)
 class Sre2lConfig:
-    """How images are found.
+    """Settings of SRe2L.
 
     Args:
         iterations: Updates of the pixels.
-        learning_rate: Of Adam on normalised pixels; half a cosine down to zero follows.
-        r_bn: Weight of the batch-norm statistics against the cross-entropy.
+        learning_rate: First learning rate of Adam on normalised pixels; it falls to zero along half
+            a cosine.
+        r_bn: Weight of the batch-norm distances relative to the cross-entropy.
         first_bn_multiplier: Further weight of the first batch-norm layer.
-        crop_min_scale: Smallest share of the area a random crop keeps, in (0, 1].
-        flip_probability: Of mirroring, in [0, 1].
-        jitter: Pixels that a batch is rolled down and right, at most.
+        crop_min_scale: Smallest share of the area that a random crop keeps, in (0, 1].
+        flip_probability: Probability of mirroring, in [0, 1].
+        jitter: Most pixels by which a batch is rolled down and right.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     iterations: int
@@ -68,25 +69,25 @@ def invert_teacher(
     config: Sre2lConfig,
     generator: torch.Generator,
 ) -> OptimisedImages:
-    """Find images of given classes, all together: their statistics are those of the batch.
+    """Optimise images of given classes as one batch, whose statistics they share.
 
-    Noise is optimised until the teacher classifies it, and mean and variance of what enters its
-    batch-norm layers are those of the training set. The whole batch is cropped, mirrored and
-    rolled alike, anew for every update; pixels are clamped to the colours there are after it.
-    The teacher is left as it was.
+    The images start from noise. They are optimised so that the teacher classifies them, and that
+    the mean and variance of the input of its batch-norm layers match those of the training set. In
+    every update, the whole batch is cropped, mirrored and rolled in the same random way. After it,
+    pixels are clamped to the range from black to white. The teacher is not changed.
 
     Args:
         teacher: Maps normalised images (B, 3, S, S) to logits (B, n); has batch norm.
-        labels: (B,), int64, 0..n-1; the published runs have a hundred different ones.
+        labels: (B,), int64, 0..n-1; the published runs have a hundred different labels.
         image_size: Side of the images in pixels.
-        config: How images are found.
+        config: Settings.
         generator: Source of randomness, on CPU.
 
     Returns:
         Images (B, 3, S, S) and the loss before every update.
 
     Raises:
-        ValueError: If the teacher has no batch norm, or labels are not of its classes.
+        ValueError: If the teacher has no batch norm, or a label is not one of its classes.
         FloatingPointError: If the loss is not finite.
 
     Source: SRe2L (arXiv 2306.13092), recover stage, released code, without its priors on pixels,
@@ -124,7 +125,7 @@ def invert_teacher(
 
 
 def _augment(pixels: torch.Tensor, config: Sre2lConfig, generator: torch.Generator) -> torch.Tensor:
-    """Crop, mirror and roll all images (B, 3, S, S) alike."""
+    """Crop, mirror and roll all images (B, 3, S, S) in the same random way."""
     count, size = len(pixels), pixels.shape[-1]
     crop = draw_crops(1, size, config.crop_min_scale, generator)
     flip = torch.rand(1, generator=generator) < config.flip_probability

@@ -7,14 +7,14 @@ import math
 import torch
 
 HALF_BIN = 1 / 255
-"""Half the distance of two of 256 values in [-1, 1]."""
+"""Half the distance between neighbours of 256 values in [-1, 1]."""
 OUTERMOST = 0.999
-"""Beyond it a value is of the first or last bin, which has no outer end."""
+"""A value beyond this lies in the first or last bin, which has no outer limit."""
 SMALLEST_PROBABILITY = 1e-12
 
 
 class VariationalBound:
-    """Terms of the bound for a model that predicts where its log variance lies between two others.
+    """The variational bound of a model that predicts its log variance between two limits.
 
     Args:
         alphas_cumprod: (T,), float64, share of signal variance at every timestep of training.
@@ -24,7 +24,7 @@ class VariationalBound:
         before = torch.cat([torch.ones(1, dtype=torch.float64), alphas_cumprod[:-1]])
         betas, noise = 1 - alphas_cumprod / before, 1 - alphas_cumprod
         lowest = betas * (1 - before) / noise
-        # Nothing is left to be drawn at the last step, and the logarithm of 0 is not finite.
+        # The variance of the last step is 0, and the logarithm of 0 is not finite.
         lowest[0] = lowest[1]
         self._coef_clean = before.sqrt() * betas / noise
         self._log_low = lowest.log()
@@ -39,8 +39,9 @@ class VariationalBound:
     ) -> torch.Tensor:
         """Return the term of each sample in bits per latent value, (B,).
 
-        Above timestep 0 it is the divergence of the model's previous sample from the true one; at
-        0 the negative log likelihood of the clean latent, in bins as of 8-bit pixels.
+        Above timestep 0, the term is the KL divergence from the true to the predicted distribution
+        of the previous sample. At timestep 0, it is the negative log likelihood of the clean
+        latent, in bins like those of 8-bit pixels.
 
         Args:
             timesteps: (B,), int64, on CPU.
@@ -55,7 +56,7 @@ class VariationalBound:
         def at(values: torch.Tensor) -> torch.Tensor:
             return values[timesteps].view(-1, 1, 1, 1).to(clean)
 
-        # The bounds are so close at noisy timesteps that float32 loses their difference.
+        # The limits are so close at noisy timesteps that float32 would lose their difference.
         excess = (variance_pred + 1) / 2 * at(self._log_high - self._log_low)
         log_variance = at(self._log_low) + excess
         distance = (at(self._coef_clean) * (clean - clean_pred)).square()
@@ -72,7 +73,7 @@ def log_bin_probability(
     """Return the log probability of each value's bin under a normal distribution.
 
     Args:
-        values: (B, C, H, W), one of 256 bins over [-1, 1] each.
+        values: (B, C, H, W), each the centre of a bin; 256 bins cover [-1, 1].
         mean: (B, C, H, W).
         std: (B, C, H, W).
 

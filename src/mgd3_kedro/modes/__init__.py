@@ -43,10 +43,10 @@ def find_modes(latents: torch.Tensor, config: ModesConfig, wnid: str) -> ModeSet
     Args:
         latents: (N, C, H, W), scaled.
         config: Which mode finder, how many modes.
-        wnid: Of the class.
+        wnid: WordNet id of the class.
 
     Raises:
-        ValueError: If there are fewer latents than modes.
+        ValueError: If the mode finder is unknown, or there are fewer latents than modes.
 
     Source: MGD3 (arXiv 2505.18963), section 3.1.
     """
@@ -78,7 +78,8 @@ MODE_FINDERS: dict[str, ModeFinder] = {
 }
 
 NESTING = frozenset({"agglomerative", "bisecting_kmeans"})
-"""Those whose first k modes of more lie in the k clusters that they find for k, one in each."""
+"""Mode finders whose clusters nest: the first k of more modes lie in the k clusters found for k,
+one in each."""
 
 DRAWN = frozenset({"random"})
-"""Those that take latents by their places, so that a seed must be of the class alone."""
+"""Mode finders that choose latents by index, so that each class needs a seed of its own."""

@@ -1,4 +1,4 @@
-"""What every mode finder gives: clusters of a class, each with members."""
+"""The result of every mode finder: clusters of a class, none of them empty."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mgd3_kedro.records import ModeSet
 
 @dataclass(frozen=True)
 class Clusters:
-    """Clusters of flattened latents, every one with members.
+    """Clusters of flattened latents, none of them empty.
 
     Args:
         labels: (N,), int64, the cluster of each latent, -1 for none.
         centres: (K, D), the mode of each cluster.
-        was_empty: (K,), bool, clusters that were found empty and filled.
-        parents: (K,), int64, the cluster each was split off from, always an earlier one, -1 for
-            the first; None where clusters do not nest.
+        was_empty: (K,), bool, whether the cluster was empty at first and then filled.
+        parents: (K,), int64, the cluster that each cluster was split off from: an earlier one, -1
+            for the first. None if clusters do not nest.
     """
 
     labels: np.ndarray
@@ -41,9 +41,9 @@ def squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def repeats(rows: np.ndarray) -> np.ndarray:
-    """Tell which rows (N, D) equal an earlier one, (N,)."""
+    """Return a mask of the rows (N, D) that equal an earlier row, (N,), bool."""
     firsts: dict[bytes, int] = {}
-    same_zeros = rows + 0.0  # of which there are two, of unlike bits
+    same_zeros = rows + 0.0  # turns -0.0, which has other bits, into 0.0
     return np.array(
         [firsts.setdefault(row.tobytes(), index) != index for index, row in enumerate(same_zeros)]
     )
@@ -56,17 +56,17 @@ def gather_clusters(
     centres: np.ndarray | None = None,
     parents: np.ndarray | None = None,
 ) -> Clusters:
-    """Complete a clustering: clusters without members get one, and all of them a centre.
+    """Complete a clustering: give every empty cluster a member, and every cluster a centre.
 
-    An empty cluster takes the latent that is farthest from the mean of its own cluster.
+    An empty cluster takes the point that is farthest from the mean of its own cluster.
 
     Args:
         points: (N, D).
         labels: (N,), the cluster of each point, -1 for none.
         count: Number of clusters K.
-        centres: (K, D); by default, and of clusters that were empty or gave a member to one, the
-            means of the members.
-        parents: (K,), where clusters nest.
+        centres: (K, D); None for the means of the members. A cluster that was empty, or that gave a
+            member to an empty one, always gets the mean of its members.
+        parents: (K,), if clusters nest.
     """
     labels = labels.astype(np.int64)
     was_empty = np.bincount(labels[labels >= 0], minlength=count) == 0
@@ -82,7 +82,7 @@ def gather_clusters(
 
 
 def make_mode_set(latents: torch.Tensor, clusters: Clusters) -> ModeSet:
-    """Return clusters of latents (N, C, H, W) as modes."""
+    """Convert clusters of latents (N, C, H, W) to a `ModeSet`."""
     points, labels = flatten(latents), clusters.labels
     assigned = labels >= 0
     residual = points[assigned] - clusters.centres[labels[assigned]]
@@ -100,7 +100,7 @@ def make_mode_set(latents: torch.Tensor, clusters: Clusters) -> ModeSet:
 
 
 def _most_remote(points: np.ndarray, labels: np.ndarray) -> int:
-    """Return the point farthest from the mean of its cluster, among clusters of several."""
+    """Return the index of the point farthest from the mean of its cluster of two or more."""
     best, farthest = -1, -1.0
     for cluster in np.flatnonzero(np.bincount(labels[labels >= 0]) > 1):
         members = np.flatnonzero(labels == cluster)

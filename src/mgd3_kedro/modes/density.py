@@ -1,4 +1,4 @@
-"""Clusters of connected density."""
+"""DBSCAN: density-connected clusters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RADII = 24
 def find_dbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the means of the largest density-connected clusters.
 
-    The radius is searched between the smallest and the largest nearest-neighbour distance, for the
-    most clusters, up to `ipc`, and among those for the most latents in them. Where density gives
-    fewer clusters than asked for, the largest are split by k-means, since every image needs a mode
-    of its own.
+    The radius is searched between the smallest and the largest nearest-neighbour distance. The best
+    radius gives the most clusters, up to `ipc`, and then the most latents in them. If there are
+    fewer clusters than `ipc`, the largest are split by k-means, since every image needs a mode of
+    its own.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -57,7 +57,10 @@ def keep_largest(labels: np.ndarray, count: int) -> np.ndarray:
 
     Args:
         labels: (N,), the cluster of each latent, -1 for none.
-        count: Clusters that are kept, at most.
+        count: Most clusters to keep.
+
+    Returns:
+        (N,), the new cluster of each latent, -1 for none.
     """
     names, sizes = np.unique(labels[labels >= 0], return_counts=True)
     kept = np.full_like(labels, -1)
@@ -67,19 +70,23 @@ def keep_largest(labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def split_largest(points: np.ndarray, labels: np.ndarray, config: ModesConfig) -> np.ndarray:
-    """Halve the largest cluster until there are `ipc`; without any, all points are one.
+    """Halve the largest cluster until there are `ipc` clusters.
 
     Args:
         points: (N, D).
-        labels: (N,), the cluster of each, 0.. without a gap, -1 for none.
+        labels: (N,), the cluster of each point, 0.. without a gap, -1 for none. If there are no
+            clusters, all points start as one.
         config: `ipc`; `n_init` and `random_state` of k-means.
+
+    Returns:
+        (N,), the new cluster of each point, -1 for none.
     """
     labels = labels.copy()
     if labels.max() < 0:
         labels[:] = 0
     for new in range(labels.max() + 1, config.ipc):
         if np.bincount(labels[labels >= 0]).max() < 2:
-            # Nothing left to halve: a latent that density called noise becomes a mode.
+            # Nothing is left to halve: a latent that DBSCAN or HDBSCAN called noise becomes a mode.
             labels[np.flatnonzero(labels < 0)[0]] = new
             continue
         members = np.flatnonzero(labels == np.bincount(labels[labels >= 0]).argmax())

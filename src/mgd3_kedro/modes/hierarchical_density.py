@@ -1,4 +1,4 @@
-"""Clusters of whatever density stands out."""
+"""HDBSCAN: density clusters without a fixed radius."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from mgd3_kedro.modes.settings import ModesConfig
 
 SMALLEST, NEIGHBOURS = 55, 3
-"""Members of a cluster of density at least, where no number is asked for, and latents around one
-that say how dense it is there."""
+"""Least members of a density cluster if `min_members` is 0, and number of neighbours from which the
+density at a latent is estimated."""
 
 
 def find_hdbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
-    """Take the most probable latent of each of the largest clusters of density.
+    """Take the most probable latent of each of the largest density clusters.
 
-    Where there are fewer clusters than asked for, the largest are split by k-means. Latents that
-    density leaves out are of no cluster, unless nothing is left to be split.
+    If there are fewer clusters than `ipc`, the largest are split by k-means. Latents that HDBSCAN
+    calls noise belong to no cluster, unless nothing else is left to split.
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`; `components` that latents are reduced to, each of their dimensions with a
-            variance of 1 before; `min_members` of a cluster of density, 0: `SMALLEST`, but no more
-            than half of what equal clusters would have; `n_init` and `random_state` of the splits.
+        config: `ipc`; `components`, the number of principal components of the standardised latents;
+            `min_members`, the least members of a density cluster, at most half the size of equal
+            clusters, where 0 stands for `SMALLEST`; `n_init` and `random_state` of the splits.
 
-    Source: CoDA, released code, with principal components in the place of UMAP and without its
-        splits by density; Campello et al., Density-based clustering based on hierarchical density
-        estimates, PAKDD 2013.
+    Source: CoDA, released code, with principal components instead of UMAP and without its splits by
+        density; Campello et al., Density-based clustering based on hierarchical density estimates,
+        PAKDD 2013.
     """
     points = flatten(latents)
     coordinates = principal_coordinates(standardise(points), config.components)
@@ -49,17 +49,17 @@ def find_hdbscan(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
 
 def _find_density(points: np.ndarray, config: ModesConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cluster of each point, -1 for none, and how probable it is there, 0..1; (N,)."""
+    """Return the density cluster of each point, -1 for none, and its probability; both (N,)."""
     from sklearn.cluster import HDBSCAN
 
     if not points.any():
-        # Equal latents, of which density says nothing.
+        # All latents are equal, so density cannot separate them.
         return np.zeros(len(points), dtype=np.int64), np.ones(len(points))
     least = least_members(replace(config, min_members=config.min_members or SMALLEST), len(points))
     fitted = HDBSCAN(
         min_cluster_size=max(2, least),
         min_samples=min(NEIGHBOURS, len(points)),
-        # One mode may stand for all of a class; of more, each is a part of it.
+        # A cluster of the whole class is useful only if there is a single mode.
         allow_single_cluster=config.ipc == 1,
         copy=True,
     ).fit(points)
@@ -67,7 +67,7 @@ def _find_density(points: np.ndarray, config: ModesConfig) -> tuple[np.ndarray, 
 
 
 def _most_probable(points: np.ndarray, probabilities: np.ndarray, members: np.ndarray) -> int:
-    """Return the most probable of the members; of those as probable, the nearest to their mean."""
+    """Return the most probable member; of equally probable ones, the nearest to the mean."""
     of_cluster = points[members]
     best = probabilities[members] == probabilities[members].max()
     to_mean = squared_distances(of_cluster, of_cluster.mean(0, keepdims=True))[:, 0]

@@ -1,4 +1,4 @@
-"""Clusters that nest: those for fewer images are unions of those for more."""
+"""Nested clusters: the clusters for fewer images are unions of the clusters for more."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def find_bisecting_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:
-    """Take the means of clusters made by halving, over and over, the one of largest inertia.
+    """Take the means of clusters made by repeatedly halving the cluster of largest inertia.
 
-    How a cluster is halved depends on its members and the seed alone, and which one is next on
-    nothing else, so clusters nest: those for 10 images are unions of those for 50.
+    Which cluster is halved next, and how, depends only on the members and the seed. So clusters
+    nest: the clusters for 10 images are unions of those for 50.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -46,10 +46,10 @@ def find_bisecting_kmeans(latents: torch.Tensor, config: ModesConfig) -> Cluster
 
 
 def find_agglomerative(latents: torch.Tensor, config: ModesConfig) -> Clusters:
-    """Take the means of clusters made by merging, over and over, the two that cost least inertia.
+    """Take the means of clusters made by repeatedly merging the two that add least inertia.
 
-    The merges do not depend on when they end, so clusters nest: those for 10 images are unions of
-    those for 50.
+    The merges do not depend on the number of clusters. So clusters nest: the clusters for 10 images
+    are unions of those for 50.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -63,16 +63,15 @@ def find_agglomerative(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
 
 def cut_modes(found: ModeSet, latents: torch.Tensor, ipc: int) -> ModeSet:
-    """Return the modes that the same mode finder finds for fewer images, without finding them.
+    """Return the modes for fewer images from nested clusters, without running the mode finder.
 
     Args:
-        found: Modes whose clusters nest.
-        latents: (N, C, H, W), those the modes were found in.
-        ipc: Number of modes, at most that of `found`.
+        found: K modes whose clusters nest.
+        latents: (N, C, H, W), the latents in which the modes were found.
+        ipc: Number of modes, 1..K.
 
     Raises:
-        ValueError: If clusters do not nest, there are fewer of them than asked for, or the latents
-            are others.
+        ValueError: If clusters do not nest, `ipc` is not in 1..K, or the number of latents differs.
     """
     if found.parents is None:
         raise ValueError(
@@ -91,24 +90,24 @@ def cut_modes(found: ModeSet, latents: torch.Tensor, ipc: int) -> ModeSet:
 
 
 def _splittable_inertia(points: np.ndarray) -> float:
-    """Return the inertia of a cluster, below that of any other if it has one member."""
+    """Return the inertia of a cluster; -1 if it has one member and cannot be split."""
     return float(np.square(points - points.mean(0)).sum()) if len(points) > 1 else -1.0
 
 
 def _ward_merges(points: np.ndarray) -> np.ndarray:
-    """Return (N - 1, 2): merge i makes node N + i of these two; nodes below N are points."""
+    """Return Ward's merges, (N - 1, 2): row i is joined to node N + i; nodes below N are points."""
     from sklearn.cluster import ward_tree
 
     if len(points) == 1:
         return np.empty((0, 2), dtype=np.int64)
     with warnings.catch_warnings():
-        # As many equal points as coordinates, all 0, look to it like a matrix of distances.
+        # N equal points give a square matrix of zeros, which looks like a distance matrix.
         warnings.filterwarnings("ignore", message=".*uncondensed distance matrix")
         return np.asarray(ward_tree(span_coordinates(points))[0])
 
 
 def _undo_merges(merges: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Undo the last merges until there are `count` clusters; give labels (N,) and parents (K,)."""
+    """Undo merges, last first, down to `count` clusters; return labels (N,) and parents (K,)."""
     leaves = len(merges) + 1
     nodes, parents = [2 * leaves - 2], [-1]
     for _ in range(1, count):

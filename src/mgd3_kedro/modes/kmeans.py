@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def find_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the centroids of k-means.
 
-    Clusters do not nest: those for fewer images are found anew.
+    Clusters do not nest: another number of images needs another run of k-means.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -40,12 +40,11 @@ def find_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 def find_kmeans_pooled(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the means of the clusters that k-means finds in average-pooled latents.
 
-    What is averaged is layout rather than texture, which differs most from image to image.
+    Pooling keeps layout and removes texture, which differs most between images.
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `n_init`, `random_state`, `pool`,
-            `min_members`.
+        config: `ipc`, `n_init`, `random_state`, `pool`, `min_members`.
     """
     return _find_in(pooled_coordinates(latents, config.pool), latents, config)
 
@@ -53,8 +52,8 @@ def find_kmeans_pooled(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 def find_kmeans_pooled_closest(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the real latents nearest to the centroids of k-means in average-pooled latents.
 
-    They have the detail that means lack. Near is what is near in layout, and a latent is taken of
-    the members of its cluster.
+    Real latents have the detail that means lack. Distances are between pooled latents, and each
+    mode is a member of its cluster.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -76,8 +75,7 @@ def find_kmeans_pca(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `n_init`, `random_state`, `components`,
-            `min_members`.
+        config: `ipc`, `n_init`, `random_state`, `components`, `min_members`.
 
     Source: Ding and He, K-means clustering via principal component analysis, ICML 2004.
     """
@@ -90,7 +88,7 @@ def _find_in(coordinates: np.ndarray, latents: torch.Tensor, config: ModesConfig
 
 
 def _cluster(coordinates: np.ndarray, config: ModesConfig) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the cluster of each point, (N,), and the centres, None where they are others now."""
+    """Return the cluster of each point, (N,), and the centroids; None if clusters were repaired."""
     fitted = run_kmeans(coordinates, config.ipc, config.n_init, config.random_state)
     labels: np.ndarray = fitted.labels_
     least = least_members(config, len(coordinates))

@@ -1,4 +1,4 @@
-"""Lloyd's algorithm, as scikit-learn has it."""
+"""Lloyd's algorithm for k-means, from scikit-learn."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def run_kmeans(points: np.ndarray, count: int, n_init: int, random_state: int) -
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # It says that clusters are empty, not of which class; the stage counts them and does.
+        # The warning does not name the class with empty clusters; the stage does, with a count.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return KMeans(count, n_init=n_init, random_state=random_state).fit(points)
 
 
 def halve(points: np.ndarray, n_init: int, random_state: int) -> np.ndarray:
-    """Tell which points belong to the second of two clusters; both have members.
+    """Split points into two clusters, neither empty, and return a mask of the second.
 
     Args:
         points: (N, D), N > 1.

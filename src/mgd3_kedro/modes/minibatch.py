@@ -1,4 +1,4 @@
-"""k-means that sees some latents at a time."""
+"""Mini-batch k-means."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def find_minibatch_kmeans(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the means of the clusters that k-means finds in batches of latents drawn at random.
 
-    Centroids are running means of what they have seen; modes are the means of all members, so that
-    clusters of which no member is far from the others have the modes of k-means.
+    Its centroids are running means over batches. The modes are the means of all members instead, so
+    that compact clusters get the same modes as with k-means.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -33,7 +33,7 @@ def find_minibatch_kmeans(latents: torch.Tensor, config: ModesConfig) -> Cluster
         config.ipc,
         n_init=config.n_init,
         random_state=config.random_state,
-        # A centroid that has seen few latents stays: where every latent is a mode, all have.
+        # Centroids with few latents stay: if every latent is a mode, all centroids have few.
         reassignment_ratio=0,
     ).fit(span_coordinates(points))
     return gather_clusters(points, fitted.labels_, config.ipc)

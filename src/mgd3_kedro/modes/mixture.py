@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 MAX_ITERATIONS = 1000
 VARIANCE_FLOOR = 0.01
-"""Added to every variance, as a share of the mean one of all points."""
+"""Added to every variance, as a share of the mean variance of all points."""
 
 
 def find_gmm(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     """Take the means of a Gaussian mixture with diagonal covariances.
 
-    It is fitted to the first principal components, from where k-means ends: in all of a latent's
-    dimensions, more than a component has members, every responsibility is 0 or 1 and EM ends where
-    it began. Modes are means of all latents by responsibility; a latent belongs to the component
-    most responsible for it.
+    It is fitted to the first principal components, starting from the result of k-means. In all
+    dimensions, which outnumber the members of a component, every responsibility would be 0 or 1 and
+    EM would end where it starts. Modes are means of all latents, weighted by responsibility. A
+    latent belongs to the component with the largest responsibility for it.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -49,7 +49,7 @@ def _run_em(points: np.ndarray, start: Clusters) -> np.ndarray:
 
     if (count := len(start.centres)) == 1:
         return np.ones((len(points), 1))
-    # Without it, components shrink to one latent, where the likelihood has no bound.
+    # Without a floor, components shrink to one latent, where the likelihood has no bound.
     floor = max(VARIANCE_FLOOR * float(points.var(0).mean()), 1e-12)
     variances = np.stack([points[start.labels == one].var(0) for one in range(count)]) + floor
     mixture = GaussianMixture(

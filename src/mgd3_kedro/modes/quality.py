@@ -1,4 +1,4 @@
-"""How well modes stand for a class."""
+"""Measures of how well modes represent a class."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def measure_class(latents: torch.Tensor, found: ModeSet, config: ModesConfig) ->
     """Measure the modes of one class.
 
     Spreads are root mean squared distances in scaled latent space: of members to their mode, and of
-    modes to the mean of the class. The silhouette is the simplified one, with distances to modes in
-    place of those to all their members: 1 where clusters are tight and apart, below 0 where latents
-    are nearer to a mode that is not theirs; 0 for a single mode.
+    modes to the mean of the class. The silhouette is the simplified one: it uses distances to modes
+    instead of distances to all members. It is near 1 if clusters are tight and far apart, below 0
+    if latents are nearer to the mode of another cluster, and 0 for a single mode.
 
     Args:
         latents: (N, C, H, W), scaled.
@@ -30,9 +30,10 @@ def measure_class(latents: torch.Tensor, found: ModeSet, config: ModesConfig) ->
         config: How they were found.
 
     Returns:
-        Name -> value. `explained_variance` is the share of the variance that is between clusters,
-        of latents and, `_in_finder`, of what the finder looks at; `norm_ratio` the norm of modes
-        over that of latents; `agreement_of_seeds` how alike the clusters of three seeds are.
+        Name -> value. `explained_variance` is the share of the variance of latents that is between
+        clusters; `explained_variance_in_finder` is the same in the coordinates that the mode finder
+        clusters. `norm_ratio` is the mean norm of modes over the mean norm of latents.
+        `agreement_of_seeds` is the similarity of the k-means clusters of three seeds.
 
     Source: Vendramin et al., Relative clustering validity criteria, 2010, for the silhouette.
     """
@@ -67,5 +68,5 @@ def _simplified_silhouette(points: np.ndarray, modes: np.ndarray, labels: np.nda
     distances[rows, labels] = np.inf
     other = distances.min(1)
     larger = np.maximum(own, other)
-    # A latent at two equal modes is of the one as much as of the other.
+    # A latent at distance 0 from two equal modes belongs to both, so its silhouette is 0.
     return float(((other - own) / np.where(larger > 0, larger, 1)).mean())

@@ -1,4 +1,4 @@
-"""Modes that are latents of the class."""
+"""Modes that are real latents of the class."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def find_random(latents: torch.Tensor, config: ModesConfig) -> Clusters:
 
     Args:
         latents: (N, C, H, W), scaled.
-        config: `ipc`, `random_state`, of the class.
+        config: `ipc`; `random_state`, a seed of the class's own.
 
     Source: MGD3 (arXiv 2505.18963), Table 6.
     """
@@ -41,5 +41,5 @@ def find_random(latents: torch.Tensor, config: ModesConfig) -> Clusters:
     generator = np.random.default_rng(config.random_state)
     chosen = generator.choice(len(points), config.ipc, replace=False)
     labels = squared_distances(points, points[chosen]).argmin(1)
-    labels[chosen] = np.arange(config.ipc)  # of duplicates, too, each is its own
+    labels[chosen] = np.arange(config.ipc)  # duplicates among the chosen keep a cluster each
     return gather_clusters(points, labels, config.ipc, points[chosen])

@@ -1,4 +1,4 @@
-"""Fewer coordinates for the same latents."""
+"""Reduction of latents to fewer coordinates before clustering."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 
 
 def span_coordinates(points: np.ndarray) -> np.ndarray:
-    """Rotate points into the subspace they span, where that has fewer dimensions.
+    """Rotate points into the subspace that they span, if it has fewer dimensions.
 
-    All distances stay what they are, so clusters do too; with 1300 latents of 4096 dimensions,
-    k-means takes less time.
+    All distances, and so all clusters, stay the same. For 1300 latents of 4096 dimensions, k-means
+    takes less time.
 
     Args:
         points: (N, D).
@@ -20,8 +20,8 @@ def span_coordinates(points: np.ndarray) -> np.ndarray:
     """
     if len(points) >= points.shape[1]:
         return points
-    # A QR keeps distances to the last digits; eigenvectors of the Gram matrix, which take as long,
-    # keep them to the root of that, which tells duplicates apart.
+    # QR keeps distances to full precision. Eigenvectors of the Gram matrix take as long and keep
+    # half of the digits, so that duplicates would no longer be equal.
     triangle = np.asarray(np.linalg.qr((points - points.mean(0)).T, mode="r"))
     return np.ascontiguousarray(triangle.T)
 
@@ -38,7 +38,7 @@ def principal_coordinates(points: np.ndarray, components: int) -> np.ndarray:
 
     Args:
         points: (N, D).
-        components: Number of components M, at most min(N, D) of which exist.
+        components: Number of components M; at most min(N, D) exist.
 
     Returns:
         (N, min(M, N, D)), centred.
@@ -56,7 +56,7 @@ def pooled_coordinates(latents: torch.Tensor, side: int) -> np.ndarray:
 
     Args:
         latents: (N, C, H, W).
-        side: Cells per row and column; a latent that has fewer pixels keeps them.
+        side: Cells per row and column; a side of a latent with fewer pixels is not averaged.
 
     Returns:
         (N, C * min(side, H) * min(side, W)).

@@ -1,4 +1,4 @@
-"""The configuration of mode discovery."""
+"""Settings of mode discovery."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from mgd3_kedro.stages import off_at
 
 @dataclass(frozen=True)
 class ModesConfig:
-    """How modes are found; a mode finder ignores what it has no use for.
+    """Settings of mode discovery; a mode finder ignores the settings that it does not use.
 
     Args:
         mode_finder: A name of `MODE_FINDERS`.
-        ipc: Modes per class, one for every image to be made; fewer where a class has fewer images.
+        ipc: Modes per class, one for each image to generate; fewer if a class has fewer images.
         random_state: Seed of the clustering.
         n_init: Starts of k-means, of which the best is kept.
-        pool: Side of the grid that `kmeans_pooled` averages latents over.
-        components: Principal components that `kmeans_pca`, `gmm` and `hdbscan` look at.
-        balance: A name of `BALANCES`: whether all classes have as many, or those with more images
-            more.
-        min_members: Members that every cluster of `kmeans`, `kmeans_pooled`, `kmeans_pca` and of
-            what is found from them has at least, but no more than half of what equal clusters would
-            have; "auto": 5, or a fifth of what equal clusters have; 0: any number. Also members of
-            a cluster of density with `hdbscan`, where 0 is 55.
+        pool: Side of the grid over which `kmeans_pooled` averages latents.
+        components: Number of principal components that `kmeans_pca`, `gmm` and `hdbscan` use.
+        balance: A name of `BALANCES`: the same number of modes for all classes, or more modes for
+            classes with more images.
+        min_members: Least members of every cluster of `kmeans`, `kmeans_pooled`, `kmeans_pca` and
+            the mode finders built on them, at most half the size of equal clusters. "auto": 5, or a
+            fifth of the size of equal clusters if that is more. 0: no minimum. With `hdbscan`:
+            least members of a density cluster, where 0 stands for 55.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     mode_finder: str
@@ -41,7 +41,7 @@ class ModesConfig:
     min_members: int | str = off_at(0, default=0)
 
     def __post_init__(self) -> None:
-        # The table is of members that need these settings.
+        # Imported here, as `mgd3_kedro.modes` imports this module.
         from mgd3_kedro.modes import MODE_FINDERS
 
         lookup(MODE_FINDERS, self.mode_finder, "mode finder")

@@ -1,4 +1,4 @@
-"""Clusters of at least so many members."""
+"""Clusters with a least number of members."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from mgd3_kedro.modes.settings import ModesConfig
 
 FEWEST, SHARE = 5, 0.2
-"""Of "auto": members at least, and share of what clusters of equal size have."""
+"""For "auto": least members of a cluster, as a number and as a share of the size of equal
+clusters."""
 
 
 def least_members(config: ModesConfig, count: int) -> int:
-    """Return how many members every cluster of a class is to have.
+    """Return how many members every cluster of a class must have.
 
-    At most half of what clusters of equal size would have, so that there always is one to be split.
+    It is at most half the size of equal clusters, so that there is always a cluster to split.
 
     Args:
         config: `min_members`, `ipc`.
-        count: Latents N of the class.
+        count: Number of latents N of the class.
     """
     asked = config.min_members
     if isinstance(asked, str):
@@ -34,19 +35,20 @@ def least_members(config: ModesConfig, count: int) -> int:
 def repair_sizes(
     points: np.ndarray, labels: np.ndarray, least: int, config: ModesConfig
 ) -> np.ndarray:
-    """Return labels of as many clusters, none of which has fewer members than it is to have.
+    """Reassign points until every cluster has at least `least` members.
 
-    Members of the smallest cluster go to the nearest centre of another, and the cluster of largest
-    inertia that has members enough is split in its place, until none is too small.
+    The members of the smallest cluster move to the nearest centre of another cluster. In its place,
+    a cluster of large inertia with enough members is split. This is repeated until no cluster is
+    too small.
 
     Args:
         points: (N, D).
         labels: (N,), the cluster of each point.
-        least: Members of a cluster, at most N / 2K.
+        least: Least members of a cluster, at most N / 2K.
         config: `ipc` clusters K, `n_init`, `random_state`.
 
     Returns:
-        (N,), int64.
+        The new cluster of each point, (N,), int64.
     """
     labels = labels.astype(np.int64)
     while (sizes := np.bincount(labels, minlength=config.ipc)).min() < least:
@@ -64,10 +66,11 @@ def repair_sizes(
 def _split(
     points: np.ndarray, labels: np.ndarray, least: int, config: ModesConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return members of a cluster, and which of them are of the second half.
+    """Return the members of a cluster to split, and a mask of those in its second half.
 
-    The first that falls into two halves of members enough; else the first of all, cut where both
-    have.
+    Clusters are tried in order of falling inertia. The first one is taken that k-means splits into
+    halves of at least `least` members each. If there is none, the first cluster is cut so that both
+    halves have enough members.
     """
     wide = []
     for cluster in np.flatnonzero(np.bincount(labels) >= 2 * least):

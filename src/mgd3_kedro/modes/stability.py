@@ -1,4 +1,4 @@
-"""Whether the clusters of a class are there, or are what k-means happened to find."""
+"""Stability of clusters: whether k-means finds the same ones from different seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SEEDS = 3
 MOST_POINTS, POINTS_PER_MODE = 256, 8
-"""Latents that are clustered again: so many, or so many for each mode where that is more."""
+"""Most latents that are clustered again: in total, or per mode if that is more."""
 
 
 def finder_coordinates(latents: torch.Tensor, config: ModesConfig) -> np.ndarray:
@@ -37,8 +37,8 @@ def explained_variance(points: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of the variance of points (N, D) that is between clusters, 0..1.
 
     Args:
-        points: Those of no cluster do not count.
-        labels: (N,), the cluster of each, -1 for none.
+        points: (N, D); points of no cluster do not count.
+        labels: (N,), the cluster of each point, -1 for none.
     """
     points, labels = points[labels >= 0], labels[labels >= 0]
     _, labels = np.unique(labels, return_inverse=True)
@@ -50,16 +50,16 @@ def explained_variance(points: np.ndarray, labels: np.ndarray) -> float:
 
 
 def agreement_of_seeds(points: np.ndarray, config: ModesConfig) -> float:
-    """Return how alike the clusters are that k-means finds from different starts.
+    """Return how similar the clusters are that k-means finds from different seeds.
 
-    Of some of the latents, evenly spaced, and one start each, so that it takes little time.
+    To save time, only some of the points are used, evenly spaced, with one start per seed.
 
     Args:
         points: (N, D).
         config: `ipc`, `random_state`.
 
     Returns:
-        Mean adjusted Rand index of all pairs of three seeds: 1 for the same clusters, 0 for chance.
+        Mean adjusted Rand index of all pairs of three seeds: 1 for equal clusters, 0 for chance.
 
     Source: Hubert and Arabie, Comparing partitions, 1985.
     """
@@ -95,4 +95,4 @@ COORDINATES: dict[str, Callable[[torch.Tensor, ModesConfig], np.ndarray]] = {
     "kmeans_pooled": _on_a_grid,
     "kmeans_pooled_closest": _on_a_grid,
 }
-"""Mode finder -> what it clusters, where that is not the latents themselves."""
+"""Mode finder -> function that gives the points it clusters, if these are not the latents."""

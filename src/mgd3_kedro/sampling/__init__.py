@@ -1,4 +1,4 @@
-"""The reverse process and what steers it."""
+"""The reverse process of a diffusion model, and the guidance that steers it."""
 
 from mgd3_kedro.sampling.batches import Batches, classes_at_once
 from mgd3_kedro.sampling.candidates import choose_candidates

@@ -1,4 +1,4 @@
-"""The class of an image, told to its network only bit by bit as the image takes shape."""
+"""Condition annealing: early steps see noisy class embeddings, later steps the clean ones."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mgd3_kedro.randomness import fork_generator
 from mgd3_kedro.sampling.guidance.options import Option
 
 DRAWS: dict[str, Callable[..., torch.Tensor]] = {"gaussian": torch.randn, "uniform": torch.rand}
-"""Name -> draws noise of a shape from a generator: standard normal, or uniform in 0..1."""
+"""Name -> function that draws noise with a generator: standard normal, or uniform in 0..1."""
 
 
 def check_share(name: str, value: Any) -> None:
-    """Refuse what is not in 0..1."""
+    """Raise ValueError unless the value is in 0..1."""
     check_range(name, value, 0, 1)
 
 
 def check_draw(name: str, value: Any) -> None:
-    """Refuse what is no name of `DRAWS`."""
+    """Raise ValueError unless the value is a name of `DRAWS`."""
     check_choice(name, value, DRAWS)
 
 
@@ -35,15 +35,19 @@ ANNEALING: Mapping[str, Option] = {
     "condition_to": Option(check_share, 0.5),
     "condition_distribution": Option(check_draw, "gaussian"),
 }
-"""How much of another class is mixed in; between which timesteps, as shares of the trained ones,
-the class comes in; what noise is drawn from."""
+"""Options of condition annealing.
+
+`condition_other` is the weight of another class. `condition_from` and `condition_to` are the
+timesteps, as shares of the trained ones, at which the class starts to appear and is fully there.
+`condition_distribution` is a name of `DRAWS`.
+"""
 
 
 def check_annealing(options: Mapping[str, Any]) -> None:
-    """Refuse a class that would come in at once, or go out.
+    """Check that the class appears gradually: `condition_from` must exceed `condition_to`.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If it does not; the message names the setting.
     """
     begun, done = options["condition_from"], options["condition_to"]
     if begun <= done:
@@ -53,13 +57,13 @@ def check_annealing(options: Mapping[str, Any]) -> None:
 
 
 class ConditioningBatch(NamedTuple):
-    """What is drawn together.
+    """The samples of a batch, and what the change of their conditions depends on.
 
     Args:
-        backbone: Draws it.
+        backbone: The diffusion model that generates the samples.
         classes: The class of each sample.
-        generators: One per sample.
-        among: The classes of the benchmark.
+        generators: One random generator per sample.
+        among: All classes of the benchmark, from which other classes are chosen.
     """
 
     backbone: Backbone
@@ -69,23 +73,28 @@ class ConditioningBatch(NamedTuple):
 
 
 ChangeAt = Callable[[int], ConditionChange | SecondCondition | None]
-"""Step index -> what embeddings of conditions become there, or another condition of some samples;
-None where all stays."""
+"""Function: step index -> change of the condition embeddings at this step, or a second condition
+for some samples; None for no change."""
 
 
 def anneal_conditions(
     batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
 ) -> ChangeAt:
-    """Hide the class of every sample in noise at first, and let it come in.
+    """Mix noise into the condition embeddings of early steps, less and less as sampling goes on.
 
     Args:
-        batch: Its samples keep their own noise: what is drawn here comes from other generators.
-        strength: Standard deviation of the noise, in the units of embeddings, before embeddings
-            are brought to the mean and deviation they had.
-        options: Of `ANNEALING`.
+        batch: The samples. Noise is drawn from forks of their generators, so that the initial
+            noise and the noise of the steps stay the same.
+        strength: Factor of the noise, in the units of embeddings. Each mixed embedding is then
+            rescaled to the mean and standard deviation that it had.
+        options: Values of `ANNEALING`.
 
-    Source: condition annealing (arXiv 2310.17347), with the share of another class that DMGD's
-        released code adds, and noise on the condition of no class, too, as there.
+    Returns:
+        Step index -> change of the embeddings; None from the step on where the class is fully
+        there.
+
+    Source: condition annealing (arXiv 2310.17347). The weight of another class, and noise on the
+        null class too, are as in DMGD's released code.
     """
     backbone = batch.backbone
     share = options["condition_other"] if len(batch.among) > 1 else 0.0
@@ -120,7 +129,7 @@ def draw_others(batch: ConditioningBatch) -> list[ClassSpec]:
 
 
 class Weights(NamedTuple):
-    """What an embedding is mixed of: itself, noise, and the embedding of another class."""
+    """Weights of a mixed embedding: of itself, of noise, and of another class's embedding."""
 
     own: float
     noise: float
@@ -128,13 +137,13 @@ class Weights(NamedTuple):
 
 
 def weigh(time: float, strength: float, share: float, options: Mapping[str, Any]) -> Weights:
-    """Return what embeddings are mixed of at a timestep.
+    """Return the weights of a mixed embedding at a timestep.
 
     Args:
-        time: Timestep as a share of the trained ones.
-        strength: Of the noise.
-        share: Of the other class; none of it is there before its own class comes in.
-        options: Of `ANNEALING`.
+        time: Timestep as a share of the trained ones, 0..1; 1 is the noisiest.
+        strength: Factor of the noise.
+        share: Largest weight of the other class; its weight is 0 above `condition_from`.
+        options: Values of `ANNEALING`.
 
     Source: condition annealing (arXiv 2310.17347); the other class is DMGD's.
     """
@@ -147,9 +156,19 @@ def weigh(time: float, strength: float, share: float, options: Mapping[str, Any]
 def mix(
     weights: Weights, embedding: torch.Tensor, noise: torch.Tensor, other: torch.Tensor
 ) -> torch.Tensor:
-    """Return the mix of embeddings (R, ..., D), row by row with the mean and deviation they had.
+    """Mix embeddings; rescale each row to the mean and standard deviation that it had.
 
-    Source: condition annealing (arXiv 2310.17347), without its mix of rescaled and not.
+    Args:
+        weights: Weights of the mix.
+        embedding: (R, ..., D).
+        noise: (R, ..., D).
+        other: Embeddings of the other class, (R, ..., D).
+
+    Returns:
+        (R, ..., D), in the number format of `embedding`.
+
+    Source: condition annealing (arXiv 2310.17347), without its interpolation between rescaled and
+        unscaled embeddings.
     """
     own = embedding.float()
     mixed = weights.own * own + weights.noise * noise + weights.other * other.float()

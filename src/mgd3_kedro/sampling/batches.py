@@ -15,20 +15,21 @@ from mgd3_kedro.devices import is_out_of_memory
 logger = logging.getLogger(__name__)
 
 FULL, MOST_BATCHES = 0.95, 4
-"""How full the batches of some classes are to be, on average, and how many they may fill."""
+"""Least share of the batches that a group of classes must fill, and most batches for a group."""
 
 
 def classes_at_once(ipc: int, max_batch: int, *, parted: bool = True) -> int:
-    """Return how many classes to take at once, so that they fill whole batches.
+    """Return how many classes to process at once, so that their samples fill whole batches.
 
     Args:
-        ipc: Samples of a class.
-        max_batch: Samples at once.
-        parted: Whether samples of a class may be in two batches.
+        ipc: Samples per class.
+        max_batch: Most samples per batch.
+        parted: Whether the samples of one class may be split over two batches.
 
     Returns:
-        The least number that fills batches to `FULL`, if so few batches do; else that which fills
-        them best.
+        The smallest number of classes that fills its batches to `FULL`. If none does within
+        `MOST_BATCHES` batches, the number that fills them best. If classes may not be split, as
+        many as fit in one batch, at least 1.
     """
     if not parted:
         return max(1, max_batch // ipc)
@@ -42,10 +43,10 @@ def classes_at_once(ipc: int, max_batch: int, *, parted: bool = True) -> int:
 
 
 class Batches:
-    """Cuts work into batches, and halves them for good when the device runs out of memory.
+    """Batch runner that halves its batch size, for good, when the device runs out of memory.
 
     Args:
-        max_batch: Samples at once.
+        max_batch: Most samples per batch, to start with.
     """
 
     def __init__(self, max_batch: int) -> None:
@@ -57,18 +58,19 @@ class Batches:
         total: int,
         together: Sequence[int] = (),
     ) -> torch.Tensor:
-        """Return the results of all samples, (total, ...).
+        """Run a function on all samples, batch by batch, and return the results, (total, ...).
 
         Args:
-            function: Computes some of the samples, the same whoever else they are computed with; it
-                is called again for samples that did not fit.
+            function: Computes the results of a slice of the samples. The result of a sample must
+                not depend on the slice that it is in. The function is called again, with fewer
+                samples, if a batch does not fit in memory.
             total: Number of samples.
-            together: Of all samples, how many in a row are never parted, as they depend on each
-                other; empty where none do.
+            together: Sizes of groups of consecutive samples, in order, that depend on each other
+                and must be in one batch; empty if no samples depend on each other.
 
         Raises:
-            RuntimeError: If the least number of samples does not fit.
-            ValueError: If fewer samples at once are allowed than belong together.
+            RuntimeError: If the smallest possible batch does not fit in memory.
+            ValueError: If `max_batch` is smaller than the largest group.
         """
         ends, most = [*accumulate(together)] or range(1, total + 1), max(together, default=1)
         if self.max_batch < most:
@@ -88,7 +90,7 @@ class Batches:
                 self._halve()
             else:
                 start = part.stop
-            # Outside of the handler: the error holds what the failed batch had in memory.
+            # The retry is outside of the handler: the error keeps the failed batch in memory.
         return torch.cat(done)
 
     def _halve(self) -> None:

@@ -1,4 +1,4 @@
-"""Images on the boundary between their class and another: some are drawn on both."""
+"""Boundary images: some images are generated under two classes, their own and another."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from mgd3_kedro.sampling.annealing import ChangeAt, ConditioningBatch, check_sha
 from mgd3_kedro.sampling.guidance.options import Option
 
 NOISY, CLEAR = 0.7, 0.3
-"""Step indices, as shares of the highest, from which on an image is nearly all noise, and below
-which its class is settled."""
+"""Step indices, as shares of the highest. From `NOISY` on an image is nearly all noise; below
+`CLEAR` its class is settled."""
 SHARES = (0.1, 0.35)
-"""How much of the other class there is in the noisy part, and at the last step, as shares of what
-there is in the middle."""
+"""Weights of the other class in the noisy part and at the last step, relative to its weight in the
+middle part."""
 SCALES = (0.9, 1.0, 1.15)
 """Factors of the guidance scale in the noisy part, in the middle, and in the clear part."""
 BOUNDARY: Mapping[str, Option] = {"boundary_chance": Option(check_share, 0.5)}
-"""How probable it is for an image to be drawn on two classes."""
+"""Option: the probability that an image is generated under two classes."""
 
 
 def draw_on_boundary(
     batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
 ) -> ChangeAt:
-    """Draw some images on their class and another one, in steps of three passes.
+    """Condition some images on a second class; a step then takes three passes of the network.
 
     Args:
-        batch: Which of its images, and on which other class, is drawn by each from a generator of
-            its own: their noise, and the images that are not on a boundary, stay what they are.
-        strength: Share of the other class where there is most of it, 0..1.
-        options: Of `BOUNDARY`.
+        batch: The samples. Forks of their generators decide which samples get a second class, and
+            which class. So their noise, and all other images, stay the same.
+        strength: Largest weight of the other class, 0..1.
+        options: Values of `BOUNDARY`.
 
-    Source: Boundary-aware dataset distillation, released code, but for its fine-tuning.
+    Returns:
+        Step index -> second condition of the chosen samples; None if no sample is chosen.
+
+    Source: Boundary-aware dataset distillation, released code, without its fine-tuning.
     """
     chance = options["boundary_chance"]
     rows = [row for row, one in enumerate(batch.generators) if _draw(one) < chance]
@@ -54,10 +57,10 @@ def draw_on_boundary(
 
 
 def share_of_other(noise: float) -> float:
-    """Return how much of the other class there is, as a share of the most, 0..1.
+    """Return the weight of the other class, as a share of its largest weight, 0..1.
 
     Args:
-        noise: Step index, as a share of the highest.
+        noise: Step index, as a share of the highest, 0..1.
 
     Source: Boundary-aware dataset distillation, released code.
     """
@@ -70,7 +73,10 @@ def share_of_other(noise: float) -> float:
 
 
 def scale_of_guidance(noise: float) -> float:
-    """Return the factor of the guidance scale, at a step index as a share of the highest.
+    """Return the factor of the guidance scale at a step.
+
+    Args:
+        noise: Step index, as a share of the highest, 0..1.
 
     Source: Boundary-aware dataset distillation, released code.
     """

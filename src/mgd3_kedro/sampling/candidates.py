@@ -1,26 +1,28 @@
-"""Drawing more images than are kept."""
+"""Candidates: several latents are drawn for each mode, and the best one is kept."""
 
 from __future__ import annotations
 
 import torch
 
 CANDIDATE_SCORES = ("coverage", "confidence")
-"""What a draw is kept for: that real latents have one near, or that a teacher is sure of it."""
+"""What a draw is chosen by. "coverage": every real latent has a chosen draw near. "confidence": a
+teacher network is confident of its class."""
 
 
 def choose_candidates(pool: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """Choose one draw per mode, so that all real latents have a chosen one near.
+    """Choose one draw per mode, so that every real latent has a chosen draw near.
 
-    Least is the sum over real latents of the distance to the nearest chosen candidate (facility
-    location, one facility per mode). From the first draws on, one mode at a time changes to its
-    best draw given those of the others, until none does: never worse than the first draws.
+    The choice minimises the sum, over real latents, of the distance to the nearest chosen draw
+    (facility location, one facility per mode). The search starts from the first draw of each mode.
+    It changes one mode at a time to its best draw, given the draws of the other modes, until no
+    mode changes. The result is never worse than the first draws.
 
     Args:
         pool: M draws for each of K modes of a class, (M, K, C, H, W), finite.
         real: The latents of the class, (N, C, H, W).
 
     Returns:
-        The number of the draw kept for each mode, (K,), int64.
+        The index of the chosen draw of each mode, (K,), int64.
 
     Source: local search for submodular maximisation with one choice per group, Fisher, Nemhauser
     and Wolsey (1978, An analysis of approximations for maximizing submodular set functions II).

@@ -1,4 +1,4 @@
-"""What the network is told of the class of an image, from step to step."""
+"""How the class condition of the samples changes from step to step."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 def keep_conditions(
     batch: ConditioningBatch, strength: float, options: Mapping[str, Any]
 ) -> ChangeAt:
-    """Leave the embeddings of classes as they are, in every step."""
+    """Return a function that changes no condition at any step."""
     return lambda index: None
 
 
 def fits_anyhow(options: Mapping[str, Any]) -> None:
-    """Refuse no options."""
+    """Accept any options."""
 
 
 class Conditioning(NamedTuple):
-    """How what the network is told of a class changes from step to step.
+    """A way to change the class condition from step to step.
 
     Args:
-        begin: (batch, strength, options) -> what embeddings of conditions become at a step index.
+        begin: (batch, strength, options) -> function that gives the change at a step index.
         options: Name of a setting -> option.
-        check: (options) -> nothing; it refuses by ValueError those that do not fit each other.
-        other: The setting that says how much of another class is mixed in; empty if there is none.
-        within: Whether it changes embeddings within the network.
-        most: The highest strength.
+        check: (options) -> None; raises ValueError if the options do not fit each other.
+        other: Name of the setting for the weight of another class; empty if no other class is used.
+        within: Whether it changes embeddings inside the network.
+        most: The highest strength allowed.
     """
 
     begin: Callable[[ConditioningBatch, float, Mapping[str, Any]], ChangeAt]
@@ -58,18 +58,19 @@ CONDITIONINGS: dict[str | None, Conditioning] = {
     ),
     "boundary_share": Conditioning(draw_on_boundary, BOUNDARY, other="boundary_share", most=1),
 }
-"""Setting that holds its strength, 0 where it is off -> conditioning; None: where all are off."""
+"""Name of the setting for the strength (0 is off) -> conditioning; None is the key if all are
+off."""
 
 
 def refuse_compiled(compiled: bool, conditioning: str | None) -> None:
-    """Refuse to change embeddings within a compiled network, which would not notice.
+    """Check that no embeddings are changed inside a compiled network, where hooks do not run.
 
     Args:
         compiled: Whether the network is compiled.
         conditioning: A name of `CONDITIONINGS`.
 
     Raises:
-        ValueError: Saying what to change.
+        ValueError: If they are; the message says which setting to change.
     """
     if compiled and CONDITIONINGS[conditioning].within:
         raise ValueError(

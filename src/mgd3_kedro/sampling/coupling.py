@@ -10,23 +10,27 @@ import torch
 def keep_own(
     noise: torch.Tensor, modes: torch.Tensor, class_rows: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Leave each image the noise (B, C, H, W) that its generator drew."""
+    """Return the noise (B, C, H, W) unchanged: each image keeps its own."""
     return noise
 
 
 def couple_by_transport(
     noise: torch.Tensor, modes: torch.Tensor, class_rows: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Deal the noises of a class out anew, at the least total squared distance to the modes.
+    """Reassign the initial noises within each class, by optimal transport to the modes.
 
-    Image i keeps mode i. It starts nearer to it, from the noise of one of its class, which stays a
-    standard normal draw only over the class as a whole; the noise of later steps is its own. What
-    is won lasts with DDIM; the noise of DDPM's steps soon hides where a sample started.
+    The assignment minimises the total squared distance between noises and modes. Image i keeps
+    mode i, and on average starts nearer to it. The noises of a class as a whole are still standard
+    normal draws; the noise of a single image no longer is. The noise of later steps is not
+    reassigned. With DDIM the effect lasts; with DDPM the noise of the steps soon hides it.
 
     Args:
-        noise: What each image drew, (B, C, H, W).
+        noise: The initial noise of each image, (B, C, H, W).
         modes: The mode of each image, (B, C, H, W).
-        class_rows: The rows of each class, which must be there as a whole.
+        class_rows: The rows of each class, (n,), int64; the batch must hold whole classes.
+
+    Returns:
+        The new noise of each image, (B, C, H, W).
 
     Source: minibatch couplings of noise and data (arXiv 2304.14772; arXiv 2302.00482).
     """
@@ -35,7 +39,7 @@ def couple_by_transport(
     coupled = noise.clone()
     for rows in class_rows:
         wanted, drawn = modes[rows].flatten(1), noise[rows].flatten(1)
-        # On the CPU in double precision, so that every machine deals alike.
+        # On the CPU in double precision, so that every machine finds the same assignment.
         cost = torch.cdist(wanted.cpu().double(), drawn.cpu().double()).square()
         _, taken = linear_sum_assignment(cost.numpy())
         coupled[rows] = noise[rows[torch.as_tensor(taken, device=rows.device)]]

@@ -1,4 +1,4 @@
-"""Choosing one of several groups of images of every class, with an eye on the other classes."""
+"""Choice of one group of images per class out of several, taking other classes into account."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import torch.nn.functional as F
 from mgd3_kedro.checks import check_finite, check_range
 
 SWEEPS = 5
-"""Times that all classes take turns, at most."""
+"""Most passes over all classes."""
 LEAST = 1e-6
-"""Added to distances, of which the logarithm is taken."""
+"""Added to distances before the logarithm is taken."""
 REMEDY = "check what the features are made from"
 
 
 @dataclass(frozen=True)
 class GroupObjective:
-    """What a choice of groups is judged by; the more, the better.
+    """Weights of the objective that a choice of groups maximises.
 
     Args:
-        alpha: Weight of how near groups are to the real images of their class.
-        beta: Weight of how far the groups of any two classes are from each other.
-        pair_weight: Further factor of the latter, for each of the pairs: 1 in the released code,
+        alpha: Weight of the nearness of each group to the real images of its class.
+        beta: Weight of the distance between the groups of any two classes.
+        pair_weight: Factor of `beta` for each pair of classes: 1 in the released code,
             2 / (classes - 1) in the paper.
 
     Raises:
-        ValueError: Naming the weight that is not a number of 0 or more.
+        ValueError: If a weight is not a number of 0 or more; the message names it.
 
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling.
     """
@@ -42,10 +42,10 @@ class GroupObjective:
 
 
 def centre_of(features: torch.Tensor) -> torch.Tensor:
-    """Return the direction that images have in common, (D,), of length 1.
+    """Return the mean direction of features as a unit vector, (D,), float64.
 
     Args:
-        features: (N, ...); the length of an image's own does not count.
+        features: (N, ...), one per image; each is normalised to length 1 first.
 
     Raises:
         NotFiniteError: If features are not finite.
@@ -58,16 +58,16 @@ def centre_of(features: torch.Tensor) -> torch.Tensor:
 def score_groups(
     centres: torch.Tensor, real: torch.Tensor, chosen: torch.Tensor, objective: GroupObjective
 ) -> float:
-    """Return the objective of a choice of groups.
+    """Return the objective of a choice of groups; larger is better.
 
-    Distances d are 1 - cosine, and e is `LEAST`: alpha times the sum over classes of
-    -log(d(group, real) + e), and beta times the pair weight times the sum over pairs of classes of
-    log(d(group, group) + e).
+    With distance d = 1 - cosine and e = `LEAST`, the objective is alpha times the sum over classes
+    of -log(d(group, real) + e), plus beta times the pair weight times the sum over pairs of classes
+    of log(d(group, group) + e).
 
     Args:
-        centres: Of all groups, (C, G, D), see `centre_of`.
-        real: Of the real images, (C, D).
-        chosen: Number of the group of each class, (C,), int64.
+        centres: Centres of all groups, (C, G, D), see `centre_of`.
+        real: Centres of the real images of each class, (C, D).
+        chosen: Index of the chosen group of each class, (C,), int64.
         objective: The weights.
 
     Source: IMS3 (arXiv 2603.13960), selective subgroup sampling, released code; e is ours.
@@ -81,23 +81,23 @@ def score_groups(
 def choose_groups(
     centres: torch.Tensor, real: torch.Tensor, objective: GroupObjective
 ) -> torch.Tensor:
-    """Choose a group of each class so that the objective is large; it never falls on the way.
+    """Choose one group per class by coordinate ascent on the objective.
 
-    From the groups that are nearest to the real images of their class on, one class at a time
-    changes to its best group given those of the others, until none does, or all have taken
-    `SWEEPS` turns. The class whose group is farthest from its real images comes first: the order
-    that classes are given in is of no account.
+    The search starts from the groups nearest to the real images of their class. One class at a time
+    changes to its best group, given the groups of the other classes. The search ends when no class
+    changes, or after `SWEEPS` passes. The objective never falls. In each pass, the classes whose
+    first group is farthest from their real images come first, so the order of the given classes
+    does not matter.
 
     Args:
-        centres: Of all groups, (C, G, D), see `centre_of`.
-        real: Of the real images, (C, D).
+        centres: Centres of all groups, (C, G, D), see `centre_of`.
+        real: Centres of the real images of each class, (C, D).
         objective: The weights.
 
     Returns:
-        Number of the group of each class, (C,), int64; of groups that are as good, the first.
+        Index of the chosen group of each class, (C,), int64; of equally good groups, the first.
 
-    Source: IMS3 (arXiv 2603.13960), selective subgroup sampling; there from random
-    groups.
+    Source: IMS3 (arXiv 2603.13960), selective subgroup sampling, which starts from random groups.
     """
     centres, real = centres.double(), real.double()
     pairs = zip(centres, real, strict=True)

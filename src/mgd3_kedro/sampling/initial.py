@@ -25,14 +25,14 @@ def standard_noise(
 def noised_modes(
     backbone: Backbone, modes: torch.Tensor, noise: torch.Tensor, noise_strength: float
 ) -> tuple[torch.Tensor, int]:
-    """Start from the modes, noised so far that only a share of the steps is left.
+    """Start from noised modes at a later step, so that only a share of the steps is run.
 
     Args:
-        backbone: Knows the noise level of a step.
+        backbone: Its noise schedule gives the noise level of the first step.
         modes: The mode of each sample, (B, C, H, W).
         noise: Standard normal, (B, C, H, W).
-        noise_strength: Share of the steps to run, rounded down: 0.7 of 50 are the last 35, 0.75 of
-            50 the last 37.
+        noise_strength: Share of the steps to run, rounded down: 0.7 of 50 steps are the last 35,
+            0.75 of 50 the last 37.
 
     Returns:
         Latents (B, C, H, W) and the first step index.
@@ -44,7 +44,7 @@ def noised_modes(
 
 
 def steps_run(steps: int, noise_strength: float) -> int:
-    """Return how many of all steps are run from a noised mode, at least one.
+    """Return how many of all steps are run if the start is a noised mode, at least one.
 
     Source: D4M (arXiv 2407.15138), released code.
     """

@@ -1,4 +1,4 @@
-"""Which of several draws a student has most to learn from."""
+"""Learnability: choice of the draw from which a student network learns most."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 def measure_learnability(
     student: torch.Tensor, teacher: torch.Tensor, omega: float
 ) -> torch.Tensor:
-    """Return how much images have to teach: what a student does not know and a teacher is sure of.
+    """Return the learnability score: high where the student is unsure and the teacher is sure.
 
     Args:
-        student: Cross-entropy of each image with its class, by a network that has learned from the
-            images before it.
-        teacher: The same by a network that has seen all real images; of the same shape.
-        omega: Weight of the teacher's; 0: the hardest for the student.
+        student: Cross-entropy of each image for its class, under a network trained on the images
+            chosen before.
+        teacher: The same under a network trained on all real images; of the same shape.
+        omega: Weight of the teacher's cross-entropy; 0 prefers the images hardest for the student.
 
     Returns:
-        Of the same shape, float64; the more, the better.
+        Scores of the same shape, float64; larger is better.
 
     Source: LGD (arXiv 2604.00519), learnability score.
     """
@@ -25,13 +25,13 @@ def measure_learnability(
 
 
 def choose_learnable(scores: torch.Tensor) -> torch.Tensor:
-    """Return the draw with most to teach for each image, the first of those that are as good.
+    """Return the index of the draw with the highest score for each image.
 
     Args:
         scores: See `measure_learnability`, (draws, images).
 
     Returns:
-        (images,), int64.
+        (images,), int64; of equal scores, the first.
 
     Source: LGD (arXiv 2604.00519).
     """

@@ -1,4 +1,4 @@
-"""Progress of a batch that is being denoised, now and then."""
+"""Log messages about the progress of a batch that is being denoised."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class StepLog:
-    """Logs how far a batch is and how long it will take.
+    """Log of how far a batch is and how long it will take.
 
     Args:
-        samples: Of the batch.
-        steps: That it takes.
-        clock: When to.
+        samples: Number of samples in the batch.
+        steps: Number of steps in total.
+        clock: Decides when the next message is due.
     """
 
     samples: int
@@ -26,7 +26,7 @@ class StepLog:
     clock: NowAndThen = field(default_factory=NowAndThen)
 
     def __call__(self, done: int) -> None:
-        """Hear of the steps that are done."""
+        """Log the progress after `done` steps, if a message is due."""
         if self.clock.is_due():
             left = (time.monotonic() - self.clock.begun) / done * (self.steps - done)
             progress = (self.samples, done, self.steps, in_words(left))

@@ -29,16 +29,16 @@ NOTHING_FOUND: Mapping[ClassSpec, Facts] = MappingProxyType({})
 def image_generator(
     seed: int, class_index: int, image: int, candidate: int = 0, twin: int = 0
 ) -> torch.Generator:
-    """Return the generator of one image, so that an image depends on nothing but its own key.
+    """Return the random generator of one image, which depends on the arguments alone.
 
     Args:
         seed: Seed of the data set.
         class_index: Class of the image, in the label space of the backbone.
-        image: Position within the class.
-        candidate: Number of the draw, where several are made to keep one.
-        twin: Number of classes before it that have the same index.
+        image: Position of the image within its class.
+        candidate: Number of the draw, if there are several draws per image.
+        twin: Number of earlier classes with the same index.
     """
-    # The first draw is the one that is made where there is no other.
+    # The first of several draws must equal the only draw of a run without candidates.
     further = (candidate, twin) if twin else (candidate,) if candidate else ()
     return seeded_generator(seed, class_index, image, *further)
 
@@ -54,30 +54,30 @@ def denoise(
     facts: Mapping[ClassSpec, Facts] = NOTHING_FOUND,
     among: Sequence[ClassSpec] = (),
 ) -> torch.Tensor:
-    """Draw one latent per mode.
+    """Sample one latent per mode.
 
-    A latent depends on its own mode, class and generator alone, unless `config.joint_settings`
-    names one that makes it depend on the others of its class: these must then all be in the batch,
-    in their order.
+    A latent depends only on its own mode, class and generator. The settings in
+    `config.joint_settings` make it also depend on the other samples of its class: then all of these
+    must be in the batch, in their order.
 
     Args:
         backbone: The diffusion model.
-        modes: The mode of each sample, (B, C, H, W); its batch may mix classes.
+        modes: The mode of each sample, (B, C, H, W); a batch may mix classes.
         classes: The class of each sample.
         config: Where to start, how strongly to guide and when to stop guiding.
         generators: One per sample.
-        traits: What `survey_class` measured, for the mode of each sample, (B, ...).
-        facts: Class -> what `gather_facts` found of it.
-        among: The classes of the benchmark, where the network is told of another class, too.
+        traits: Name -> measurement of `survey_class` for the mode of each sample, (B, ...).
+        facts: Class -> result of `gather_facts`.
+        among: All classes of the benchmark; needed if another class is mixed into the condition.
 
     Returns:
         Scaled latents, (B, C, H, W), on the CPU.
 
     Raises:
-        ValueError: If the modes do not have the backbone's latent shape, there is not one class
-            and one generator for each, what was measured or found is not what the options that are
-            on ask for, there are no classes to take another from, or the backbone does not know a
-            class or cannot be asked what its network sees.
+        ValueError: If the modes do not have the backbone's latent shape; if there is not one class
+            and one generator per mode; if `traits` or `facts` lack what the active settings need;
+            if `among` is empty but another class is needed; or if the backbone does not know a
+            class, or gives no features although a drift needs them.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1; DDPM (arXiv 2006.11239), Algorithm 2.
     """

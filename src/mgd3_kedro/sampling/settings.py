@@ -1,4 +1,4 @@
-"""How samples are drawn from a backbone, given modes."""
+"""Settings of sampling from a backbone, given modes."""
 
 from __future__ import annotations
 
@@ -24,47 +24,50 @@ MODE_GUIDANCE_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda share: share,
     "cosine": lambda share: (1 - math.cos(math.pi * share)) / 2,
 }
-"""Share of the guided steps still to come, this one included -> factor of lambda."""
+"""Name -> function: share of the guided steps that remain, this one included -> factor of
+lambda."""
 
 INDEPENDENT = "independent"
-"""Noise coupling with which images of a class do not depend on each other."""
+"""Noise coupling that keeps the images of a class independent of each other."""
 FURTHER = ("further_scales", "further_options")
-"""Fields for what drifts have."""
+"""Fields that hold scales and options without a field of their own."""
 WINDOWED = "_window"
-"""How the option ends that says at which steps a drift acts."""
+"""Suffix of the options for the steps at which a drift acts."""
 STEERED_WITHOUT = {"initial_latents": "noise"}
-"""What is no drift and has no default -> its value where nothing steers."""
+"""Setting that is not a scale and has no default -> its value in an unguided run."""
 
 
 @dataclass(frozen=True)
 class SamplingConfig(metaclass=SetByDrifts):
-    """What distinguishes one generative method from another.
+    """Settings that distinguish one generative method from another.
 
-    The settings that have a default are off with it, and the paper knows none of them.
+    Settings with a default are off at that default. None of them is in the MGD3 paper.
 
     Args:
         initial_latents: A name of `INITIAL_LATENTS`.
-        noise_strength: Share of the steps run when the start is a noised mode, 0..1.
-        mode_guidance_scale: Lambda; 0 is no guidance.
+        noise_strength: Share of the steps to run if the start is a noised mode, 0..1.
+        mode_guidance_scale: Lambda; 0 switches mode guidance off.
         mode_guidance_schedule: A name of `MODE_GUIDANCE_SCHEDULES`.
-        stop_guidance_step: t_SG as a step index; steps with a higher one are guided.
-        stop_guidance_timestep: t_SG as a timestep of training; the other of the two is None.
-        mode_guidance_adaptation: How far lambda follows 1 / variance of a class around its modes,
-            0..1.
-        tangent_components: Directions, found among the real latents near a mode, in which the pull
-            is left to act; None is all.
-        repulsion_scale: Of the push away from the other images of the class, in units of lambda and
-            with its schedule and stop; 0 is none.
+        stop_guidance_step: t_SG as a step index; steps with a higher index are guided.
+        stop_guidance_timestep: t_SG as a training timestep. One of the two must be None.
+        mode_guidance_adaptation: Exponent, 0..1, with which lambda follows 1 / variance of the
+            latents of a class around its modes.
+        tangent_components: Number of principal directions of the real latents near a mode; the pull
+            acts within these only. None: in all directions.
+        repulsion_scale: Scale of the push away from the other images of the class, in units of
+            lambda, with the same schedule and stop; 0 switches it off.
         noise_coupling: A name of `NOISE_COUPLINGS`.
-        candidates: Draws per mode, of which one is kept.
-        candidate_score: What it is kept for, one of `CANDIDATE_SCORES`.
-        condition_noise: Of the noise that hides the class at first, as embeddings are; 0 is none.
-        further_scales: Name of a drift or a conditioning without a field here -> its scale; given
-            by that name.
-        further_options: Name of an option -> its value, if not its default; given by that name.
+        candidates: Draws per mode; one of them is kept.
+        candidate_score: What the kept draw is chosen by, one of `CANDIDATE_SCORES`.
+        condition_noise: Factor of the noise on condition embeddings in early steps, in the units of
+            embeddings; 0 switches it off.
+        further_scales: Name of a drift or conditioning without a field here -> its scale. Can be
+            given as a keyword argument of that name.
+        further_options: Name of an option -> its value, if not its default. Can be given as a
+            keyword argument of that name.
 
     Raises:
-        ValueError: Naming the setting that does not fit.
+        ValueError: If a value is not valid; the message names the setting.
     """
 
     initial_latents: str
@@ -120,25 +123,25 @@ class SamplingConfig(metaclass=SetByDrifts):
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """What `survey_class` measures of a class: nothing where modes do not pull."""
+        """Names of the traits that `survey_class` measures; none if mode guidance is off."""
         if self.mode_guidance_scale == 0:
             return ()
         return tuple(name for name in TRAITS if getattr(self, name))
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What `gather_facts` finds of a class, each once: what the drifts that are on need."""
+        """Functions that find the facts which the active drifts need, each function once."""
         found = [DRIFTS[name].needs_with(self.options) for name in self._scales()]
         return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     @property
     def in_turn(self) -> bool:
-        """Whether images of a class are drawn one after the other."""
+        """Whether the images of a class are generated one after the other."""
         return any(DRIFTS[name].in_turn for name in self._scales())
 
     @property
     def sighted(self) -> tuple[str, ...]:
-        """Scales of the drifts that are on and ask the network what it sees."""
+        """Names of the scale settings of active drifts that use features of the network."""
         return tuple(name for name in self._scales() if DRIFTS[name].needs_sight)
 
     @property
@@ -148,28 +151,31 @@ class SamplingConfig(metaclass=SetByDrifts):
 
     @property
     def choice(self) -> str | None:
-        """What the draws of a mode are chosen by, None where there is one."""
+        """Score by which one draw per mode is chosen; None if there is only one draw."""
         return self.candidate_score if self.candidates > 1 else None
 
     @property
     def conditioning(self) -> str | None:
-        """Which of `CONDITIONINGS` changes what the network is told of a class."""
+        """Name of the active conditioning of `CONDITIONINGS`; None if all are off."""
         return next((name for name in CONDITIONINGS if name and self._scale(name)), None)
 
     @property
     def strength(self) -> float:
-        """How strongly it does, 0 where none does."""
+        """Strength of the active conditioning; 0 if all are off."""
         return self._scale(self.conditioning or "")
 
     @property
     def mixes_classes(self) -> bool:
-        """Whether the network is told of another class, too."""
+        """Whether another class is mixed into the condition of a sample."""
         other = CONDITIONINGS[self.conditioning].other
         return bool(self.options.get(other) or self._scale(other))
 
     @property
     def joint_settings(self) -> tuple[str, ...]:
-        """Those that make images of a class depend on each other; a batch holds whole classes."""
+        """Names of the active settings that make images of a class depend on each other.
+
+        If there are any, a batch must hold whole classes.
+        """
         drifts = tuple(name for name in self._scales() if DRIFTS[name].joint)
         return (*drifts, *(("noise_coupling",) if self.noise_coupling != INDEPENDENT else ()))
 
@@ -185,23 +191,23 @@ class SamplingConfig(metaclass=SetByDrifts):
         return {name: self._scale(name) if name in scales else given[name] for name in self.names()}
 
     def plain(self) -> SamplingConfig:
-        """Return the same settings with everything that steers or chooses off."""
+        """Return a copy with all guidance and all choice of candidates switched off."""
         return replace(self, **self.off())
 
     @classmethod
     def off(cls) -> dict[str, Any]:
-        """Return the value of every setting with which it neither steers nor chooses."""
+        """Return the settings that steer or choose, each at the value that switches it off."""
         scales = dict.fromkeys(all_scales(), 0.0)
         defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
         options = {name: option.default for name, option in all_options().items()}
         return {**defaults, **scales, **options, **STEERED_WITHOUT}
 
     def with_steps(self, steps: int, reference: int | None) -> SamplingConfig:
-        """Return the settings for another number of steps: guidance stops at the same noise.
+        """Return the settings for another number of steps: guidance stops at the same noise level.
 
         Args:
-            steps: T.
-            reference: T that the stop step was chosen for; None if it was chosen for this one.
+            steps: The number of steps T.
+            reference: T that step indices were chosen for; None if they were chosen for `steps`.
         """
         if reference is None:
             return self
@@ -216,15 +222,15 @@ class SamplingConfig(metaclass=SetByDrifts):
         return replace(self, stop_guidance_step=stop, **windows)
 
     def steps_run(self, steps: int) -> int:
-        """Return how many of T steps are run, the last ones: all that follow the start."""
+        """Return how many of T steps are run: all steps after the start."""
         return steps if self.starts_from_noise else steps_run(steps, self.noise_strength)
 
     def is_never_guided(self, timesteps: Sequence[int]) -> bool:
-        """Tell whether guidance is asked for that reaches none of the steps that are run."""
+        """Return whether guidance is on but acts at none of the steps that are run."""
         return bool(self._scales()) and not self.guided_steps(timesteps)
 
     def scales_at(self, index: int, timesteps: Sequence[int]) -> dict[str, float]:
-        """Return the scale of each of `DRIFTS` that acts at a step index, none outside its window.
+        """Return the scale of each drift that acts at a step, by its name in `DRIFTS`.
 
         Args:
             index: Step index i.

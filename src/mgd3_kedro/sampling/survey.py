@@ -1,4 +1,4 @@
-"""What is measured of a class before its images are drawn."""
+"""Measurements of a class that guidance needs before its images are generated."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ from mgd3_kedro.sampling.settings import SamplingConfig
 def survey_class(
     real: torch.Tensor, modes: torch.Tensor, config: SamplingConfig
 ) -> dict[str, torch.Tensor]:
-    """Measure what guidance asks of a class; nothing where no option asks.
+    """Measure the traits of a class that the active settings need.
 
     Args:
         real: The latents of the class, (N, C, H, W).
         modes: Its modes, (K, C, H, W).
-        config: Which options are on.
+        config: Says which settings are on.
 
     Returns:
-        Name of `TRAITS` -> (K, ...); `denoise` takes the row of each sample's mode.
+        Name of a trait -> one row per mode, (K, ...); empty if no trait is needed. `denoise` takes
+        the row of each sample's mode.
     """
     asked = config.traits
     return {name: TRAITS[name].measure(real, modes, getattr(config, name)) for name in asked}
 
 
 def join_surveys(surveys: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Put what was measured of some classes one after the other."""
+    """Concatenate the measurements of several classes, trait by trait."""
     return {name: torch.cat([survey[name] for survey in surveys]) for name in surveys[0]}
 
 
 def gather_facts(
     real: torch.Tensor, modes: Mapping[str, torch.Tensor], seed: int, config: SamplingConfig
 ) -> dict[str, torch.Tensor]:
-    """Find what drifts need of a class as a whole; nothing where none that is on needs any.
+    """Find the facts about a whole class that the active drifts need.
 
     Args:
         real: The latents of the class, (N, C, H, W).
-        modes: `modes` (K, C, H, W), an image is drawn for each, and `assignment` (N,), the mode of
+        modes: `modes` (K, C, H, W), one per image to generate, and `assignment` (N,), the mode of
             each real latent, -1 for none.
-        seed: Of the data set.
-        config: Which drifts are on, and their options.
+        seed: Seed of the data set.
+        config: Says which drifts are on, with their options.
 
     Returns:
-        Name of a fact -> its value; `finished`, for the latents of images that were drawn before,
-        is empty.
+        Name of a fact -> its value; empty if no fact is needed. If images are generated one after
+        the other, `finished` is for the latents of the images generated so far, and has no rows
+        yet, (0, C, H, W).
     """
     asked = Asked(len(modes["modes"]), seed, config.options, modes)
     found = {"finished": real[:0]} if config.in_turn else {}

@@ -1,4 +1,4 @@
-"""What makes a training fast on a graphics card, and leaves its numbers on a CPU as they are."""
+"""Faster training; results in float32 on a CPU stay the same."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def build_optimizer(
         model.parameters(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
-        # On a CPU the fused update rounds otherwise than the one that digits are trained with.
+        # On a CPU the fused update rounds differently from the update that digits are trained with.
         fused=True if device.type == "cuda" else None,
     )
 
 
 def choose_attention(model: torch.nn.Module, config: LoopConfig, device: torch.device) -> None:
-    """Replace PyTorch's attention, in place, where another one is faster to train."""
+    """Replace PyTorch's attention, in place, if another one trains faster: on a CPU in bf16."""
     if device.type == "cpu" and config.number_format.dtype is not torch.float32:
         from mgd3_kedro.training.attention import shorten_attention
 
@@ -37,9 +37,10 @@ def choose_attention(model: torch.nn.Module, config: LoopConfig, device: torch.d
 
 @contextmanager
 def fast_kernels(precision: Precision) -> Iterator[None]:
-    """Let cuDNN try its kernels on the first batch, and TF32 be as configured; restore both after.
+    """Let cuDNN benchmark its kernels and set TF32 as configured, within the context.
 
-    Every batch has the same shape, so that the trial pays. A CPU knows neither.
+    Every batch has the same shape, so the benchmark of the first batch pays off. Neither setting
+    has an effect on a CPU.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark

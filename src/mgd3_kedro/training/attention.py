@@ -1,4 +1,4 @@
-"""Attention that a CPU trains fast in reduced precision."""
+"""Attention that trains fast on a CPU in reduced precision."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 
 LONGEST_PLAIN = 256
-"""Tokens up to which two products and a softmax are faster than PyTorch's fused kernel, whose
-backward pass on CPUs takes several times as long in bf16; of more tokens the scores take too much
-memory."""
+"""Most tokens for plain attention: two matrix products and a softmax. PyTorch's fused kernel is
+slower, as its backward pass on CPUs takes several times as long in bf16. With more tokens, the
+scores of plain attention take too much memory."""
 
 
 class ShortAttention:
-    """Scores in full where tokens are few, PyTorch's fused kernel where they are many."""
+    """Attention processor: plain attention for few tokens, PyTorch's fused kernel for many."""
 
     def __init__(self) -> None:
         self.plain, self.fused = AttnProcessor(), AttnProcessor2_0()
@@ -22,13 +22,13 @@ class ShortAttention:
     def __call__(
         self, attention: Attention, hidden_states: torch.Tensor, *args: Any, **others: Any
     ) -> torch.Tensor:
-        """Attend, as processors of diffusers do.
+        """Return the attention output, as processors of diffusers do.
 
         Args:
-            attention: Has the projections.
+            attention: The attention module, with the projections.
             hidden_states: (B, N, D), or (B, D, H, W).
-            args: As diffusers gives them.
-            others: The same.
+            args: Further arguments of a diffusers processor.
+            others: Further keyword arguments of a diffusers processor.
         """
         is_sequence = hidden_states.ndim == 3
         tokens = hidden_states.shape[1] if is_sequence else hidden_states.shape[-2:].numel()
@@ -38,7 +38,7 @@ class ShortAttention:
 
 
 def shorten_attention(model: torch.nn.Module) -> None:
-    """Have every attention of a diffusers model be a `ShortAttention`, in place."""
+    """Set a `ShortAttention` processor on every attention module of a diffusers model."""
     for module in model.modules():
         if isinstance(module, Attention):
             module.set_processor(ShortAttention())

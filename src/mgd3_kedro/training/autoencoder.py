@@ -30,7 +30,7 @@ class AutoencoderTrainingConfig(LoopConfig):
             train.
 
     Raises:
-        ValueError: Naming the field that does not fit.
+        ValueError: If a value is not valid; the message names the field.
     """
 
     block_channels: tuple[int, ...]
@@ -41,7 +41,7 @@ class AutoencoderTrainingConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         blocks = list(self.block_channels)
-        # A list on the command line is one of words.
+        # A list that is given on the command line holds strings.
         whole = all(isinstance(channels, int) for channels in blocks)
         if not blocks or not whole or any(channels < 8 or channels % 8 for channels in blocks):
             raise ValueError(
@@ -86,10 +86,11 @@ def build_autoencoder(config: AutoencoderTrainingConfig, image_size: int) -> Aut
 def autoencoder_loss(
     images: torch.Tensor, config: AutoencoderTrainingConfig
 ) -> Callable[[torch.nn.Module, PriorBatch], torch.Tensor]:
-    """Return the loss of a batch: squared error per pixel value plus the weighted KL term.
+    """Return the loss function of a batch: squared error per pixel value plus weighted KL term.
 
     Args:
-        images: (N, 3, H, W), uint8, on the training device: a quarter of what floats would take.
+        images: (N, 3, H, W), uint8, on the training device; floats would take four times the
+            memory.
         config: Holds the weight of the KL term and the probability of mirroring.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an update sees: which samples, which of them mirrored, and with which random numbers."""
+"""Batches of training: the samples of an update, their mirroring and their random numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class PriorBatch:
-    """What one update sees.
+    """The batch of one update.
 
     Args:
         indices: (B,), rows of the training set.
@@ -30,16 +30,16 @@ class PriorBatch:
 
 
 def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device = CPU) -> PriorBatch:
-    """Return the batch of an update: a function of (seed, step) alone, so resumption is exact.
+    """Return the batch of an update, which depends only on seed and step: resumption is exact.
 
-    Every epoch is a fresh permutation; a last incomplete batch is left out.
+    Every epoch is a new permutation of the training set. A last incomplete batch is left out.
 
     Args:
         step: Number of the update, from 0.
         samples: Size of the training set.
         config: Batch size and seed.
-        device: Where the rows are and the generator draws. The order is the same on all devices,
-            other random numbers are not.
+        device: Device of the rows and of the generator. The order of samples is the same on all
+            devices, other random numbers are not.
     """
     size = min(config.batch_size, samples)
     epoch, position = divmod(step, samples // size)
@@ -52,18 +52,18 @@ def batch_at(step: int, samples: int, config: LoopConfig, device: torch.device =
 def draw_flips(
     count: int, probability: float, generator: torch.Generator, device: torch.device
 ) -> torch.Tensor | None:
-    """Draw which samples are mirrored, (B,), bool.
+    """Draw which samples are mirrored.
 
     Returns:
-        None at probability 0: nothing is drawn then, so that other random numbers stay what they
-        are without mirroring.
+        (count,), bool. None at probability 0: nothing is drawn then, so that the other random
+        numbers are the same as without mirroring.
     """
     if probability == 0:
         return None
     return torch.rand(count, generator=generator, device=device) < probability
 
 
-# Kept for the epoch: drawing it again for every update costs more than the update's numbers do.
+# Cached for the epoch: drawing the permutation costs more than all other draws of an update.
 @lru_cache(maxsize=1)
 def _order_of(epoch: int, samples: int, seed: int, device: torch.device) -> torch.Tensor:
     order = torch.randperm(samples, generator=seeded_generator(seed, ORDER, epoch))

@@ -33,19 +33,20 @@ class DenoiserConfig(LoopConfig):
         heads: Attention heads per block.
         head_dim: Channels per head; the width is heads x head_dim.
         patch_size: Side of a token in latent pixels.
-        class_dropout: Probability that an update sees the null class instead, for classifier-free
-            guidance.
+        class_dropout: Probability that the class of a sample is replaced by the null class, for
+            classifier-free guidance.
         prediction_type: A name of `PREDICTIONS`: what the transformer predicts.
-        snr_gamma: Caps the signal-to-noise ratio by which the error of a clean sample counts; 5 is
-            usual, and learns in fewer updates. None: no cap, which is the plain error of the noise.
-        snr_floor: Lifts that ratio where it is smaller, so that what little of a sample is seen in
-            much noise is learnt too; 1 is usual where clean samples are predicted. None: no floor.
-        log_sigma_mean: Mean of the logarithm of noise to signal, in amplitudes, that samples are
-            trained at. None: all timesteps alike.
-        log_sigma_std: Its standard deviation.
+        snr_gamma: Upper limit of the signal-to-noise ratio, which is the weight of the error of the
+            clean sample. 5 is usual, and learns in fewer updates. None: no limit, which is the
+            plain error of the noise.
+        snr_floor: Lower limit of that ratio, so that very noisy samples are learnt too; 1 is usual
+            if clean samples are predicted. None: no limit.
+        log_sigma_mean: Mean of the logarithm of noise over signal, as amplitudes, of the training
+            samples. None: all timesteps are equally probable.
+        log_sigma_std: Standard deviation of that logarithm.
 
     Raises:
-        ValueError: Naming the field that does not fit.
+        ValueError: If a value is not valid; the message names the field.
     """
 
     layers: int
@@ -90,7 +91,7 @@ def build_denoiser(
         num_classes: Real classes; index `num_classes` is the null class.
 
     Raises:
-        ValueError: If the latent side is no multiple of the patch size.
+        ValueError: If the latent side is not a multiple of the patch size.
 
     Source: DiT (arXiv 2212.09748), adaLN-Zero.
     """
@@ -122,7 +123,7 @@ def build_denoiser(
     for layer in (*modulations, model.proj_out_1, model.proj_out_2):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
-    # In train mode every block would drop the label by a coin of its own.
+    # In train mode every block would drop labels at random, independently of the other blocks.
     return model.eval()
 
 
@@ -133,15 +134,15 @@ def denoiser_loss(
     null_class: int,
     mirrored: torch.Tensor | None = None,
 ) -> Callable[[torch.nn.Module, PriorBatch], torch.Tensor]:
-    """Return the loss of a batch: weighted squared error of what is predicted.
+    """Return the loss function of a batch: the weighted squared error of the prediction.
 
     Args:
         latents: (N, C, H, W), scaled, on the training device.
         class_indices: (N,), int64.
         config: Holds the weights, the class dropout and the probability of mirroring.
         null_class: Index that stands for "no class".
-        mirrored: Latents of the mirrored images, (N, C, H, W): mirrored latents are not those of a
-            mirrored image. None where nothing is mirrored.
+        mirrored: Latents of the mirrored images, (N, C, H, W); they differ from mirrored latents.
+            None if nothing is mirrored.
 
     Raises:
         ValueError: If samples are to be mirrored and `mirrored` is not of the latents' shape.

@@ -36,8 +36,8 @@ class Trained:
     Args:
         model: The averaged (EMA) weights.
         curve: One row per report: step, loss (mean since the last row), learning_rate.
-        seconds: Time spent in updates, over all interruptions.
-        seconds_before: The part of it that was spent before this call.
+        seconds: Time spent in updates, in all calls together.
+        seconds_before: The part of `seconds` that was spent before this call.
     """
 
     model: torch.nn.Module
@@ -63,20 +63,20 @@ def train(
     draw_on: torch.device = CPU,
     seconds_between: float = 0.0,
 ) -> Trained:
-    """Train a model, going on from its checkpoint if there is one.
+    """Train a model, and continue from its checkpoint if there is one.
 
-    The loop waits for the device at reports alone, which are a hundredth of the training apart.
+    The loop waits for the device only at reports, which are a hundredth of the training apart.
 
     Args:
-        model: The model with its initial weights, in the mode it is to be trained in.
-        loss_of: Scalar loss of a batch.
+        model: The model with its initial weights, in the mode (train or eval) of the training.
+        loss_of: (model, batch) -> scalar loss.
         samples: Size of the training set.
         config: Length, batch size and optimiser settings.
         checkpoint: File written at reports; a checkpoint of another `identity` is ignored.
         identity: What the checkpoint must agree on: code, configuration, data.
         device: Where to train.
-        draw_on: Where the rows and the random numbers of a batch are. On the training device
-            nothing is copied to it, but another device draws other numbers than the CPU.
+        draw_on: Device of the rows and the random numbers of a batch. With the training device
+            nothing has to be copied, but devices other than the CPU draw other numbers.
         seconds_between: Least time between two checkpoints; one is always written at the end.
 
     Returns:
@@ -109,7 +109,7 @@ def train(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            # The average of a young training must not be dominated by its initial weights.
+            # Early in training, the initial weights must not dominate the average.
             move_average(trained.model, model, min(config.ema_decay, (1 + step) / (10 + step)))
             running += loss.detach()
             done = step + 1

@@ -1,4 +1,4 @@
-"""How much noise samples are trained at, what is predicted of them, and what errors count for."""
+"""Noise levels, prediction targets and loss weights of the training of a denoiser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 TRAIN_TIMESTEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
-"""Of the linear schedule.
+"""First and last beta of the linear schedule.
 
 Source: DDPM (arXiv 2006.11239), section 4.
 """
@@ -27,12 +27,12 @@ def linear_alphas_cumprod() -> torch.Tensor:
 
 
 class Prediction(NamedTuple):
-    """What a transformer can predict of a noisy sample.
+    """A quantity that a transformer can predict from a noisy sample.
 
     Args:
-        target: (clean, noise, signal share) -> what it is to say.
-        gain: Signal-to-noise ratio -> how much larger the squared error of this is than that of
-            the clean sample it implies.
+        target: (clean sample, noise, signal share) -> target of the prediction.
+        gain: Signal-to-noise ratio -> squared error of the prediction over the squared error of
+            the clean sample that it implies.
     """
 
     target: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -47,17 +47,17 @@ PREDICTIONS = {
         lambda snr: snr + 1,
     ),
 }
-"""Prediction type, as schedulers of diffusers call it -> what is predicted. "sample" suits patches
-of many channels for the width of the transformer: clean latents lie on few dimensions, noise on all
-(arXiv 2511.13720)."""
+"""Prediction type, as named in schedulers of diffusers -> prediction. "sample" suits patches with
+many channels compared with the width of the transformer: clean latents lie in few dimensions, noise
+in all of them (arXiv 2511.13720)."""
 
 
 def error_weights(
     prediction_type: str, snr_gamma: float | None, snr_floor: float | None = None
 ) -> torch.Tensor:
-    """Return what the squared error of a prediction counts for at every timestep, (1000,), float32.
+    """Return the weight of the squared error at every timestep, (1000,), float32.
 
-    Whatever is predicted, the same error of the clean sample counts for the same.
+    The same error of the clean sample has the same weighted loss for all prediction types.
 
     Args:
         prediction_type: A name of `PREDICTIONS`.
@@ -80,14 +80,15 @@ def draw_timesteps(
     generator: torch.Generator,
     device: torch.device,
 ) -> torch.Tensor:
-    """Draw the timesteps that samples are trained at, (count,), int64.
+    """Draw the timesteps of training samples, (count,), int64.
 
     Args:
         count: Number of samples.
-        log_sigma_mean: As in `DenoiserConfig`; with it, each draw becomes the nearest timestep.
+        log_sigma_mean: As in `DenoiserConfig`. If given, each draw is rounded to the nearest
+            timestep; None draws timesteps uniformly.
         log_sigma_std: As in `DenoiserConfig`.
         generator: Source of the draws.
-        device: Where it draws.
+        device: Device of the generator.
 
     Source: EDM (arXiv 2206.00364), section 5: noise levels are log-normal there.
     """

@@ -1,4 +1,4 @@
-"""What every training of a part of a prior is set to."""
+"""Settings that all trainings of a prior have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range
 from mgd3_kedro.devices import PRECISIONS, TRAINED_IN, Precision
 
 SHORTEST_WARMUP = 10
-"""Warm-up is at most this part of a training, so that a short one has a rate to learn at."""
+"""Warm-up is at most one part in so many of a training, so that a short one learns at full rate."""
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,20 @@ class LoopConfig:
 
     Args:
         steps: Number of updates.
-        batch_size: Samples an update sees.
-        flip_probability: Of mirroring a sample, in [0, 1]; 0 where left and right differ, as in
-            digits.
-        learning_rate: Peak of the schedule.
-        warmup_steps: Updates of linear warm-up, a tenth of all at most; half a cosine down to zero
+        batch_size: Samples per update.
+        flip_probability: Probability of mirroring a sample, in [0, 1]; 0 if left and right differ,
+            as in digits.
+        learning_rate: Peak of the learning rate schedule.
+        warmup_steps: Updates of linear warm-up, at most a tenth of all; half a cosine down to zero
             follows.
         weight_decay: AdamW's decoupled decay.
-        ema_decay: Decay of the weight average, which is what is kept.
+        ema_decay: Decay of the weight average (EMA); the average is the result of the training.
         precision: One of `TRAINED_IN`; weights, their average and the optimiser stay in float32.
         compile: Whether the network is compiled: slow to start, then faster.
         seed: Seed of initial weights, order and noise.
 
     Raises:
-        ValueError: Naming the field that no training can run with.
+        ValueError: If a value is not valid; the message names the field.
     """
 
     steps: int
@@ -59,7 +59,7 @@ class LoopConfig:
 
     @property
     def number_format(self) -> Precision:
-        """Of the activations, and whether float32 products may be rounded."""
+        """Number format of the activations, and whether TF32 is allowed."""
         return PRECISIONS[self.precision]
 
     def learning_rate_at(self, step: int) -> float:

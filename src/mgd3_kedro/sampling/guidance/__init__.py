@@ -1,4 +1,4 @@
-"""What is added to the mean of a step, and what is measured of a class for it."""
+"""Guidance: terms added to the mean of a reverse step, and the measurements that they need."""
 
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.drifts import DRIFTS, TRAITS, Drift, Trait

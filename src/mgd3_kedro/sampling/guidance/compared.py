@@ -14,14 +14,14 @@ from mgd3_kedro.sampling.guidance.options import Option
 
 
 def all_of_class(assignment: torch.Tensor, modes: int) -> torch.Tensor:
-    """Return that all latents of the class are of every mode, (K, N), bool."""
+    """Return a mask by which every mode is compared with all latents, (K, N), bool."""
     return torch.ones(modes, len(assignment), dtype=torch.bool)
 
 
 def members_of_modes(assignment: torch.Tensor, modes: int) -> torch.Tensor:
-    """Return which latents are members of each mode, (K, N), bool."""
+    """Return a mask by which every mode is compared with its members, (K, N), bool."""
     own = assignment == torch.arange(modes)[:, None]
-    # A mode without members stands for its class.
+    # A mode without members is compared with the whole class.
     return own | ~own.any(1, keepdim=True)
 
 
@@ -29,37 +29,39 @@ COMPARED: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
     "class": all_of_class,
     "mode": members_of_modes,
 }
-"""Of what an image is to be typical -> (assignment (N,), K) -> real latents of each mode (K, N)."""
+"""Name -> function: (assignment (N,), number of modes K) -> mask of the real latents that the image
+of each mode is compared with, (K, N), bool."""
 
 
 def check_compared(name: str, value: Any) -> None:
-    """Refuse what is no name of `COMPARED`."""
+    """Raise ValueError unless the value is a name of `COMPARED`."""
     check_choice(name, value, COMPARED)
 
 
 def check_most(name: str, value: Any) -> None:
-    """Refuse what is no number of latents."""
+    """Raise ValueError unless the value is a whole number of at least 1."""
     check_count(name, value)
 
 
 COMPARED_WITH = Option(check_compared, "class")
-"""Option that says what an image is compared with, a name of `COMPARED`."""
+"""Option: what an image is compared with, a name of `COMPARED`."""
 MOST = Option(check_most, 64)
-"""Option that says with how many real latents at most."""
+"""Option: the largest number of real latents that an image is compared with."""
 
 
 def find_compared(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
-    """Return the real latents that images of a class are compared with, and noise of their own.
+    """Return the real latents that images of a class are compared with, and noise for them.
 
     Args:
         real: The latents of the class, (N, C, H, W).
-        asked: `seed`, `modes`, and `dap_of` and `dap_real` of `options`.
+        asked: Its `seed` and `modes`, and the options `dap_of` and `dap_real`.
 
     Returns:
-        `compared`: R latents, (R, C, H, W). `compared_noise`: as many. `shares`: how much each of
-        them counts for each mode, adding up to 1, (K, R). `modes`: (K, C, H, W).
+        `compared`: the real latents in use, (R, C, H, W). `compared_noise`: standard normal noise
+        of the same shape. `shares`: weight of each latent for each mode, (K, R); rows sum to 1.
+        `modes`: the modes of the class, (K, C, H, W).
 
-    Source: DAP (arXiv 2510.17421); which real latents it takes is not printed.
+    Source: DAP (arXiv 2510.17421). The paper does not say which real latents it takes.
     """
     modes, assignment = asked.modes["modes"], asked.modes["assignment"]
     stream = fork_generator(seeded_generator(asked.seed), "dap_real")

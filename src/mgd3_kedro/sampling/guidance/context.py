@@ -1,4 +1,4 @@
-"""What guidance knows of the samples of a batch."""
+"""What guidance knows about the samples of a batch."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mgd3_kedro.sampling.guidance.sight import Sight
 
 @dataclass(frozen=True)
 class GuidanceContext:
-    """What guidance knows of the samples of a batch, on the device where steps are computed.
+    """What guidance knows about the samples of a batch, on the device where steps are computed.
 
     Args:
         modes: The mode of each sample, (B, C, H, W).
-        class_rows: For each class of the batch the rows of its samples, (n,), int64.
-        traits: Name of `TRAITS` -> what was measured for the mode of each sample, (B, ...).
+        class_rows: For each class of the batch, the rows of its samples, (n,), int64.
+        traits: Name of a trait -> measurement for the mode of each sample, (B, ...).
         options: Name -> value of every option of `DRIFTS`.
-        facts: For each of `class_rows` what its drifts need of the class; empty where none needs
-            any.
-        sight: What the network sees of the samples, None where no drift needs it.
-        generators: Of each sample, to fork others from: what is drawn from these is its noise.
+        facts: Facts about each class, in the order of `class_rows`; empty if no drift needs any.
+        sight: Access to features of the network; None if no drift needs them.
+        generators: Generator of each sample. Drifts must fork it (`fork_generator`): drawing from
+            it would change the noise of the sample.
     """
 
     modes: torch.Tensor
@@ -38,7 +38,7 @@ class GuidanceContext:
 
     @property
     def of_classes(self) -> Iterator[tuple[torch.Tensor, Facts]]:
-        """The rows of each class of the batch, (n,), and what its drifts need of it."""
+        """The rows (n,) and the facts of each class of the batch."""
         return zip(self.class_rows, self.facts, strict=True)
 
 
@@ -47,7 +47,10 @@ def group_by_class(classes: Sequence[ClassSpec], device: torch.device) -> tuple[
 
     Args:
         classes: The class of each sample.
-        device: Where rows are picked.
+        device: Device of the returned indices.
+
+    Returns:
+        For each class, the rows of its samples, (n,), int64.
     """
     rows: dict[ClassSpec, list[int]] = {}
     for row, spec in enumerate(classes):

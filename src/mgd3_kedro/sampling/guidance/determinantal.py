@@ -1,4 +1,4 @@
-"""Determinantal diversity: images of a class are turned away from each other."""
+"""Determinantal diversity: push the images of a class into different directions."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.precision import precise
 
 RIDGE = 1e-3
-"""Added to the diagonal of cosines, so that equal images have a finite push."""
+"""Added to the diagonal of the cosine matrix, so that equal images get a finite push."""
 
 
 def turn_apart(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return what keeps the images of a class from differing from its mean alike, (B, C, H, W).
+    """Return a push that turns the images of a class away from each other, (B, C, H, W).
 
     Args:
         step: The step of the backbone.
         scale: In units of lambda.
-        context: Of each class its `mean`, without which what its images have in common would make
-            all of them alike.
+        context: Needs the fact `mean` of each class. It is subtracted first: otherwise what the
+            images have in common would make all of them look alike.
 
     Source: CGS (CVPR 2026), its diversity, centred and with another unit of the scale (ours).
     """
@@ -33,21 +33,21 @@ def turn_apart(step: DenoisingStep, scale: float, context: GuidanceContext) -> t
 
 
 def turn_away(away: torch.Tensor, ridge: float = RIDGE) -> torch.Tensor:
-    """Return the push across each of n vectors that makes their cosines smaller, (n, D).
+    """Return the push, orthogonal to each vector, that makes the cosines smaller, (n, D).
 
-    Along the gradient of log det(cosines + ridge), at most as long as the vector; 0 where vectors
-    are orthogonal, and where there is one.
+    The push follows the gradient of log det(cosines + ridge I). It is at most as long as the
+    vector. It is 0 if vectors are orthogonal, and for a single vector.
 
     Args:
-        away: (n, D).
-        ridge: Added to the diagonal.
+        away: The vectors, (n, D).
+        ridge: Added to the diagonal of the cosine matrix.
 
     Source: determinantal point processes (Kulesza and Taskar, arXiv 1207.6083).
     """
     directions = normalize(away, dim=1)
     cosines = directions @ directions.T
     eye = torch.eye(len(away), dtype=away.dtype, device=away.device)
-    # It does not check for singular matrices, for which a card would have to be waited for.
+    # `inv_ex`, as `inv` checks for singular matrices, and the host would wait for the GPU.
     inverse, _ = torch.linalg.inv_ex(cosines + ridge * eye)
     gradient = inverse @ directions
     across = gradient - (gradient * directions).sum(1, keepdim=True) * directions

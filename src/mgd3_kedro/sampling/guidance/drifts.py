@@ -1,4 +1,4 @@
-"""The members of guidance, each under the setting that switches it on."""
+"""All guidance terms, called drifts, by the setting that switches each one on."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 
 
 class Trait(NamedTuple):
-    """Something measured of a class, by which the pull towards its modes is shaped.
+    """A measurement of a class that changes the pull towards its modes.
 
     Args:
-        measure: (latents (N, C, H, W), modes (K, C, H, W), setting) -> (K, ...).
-        shape: (pull (B, C, H, W), what was measured for each sample (B, ...)) -> (B, C, H, W).
+        measure: (latents (N, C, H, W), modes (K, C, H, W), value of the setting) -> measurement,
+            (K, ...).
+        shape: (pull (B, C, H, W), measurement of each sample (B, ...)) -> changed pull,
+            (B, C, H, W).
     """
 
     measure: Callable[[torch.Tensor, torch.Tensor, Any], torch.Tensor]
@@ -47,14 +49,14 @@ TRAITS: dict[str, Trait] = {
     "mode_guidance_adaptation": Trait(measure_sharpness, scale_pull),
     "tangent_components": Trait(measure_tangents, project_pull),
 }
-"""Setting that is 0 or None where the pull is left as it is -> what shapes it."""
+"""Name of the setting (0 or None is off) -> trait that changes the pull."""
 
 
 def pull_shaped(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return the pull towards the modes as the traits of classes shape it, (B, C, H, W).
+    """Return the pull towards the modes, changed by the traits of the classes, (B, C, H, W).
 
-    `pull_pool`, if it is not None, is the grid that the pull is averaged over;
-    `mode_guidance_gain` says how strong it is at this step.
+    The option `pull_pool` is the grid over which the pull is averaged, None for no averaging. The
+    option `mode_guidance_gain` sets the strength at this step.
 
     Source: MGD3 (arXiv 2505.18963), section 3.2; the traits are ours.
     """
@@ -66,19 +68,20 @@ def pull_shaped(step: DenoisingStep, scale: float, context: GuidanceContext) -> 
 
 
 class Drift(NamedTuple):
-    """Something that steers samples.
+    """A guidance term, which is added to the mean of each reverse step.
 
     Args:
-        push: (step, scale, context) -> what is added to the mean of the step, (B, C, H, W).
+        push: (step, scale, context) -> term to add to the mean of the step, (B, C, H, W).
         joint: Whether it makes images of a class depend on each other.
-        options: Name of a setting -> option; the one called as the scale, with `_window` in the
-            place of `_scale`, says at which steps it acts.
-        window: First and last step where that option is None or there is none; None: from the
-            noisiest to where guidance stops.
-        needs: What finds the `facts` of a class that it needs; they are found for no other drift.
-        in_turn: Whether images of a class are drawn one after the other; `finished` among its facts
-            are then the latents of those before, (M, C, H, W).
-        needs_sight: Whether it asks the network what it sees: `sight` of the context.
+        options: Name of a setting -> option. The option named like the scale, but with `_window`
+            instead of `_scale`, sets the steps at which the drift acts.
+        window: First and last step if that option is None or missing. None: from the noisiest step
+            to where guidance stops.
+        needs: Functions that find the `facts` of a class for this drift. They run only if a drift
+            that needs them is on.
+        in_turn: Whether images of a class are generated one after the other. The fact `finished`
+            then holds the latents of the images before, (M, C, H, W).
+        needs_sight: Whether it uses features of the network: `sight` of the context.
     """
 
     push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
@@ -90,7 +93,11 @@ class Drift(NamedTuple):
     needs_sight: bool = False
 
     def needs_with(self, options: Mapping[str, Any]) -> tuple[Need, ...]:
-        """Return what it needs of a class with some values of options, its own included."""
+        """Return the needs of the drift, including those of the given option values.
+
+        Args:
+            options: Name -> value of every option; those of other drifts are ignored.
+        """
         found = [option.needs(options[name]) for name, option in self.options.items()]
         return (*self.needs, *chain.from_iterable(found))
 
@@ -151,4 +158,4 @@ DRIFTS: dict[str, Drift] = {
     ),
     "manifoldgd_scale": Drift(push_to_plane, options={"manifoldgd_window": WINDOW}),
 }
-"""Setting that holds its scale, 0 where it does not act -> drift; drifts add up."""
+"""Name of the scale setting (0 is off) -> drift. The terms of active drifts are summed."""

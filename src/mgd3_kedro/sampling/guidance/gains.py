@@ -1,4 +1,4 @@
-"""How strongly an image is pulled at a step, for its noise: what lambda is a unit of."""
+"""Gains: how strongly an image is pulled towards its mode at a step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Weight = torch.Tensor | float
 
 
 def weigh_by_deviation(step: DenoisingStep, scale: float, context: GuidanceContext) -> Weight:
-    """Return lambda times what the step has for guidance: with DDPM its standard deviation.
+    """Return lambda times the guidance weight of the step: with DDPM its standard deviation.
 
     Source: MGD3 (arXiv 2505.18963), section 3.2.
     """
@@ -25,15 +25,16 @@ def weigh_by_deviation(step: DenoisingStep, scale: float, context: GuidanceConte
 
 
 def weigh_by_noise(step: DenoisingStep, scale: float, context: GuidanceContext) -> Weight:
-    """Return what moves the clean sample by a share of its way, as large as its noise is.
+    """Return the weight of a pull whose strength follows the noise of the step.
 
-    The share is the scale times the standard deviation of the noise over that of the clean sample,
-    and 1 at most, where the clean sample becomes the mode.
+    The clean sample moves by a share of its way to the mode. The share is the scale times the
+    ratio of noise to signal, as standard deviations. It is at most 1, where the clean sample
+    becomes the mode.
 
     Args:
         step: The step of the backbone.
-        scale: Gamma times the scale of classifier-free guidance, as CoDA pulls the prediction for
-            the class before that is applied.
+        scale: Gamma times the scale of classifier-free guidance, because CoDA pulls the
+            conditional prediction before classifier-free guidance is applied.
         context: Not used.
 
     Source: CoDA, released code; the bound is ours.
@@ -43,15 +44,15 @@ def weigh_by_noise(step: DenoisingStep, scale: float, context: GuidanceContext) 
 
 
 def weigh_by_gaussian(step: DenoisingStep, scale: float, context: GuidanceContext) -> Weight:
-    """Return what moves the clean sample to where a Gaussian around the mode expects it, (B, ...).
+    """Return the weight of a pull to the posterior mean under a Gaussian, (B, 1, 1, 1).
 
-    A clean sample that is known up to a variance r, that of the noise, is expected r / (r + s) of
-    its way nearer to the mode, s the variance of latents around their modes.
+    Let r be the variance of the noise and s the variance of latents around their modes. The
+    posterior mean of the clean sample is nearer to the mode by r / (r + s) of the way.
 
     Args:
         step: The step of the backbone.
-        scale: 1 is as expected; it needs no lambda.
-        context: Of each class its `within`.
+        scale: 1 moves the clean sample to the posterior mean; no lambda has to be tuned.
+        context: Needs the fact `within` of each class.
 
     Source: ours; posterior mean of a Gaussian, as in pseudo-inverse guidance (Song et al., ICLR
     2023).
@@ -64,14 +65,14 @@ def weigh_by_gaussian(step: DenoisingStep, scale: float, context: GuidanceContex
 
 
 def find_within(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
-    """Return the variance of real latents around their modes, per dimension, `within` ().
+    """Return the fact `within`, the variance per dimension of real latents around their modes.
 
-    It is pooled over the modes of the class. A class with no more latents than modes shows none,
-    and has 1, the variance of scaled latents.
+    It is a scalar, pooled over the modes of the class. If no more latents are assigned than there
+    are modes, it cannot be estimated and is 1, the variance of scaled latents.
 
     Args:
         real: The latents of the class, (N, C, H, W).
-        asked: `modes`.
+        asked: Its `modes`.
 
     Source: scaled latents have unit variance by latent diffusion (arXiv 2112.10752).
     """
@@ -85,12 +86,12 @@ def find_within(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
 
 
 class Gain(NamedTuple):
-    """How strongly an image is pulled at a step.
+    """A rule for how strongly an image is pulled at a step.
 
     Args:
-        weigh: (step, scale, context) -> what the way from the clean sample to the mode is
-            multiplied by, broadcastable to (B, C, H, W), in the units of the mean of the step.
-        needs: What finds the facts of a class that it needs.
+        weigh: (step, scale, context) -> factor of the difference between the mode and the clean
+            sample, broadcastable to (B, C, H, W), in the units of the mean of the step.
+        needs: Functions that find the facts of a class for this gain.
     """
 
     weigh: Callable[[DenoisingStep, float, GuidanceContext], Weight]
@@ -106,14 +107,14 @@ GAINS: dict[str, Gain] = {
 
 
 def check_gain(name: str, value: Any) -> None:
-    """Refuse what is no name of `GAINS`."""
+    """Raise ValueError unless the value is a name of `GAINS`."""
     check_choice(name, value, GAINS)
 
 
 def needs_of_gain(value: Any) -> tuple[Need, ...]:
-    """Return what a gain needs of a class."""
+    """Return the needs of a gain, given by its name in `GAINS`."""
     return GAINS[value].needs
 
 
 GAIN = Option(check_gain, "constant", needs_of_gain)
-"""Option that says how strongly the pull towards modes acts at a step."""
+"""Option: gain of the pull towards modes, a name of `GAINS`."""

@@ -1,4 +1,4 @@
-"""Distribution matching as the code of DMGD has it."""
+"""Distribution matching as in the released code of DMGD."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ DMGD_WINDOW = (0.92, 0.61)
 
 
 def match_as_released(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return what lowers the cost of transport from the images of a class, (B, C, H, W).
+    """Return a push that lowers the transport cost from images to real latents, (B, C, H, W).
 
-    Images are drawn one after the other; those that are finished are transported, too.
+    The images of a class are generated one after the other. The finished images are part of the
+    transport too.
 
     Args:
         step: The step of the backbone.
-        scale: Rho, in the unit of the released code: latents are compared on the unit sphere, so
-            that the larger they are, the weaker it is.
-        context: Of each class `support`, `mass` and `finished`.
+        scale: Rho, in the unit of the released code. Latents are compared on the unit sphere, so
+            the push is weaker for larger latents.
+        context: Needs the facts `support`, `mass` and `finished` of each class.
 
     Source: DMGD (CVPR 2026), released code, without its change of the class condition.
     """
@@ -42,14 +43,14 @@ def match_as_released(step: DenoisingStep, scale: float, context: GuidanceContex
 def cost_on_the_sphere(
     points: torch.Tensor, support: torch.Tensor, mass: torch.Tensor
 ) -> torch.Tensor:
-    """Return the cost of transporting the directions of points to those of a support, ().
+    """Return the transport cost between the directions of points and of a support, ().
 
     Args:
-        points: Of equal mass, (n, D).
+        points: (n, D), each with a mass of 1 / n.
         support: (J, D).
-        mass: Of each, adding up to 1, (J,).
+        mass: Mass of each point of the support, (J,); sums to 1.
 
-    Source: DMGD (CVPR 2026), released code: a few scalings, which stay in the graph.
+    Source: DMGD (CVPR 2026), released code: a few Sinkhorn iterations, which stay in the graph.
     """
     distances = torch.cdist(normalize(points, dim=1), normalize(support, dim=1))
     plan = (-distances / ENTROPY).exp()

@@ -1,4 +1,4 @@
-"""Mean matching: the mean of the images of a class is steered to that of the real ones."""
+"""Mean matching: steer the mean of the images of a class to the mean of its real images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from mgd3_kedro.sampling.guidance.context import GuidanceContext
 
 
 def match_mean(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return what moves all images of a class by as much, (B, C, H, W).
+    """Return the push of class means to the real means, equal for all images of a class.
 
     Args:
         step: The step of the backbone.
         scale: In units of lambda.
-        context: Of each class its `mean`.
+        context: Needs the fact `mean` of each class.
 
-    Source: CGS (CVPR 2026), its representativeness, but for the unit of the scale.
+    Returns:
+        (B, C, H, W).
+
+    Source: CGS (CVPR 2026), its representativeness, with another unit of the scale (ours).
     """
     clean = step.pred_original_sample
     pull = torch.zeros_like(clean)

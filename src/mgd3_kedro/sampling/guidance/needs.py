@@ -1,4 +1,4 @@
-"""What drifts can need of a class as a whole."""
+"""Facts about a whole class that drifts can need."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import torch
 
 Facts = Mapping[str, torch.Tensor]
-"""Name -> what was found of a class."""
+"""Name -> fact about a class."""
 
 
 class Asked(NamedTuple):
-    """What is to be drawn of a class.
+    """What facts about a class may depend on, besides its real latents.
 
     Args:
-        images: How many images.
-        seed: Of the data set.
+        images: Number of images to generate.
+        seed: Seed of the data set.
         options: Name -> value of every option of `DRIFTS`.
         modes: `modes` (K, C, H, W), one for each image, and `assignment` (N,), the mode of each
             real latent, -1 for none.
@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
 
 Need = Callable[[torch.Tensor, Asked], Facts]
-"""(Real latents of a class (N, C, H, W), what is asked for) -> facts."""
+"""Function: (real latents of a class (N, C, H, W), what the facts may depend on) -> facts."""
 
 
 def find_mean(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:

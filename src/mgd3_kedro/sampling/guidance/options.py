@@ -1,4 +1,4 @@
-"""Settings that a drift has beside its scale."""
+"""Settings of a drift or conditioning besides its scale."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mgd3_kedro.sampling.guidance.needs import Need
 
 
 def need_nothing(value: Any) -> tuple[Need, ...]:
-    """Return that nothing of a class is needed, whatever the value."""
+    """Return no needs, whatever the value."""
     return ()
 
 
 class Option(NamedTuple):
-    """A setting of a drift.
+    """A setting of a drift or conditioning.
 
     Args:
-        check: (name, value) -> nothing; it refuses by ValueError what does not fit. Values that
-            equal the default are not asked about.
-        default: Value where none is given; a result that was made before the option was there is
-            one that was made with it.
-        needs: Value -> what finds the facts of a class that the drift needs with it.
+        check: (name, value) -> None; raises ValueError if the value is not valid. It is not called
+            for values that equal the default.
+        default: Value if none is given. Results from before the option existed count as made with
+            this value.
+        needs: Value -> functions that find the facts which the drift needs with this value.
     """
 
     check: Callable[[str, Any], None]
@@ -31,5 +31,5 @@ class Option(NamedTuple):
 
 
 def check_grid(name: str, value: Any) -> None:
-    """Refuse what is no number of cells."""
+    """Raise ValueError unless the value is a whole number of cells, at least 1."""
     check_count(name, value)

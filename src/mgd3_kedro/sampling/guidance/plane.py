@@ -1,4 +1,4 @@
-"""A push towards a plane through random points around the mode, as ManifoldGD's code has it."""
+"""A push towards a plane through random points around the mode, as in ManifoldGD's code."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from mgd3_kedro.sampling.guidance.precision import precise
 
 POINTS, NEAREST, DIMENSIONS = 300, 12, 3
 OUTER_RADIUS, INNER_RADIUS = 0.1, 0.05
-"""Of half of the points, on spheres around the mode, evenly spaced from the one to the other; the
-others are within the second."""
+"""Half of the points lie on spheres around the mode, whose radii go evenly from the outer to the
+inner one. The other points lie within the inner radius."""
 BANDWIDTH, LEAST = 0.1, 1e-8
 SWEEPS = 8
-"""Of Jacobi's method; for twelve points five bring them to the last digit."""
+"""Sweeps of Jacobi's method; for twelve points, five are enough for full precision."""
 
 
 def push_to_plane(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return the way from the noisy sample to a plane near its mode, of length 1, (B, C, H, W).
+    """Return a push of given length from the noisy sample to a plane near its mode, (B, C, H, W).
 
-    The plane is that of the three widest directions of the nearest of some points, which are drawn
-    on spheres around the mode and noised to this step, anew in every step. No real latent has a
-    part in it.
+    In every step, random points around the mode are drawn and noised to the level of the step. The
+    plane is spanned by the three widest principal directions of the points that are nearest to the
+    sample. No real latent is used.
 
     Args:
         step: The step of the backbone.
-        scale: In the unit of the released code: length of the push, of whatever size latents are.
-            It is less where a point is nearer than about a tenth.
-        context: `modes`; `generators`, from which the points of an image are drawn.
+        scale: Length of the push, in the unit of the released code; it does not depend on the size
+            of latents. The push is shorter if a point is nearer than about 0.1.
+        context: Needs `modes`, and `generators`, whose forks draw the points of each image.
 
     Source: ManifoldGD, released code, without its radius that shrinks in the first steps.
     """
@@ -48,10 +48,10 @@ def push_to_plane(step: DenoisingStep, scale: float, context: GuidanceContext) -
 
 
 def draw_cloud(generator: torch.Generator, step: DenoisingStep) -> torch.Tensor:
-    """Draw where the points around a mode are, seen from the mode, at the noise of a step.
+    """Draw points around a mode, relative to the mode, at the noise level of a step.
 
     Args:
-        generator: Of the image, from which nothing is drawn.
+        generator: Generator of the image; it is forked, and nothing is drawn from it.
         step: The step of the backbone.
 
     Returns:
@@ -73,14 +73,14 @@ def draw_cloud(generator: torch.Generator, step: DenoisingStep) -> torch.Tensor:
 def find_nearest(
     sample: torch.Tensor, middle: torch.Tensor, cloud: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the points nearest to a sample, (`NEAREST`, D), and how far the nearest is, ().
+    """Return the points nearest to a sample, (`NEAREST`, D), and the smallest distance, ().
 
     Args:
         sample: (D,).
-        middle: Of the points, (D,).
-        cloud: Where they are, seen from there, (P, D).
+        middle: Centre of the points, (D,).
+        cloud: The points relative to the centre, (P, D), on the CPU.
     """
-    # What was drawn on the CPU is sent without waiting for it.
+    # `send` copies from the CPU without waiting for the device.
     points = precise(middle + send(cloud, middle.device))
     distances = (points - precise(sample)).norm(dim=1)
     near, chosen = distances.topk(NEAREST, largest=False)
@@ -88,20 +88,20 @@ def find_nearest(
 
 
 def find_ways(samples: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
-    """Return the way of each sample to the plane of its neighbours, at right angles to it, (B, D).
+    """Return the orthogonal vector from each sample to the plane of its neighbours, (B, D).
 
     Args:
         samples: (B, D).
-        neighbours: Of each, (B, N, D), N even.
+        neighbours: Points near each sample, (B, N, D), N even.
 
-    Source: principal components, of as many points as there are, whatever the dimensions.
+    Source: principal component analysis by the N x N Gram matrix, whose size does not depend on D.
     """
     middle = neighbours.mean(1)
     away, centred = samples - middle, neighbours - middle[:, None]
     values, vectors = find_eigenvectors(centred @ centred.mT)
     widest, places = values.topk(DIMENSIONS, dim=1)
     axes = vectors.gather(2, places[:, None].expand(-1, vectors.shape[1], -1))
-    # With the axes of the plane as sums of neighbours, nothing of D by D is needed.
+    # The axes of the plane are sums of neighbours, so no D x D matrix is needed.
     tiny = torch.finfo(widest.dtype).tiny
     along = axes.mT @ (centred @ away[:, :, None]) / widest.clamp_min(tiny)[:, :, None]
     within = centred.mT @ (axes @ along)
@@ -111,13 +111,13 @@ def find_ways(samples: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
 def find_eigenvectors(symmetric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the eigenvalues (B, N) and eigenvectors (B, N, N) of symmetric matrices, N even.
 
-    By rotations alone, as many for all, so that a card need not be waited for.
+    The number of rotations is fixed, so that the host need not wait for the GPU.
 
     Args:
         symmetric: (B, N, N).
 
     Returns:
-        In no order; eigenvectors are columns.
+        Eigenvalues in no particular order, and eigenvectors as columns.
 
     Source: Jacobi's method, in the order of Brent and Luk (SIAM J. Sci. Stat. Comput. 6, 1985).
     """
@@ -128,7 +128,7 @@ def find_eigenvectors(symmetric: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
     order = torch.cat([*turned, eye[half - 1 : half]])
     values, vectors = symmetric, eye.expand_as(symmetric)
     for _ in range(SWEEPS * (size - 1)):
-        # Row i and row i + N / 2 are a pair; then rows are dealt out to other pairs.
+        # Rows i and i + N / 2 form a pair; then the rows are reordered to form other pairs.
         diagonal = values.diagonal(dim1=1, dim2=2)
         gap = diagonal[:, :half] - diagonal[:, half:]
         across = 2 * values[:, :half, half:].diagonal(dim1=1, dim2=2)

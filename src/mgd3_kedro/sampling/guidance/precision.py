@@ -6,5 +6,5 @@ import torch
 
 
 def precise(values: torch.Tensor) -> torch.Tensor:
-    """Return values in double precision, or in single where their device has no other."""
+    """Return values in double precision, or in single precision on MPS, which has no doubles."""
     return values.float() if values.device.type == "mps" else values.double()

@@ -11,18 +11,18 @@ from mgd3_kedro.records import DenoisingStep
 def pull_towards_modes(
     step: DenoisingStep, modes: torch.Tensor, weight: torch.Tensor | float, grid: int | None = None
 ) -> torch.Tensor:
-    """Return what mode guidance adds to the mean of a step, (B, C, H, W).
+    """Return the term that mode guidance adds to the mean of a step, (B, C, H, W).
 
-    Added to the sample, not to the noise prediction: read literally, the paper's Eq. 6 would push
-    samples away from their modes.
+    The term is added to the sample, not to the noise prediction: read literally, the paper's Eq. 6
+    would push samples away from their modes.
 
     Args:
         step: The step of the backbone.
         modes: The mode of each sample, (B, C, H, W).
-        weight: What the way from the clean sample to the mode is multiplied by, broadcastable to
-            (B, C, H, W); in the paper lambda times the deviation of the step.
-        grid: Cells per side; the pull is then the same within each, so that it moves layout and
-            leaves detail to the model. None: it differs from place to place.
+        weight: Factor of the difference between the mode and the clean sample, broadcastable to
+            (B, C, H, W); in the paper lambda times the standard deviation of the step.
+        grid: Cells per side of a grid. The pull is averaged within each cell, so that it moves
+            layout and leaves detail to the model. None: no averaging.
 
     Raises:
         ValueError: If the grid does not divide the sides of latents.
@@ -36,16 +36,16 @@ def pull_towards_modes(
 
 
 def average_cells(latents: torch.Tensor, grid: int) -> torch.Tensor:
-    """Return latents (B, C, H, W) with the mean of each cell of a square grid in all its places.
+    """Replace every value by the mean of its cell in a square grid, (B, C, H, W).
 
     Args:
-        latents: What is averaged.
-        grid: Cells per side; a side that has no more places than that keeps them.
+        latents: (B, C, H, W).
+        grid: Cells per side; a side with no more places than this is not averaged.
 
     Raises:
-        ValueError: If cells are not of one size.
+        ValueError: If the grid does not divide the sides of latents.
 
-    Source: an orthogonal projection: done twice it is what it is done once.
+    Source: an orthogonal projection: applying it a second time changes nothing.
     """
     height, width = latents.shape[2:]
     rows, columns = (cells_along(grid, side) for side in (height, width))
@@ -54,10 +54,10 @@ def average_cells(latents: torch.Tensor, grid: int) -> torch.Tensor:
 
 
 def cells_along(grid: int, side: int) -> int:
-    """Return the cells of a grid along a side of latents, one for each place where it is finer.
+    """Return the number of cells of a grid along a side of latents, at most one per place.
 
     Raises:
-        ValueError: If they are not of one size.
+        ValueError: If the number does not divide the side.
     """
     cells = min(grid, side)
     if side % cells:

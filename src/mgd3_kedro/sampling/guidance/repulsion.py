@@ -1,4 +1,4 @@
-"""Repulsion: steering the images of a class away from each other."""
+"""Repulsion: steer the images of a class away from each other."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from mgd3_kedro.sampling.guidance.context import GuidanceContext
 
 
 def repel_mates(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return what keeps the images of a class apart, (B, C, H, W), to be added to a step's mean.
+    """Return the push that keeps the images of a class apart, (B, C, H, W).
 
-    An image then depends on the others of its class, so that a batch must hold whole classes; it
-    does not depend on which other classes the batch holds.
+    An image depends on the other images of its class, so a batch must hold whole classes. It does
+    not depend on the other classes of the batch.
 
     Args:
         step: The step of the backbone.
-        scale: Of the repulsion; in units of lambda, whatever the size of latents.
-        context: Which samples are of one class.
+        scale: Scale of the repulsion, in units of lambda; it does not depend on the size of
+            latents.
+        context: Its `class_rows` say which samples are of one class.
 
     Source: particle guidance (arXiv 2310.13102) with a fixed potential, here of the predicted clean
-    samples in place of the noisy ones.
+    samples instead of the noisy ones.
     """
     clean = step.pred_original_sample
     pushes = torch.zeros_like(clean)
@@ -34,15 +35,17 @@ def repel_mates(step: DenoisingStep, scale: float, context: GuidanceContext) -> 
 def push_apart(samples: torch.Tensor) -> torch.Tensor:
     """Return sum_j k_ij (x_i - x_j) for each of n samples, (n, C, H, W).
 
-    k_ij = exp(-|x_i - x_j|^2 / h), h = median^2 / log n over the pairs: the gradient of the
-    negative sum of kernels but for a factor of 2 / h, which would make the push vanish where
-    latents have many dimensions. A sample without others is not pushed.
+    The kernel is k_ij = exp(-|x_i - x_j|^2 / h) with h = median^2 / log n, where the median is that
+    of the distances of all pairs. The push is the gradient of the negative sum of kernels, without
+    its factor 2 / h, which would make the push vanish in many dimensions. A single sample is not
+    pushed.
 
     Args:
-        samples: Of one class, (n, C, H, W).
+        samples: Samples of one class, (n, C, H, W).
 
-    Source: particle guidance (arXiv 2310.13102), released code; the bandwidth of Stein variational
-    gradient descent (arXiv 1608.04471), section 5, one for all pairs so that pushes are mutual.
+    Source: particle guidance (arXiv 2310.13102), released code. The bandwidth is that of Stein
+    variational gradient descent (arXiv 1608.04471), section 5; it is the same for all pairs, so
+    that pushes are mutual.
     """
     count = len(samples)
     if count == 1:
@@ -53,6 +56,6 @@ def push_apart(samples: torch.Tensor) -> torch.Tensor:
     median = distances[above[0], above[1]].median()
     bandwidth = (median**2 / math.log(count)).clamp_min(torch.finfo(points.dtype).tiny)
     kernel = torch.exp(-distances.square() / bandwidth).fill_diagonal_(0)
-    # Seen from the middle, where differences of products lose fewest digits.
+    # Centred first: differences of large products would lose digits.
     points = points - points.mean(0)
     return (kernel.sum(1, keepdim=True) * points - kernel @ points).view_as(samples)

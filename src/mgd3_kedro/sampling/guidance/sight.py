@@ -1,4 +1,4 @@
-"""What the network of a backbone sees, for drifts that look through it."""
+"""Access to features of a backbone's network, for drifts that use them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mgd3_kedro.backbones.base import Backbone, FeatureBackbone
 
 
 class Sight(NamedTuple):
-    """A network that is asked what it sees.
+    """A backbone that gives features, and the conditions of the samples.
 
     Args:
-        backbone: Has the network.
-        conditions: What tells it the class of each sample, (B, ...).
+        backbone: The backbone.
+        conditions: The class condition of each sample, (B, ...).
     """
 
     backbone: FeatureBackbone
@@ -24,15 +24,15 @@ class Sight(NamedTuple):
 def open_sight(
     backbone: Backbone, conditions: torch.Tensor, needed_by: tuple[str, ...]
 ) -> Sight | None:
-    """Return what the network sees of some samples, None where no drift needs it.
+    """Return access to the network's features; None if no drift needs them.
 
     Args:
         backbone: The diffusion model.
-        conditions: Of each sample, (B, ...).
-        needed_by: Scales of the drifts that need it.
+        conditions: The class condition of each sample, (B, ...).
+        needed_by: Names of the scale settings of the drifts that need features.
 
     Raises:
-        ValueError: If one does, and the backbone cannot be asked.
+        ValueError: If a drift needs features but the backbone gives none.
     """
     if not needed_by:
         return None

@@ -1,27 +1,27 @@
-"""Lambda by class: how sharply the modes of a class say where its images are."""
+"""Lambda per class: larger if the latents of a class lie close to their modes."""
 
 from __future__ import annotations
 
 import torch
 
 MOST = 4.0
-"""Lambda is changed by this factor at most, either way."""
+"""Largest factor of lambda; the smallest is its inverse."""
 
 
 def measure_sharpness(real: torch.Tensor, modes: torch.Tensor, adaptation: float) -> torch.Tensor:
     """Return the factor of lambda for every mode of a class, (K, 1, 1, 1).
 
-    A pull of lambda std (mode - x0) is std^2 times the gradient of log N(mode; x0, std / lambda):
-    it states how near to a mode its images lie. Where they lie widely the statement is weaker, by
-    their variance: lambda ~ 1 / variance. What the variance is compared with is 1, that of scaled
-    latents, and no statistic of the other classes.
+    A pull of lambda std (mode - x0) is std^2 times the gradient of log N(mode; x0, std / lambda),
+    with std / lambda as the variance. So lambda states how near to a mode its images lie. If they
+    are spread widely, the pull should be weaker: lambda ~ 1 / variance. The variance is compared
+    with 1, the variance of scaled latents, and not with other classes.
 
     Args:
         real: The latents of the class, (N, C, H, W).
         modes: Its modes, (K, C, H, W).
-        adaptation: Exponent of 1 / variance, 0..1; the variance within modes is pooled over the
-            class, per dimension, and 1 / variance is held between 1 / `MOST` and `MOST`. A class
-            with no more images than modes shows none: its factor is 1.
+        adaptation: Exponent of 1 / variance, 0..1. The variance around the modes is per dimension
+            and pooled over the class; 1 / variance is clamped to 1 / `MOST`..`MOST`. If there are
+            no more images than modes, the factor is 1.
 
     Source: scaled latents have unit variance by latent diffusion (arXiv 2112.10752).
     """

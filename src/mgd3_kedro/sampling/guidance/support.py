@@ -1,4 +1,4 @@
-"""A class as a few points with masses."""
+"""A class represented by a few points with masses."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from mgd3_kedro.sampling.guidance.needs import Asked
 from mgd3_kedro.sampling.guidance.options import Option
 
 FEWEST, PER_IMAGE = 10, 2
-"""Of "auto": points at least, and for every image that is drawn."""
+"""For "auto": least number of points, and number of points per generated image."""
 
 
 SUPPORT = Option(check_count_or_auto, AUTO)
-"""Option that says how many points; no fewer than real latents: all of these. "auto": `FEWEST`, or
-`PER_IMAGE` for every image."""
+"""Option: number of points. If it is not below the number of real latents, all of these are used.
+"auto": `PER_IMAGE` points per image, at least `FEWEST`."""
 
 
 def find_support(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
-    """Return points that stand for a class, and how much each stands for.
+    """Return points that represent a class, and the mass of each.
 
     Args:
         real: The latents of the class, (N, C, H, W).
-        asked: `images`, `seed`, and `transport_support` of `options`.
+        asked: Its `images` and `seed`, and the option `transport_support`.
 
     Returns:
-        `support`: centroids of k-means, or all latents, (J, C, H, W). `mass`: the share of latents
-        that is nearest to each, above 0, (J,). `variance`: that of latents around them, per
-        dimension, or around their mean where each is a point of its own; above 0, ().
+        `support`: centroids of k-means, or all latents, (J, C, H, W). `mass`: share of the latents
+        in the cluster of each point, above 0, (J,). `variance`: variance per dimension of the
+        latents around their points, or around their mean if every latent is a point; above 0, ().
 
     Source: DMGD (CVPR 2026), released code, for the centroids and their masses.
     """
@@ -53,12 +53,12 @@ def find_support(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
 
 
 def _cluster(points: torch.Tensor, count: int, seed: int) -> torch.Tensor:
-    """Return the cluster of each point (N, D), (N,)."""
+    """Return the k-means cluster of each of the points (N, D), (N,), int64."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # It says that some clusters are empty, where latents repeat; these are left out.
+        # The warning says that clusters are empty, as some latents are equal; they are left out.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = KMeans(count, n_init=1, random_state=seed).fit(points.numpy())
     return torch.from_numpy(fitted.labels_).long()

@@ -1,23 +1,24 @@
-"""Keeping the pull among the directions in which the images near a mode differ."""
+"""Restriction of the pull to the directions in which the real latents near a mode differ."""
 
 from __future__ import annotations
 
 import torch
 
 NEIGHBOURS_PER_COMPONENT = 2
-"""Real latents around a mode that each direction is found from."""
+"""Number of real latents near a mode that are used per direction."""
 
 
 def measure_tangents(real: torch.Tensor, modes: torch.Tensor, components: int) -> torch.Tensor:
     """Return the principal directions of the real latents nearest to each mode.
 
-    Found once per mode and not around every predicted sample, which early in the process is the
-    blurred mean of many images and has no images near it.
+    They are found once per mode, not around every predicted sample: early in the reverse process a
+    predicted sample is a blurred mean of many images, with no real latent near it.
 
     Args:
         real: The latents of the class, (N, C, H, W).
         modes: Its modes, (K, C, H, W).
-        components: Directions k; fewer real latents than k + 1 span fewer, and the rest are 0.
+        components: Number of directions k. With fewer than k + 1 real latents there are fewer
+            directions; the other rows are 0.
 
     Returns:
         Orthonormal rows, (K, k, D).
@@ -32,7 +33,7 @@ def measure_tangents(real: torch.Tensor, modes: torch.Tensor, components: int) -
     for tangent, near in zip(tangents, distances.topk(count, largest=False).indices, strict=True):
         neighbours = points[near]
         _, sizes, axes = torch.linalg.svd(neighbours - neighbours.mean(0), full_matrices=False)
-        # What is left of repeated latents is rounding, whose directions mean nothing.
+        # Equal latents leave only rounding errors, whose directions mean nothing.
         spanned = sizes > sizes[0] * 1e-9
         found = axes[spanned][:components]
         tangent[: len(found)] = found
@@ -40,7 +41,7 @@ def measure_tangents(real: torch.Tensor, modes: torch.Tensor, components: int) -
 
 
 def project_pull(pull: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
-    """Return what of the pull (B, C, H, W) lies in the span of each sample's tangents (B, k, D).
+    """Project the pull (B, C, H, W) onto the span of each sample's tangents (B, k, D).
 
     Source: orthogonal projection; manifold-preserving guidance (arXiv 2311.16424).
     """

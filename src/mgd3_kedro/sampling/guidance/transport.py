@@ -1,4 +1,4 @@
-"""Transport guidance: steering the images of a class towards all of its real images together."""
+"""Transport guidance: steer the images of a class, as a set, towards all of its real images."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from mgd3_kedro.sampling.guidance.options import Option
 from mgd3_kedro.sampling.guidance.precision import precise
 
 ITERATIONS, COOLING = 100, 0.5
-"""Rounds, and the share of them in which the entropy falls to what is asked for."""
+"""Sinkhorn iterations, and the share of them in which the entropy falls to its final value."""
 
 
 def check_entropy(name: str, value: Any) -> None:
-    """Refuse what is not above 0."""
+    """Raise ValueError unless the value is above 0."""
     check_range(name, value, 0, low_open=True)
 
 
 ENTROPY = Option(check_entropy, 0.05)
-"""Option that says how far the transport of an image is spread, in units of the mean squared
-distance within clusters; the larger, the nearer to the mean of the class."""
+"""Option: entropy of the transport, in units of the mean squared distance within clusters. The
+larger it is, the nearer the target of each image is to the mean of the class."""
 DEBIASED = Option(check_flag, True)
-"""Option that says whether what an image is transported to when the images are transported to
-themselves is taken off: without it, images shrink towards the mean of the class."""
+"""Option: whether to subtract the target that an image has if the images are transported to
+themselves. Without this, images shrink towards the mean of the class."""
 
 
 def pull_by_transport(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return the pull towards what images are transported to, (B, C, H, W).
+    """Return the pull of images towards their transport targets, (B, C, H, W).
 
-    No image has a mode of its own: as many go where many real ones are as masses say. An image then
-    depends on the others of its class, so that a batch must hold whole classes.
+    Images have no modes here: the masses decide how many images go to each region. An image depends
+    on the other images of its class, so a batch must hold whole classes.
 
     Args:
         step: The step of the backbone.
-        scale: Of the pull; in units of lambda, whatever the size of latents.
-        context: Of each class `support`, `mass` and `variance`; `transport_entropy` and
-            `transport_debiased` of its options.
+        scale: Scale of the pull, in units of lambda; it does not depend on the size of latents.
+        context: Needs the facts `support`, `mass` and `variance` of each class, and the options
+            `transport_entropy` and `transport_debiased`.
 
     Source: transport guidance after DMGD (CVPR 2026), in units of lambda (ours); debiased it is the
     gradient flow of the Sinkhorn divergence (Feydy et al., AISTATS 2019).
@@ -61,12 +61,12 @@ def pull_by_transport(step: DenoisingStep, scale: float, context: GuidanceContex
 def find_barycentres(
     points: torch.Tensor, support: torch.Tensor, mass: torch.Tensor, entropy: torch.Tensor | float
 ) -> torch.Tensor:
-    """Return the mean of what each of n points is transported to, (n, D).
+    """Return the mean target that each of n points is transported to, (n, D).
 
     Args:
-        points: Of equal mass, (n, D).
-        support: What they are transported to, (J, D).
-        mass: Of each, above 0, in any unit, (J,).
+        points: Points of equal mass, (n, D).
+        support: Points that they are transported to, (J, D).
+        mass: Mass of each point of the support, (J,), above 0, in any unit.
         entropy: In units of half the mean squared difference per dimension.
 
     Source: entropic optimal transport (Cuturi, NeurIPS 2013); barycentric projection.
@@ -79,17 +79,17 @@ def find_barycentres(
 def plan_transport(
     cost: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, entropy: torch.Tensor | float
 ) -> torch.Tensor:
-    """Return how much goes from where to where at the least cost, (n, J).
+    """Return the entropic optimal transport plan, the mass from each row to each column, (n, J).
 
     Args:
         cost: (n, J).
-        rows: What each row sums up to, (n,), above 0; kept to the last digit.
-        columns: What each column sums up to, (J,), above 0, as much on the whole.
+        rows: Sum of each row of the plan, (n,), above 0; met to the last digit.
+        columns: Sum of each column of the plan, (J,), above 0, with the same total.
         entropy: In units of the cost, above 0.
 
-    Source: Sinkhorn's algorithm among logarithms, where no small kernel becomes 0, with an entropy
-    that falls, as it takes as many rounds as costs are larger than that (Peyre and Cuturi,
-    Computational Optimal Transport, sections 4.4 and 4.1).
+    Source: Sinkhorn's algorithm on logarithms, so that small kernel values do not become 0, with a
+    falling entropy, because the number of iterations grows with the ratio of cost to entropy (Peyre
+    and Cuturi, Computational Optimal Transport, sections 4.4 and 4.1).
     """
     left = torch.zeros_like(rows)
     widest = ((cost.max() - cost.min()) / entropy).clamp_min(1)

@@ -1,4 +1,4 @@
-"""Images that are typical as the network sees them: near to real ones in its own features."""
+"""Typical images: pull images towards real ones in the feature space of the network."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from mgd3_kedro.sampling.guidance.precision import precise
 from mgd3_kedro.sampling.guidance.sight import Sight
 
 ROWS = 32
-"""Real latents that the network sees at once."""
+"""Most real latents in one pass of the network."""
 LEAST = 1e-12
-"""Added to squared distances, of which the root is taken: that of 0 has no slope."""
+"""Added to squared distances before the square root, which has no gradient at 0."""
 
 
 def check_depth(name: str, value: Any) -> None:
-    """Refuse what is no share of the blocks."""
+    """Raise ValueError unless the value is a share of the blocks, above 0 and at most 1."""
     check_range(name, value, 0, 1, low_open=True)
 
 
 DEPTH = Option(check_depth, 0.3)
-"""Option that says how many of the blocks of a transformer are run for features."""
+"""Option: share of the blocks of a transformer that are run for features."""
 
 
 def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext) -> torch.Tensor:
-    """Return what brings images nearer to real ones as the network sees both, (B, C, H, W).
+    """Return the pull of images towards real ones in feature space, (B, C, H, W).
 
-    Down the gradient, by the noisy latent, of the mean distance of an image's features from those
-    of real latents that are as noisy, both under the condition of the class. It is brought to a
-    size of 1 per element, that of the noise of a step.
+    It is the negative gradient, with respect to the noisy latent, of the mean distance between the
+    features of an image and those of real latents at the same noise level, all under the condition
+    of the class. It is normalised to a mean square of 1 per element, like the noise of a step.
 
     Args:
         step: The step of the backbone.
         scale: In units of lambda.
-        context: `sight`, and of each class `compared`, `compared_noise`, `shares` and `modes`;
-            `dap_depth` of its options.
+        context: Needs `sight`; the facts `compared`, `compared_noise`, `shares` and `modes` of each
+            class; and the option `dap_depth`.
 
     Raises:
         ValueError: If the context has no `sight`.
 
-    Source: DAP (arXiv 2510.17421), but for the unit of the scale.
+    Source: DAP (arXiv 2510.17421), with another unit of the scale (ours).
     """
     sight, depth = context.sight, context.options["dap_depth"]
     if sight is None:
@@ -60,7 +60,7 @@ def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext
                 real = see_real(step.index, sight, rows[:1], facts, depth)
                 shares = facts["shares"][find_own(context.modes[rows], facts["modes"])]
                 uphill[rows] = find_slopes(seen[rows], real, shares).to(uphill.dtype)
-        # Brought to one size before it goes back, so that half precision keeps what is small.
+        # Normalised before backpropagation, so that half precision keeps small gradients.
         (gradient,) = torch.autograd.grad(seen, noisy, bring_to_unit(uphill))
     pull = -bring_to_unit(gradient).to(step.prev_mean.dtype)
     return scale * step.pull * pull
@@ -69,14 +69,14 @@ def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext
 def see_real(
     index: int, sight: Sight, row: torch.Tensor, facts: Facts, depth: float
 ) -> torch.Tensor:
-    """Return the features of the real latents of a class at the noise of a step, (R, D).
+    """Return the features of the real latents of a class at the noise level of a step, (R, D).
 
     Args:
         index: Step index.
-        sight: The network.
-        row: Of a sample of the class, (1,).
-        facts: Of the class.
-        depth: Share of the blocks.
+        sight: The backbone and the conditions of the samples.
+        row: Row of a sample of the class, (1,), whose condition is used.
+        facts: Facts about the class.
+        depth: Share of the blocks to run.
     """
     backbone, conditions = sight
     noisy = backbone.add_noise(facts["compared"], facts["compared_noise"], index)
@@ -90,21 +90,21 @@ def see_real(
 
 
 def find_own(modes: torch.Tensor, of_class: torch.Tensor) -> torch.Tensor:
-    """Return the place of each mode (n, C, H, W) among those of its class (K, C, H, W), (n,)."""
+    """Return the index of each mode (n, C, H, W) among the modes of its class (K, ...), (n,)."""
     exact = "donot_use_mm_for_euclid_dist"
     return torch.cdist(modes.flatten(1), of_class.flatten(1), compute_mode=exact).argmin(1)
 
 
 def find_slopes(points: torch.Tensor, real: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Return the gradient of the mean distance of each point from real ones, (n, D).
+    """Return the gradient of the weighted mean distance of each point from real points, (n, D).
 
     Args:
         points: (n, D).
         real: (R, D).
-        shares: How much each real one counts for each point, (n, R).
+        shares: Weight of each real point for each point, (n, R).
     """
     found, real = [], precise(real)
-    # One by one, so that the last bits do not depend on how many there are.
+    # One by one, so that the last bits do not depend on the number of points.
     for point, share in zip(precise(points), precise(shares), strict=True):
         away = point - real
         distances = (away.square().sum(1, keepdim=True) + LEAST).sqrt()
@@ -113,7 +113,7 @@ def find_slopes(points: torch.Tensor, real: torch.Tensor, shares: torch.Tensor) 
 
 
 def bring_to_unit(values: torch.Tensor) -> torch.Tensor:
-    """Return each of some samples (B, ...) with a mean square of 1; what is 0 stays so."""
+    """Scale each sample of (B, ...) to a mean square of 1; samples of zeros stay as they are."""
     rows = precise(values.flatten(1))
     size = rows.square().mean(1, keepdim=True).sqrt().clamp_min(torch.finfo(rows.dtype).tiny)
     return (rows / size).to(values.dtype).view_as(values)

@@ -10,15 +10,15 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.sampling.guidance.options import Option
 
 Window = Sequence[float]
-"""First and last step, both included: step indices, or, if none is above 1, shares of the highest
-index: (1, 0) is all steps."""
+"""First and last step, both included. If one is above 1, both are step indices; otherwise both are
+shares of the highest index. (1, 0) is all steps."""
 
 
 def check_window(name: str, value: Any) -> None:
-    """Refuse what is no first and last step, the first no lower than the last.
+    """Check that a value is a first and a last step, the first no lower than the last.
 
     Raises:
-        ValueError: Naming the setting.
+        ValueError: If it is not; the message names the setting.
     """
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(
@@ -41,18 +41,18 @@ def steps_within(window: Window, steps: int) -> range:
     """
     unit = 1 if _has_indices(window) else steps - 1
     first, last = (step * unit for step in window)
-    # A share that is meant to be a step may be off by rounding.
+    # A share that stands for a whole step may be slightly off by rounding.
     slack = 1e-9 * steps
     return range(math.ceil(last - slack), min(math.floor(first + slack), steps - 1) + 1)
 
 
 def with_steps(window: Window, steps: int, reference: int) -> Window:
-    """Return the window of T steps that is at the same noise as one of others.
+    """Return the window of T steps that covers the same noise levels as a given window.
 
     Args:
-        window: Shares stay what they are.
-        steps: T.
-        reference: T that step indices are of.
+        window: Window of `reference` steps; shares stay as they are.
+        steps: The new number of steps T.
+        reference: The number of steps that the indices of the window belong to.
     """
     if not _has_indices(window):
         return window
@@ -66,7 +66,7 @@ def _has_indices(window: Window) -> bool:
 
 
 WINDOW = Option(check_window)
-"""Option that says at which steps a drift acts; null: from the noisiest to where guidance stops."""
+"""Option: steps at which a drift acts; null: from the noisiest step to where guidance stops."""
 
 ALL_STEPS: Window = (1, 0)
 TO_THE_LAST_FIFTH: Window = (1, 0.204)
