@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mgd3_kedro.hooks import MemoryHooks
-from mgd3_kedro.memory import leave_garbage
+from mgd3_kedro.memory import disable_gc
 
 FAULTS = """
 import resource
@@ -99,7 +99,7 @@ def collecting():
 
 def test_garbage_is_left_while_libraries_are_imported_and_looked_for_in_runs(collecting):
     gc.unfreeze()
-    leave_garbage()
+    disable_gc()
     assert not gc.isenabled()
     MemoryHooks().after_context_created()
     assert gc.isenabled()

@@ -22,7 +22,7 @@ from mgd3_kedro.preflight import (
     check_used,
 )
 from mgd3_kedro.preflight.making import check_method, check_prior, check_real_images
-from mgd3_kedro.preflight.sizes import tell_images_of_classes
+from mgd3_kedro.preflight.sizes import allot_with_warning
 from mgd3_kedro.prior_quality import Quality, write_quality
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
@@ -273,7 +273,7 @@ def test_classes_that_have_fewer_images_than_asked_for_are_told_once(makes_image
 
 def test_no_more_than_a_few_small_classes_are_named(caplog):
     few = {f"c{number}": Partition(list, "", 1 + number) for number in range(30)}
-    tell_images_of_classes(few, 25, "equal", 1)
+    allot_with_warning(few, 25, "equal", 1)
     (message,) = caplog.messages
     assert message.startswith("ipc: 24 of 30 classes have")
     assert message.endswith("c8 (9), c9 (10) and 14 more")

@@ -10,7 +10,7 @@ from typing import Any
 
 from mgd3_kedro.nesting import flat
 
-TOLD_IN_FULL = (
+NAMED_WITH_GROUP = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
     *("student_training", "teacher_training", "redundancy"),
 )
@@ -59,7 +59,7 @@ class Configured:
         short = {
             name: name.rpartition(".")[2]
             for name in names
-            if "." in name and name.partition(".")[0] not in TOLD_IN_FULL
+            if "." in name and name.partition(".")[0] not in NAMED_WITH_GROUP
         }
         uses = [*short.values(), *(name for name in names if "." not in name)]
         return {

@@ -30,7 +30,7 @@ PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
 """Keys of catalog entries for the files that they read or write."""
 SOURCE = "source"
 """Key of image entries for the location of a split."""
-OF_OTHER_RUNS = "entry"
+OTHER_ENTRY = "entry"
 """Key of entries that are read from other runs."""
 STORE = "store"
 """Key of entries that are also kept in a remote store."""
@@ -99,7 +99,7 @@ class FinishedRun:
         """
         stamps = {}
         for entry in entries:
-            if OF_OTHER_RUNS in entry or entry.get(STORE) or _is_elsewhere(self.project, entry):
+            if OTHER_ENTRY in entry or entry.get(STORE) or _is_elsewhere(self.project, entry):
                 return
             for name in _paths_of(self.project, entry):
                 for path in (name, f"{name}.manifest"):

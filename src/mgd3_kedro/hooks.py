@@ -18,7 +18,7 @@ from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.found import FoundDataset
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.known_options import describe_unread_files
-from mgd3_kedro.memory import collect_garbage
+from mgd3_kedro.memory import enable_gc
 from mgd3_kedro.preflight import check_runner, warn_of_unread
 from mgd3_kedro.run_checks import check_run
 from mgd3_kedro.terminal.watch import Watch
@@ -39,7 +39,7 @@ class MemoryHooks:
     @hook_impl
     def after_context_created(self) -> None:
         """Enable it before any work starts."""
-        collect_garbage()
+        enable_gc()
 
 
 class ProjectPathHooks:
@@ -158,7 +158,7 @@ class TerminalHooks:
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Show that a node has ended, once all its outputs are saved."""
         if self._watch:
-            self._watch.hear_of_output(node, dataset_name)
+            self._watch.note_output(node, dataset_name)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:

@@ -20,7 +20,7 @@ NEUTRAL = {
     *("results", "figures", "earlier", "trained_prior"),
 }
 """Parameters that change no result, only where, how fast or how it is made or shown."""
-OF_OTHERS = "entry"
+OTHER_ENTRY = "entry"
 """Key of a catalog entry for another entry that it reads: of this run, or of all methods."""
 PLACES = ("filepath", "path", "model")
 """Keys of a catalog entry for the location of its data."""
@@ -145,7 +145,7 @@ class Lineage:
 
     def _shown_by(self, name: str) -> tuple[str, ...]:
         """Return the entry that another one reads, of this run or of others; empty if none."""
-        shown = self._entry(name).get(OF_OTHERS)
+        shown = self._entry(name).get(OTHER_ENTRY)
         if shown is None:
             return ()
         found = next((match for one in self._patterns if (match := one(name))), None)

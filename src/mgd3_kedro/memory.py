@@ -35,12 +35,12 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, min(int(os.environ["MALLOC_TRIM_THRESHOLD_"]), LARGEST))
 
 
-def leave_garbage() -> None:
+def disable_gc() -> None:
     """Disable garbage collection during imports, where it takes a fifth of the time for nothing."""
     gc.disable()
 
 
-def collect_garbage() -> None:
+def enable_gc() -> None:
     """Enable garbage collection again, but not for objects that exist now: they are permanent."""
     if not gc.isenabled():
         gc.freeze()

@@ -13,7 +13,7 @@ from mgd3_kedro.priors import QUALITY_FILE
 
 logger = logging.getLogger(__name__)
 
-KNOWING = 0.25
+LEAST_JUDGE_ACCURACY = 0.25
 """Least accuracy of the judge on real images for its results to count: 0 is chance, 1 perfect."""
 ENOUGH = 0.6
 """Least accuracy of the judge on other images, above chance, as a share of that on real images."""
@@ -50,7 +50,7 @@ class Quality(NamedTuple):
 def describe_quality(quality: Quality) -> tuple[str, ...]:
     """Return one sentence per problem of a prior; empty if it has none."""
     real = quality.above_chance(quality.real)
-    if real < KNOWING:
+    if real < LEAST_JUDGE_ACCURACY:
         return (
             f"nothing can be said of its samples: the network that judges them names "
             f"{quality.real:.0f} % of real test images by their class; train that network longer "

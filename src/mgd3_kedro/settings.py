@@ -6,10 +6,10 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from mgd3_kedro.at_start import log_as_in, tell_interrupts, write_any_text
-from mgd3_kedro.memory import keep_freed_memory, leave_garbage
+from mgd3_kedro.memory import disable_gc, keep_freed_memory
 
 # Before the imports below, which take a second.
-leave_garbage()
+disable_gc()
 tell_interrupts()
 write_any_text()
 

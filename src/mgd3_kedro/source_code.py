@@ -20,7 +20,7 @@ from mgd3_kedro.syntax import CodeReader, bindings_of, entries_of, is_docstring
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 NEUTRAL = "CHANGES_NO_RESULT"
 """Name that a module defines if it only stores or shows results. Its code then does not count."""
-STRAY = "*"
+MODULE_STATEMENTS = "*"
 """Name that stands for the statements of a module that define nothing, such as calls at import."""
 
 
@@ -116,7 +116,7 @@ class SourceModule:
         if symbol.entry:
             entries = self._tables[symbol.name].items()
             nodes: list[ast.AST] = [value for key, value in entries if repr(key) == symbol.entry]
-        elif symbol.name == STRAY:
+        elif symbol.name == MODULE_STATEMENTS:
             nodes = [*self._stray]
         else:
             nodes = [*self._statements[symbol.name]]
@@ -134,7 +134,7 @@ class SourceModule:
                 meanings.append(f"{'.'.join(name)}: {found}")
         asked = {(self._resolve(table, reader.imports), text) for table, text in reader.asked}
         if self._stray:
-            uses.add(Symbol(self.name, STRAY))
+            uses.add(Symbol(self.name, MODULE_STATEMENTS))
         return Definition(
             digest_text("\n".join(["".join(reader.parts), *meanings])),
             frozenset(uses),
@@ -143,7 +143,7 @@ class SourceModule:
         )
 
     def _names(self) -> list[str]:
-        return [*self._statements, *([STRAY] if self._stray else [])]
+        return [*self._statements, *([MODULE_STATEMENTS] if self._stray else [])]
 
     def _sort(self, body: Iterable[ast.stmt]) -> None:
         for node in body:
@@ -225,7 +225,7 @@ def is_library(module: str) -> bool:
 def definition_of(symbol: Symbol) -> Definition:
     """Return the definition of a symbol, from its source or else from the object in memory."""
     source = source_of(symbol.module)
-    if source and (symbol.name in ("", STRAY) or source.defines(symbol.name)):
+    if source and (symbol.name in ("", MODULE_STATEMENTS) or source.defines(symbol.name)):
         return source.define(symbol)
     value = getattr(sys.modules.get(symbol.module), symbol.name, None)
     return Definition(digest_text(str(symbol))) if value is None else define_value(value)

@@ -11,7 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from mgd3_kedro.datasets.stored import bring
+from mgd3_kedro.datasets.stored import fetch_kept
 from mgd3_kedro.store import Store
 
 Resolve = Callable[[str], Mapping[str, Any]]
@@ -69,7 +69,7 @@ class StoreHooks:
             # Files that this run has made or downloaded before are up to date.
             if place and place not in self._current:
                 self._current.add(place)
-                bring(place, self._store)
+                fetch_kept(place, self._store)
 
 
 def file_of(name: str, resolve: Resolve) -> Path | None:
@@ -83,10 +83,10 @@ def file_of(name: str, resolve: Resolve) -> Path | None:
         Path of the file; None if the entry uses the store itself or has no file.
     """
     entry = resolve(name)
-    if STORE not in entry and OF_ANOTHER in entry:
-        entry = resolve(str(entry[OF_ANOTHER]))
+    if STORE not in entry and OTHER_ENTRY in entry:
+        entry = resolve(str(entry[OTHER_ENTRY]))
     return None if STORE in entry or PLACE not in entry else Path(str(entry[PLACE]))
 
 
-STORE, OF_ANOTHER, PLACE = "store", "entry", "filepath"
+STORE, OTHER_ENTRY, PLACE = "store", "entry", "filepath"
 """Keys of an entry's configuration: its store, another entry that it reads, and its path."""

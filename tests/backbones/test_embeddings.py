@@ -42,12 +42,12 @@ def load(request, make_diffusion):
 def make_change(make_classes):
     """Return what embeddings become, the other conditions being those of other classes."""
 
-    def make(backbone, become, noise=None, times=1):
+    def make(backbone, transform, noise=None, times=1):
         asked = backbone.conditions(make_classes(OTHERS * times))
         others = torch.cat([asked, backbone.denoiser.null_condition().expand_as(asked)])
         if noise is None:
             noise = torch.zeros(len(others), *backbone.embedding_shape)
-        return ConditionChange(become, noise, others)
+        return ConditionChange(transform, noise, others)
 
     return make
 

@@ -102,7 +102,7 @@ def test_one_that_is_killed_loses_nothing(seed, tmp_path):
 @pytest.mark.parametrize("opener", [lock_of_system, lock_by_lease])
 def test_a_part_is_one_process_s_until_it_is_given_back(opener, tmp_path):
     first, second = (Claims(tmp_path, "same", opener) for _ in range(2))
-    with first.at_work("values"), second.at_work("values"):
+    with first.registered("values"), second.registered("values"):
         assert first.take(["a", "b", "c"], 2) == ["a", "b"]
         assert second.take(["a", "b", "c"], 2) == ["c"]
         assert second.take(["a", "b", "c"], 2) == []
@@ -115,7 +115,7 @@ def test_a_part_is_one_process_s_until_it_is_given_back(opener, tmp_path):
 def test_parts_of_one_that_has_ended_are_free(tmp_path):
     def leave():
         claims = Claims(tmp_path, "same")
-        with claims.at_work("values"):
+        with claims.registered("values"):
             claims.take(["a"], 1)
             os._exit(1)
 
@@ -124,7 +124,7 @@ def test_parts_of_one_that_has_ended_are_free(tmp_path):
     gone.join()
     assert len(list((tmp_path / ".work").glob("*.lock"))) == 1
     claims = Claims(tmp_path, "other")
-    with claims.at_work("values"):
+    with claims.registered("values"):
         assert claims.take(["a"], 1) == ["a"]
 
 
@@ -134,7 +134,7 @@ def test_parts_of_one_that_renews_its_lease_no_more_are_free_after_a_while(tmp_p
 
     def hang():
         claims = Claims(tmp_path, "same", lock_by_lease)
-        with claims.at_work("values"):
+        with claims.registered("values"):
             claims.take(["a"], 1)
             began.set()
             time.sleep(60)
@@ -144,7 +144,7 @@ def test_parts_of_one_that_renews_its_lease_no_more_are_free_after_a_while(tmp_p
     began.wait()
     claims = Claims(tmp_path, "same", lock_by_lease)
     try:
-        with claims.at_work("values"):
+        with claims.registered("values"):
             time.sleep(1.5)
             assert claims.take(["a"], 1) == []
             os.kill(hung.pid, signal.SIGSTOP)

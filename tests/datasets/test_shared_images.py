@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from PIL import Image, ImageOps
 
 from mgd3_kedro.datasets.shared_images import shared_images
-from mgd3_kedro.preflight.images import check_disjoint
+from mgd3_kedro.preflight.images import warn_of_shared_images
 from mgd3_kedro.stages import Partition
 
 
@@ -120,7 +120,7 @@ def test_a_run_is_warned_of_test_images_among_its_train_images(
         "test_images": make_set(test, index="test_index", part=[0.5, 1]).load(),
     }
     with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
-        check_disjoint(inputs)
+        warn_of_shared_images(inputs)
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
         "2 train images are test images too, which flatters accuracies: "
@@ -130,13 +130,13 @@ def test_a_run_is_warned_of_test_images_among_its_train_images(
 
 def test_sets_without_a_common_image_are_passed_in_silence(caplog):
     train = {"n1": part(rows(a="1"))}
-    check_disjoint({"train_images": train, "test_images": {"n1": part(rows(a="2"))}})
+    warn_of_shared_images({"train_images": train, "test_images": {"n1": part(rows(a="2"))}})
     assert caplog.messages == []
 
 
 def test_near_images_are_told_apart_from_the_same(saved_again, make_set, caplog):
     train, test = saved_again
-    check_disjoint(
+    warn_of_shared_images(
         {
             "train_images": make_set(train, leaks="near").load(),
             "test_images": make_set(test, index="test_index").load(),
@@ -149,6 +149,6 @@ def test_near_images_are_told_apart_from_the_same(saved_again, make_set, caplog)
 
 def test_only_the_first_are_named(caplog):
     same = {"n1": part(rows(**{f"f{number}": str(number) for number in range(8)}))}
-    check_disjoint({"train_images": same, "test_images": same})
+    warn_of_shared_images({"train_images": same, "test_images": same})
     assert caplog.messages[0].startswith("8 train images")
     assert caplog.messages[0].endswith("n1: f4 = n1: f4 and 3 more")

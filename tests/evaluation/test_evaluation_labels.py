@@ -9,7 +9,7 @@ from mgd3_kedro.evaluation.labels import (
     StoredLabels,
     TeacherLabels,
     epoch_generator,
-    given_labels,
+    own_targets,
     record_labels,
 )
 from mgd3_kedro.evaluation.passes import Passes
@@ -40,7 +40,7 @@ def stored(teacher, make_data, make_plan):
 
 def test_given_labels_are_those_of_the_batch():
     targets = torch.rand(2, 3)
-    assert given_labels(7, TrainingBatch(torch.zeros(2, 3, 4, 4), targets, slice(0, 2))) is targets
+    assert own_targets(7, TrainingBatch(torch.zeros(2, 3, 4, 4), targets, slice(0, 2))) is targets
 
 
 def test_a_teacher_is_asked_in_evaluation_mode_and_learns_nothing():

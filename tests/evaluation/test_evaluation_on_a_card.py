@@ -8,7 +8,7 @@ from cards import NAME
 
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import NETWORKS, build_network, train_network
-from mgd3_kedro.evaluation.labels import StoredLabels, TeacherLabels, given_labels, record_labels
+from mgd3_kedro.evaluation.labels import StoredLabels, TeacherLabels, own_targets, record_labels
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.protocols import PROTOCOLS
 from mgd3_kedro.evaluation.rand_augment import OPERATIONS as RANDOM
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of Fa
 def make_labels(kind, images):
     teacher = Passes(build_network("convnet1", 3, SIZE).to(DEVICE), PRECISIONS["fp32"], DEVICE)
     return {
-        "given": given_labels,
+        "given": own_targets,
         "teacher": TeacherLabels(teacher),
         "stored": StoredLabels({1: torch.zeros(images, 3)}, DEVICE),
     }[kind]

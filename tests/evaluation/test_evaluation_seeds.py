@@ -7,7 +7,7 @@ from torch import nn
 from mgd3_kedro.devices import PRECISIONS
 from mgd3_kedro.evaluation import NETWORKS, LabelledSet, build_network, glad, train_network
 from mgd3_kedro.evaluation.hard_label import mixed_batches
-from mgd3_kedro.evaluation.labels import TeacherLabels, given_labels
+from mgd3_kedro.evaluation.labels import TeacherLabels, own_targets
 from mgd3_kedro.evaluation.passes import Passes
 
 UNCHANGED = {
@@ -125,7 +125,7 @@ def test_an_image_is_the_same_numbers_in_training_and_in_tests(
         ipc=1,
         config=make_config(protocol=protocol, epochs=1, batch_size=3, **unchanged),
         seed=0,
-        labels=TeacherLabels(teacher) if protocol == "soft" else given_labels,
+        labels=TeacherLabels(teacher) if protocol == "soft" else own_targets,
     )
     tested, trained = map(torch.cat, watched.seen)
     assert torch.allclose(trained.sort(0)[0], tested.sort(0)[0], atol=1e-5)

@@ -14,7 +14,7 @@ from mgd3_kedro.evaluation import (
     build_network,
     train_network,
 )
-from mgd3_kedro.evaluation.labels import TeacherLabels, given_labels
+from mgd3_kedro.evaluation.labels import TeacherLabels, own_targets
 from mgd3_kedro.evaluation.passes import Passes
 
 
@@ -28,7 +28,7 @@ def train(make_config, make_data):
         *,
         progress=None,
         checkpoint=None,
-        labels=given_labels,
+        labels=own_targets,
         network="convnet1",
         ipc=4,
         **changes,
@@ -396,7 +396,7 @@ def test_images_that_count_for_nothing_teach_nothing(protocol, make_config, make
     weights = torch.tensor([1.0, 1, 1, 0]).repeat(3)
     unmixed = {} if protocol == "glad" else {"cutmix": False}
     config = make_config(protocol=protocol, epochs=2, batch_size=12, **unmixed)
-    labels = teacher if protocol == "soft" else given_labels
+    labels = teacher if protocol == "soft" else own_targets
     states = []
     for noise in (0, 1):
         other = torch.randint(

@@ -5,7 +5,7 @@ from test_report_methods_nodes import BIRDS, METHODS, folder
 
 from mgd3_kedro.backbones import load_autoencoder
 from mgd3_kedro.pipelines.report_methods.class_sheet import decode_modes, draw_class_images
-from mgd3_kedro.pipelines.report_methods.drawing import draw_method_images, put_in_places
+from mgd3_kedro.pipelines.report_methods.drawing import draw_method_images, tile_images
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
 
@@ -97,7 +97,7 @@ def test_small_images_share_the_place_of_one(draw):
 def test_a_class_with_too_few_small_images_for_a_place_leaves_the_rest_of_it_white(most):
     dark = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
     small = Partition(lambda: dark, "few", 3, rows=[{"small_images_per_image": 4}] * 3)
-    (shown,) = put_in_places(small, 8, most)
+    (shown,) = tile_images(small, 8, most)
     assert shown.shape == (3, 8, 8)
     assert (shown[:, 4:, 4:] == 255).all()
     assert shown.sum() == 255 * 3 * 4 * 4

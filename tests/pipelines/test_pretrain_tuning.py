@@ -6,7 +6,7 @@ import torch
 from judged import BENCHMARK, EVALUATION, JUDGE, split
 
 from mgd3_kedro.pipelines.pretrain import tuning
-from mgd3_kedro.pipelines.pretrain.drawing import draw_latents, draw_unguided
+from mgd3_kedro.pipelines.pretrain.drawing import draw_latents, sample_without_modes
 from mgd3_kedro.training.autoencoder import AutoencoderTrainingConfig, build_autoencoder
 from mgd3_kedro.training.denoiser import DenoiserConfig, build_denoiser
 from mgd3_kedro.training.loop import Trained
@@ -105,8 +105,8 @@ def test_samples_are_judged_at_the_scale_that_was_chosen(prior, diffusion):
     chosen = {"guidance_scale": 3.0}
     drawn = draw_latents(BENCHMARK, denoiser, DENOISER, diffusion, chosen, JUDGE)
     at_three = replace(diffusion, guidance_scale=3.0)
-    same = draw_unguided(BENCHMARK, denoiser, DENOISER, at_three, JUDGE.samples_per_class)
-    other = draw_unguided(BENCHMARK, denoiser, DENOISER, diffusion, JUDGE.samples_per_class)
+    same = sample_without_modes(BENCHMARK, denoiser, DENOISER, at_three, JUDGE.samples_per_class)
+    other = sample_without_modes(BENCHMARK, denoiser, DENOISER, diffusion, JUDGE.samples_per_class)
     assert all((drawn[wnid] == same[wnid]).all() for wnid in BENCHMARK.wnids)
     assert all((drawn[wnid] != other[wnid]).any() for wnid in BENCHMARK.wnids)
 

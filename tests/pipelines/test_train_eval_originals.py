@@ -19,7 +19,7 @@ from mgd3_kedro.images import LazyImages
 from mgd3_kedro.pipeline_registry import build_pipelines
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, training_set
 from mgd3_kedro.pipelines.train_eval.nodes import fit_test_images
-from mgd3_kedro.pipelines.train_eval.originals import as_in_files, given_images
+from mgd3_kedro.pipelines.train_eval.originals import given_images, use_original_files
 from mgd3_kedro.stages import GIVEN, RESIZED, Partition, Task
 
 SIZES = ((97, 61), (48, 80), (53, 53))
@@ -96,7 +96,7 @@ def test_all_real_images_are_trained_on_as_networks_see_them(real, photos):
 @pytest.mark.parametrize("recipe", [HARD, SOFT])
 def test_real_images_that_were_kept_are_read_from_their_files(recipe, real, photos):
     rows = ({"image_number": 2, "mirrored": True}, {"image_number": 0, "mirrored": False})
-    images = as_in_files({"n1": kept(rows)}, {"n1": real})["n1"]
+    images = use_original_files({"n1": kept(rows)}, {"n1": real})["n1"]
     assert (images.count, images.configuration, images.rows) == (2, "chosen", rows)
     shown = training_set([images.load()], recipe, Fit(24, 24)).images
     assert same(shown[0], seen_once(photos[2], 24, 24).flip(-1))
@@ -107,7 +107,7 @@ def test_images_kept_of_a_set_without_files_are_those_that_are_there():
     digits = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
     for images in (digits, LazyImages(lambda numbers: digits[numbers], 5, 32)):
         real = Partition(lambda images=images: images, "digits", 5)
-        chosen = as_in_files(
+        chosen = use_original_files(
             {
                 "7": kept(
                     ({"image_number": 4, "mirrored": False}, {"image_number": 1, "mirrored": False})
@@ -123,7 +123,7 @@ def test_other_files_or_other_choices_are_other_images(real):
     def identity(number, images=real):
         rows = ({"image_number": number, "mirrored": False},)
         chosen = replace(kept(rows), fingerprint=f"square {number}")
-        return as_in_files({"n1": chosen}, {"n1": images})["n1"].fingerprint
+        return use_original_files({"n1": chosen}, {"n1": images})["n1"].fingerprint
 
     others = [identity(1), identity(0, replace(real, fingerprint="others")), "square 0"]
     assert len({identity(0), *others}) == 4
@@ -137,7 +137,7 @@ def test_files_that_networks_see_at_another_side_are_known_by_how_they_are_resiz
     assert identities(real, 32) == real.fingerprint
     assert identities(real, 24) == digest("resized once", RESIZED, real.fingerprint)
     chosen = kept(({"image_number": 0, "mirrored": False},))
-    same_side = as_in_files({"n1": chosen}, {"n1": real})["n1"].fingerprint
+    same_side = use_original_files({"n1": chosen}, {"n1": real})["n1"].fingerprint
     assert identities(chosen, 32, {"n1": real}) == same_side != identities(chosen, 24, {"n1": real})
 
 
@@ -157,7 +157,7 @@ def test_test_images_are_known_by_how_they_are_resized_for_networks(side, change
 
 def test_images_without_provenance_stay_as_they_are(real):
     given = kept(())
-    assert as_in_files({"n1": given}, {"n1": real})["n1"] is given
+    assert use_original_files({"n1": given}, {"n1": real})["n1"] is given
 
 
 @pytest.mark.parametrize(

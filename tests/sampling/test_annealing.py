@@ -146,7 +146,7 @@ def test_the_only_class_of_a_benchmark_is_told_of_none(draw, make_classes):
     _, without = draw([(2, 0)], condition_other=0)
     _, mixed = draw([(2, 0)])
     alone, without, mixed = (
-        changes[40].become(own, noise, other) for changes in (alone, without, mixed)
+        changes[40].transform(own, noise, other) for changes in (alone, without, mixed)
     )
     assert torch.equal(alone, without)
     assert not torch.equal(alone, mixed)

@@ -7,7 +7,7 @@ from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
 from mgd3_kedro.sampling.guidance.determinantal import turn_apart, turn_away
 from mgd3_kedro.sampling.guidance.mean_matching import match_mean
-from mgd3_kedro.sampling.guidance.needs import Asked, find_mean
+from mgd3_kedro.sampling.guidance.needs import FactRequest, find_mean
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def act(make_classes):
 
 def test_the_mean_of_a_class_is_that_of_its_real_latents():
     real = torch.randn(20, 2, 3, 3)
-    assert torch.allclose(find_mean(real, Asked(2, 0, {}, {}))["mean"], real.mean(0), atol=1e-6)
+    assert torch.allclose(
+        find_mean(real, FactRequest(2, 0, {}, {}))["mean"], real.mean(0), atol=1e-6
+    )
 
 
 def test_mean_matching_moves_all_images_of_a_class_by_as_much(act):

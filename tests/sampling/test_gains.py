@@ -9,7 +9,7 @@ from mgd3_kedro.sampling import denoise, gather_facts, image_generator
 from mgd3_kedro.sampling.guidance import GuidanceContext
 from mgd3_kedro.sampling.guidance.drifts import DRIFTS
 from mgd3_kedro.sampling.guidance.gains import GAINS, find_within
-from mgd3_kedro.sampling.guidance.needs import Asked
+from mgd3_kedro.sampling.guidance.needs import FactRequest
 
 SCHEDULE = respaced_schedule(50)
 DEFAULTS = {name: one.default for name, one in DRIFTS["mode_guidance_scale"].options.items()}
@@ -93,16 +93,16 @@ def test_the_variance_within_is_that_around_modes_of_latents_that_have_one():
     real = modes[owners] + 0.7 * torch.randn(6000, 2, 2, 2)
     real = torch.cat([real, torch.full((5, 2, 2, 2), 99.0)])
     assignment = torch.cat([owners, torch.full((5,), -1)])
-    asked = Asked(3, 0, {}, {"modes": modes, "assignment": assignment})
+    asked = FactRequest(3, 0, {}, {"modes": modes, "assignment": assignment})
     assert find_within(real, asked)["within"] == pytest.approx(0.49, rel=0.03)
 
 
 def test_a_class_that_shows_no_variance_has_that_of_scaled_latents():
     modes = torch.randn(3, 2, 2, 2)
-    asked = Asked(3, 0, {}, {"modes": modes, "assignment": torch.arange(3)})
+    asked = FactRequest(3, 0, {}, {"modes": modes, "assignment": torch.arange(3)})
     assert find_within(modes, asked)["within"] == 1
     four = torch.cat([modes, modes[:1] + 2])
-    asked = Asked(3, 0, {}, {"modes": modes, "assignment": torch.tensor([0, 1, 2, 0])})
+    asked = FactRequest(3, 0, {}, {"modes": modes, "assignment": torch.tensor([0, 1, 2, 0])})
     # One latent is 2 away in each dimension, and one of four is free.
     assert find_within(four, asked)["within"] == pytest.approx(4)
 

@@ -8,7 +8,7 @@ from mgd3_kedro.backbones.schedule import respaced_schedule
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling import SamplingConfig, denoise, image_generator
 from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
-from mgd3_kedro.sampling.guidance.needs import Asked
+from mgd3_kedro.sampling.guidance.needs import FactRequest
 from mgd3_kedro.sampling.guidance.pull import pull_towards_modes
 from mgd3_kedro.sampling.guidance.support import find_support
 from mgd3_kedro.sampling.guidance.transport import (
@@ -141,7 +141,7 @@ def test_classes_are_transported_apart(pull):
 
 
 def asked(images=2, support="auto"):
-    return Asked(images, 0, {"transport_support": support}, {})
+    return FactRequest(images, 0, {"transport_support": support}, {})
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling import denoise, image_generator
 from mgd3_kedro.sampling.guidance.compared import find_compared
 from mgd3_kedro.sampling.guidance.context import GuidanceContext, group_by_class
-from mgd3_kedro.sampling.guidance.needs import Asked
-from mgd3_kedro.sampling.guidance.sight import Sight, open_sight
+from mgd3_kedro.sampling.guidance.needs import FactRequest
+from mgd3_kedro.sampling.guidance.network import NetworkAccess, open_network
 from mgd3_kedro.sampling.guidance.typical import (
     bring_to_unit,
     find_own,
     find_slopes,
     pull_in_features,
-    see_real,
+    real_features,
 )
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ class Plain:
 
 
 def asked(modes, assignment, **options):
-    return Asked(len(modes), 0, OPTIONS | options, {"modes": modes, "assignment": assignment})
+    return FactRequest(len(modes), 0, OPTIONS | options, {"modes": modes, "assignment": assignment})
 
 
 def facts_of(real, modes=1, **options):
@@ -62,8 +62,8 @@ def push(make_classes):
         step = DenoisingStep(noisy, pull, noisy, pull, 1.0, 0.5, index, noisy)
         facts = (facts,) if isinstance(facts, dict) else facts
         modes = noisy if modes is None else modes
-        sight = Sight(backbone, conditions)
-        context = GuidanceContext(modes, group_by_class(classes, CPU), {}, OPTIONS, facts, sight)
+        network = NetworkAccess(backbone, conditions)
+        context = GuidanceContext(modes, group_by_class(classes, CPU), {}, OPTIONS, facts, network)
         return pull_in_features(step, 0.5, context)
 
     return of
@@ -71,9 +71,9 @@ def push(make_classes):
 
 def energy(backbone, noisy, facts, conditions):
     """Return the mean distance of each sample from the real latents of its class, (n,)."""
-    sight = Sight(backbone, conditions)
+    network = NetworkAccess(backbone, conditions)
     with torch.no_grad():
-        real = see_real(INDEX, sight, torch.tensor([0]), facts, 0.5)
+        real = real_features(INDEX, network, torch.tensor([0]), facts, 0.5)
         return torch.cdist(backbone.features(INDEX, noisy, conditions, 0.5), real).mean(1)
 
 
@@ -227,7 +227,7 @@ def test_what_is_compared_with_is_a_function_of_the_class_and_the_seed():
     real, found = torch.randn(100, 1, 2, 2), torch.zeros(1, 1, 2, 2)
     given = {"modes": found, "assignment": torch.zeros(100, dtype=torch.int64)}
     first, again, other = (
-        find_compared(real, Asked(1, seed, OPTIONS, given)) for seed in (0, 0, 1)
+        find_compared(real, FactRequest(1, seed, OPTIONS, given)) for seed in (0, 0, 1)
     )
     for name, values in first.items():
         assert torch.equal(values, again[name])
@@ -259,14 +259,16 @@ def test_a_backbone_that_cannot_be_asked_is_refused_before_the_first_step(
 
 def test_the_network_is_open_only_to_drifts_that_look_through_it(make_dit, make_sampling):
     backbone, conditions = make_dit(), torch.zeros(1)
-    assert open_sight(backbone, conditions, make_sampling(repulsion_scale=1).sighted) is None
-    sight = open_sight(backbone, conditions, make_sampling(dap_scale=1).sighted)
-    assert sight == Sight(backbone, conditions)
+    assert (
+        open_network(backbone, conditions, make_sampling(repulsion_scale=1).needing_network) is None
+    )
+    network = open_network(backbone, conditions, make_sampling(dap_scale=1).needing_network)
+    assert network == NetworkAccess(backbone, conditions)
 
 
 def test_a_drift_without_sight_is_refused(make_classes):
     clean = torch.zeros(1, 1, 2, 2)
     step = DenoisingStep(clean, clean, clean, clean, 1.0, 0.5, 0, clean)
     context = GuidanceContext(clean, group_by_class(make_classes([0]), CPU), {}, OPTIONS)
-    with pytest.raises(ValueError, match=r"^sight: expected a network that can be asked"):
+    with pytest.raises(ValueError, match=r"^network: expected a network that can be asked"):
         pull_in_features(step, 1.0, context)

@@ -17,8 +17,8 @@ class Log:
         self.lines.begin(node)
         for one in progress:
             self.now += seconds
-            self.lines.hear(one)
-            self.lines.beat()
+            self.lines.update(one)
+            self.lines.tick()
         self.lines.end(node)
 
     @property
@@ -55,7 +55,7 @@ def test_lines_are_five_to_thirty_seconds_apart_whatever_is_heard(log):
     log.lines.begin("train_networks")
     for _ in range(2000):
         log.now += 0.5
-        log.lines.beat()
+        log.lines.tick()
     times = [0.0, *(second for second, line in log.said if line.startswith("  "))]
     apart = [later - earlier for earlier, later in pairwise(times)]
     assert min(apart) == 5.0
@@ -66,10 +66,10 @@ def test_the_whole_and_the_latest_of_its_parts_are_told(log):
     log.lines.begin("train_networks")
     log.now = 6.0
     for name in ("convnet3-0", "convnet3-1", "convnet3-2"):
-        log.lines.hear(Progress(name, 2, 20, "epoch", "1 min 30 s", "loss 2.3"))
-    log.lines.hear(Progress("trainings", 1, 6))
+        log.lines.update(Progress(name, 2, 20, "epoch", "1 min 30 s", "loss 2.3"))
+    log.lines.update(Progress("trainings", 1, 6))
     log.now = 40.0
-    log.lines.beat()
+    log.lines.tick()
     assert log.texts[1] == "  convnet3-0: epoch 2 of 20, 1 min 30 s left; loss 2.3"
     assert log.texts[2] == (
         "  trainings: 1 of 6; convnet3-2: epoch 2 of 20, 1 min 30 s left; loss 2.3"
@@ -79,7 +79,7 @@ def test_the_whole_and_the_latest_of_its_parts_are_told(log):
 def test_one_that_says_nothing_is_told_of_all_the_same(log):
     log.lines.begin("draw_planes")
     log.now = 65.0
-    log.lines.beat()
+    log.lines.tick()
     assert log.texts == ["draw planes", "  1 min 5 s so far"]
 
 
@@ -87,22 +87,22 @@ def test_after_the_end_of_a_run_nothing_is_told(log):
     log.lines.begin("draw_planes")
     log.lines.close()
     log.now = 65.0
-    log.lines.beat()
-    log.lines.hear(Progress("latents", 1, 2))
+    log.lines.tick()
+    log.lines.update(Progress("latents", 1, 2))
     assert log.texts == []
 
 
 def test_what_is_no_news_is_told_after_the_longest_pause_alone(log):
     log.lines.begin("train_networks")
-    log.lines.hear(Progress("trainings", 0, 2))
+    log.lines.update(Progress("trainings", 0, 2))
     for _ in range(70):
         log.now += 1.0
-        log.lines.beat()
+        log.lines.tick()
     assert log.said == [
         (5.0, "train networks"),
         (30.0, "  trainings: 0 of 2"),
         (60.0, "  trainings: 0 of 2"),
     ]
     log.now = 80.0
-    log.lines.hear(Progress("trainings", 1, 2))
+    log.lines.update(Progress("trainings", 1, 2))
     assert log.said[-1] == (80.0, "  trainings: 1 of 2")

@@ -16,7 +16,7 @@ from mgd3_kedro.tracking.inputs import describe_input
 from mgd3_kedro.tracking.pending import FOLDER, Head, Pending, find_pending
 from mgd3_kedro.tracking.processes import process_tags
 from mgd3_kedro.tracking.runs import RunTracker
-from mgd3_kedro.tracking.store import told_address
+from mgd3_kedro.tracking.store import without_password
 
 STORE = "http://127.0.0.1:1"
 GONE = {**process_tags(), "process.begun": "before"}
@@ -276,4 +276,4 @@ def test_a_run_waits_for_the_store_that_it_was_meant_for(tmp_path, caplog):
     ],
 )
 def test_an_address_is_told_without_a_password_and_otherwise_as_it_is(uri, told):
-    assert told_address(uri) == told
+    assert without_password(uri) == told

@@ -16,7 +16,13 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from mgd3_kedro.tracking import store
-from mgd3_kedro.tracking.store import answers, check_store, impatient, is_unreachable, told_address
+from mgd3_kedro.tracking.store import (
+    answers,
+    check_store,
+    impatient,
+    is_unreachable,
+    without_password,
+)
 
 FIRST = """
 import sys
@@ -154,4 +160,4 @@ def test_what_mlflow_says_of_a_dead_server_is_told_from_its_other_errors(server)
 
 
 def test_an_address_is_told_without_its_password():
-    assert told_address("https://me:secret@host:5000/a") == "https://host:5000/a"
+    assert without_password("https://me:secret@host:5000/a") == "https://host:5000/a"

@@ -28,7 +28,7 @@ from mgd3_kedro.backbones.stable_diffusion import (
     load_stable_diffusion,
     load_stable_diffusion_autoencoder,
 )
-from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
+from mgd3_kedro.backbones.time_frequencies import require_auto_time_frequencies
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import lookup
 from mgd3_kedro.records import ModelFolder
@@ -201,7 +201,7 @@ BACKBONES: dict[str, BackboneFamily] = {
         check_latent_diffusion,
         load_latent_diffusion,
         load_latent_diffusion_autoencoder,
-        refuse_time_frequencies,
+        require_auto_time_frequencies,
         "unet",
         find_autoencoder,
         True,
@@ -210,7 +210,7 @@ BACKBONES: dict[str, BackboneFamily] = {
         check_stable_diffusion,
         load_stable_diffusion,
         load_stable_diffusion_autoencoder,
-        refuse_time_frequencies,
+        require_auto_time_frequencies,
         "unet",
         _in_vae,
         True,

@@ -25,7 +25,7 @@ class ConditionChange:
         others: Another condition for every row, (R, ...).
     """
 
-    become: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    transform: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
     noise: torch.Tensor
     others: torch.Tensor
 
@@ -36,7 +36,7 @@ class ConditionChange:
             embedding: Embeddings of the rows' own conditions, (R, ..., D).
             other: Embeddings of `others`, (R, ..., D).
         """
-        return self.become(embedding, self.noise, other)
+        return self.transform(embedding, self.noise, other)
 
     def rows(self, part: slice) -> ConditionChange:
         """Return the change for a slice of the rows."""

@@ -21,7 +21,7 @@ from mgd3_kedro.backbones.settings import AUTO, AutoencoderConfig, BackboneConfi
 from mgd3_kedro.backbones.time_frequencies import (
     embed_time,
     find_time_frequencies,
-    say_time_frequencies,
+    log_time_frequencies,
     warn_of_time_frequencies,
 )
 from mgd3_kedro.backbones.weights import check_component, load_component
@@ -151,7 +151,7 @@ def load_dit(folder: Path, config: BackboneConfig) -> DiffusionBackbone:
     transformer = load_component(DiTTransformer2DModel, part, config)
     settled = settle_dit(folder, config)
     if config.time_frequencies == AUTO:
-        say_time_frequencies(part, settled.time_frequencies)
+        log_time_frequencies(part, settled.time_frequencies)
     warn_of_time_frequencies(part, config.time_frequencies)
     embed_time(transformer, settled.time_frequencies)
     trained = read_trained_schedule(folder / "scheduler")

@@ -13,7 +13,7 @@ from mgd3_kedro.backbones.diffusion import DiffusionBackbone, assemble_backbone
 from mgd3_kedro.backbones.latent_unet import UNETS, LatentDiffusionDenoiser
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import AutoencoderConfig, BackboneConfig
-from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
+from mgd3_kedro.backbones.time_frequencies import require_auto_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.checks import lookup
@@ -82,7 +82,7 @@ def load_latent_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
     """
     import diffusers
 
-    refuse_time_frequencies(folder, config)
+    require_auto_time_frequencies(folder, config)
     check_latent_diffusion(folder, ())
     part = folder / "unet"
     unet = load_component(getattr(diffusers, _class_name(part, UNETS)), part, config)

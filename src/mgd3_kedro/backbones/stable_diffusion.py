@@ -17,7 +17,7 @@ from mgd3_kedro.backbones.features import middle_of, output_of
 from mgd3_kedro.backbones.schedule import read_trained_schedule
 from mgd3_kedro.backbones.settings import CLASS_NAME, AutoencoderConfig, BackboneConfig
 from mgd3_kedro.backbones.text import PromptEncoder, check_prompt_encoder, load_prompt_encoder
-from mgd3_kedro.backbones.time_frequencies import refuse_time_frequencies
+from mgd3_kedro.backbones.time_frequencies import require_auto_time_frequencies
 from mgd3_kedro.backbones.weights import CONFIG_FILE, check_component, load_component
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.devices import PRECISIONS
@@ -152,7 +152,7 @@ def load_stable_diffusion(folder: Path, config: BackboneConfig) -> DiffusionBack
     """
     from diffusers import UNet2DConditionModel
 
-    refuse_time_frequencies(folder, config)
+    require_auto_time_frequencies(folder, config)
     check_stable_diffusion(folder, ())
     unet = load_component(UNet2DConditionModel, folder / "unet", config)
     prompts = load_prompt_encoder(folder, config)

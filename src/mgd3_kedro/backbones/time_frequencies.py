@@ -47,7 +47,7 @@ def find_time_frequencies(part: Path, asked: str) -> str:
     return "official" if {name: found.get(name) for name in PUBLISHED} == PUBLISHED else "diffusers"
 
 
-def say_time_frequencies(part: Path, found: str) -> None:
+def log_time_frequencies(part: Path, found: str) -> None:
     """Log the value of "auto" if it may be wrong, and how to set the other value.
 
     Args:
@@ -111,7 +111,7 @@ def embed_time(transformer: DiTTransformer2DModel, frequencies: str) -> None:
             block.norm3.eps = OFFICIAL_NORM_EPS
 
 
-def refuse_time_frequencies(folder: Path, config: BackboneConfig) -> BackboneConfig:
+def require_auto_time_frequencies(folder: Path, config: BackboneConfig) -> BackboneConfig:
     """Return the settings unchanged, for a model that is not a diffusion transformer.
 
     Raises:

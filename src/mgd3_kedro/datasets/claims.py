@@ -84,7 +84,7 @@ class Claims:
             yield
 
     @contextlib.contextmanager
-    def at_work(self, name: str) -> Iterator[None]:
+    def registered(self, name: str) -> Iterator[None]:
         """Register this process as at work; wait while others work for another purpose.
 
         Args:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from mgd3_kedro.cards import use_free_card
 from mgd3_kedro.datasets.claims import FIRST_WAIT, WAIT, Claims
+from mgd3_kedro.datasets.log_forwarding import LogForwarder, receiving_logs
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.partition_records import Origin
 from mgd3_kedro.datasets.reuse import tell_difference
-from mgd3_kedro.datasets.speaking import Speaker, listening
 from mgd3_kedro.environment import command, devices_of, environment, precisions_of, versions_of
 from mgd3_kedro.executors import ExecutorConfig
 from mgd3_kedro.fingerprint import configuration_digest, task_fingerprints
@@ -140,9 +140,9 @@ def _compute(
     """Run groups of classes on workers, and yield wnid -> seconds of every finished group."""
     is_remote, written_by = executor.is_remote(workers), command()
     to_workers = executor.in_processes(workers)
-    with listening(logger.getEffectiveLevel(), to_workers=to_workers) as speaker:
+    with receiving_logs(logger.getEffectiveLevel(), to_workers=to_workers) as forwarder:
         calls = (
-            partial(make_classes, work.of(group), written_by, speaker, is_checked=is_remote)
+            partial(make_classes, work.of(group), written_by, forwarder, is_checked=is_remote)
             for group in groups
         )
         for made in executor.run(calls, workers):
@@ -168,14 +168,14 @@ def take_groups(work: Work, pending: Sequence[str], claims: Claims) -> Iterator[
 
 
 def make_classes(
-    work: Work, written_by: str, speaker: Speaker, *, is_checked: bool
+    work: Work, written_by: str, forwarder: LogForwarder, *, is_checked: bool
 ) -> dict[str, float]:
     """Compute and write classes in the current process, which may be a worker.
 
     Args:
         work: The part of the work for these classes.
         written_by: Command of the run.
-        speaker: Forwards log messages of a worker to the process of the run.
+        forwarder: Forwards log messages of a worker to the process of the run.
         is_checked: Whether to check that this process has the run's version of the project and of
             its libraries.
 
@@ -185,7 +185,7 @@ def make_classes(
     Raises:
         ValueError: If it has another version.
     """
-    speaker.speak_in_workers()
+    forwarder.speak_in_workers()
     use_free_card()
     stage, versions = work.stage, versions_of(tuple(work.libraries))
     if is_checked:

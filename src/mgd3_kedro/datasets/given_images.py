@@ -17,7 +17,7 @@ from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source, open_source
 from mgd3_kedro.datasets.sources.tensors import find_tensors
-from mgd3_kedro.datasets.stored import bring, open_store
+from mgd3_kedro.datasets.stored import fetch_kept, open_store
 from mgd3_kedro.datasets.whole_images import WholeImages, content_digest, in_order
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.stages import GIVEN, Partition
@@ -108,7 +108,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return {"filepath": str(self._path)}
 
     def _source(self) -> Source:
-        bring(self._path, self._store)
+        fetch_kept(self._path, self._store)
         if self._made_by and not self._path.exists():
             raise ValueError(
                 f"expected the images of this method at {self._path}, found none; make them first, "

@@ -22,10 +22,10 @@ from mgd3_kedro.datasets.image_index import (
     listing_digest,
     make_index,
 )
-from mgd3_kedro.datasets.looks import LEAKS
 from mgd3_kedro.datasets.own_split import SEED, open_split
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import Entry, Source
+from mgd3_kedro.datasets.thumbnails import LEAKS
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.stages import Partition
 

@@ -181,7 +181,7 @@ class Manifest:
             with explained(self.folder / LOCK):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 claims = Claims(self.folder, purpose)
-                stack.enter_context(claims.at_work(self.artefact.name))
+                stack.enter_context(claims.registered(self.artefact.name))
             yield claims
 
     def tidy(self) -> None:

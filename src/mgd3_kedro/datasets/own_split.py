@@ -92,7 +92,7 @@ def _unsplit(path: Path, label: str | None) -> Source | None:
 
 def _copies(keys: Sequence[str], looks: Array) -> list[list[int]]:
     """Return groups of images that look the same; of equal keys if the looks are unknown."""
-    from mgd3_kedro.datasets.looks import find_copies
+    from mgd3_kedro.datasets.thumbnails import find_copies
 
     known = 0 < len(looks) == len(keys)
     groups: dict[Any, list[int]] = {}

@@ -12,7 +12,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.result_tables import read_table
-from mgd3_kedro.datasets.stored import bring_below, open_store
+from mgd3_kedro.datasets.stored import fetch_kept_below, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class RowTablesDataset(ReadOnlyDataset[Tables]):
 
     def load(self) -> Tables:
         """Return path below the folder -> function that reads the table, sorted by path."""
-        bring_below(self._path, self._store, lambda file: file.match(self._pattern))
+        fetch_kept_below(self._path, self._store, lambda file: file.match(self._pattern))
         return {
             file.relative_to(self._path).as_posix(): partial(_read, file)
             for file in sorted(self._path.rglob(self._pattern))
@@ -107,7 +107,7 @@ class RunTablesDataset(ReadOnlyDataset[Tables]):
             told = re.escape(pattern).replace(r"\*", r"\d+")
             return re.fullmatch(told, file.relative_to(self._root).as_posix()) is not None
 
-        bring_below(self._root / Path(pattern.partition("*")[0]).parent, self._store, is_asked)
+        fetch_kept_below(self._root / Path(pattern.partition("*")[0]).parent, self._store, is_asked)
         found = filter(is_asked, self._root.glob(pattern))
         return sorted(file.relative_to(self._root).as_posix() for file in found)
 

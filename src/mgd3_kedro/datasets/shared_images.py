@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mgd3_kedro.datasets.image_index import IndexRows
-from mgd3_kedro.datasets.looks import Looks
+from mgd3_kedro.datasets.thumbnails import Thumbnails
 from mgd3_kedro.stages import Partition
 
 Pair = tuple[str, str]
@@ -64,7 +64,7 @@ def shared_images(train: Mapping[str, Partition], test: Mapping[str, Partition])
 
 class _Tested(NamedTuple):
     names: list[str]
-    known: Looks
+    known: Thumbnails
 
 
 def _read_looks(test: Mapping[str, Partition]) -> _Tested | None:
@@ -75,4 +75,4 @@ def _read_looks(test: Mapping[str, Partition]) -> _Tested | None:
     names = [f"{wnid}: {row['file']}" for wnid, rows in indexed.items() for row in rows]
     if not names:
         return None
-    return _Tested(names, Looks(np.concatenate([rows.looks() for rows in indexed.values()])))
+    return _Tested(names, Thumbnails(np.concatenate([rows.looks() for rows in indexed.values()])))

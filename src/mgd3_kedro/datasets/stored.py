@@ -44,7 +44,7 @@ def open_manifest(
     return StoredManifest(artefact, suffix, selection, store=store)
 
 
-def bring(place: Path, store: Store | None) -> None:
+def fetch_kept(place: Path, store: Store | None) -> None:
     """Fetch a file, or all partitions of a complete artefact, from the store.
 
     Args:
@@ -56,7 +56,7 @@ def bring(place: Path, store: Store | None) -> None:
         store.fetch([place])
 
 
-def bring_below(folder: Path, store: Store | None, is_asked: Callable[[Path], bool]) -> None:
+def fetch_kept_below(folder: Path, store: Store | None, is_asked: Callable[[Path], bool]) -> None:
     """Fetch some of the files below a folder from the store.
 
     Args:

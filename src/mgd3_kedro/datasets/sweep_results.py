@@ -12,7 +12,7 @@ from kedro.io import DatasetError
 from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.result_tables import read_table
-from mgd3_kedro.datasets.stored import bring, open_store
+from mgd3_kedro.datasets.stored import fetch_kept, open_store
 from mgd3_kedro.points import POINT, FinishedPoint, columns_of, read_points
 from mgd3_kedro.stages import Partition
 
@@ -64,7 +64,7 @@ class SweepResultsDataset(ReadOnlyDataset[Found], Generic[Found]):
             if self._entry in point.places
         ]
         for _, place in found:
-            bring(place, self._store)
+            fetch_kept(place, self._store)
         try:
             return self.combine([(point, place) for point, place in found if place.exists()])
         except ValueError as error:

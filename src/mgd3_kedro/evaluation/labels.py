@@ -18,7 +18,7 @@ Labels = Callable[[int, TrainingBatch], torch.Tensor]
 """(epoch counted from 1, batch) -> targets (B, n) for the loss of the recipe."""
 
 
-def given_labels(epoch: int, batch: TrainingBatch) -> torch.Tensor:
+def own_targets(epoch: int, batch: TrainingBatch) -> torch.Tensor:
     """Return the targets of the batch, (B, n); CutMix mixed them like the images."""
     return batch.targets
 

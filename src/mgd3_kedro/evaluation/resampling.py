@@ -153,7 +153,7 @@ def fit_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> tor
     return torch.cat([fit(part) for part in chunks_of(images, FITTED_AT_ONCE)])
 
 
-def seen_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> torch.Tensor:
+def resize_real_images(images: torch.Tensor | LazyImages, resize: int, size: int) -> torch.Tensor:
     """Return real images at the size of the networks' input; image files are resized only once.
 
     The square images for diffusion models are already resized, with other filters. A second

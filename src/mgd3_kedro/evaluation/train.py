@@ -17,7 +17,7 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.devices import reproducible, resolve_device
 from mgd3_kedro.evaluation.compiled import CompiledNetwork
 from mgd3_kedro.evaluation.data import LabelledSet
-from mgd3_kedro.evaluation.labels import Labels, epoch_generator, given_labels
+from mgd3_kedro.evaluation.labels import Labels, epoch_generator, own_targets
 from mgd3_kedro.evaluation.networks import build_network
 from mgd3_kedro.evaluation.passes import Passes
 from mgd3_kedro.evaluation.scores import Scores, score
@@ -95,7 +95,7 @@ def train_network(
     ipc: int,
     config: EvaluationConfig,
     seed: int,
-    labels: Labels = given_labels,
+    labels: Labels = own_targets,
     batch_seed: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,

@@ -55,7 +55,7 @@ def find_modes(latents: torch.Tensor, config: ModesConfig, wnid: str) -> ModeSet
         raise ValueError(
             f"ipc: expected 1..{len(latents)}, the images of the class, got {config.ipc}"
         )
-    if config.mode_finder in DRAWN:
+    if config.mode_finder in SEEDED_PER_CLASS:
         config = replace(config, random_state=seed_of_class(config.random_state, wnid))
     return make_mode_set(latents, finder(latents, config))
 
@@ -81,5 +81,5 @@ NESTING = frozenset({"agglomerative", "bisecting_kmeans"})
 """Mode finders whose clusters nest: the first k of more modes lie in the k clusters found for k,
 one in each."""
 
-DRAWN = frozenset({"random"})
+SEEDED_PER_CLASS = frozenset({"random"})
 """Mode finders that choose latents by index, so that each class needs a seed of its own."""

@@ -8,11 +8,11 @@ from functools import partial
 from mgd3_kedro.preflight.exporting import check_asked_teacher, check_cut, check_export
 from mgd3_kedro.preflight.images import (
     check_classes,
-    check_disjoint,
     check_ipc_of_images,
     check_made_here,
     check_readable,
     warn_of_other_split,
+    warn_of_shared_images,
 )
 from mgd3_kedro.preflight.inputs import Inputs
 from mgd3_kedro.preflight.making import (
@@ -42,7 +42,7 @@ from mgd3_kedro.preflight.parameters import (
 )
 from mgd3_kedro.preflight.places import check_order, place_of
 from mgd3_kedro.preflight.showing import check_class_name, check_shown_methods
-from mgd3_kedro.preflight.sizes import check_images_per_class
+from mgd3_kedro.preflight.sizes import warn_of_small_classes
 from mgd3_kedro.preflight.unread import warn_of_unread
 
 __all__ = [
@@ -107,9 +107,9 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     (frozenset({"evaluated_images", "benchmark"}), check_ipc_of_images),
     (frozenset({"evaluated_images", "benchmark", "params:export"}), check_cut),
     (frozenset({"evaluated_images", "params:redundancy"}), check_increments),
-    (frozenset({"train_images", "test_images"}), check_disjoint),
+    (frozenset({"train_images", "test_images"}), warn_of_shared_images),
     (frozenset({"test_images", "benchmark"}), warn_of_other_split),
-    (frozenset({"train_images", "params:modes"}), check_images_per_class),
+    (frozenset({"train_images", "params:modes"}), warn_of_small_classes),
     (
         frozenset({"train_images", "params:distillation", "params:method", "benchmark"}),
         check_real_images,

@@ -111,7 +111,7 @@ def check_readable(inputs: Inputs) -> None:
             )
 
 
-def check_disjoint(inputs: Inputs) -> None:
+def warn_of_shared_images(inputs: Inputs) -> None:
     """Warn of train images that equal test images, or look like mirrored or cropped test images.
 
     They are not refused, because published splits have some.

@@ -14,15 +14,15 @@ logger = logging.getLogger(__name__)
 SHOWN_CLASSES = 10
 
 
-def check_images_per_class(inputs: Inputs) -> None:
+def warn_of_small_classes(inputs: Inputs) -> None:
     """Warn of classes with fewer images than the requested number of modes."""
     # In a run that also makes images, `check_real_images` warns of these.
     if "params:distillation" not in inputs:
         config = inputs["params:modes"]
-        tell_images_of_classes(inputs["train_images"], config.ipc, config.balance, 1)
+        allot_with_warning(inputs["train_images"], config.ipc, config.balance, 1)
 
 
-def tell_images_of_classes(
+def allot_with_warning(
     train_images: Mapping[str, Partition], ipc: int, balance: str, real_each: int
 ) -> dict[str, int]:
     """Return wnid -> number of images to make; log if the numbers are not equal.

@@ -27,7 +27,7 @@ def keep_conditions(
     return lambda index: None
 
 
-def fits_anyhow(options: Mapping[str, Any]) -> None:
+def accept_any(options: Mapping[str, Any]) -> None:
     """Accept any options."""
 
 
@@ -45,7 +45,7 @@ class Conditioning(NamedTuple):
 
     begin: Callable[[ConditioningBatch, float, Mapping[str, Any]], ChangeAt]
     options: Mapping[str, Option] = NO_OPTIONS
-    check: Callable[[Mapping[str, Any]], None] = fits_anyhow
+    check: Callable[[Mapping[str, Any]], None] = accept_any
     other: str = ""
     within: bool = False
     most: float = math.inf

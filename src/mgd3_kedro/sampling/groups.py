@@ -11,7 +11,7 @@ from mgd3_kedro.checks import check_finite, check_range
 
 SWEEPS = 5
 """Most passes over all classes."""
-LEAST = 1e-6
+EPSILON = 1e-6
 """Added to distances before the logarithm is taken."""
 REMEDY = "check what the features are made from"
 
@@ -126,4 +126,4 @@ def _take(centres: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 def _log_distances(some: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Return log(1 - cosine + `LEAST`), (M, N), of directions (M, D) and (N, D)."""
-    return torch.log((1 - some @ others.T).clamp_min(0) + LEAST)
+    return torch.log((1 - some @ others.T).clamp_min(0) + EPSILON)

@@ -17,7 +17,7 @@ from mgd3_kedro.sampling.coupling import NOISE_COUPLINGS
 from mgd3_kedro.sampling.guidance import DRIFTS, GuidanceContext
 from mgd3_kedro.sampling.guidance.context import group_by_class
 from mgd3_kedro.sampling.guidance.needs import Facts
-from mgd3_kedro.sampling.guidance.sight import open_sight
+from mgd3_kedro.sampling.guidance.network import open_network
 from mgd3_kedro.sampling.initial import INITIAL_LATENTS
 from mgd3_kedro.sampling.progress import StepLog
 from mgd3_kedro.sampling.settings import SamplingConfig
@@ -99,7 +99,7 @@ def denoise(
             "got none"
         )
     conditions = backbone.conditions(classes)
-    sight = open_sight(backbone, conditions, config.sighted)
+    network = open_network(backbone, conditions, config.needing_network)
     batch = ConditioningBatch(backbone, classes, generators, among)
     conditioning = CONDITIONINGS[config.conditioning]
     change_at = conditioning.begin(batch, config.strength, config.options)
@@ -110,7 +110,7 @@ def denoise(
         {name: fact.to(backbone.device) for name, fact in facts.get(spec, {}).items()}
         for spec in dict.fromkeys(classes)
     ]
-    known = (tuple(found), sight, generators)
+    known = (tuple(found), network, generators)
     context = GuidanceContext(modes, class_rows, measured, config.options, *known)
     couple = NOISE_COUPLINGS[config.noise_coupling]
     noise = couple(_noise(modes, generators), modes, context.class_rows)

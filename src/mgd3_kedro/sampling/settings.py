@@ -140,9 +140,9 @@ class SamplingConfig(metaclass=SetByDrifts):
         return any(DRIFTS[name].in_turn for name in self._scales())
 
     @property
-    def sighted(self) -> tuple[str, ...]:
+    def needing_network(self) -> tuple[str, ...]:
         """Names of the scale settings of active drifts that use features of the network."""
-        return tuple(name for name in self._scales() if DRIFTS[name].needs_sight)
+        return tuple(name for name in self._scales() if DRIFTS[name].needs_network)
 
     @property
     def starts_from_noise(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from mgd3_kedro.sampling.guidance import TRAITS
-from mgd3_kedro.sampling.guidance.needs import Asked
+from mgd3_kedro.sampling.guidance.needs import FactRequest
 from mgd3_kedro.sampling.settings import SamplingConfig
 
 
@@ -51,6 +51,6 @@ def gather_facts(
         the other, `finished` is for the latents of the images generated so far, and has no rows
         yet, (0, C, H, W).
     """
-    asked = Asked(len(modes["modes"]), seed, config.options, modes)
+    asked = FactRequest(len(modes["modes"]), seed, config.options, modes)
     found = {"finished": real[:0]} if config.in_turn else {}
     return found | {name: fact for need in config.needs for name, fact in need(real, asked).items()}

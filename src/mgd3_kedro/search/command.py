@@ -15,7 +15,7 @@ from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.search.candidates import read_candidates
 from mgd3_kedro.search.halving import rank, rounds, survivors
-from mgd3_kedro.search.telling import as_markdown, describe, describe_round, is_real, tabulate
+from mgd3_kedro.search.reporting import as_markdown, describe, describe_round, is_real, tabulate
 from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs

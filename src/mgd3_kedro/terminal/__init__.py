@@ -18,10 +18,10 @@ class Display(Protocol):
     def begin(self, node: str) -> None:
         """Take note that a node has started."""
 
-    def hear(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         """Take note of the progress of a part of its work."""
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Update the display; called every second."""
 
     def end(self, node: str) -> None:
@@ -51,7 +51,7 @@ class Showing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a progress report to the display, and any other record to the root logger."""
         if told := read_progress(record):
-            self.display.hear(told)
+            self.display.update(told)
         else:
             logging.getLogger().handle(record)
 
@@ -65,7 +65,7 @@ class Showing(logging.Handler):
 
     def _beat(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_BEATS):
-            self.display.beat()
+            self.display.tick()
 
 
 def choose_display() -> Display:

@@ -84,7 +84,7 @@ class Bars:
             self._begun[node] = time.monotonic()
             self._show(Progress(title_of(node), 0, 0))
 
-    def hear(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         """Show the progress of a phase, below the node."""
         with self._lock:
             phase = f"  {progress.phase}"
@@ -92,7 +92,7 @@ class Bars:
             if progress.done >= progress.total:
                 self._hide(phase)
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Do nothing: rich updates the bars by itself."""
 
     def end(self, node: str) -> None:

@@ -71,7 +71,7 @@ class Lines:
         with self._lock:
             self._nodes[node] = AtWork(title_of(node), now, now)
 
-    def hear(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         """Take note of the progress of a phase of the latest node."""
         with self._lock:
             if self._nodes:
@@ -81,9 +81,9 @@ class Lines:
                     node.known = str(progress)
                 if progress.done < progress.total:
                     node.phases[progress.phase] = progress
-                    self.beat()
+                    self.tick()
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Log the progress of every node whose pause is over; unchanged progress waits longer."""
         now = self._clock()
         with self._lock:

@@ -66,7 +66,7 @@ class Watch:
         self._unsaved[node.name] = set(node.outputs)
         self._showing.display.begin(node.name)
 
-    def hear_of_output(self, node: Node, name: str) -> None:
+    def note_output(self, node: Node, name: str) -> None:
         """Take note that an output of a node is saved; stages are computed while they are saved."""
         # Asynchronous saves end in any order.
         self._unsaved[node.name].discard(name)

@@ -22,7 +22,7 @@ from mgd3_kedro.tracking.opening import address_of, log_in_passing, open_store
 from mgd3_kedro.tracking.outputs import log_output
 from mgd3_kedro.tracking.parameters import as_texts, method_of, tags_of, used_parameters
 from mgd3_kedro.tracking.runs import RunTracker
-from mgd3_kedro.tracking.store import own_store, told_address
+from mgd3_kedro.tracking.store import own_store, without_password
 
 
 class TrackingHooks:
@@ -162,7 +162,7 @@ class TrackingHooks:
         told = run_params.get("namespaces") or asked
         name = tracking["run"]["name"] or name_run(told, registered, method_of(used), used, words)
         tags = as_texts({key: value for key, value in run_params.items() if value})
-        project, store = self._context.project_path, told_address(address_of(self._context))
+        project, store = self._context.project_path, without_password(address_of(self._context))
         tracker = RunTracker.open(name, tags, project, store=store, online=self._online)
         views = tracking["experiment"]["create_experiment_kwargs"]["tags"]
         tracker.start(as_texts(used), tags_of(used, words), views)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 
-class Told(NamedTuple):
+class InputLabel(NamedTuple):
     """Name and context of an input in MLflow.
 
     Args:
@@ -24,11 +24,11 @@ class Told(NamedTuple):
     context: str
 
 
-DISTILLED = Told("{benchmark} {method} ipc{ipc} seed{seed}", "distilled")
+DISTILLED = InputLabel("{benchmark} {method} ipc{ipc} seed{seed}", "distilled")
 INPUTS = {
-    "train_images": Told("{benchmark}/{split} train", "real"),
-    "test_images": Told("{benchmark}/{split} test", "test"),
-    "prior": Told("{model}", "prior"),
+    "train_images": InputLabel("{benchmark}/{split} train", "real"),
+    "test_images": InputLabel("{benchmark}/{split} test", "test"),
+    "prior": InputLabel("{model}", "prior"),
     "distilled_images": DISTILLED,
     "evaluated_images": DISTILLED,
 }

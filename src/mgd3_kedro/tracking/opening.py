@@ -14,7 +14,7 @@ from mgd3_kedro.tracking.store import (
     is_unreachable,
     make_store,
     one_at_a_time,
-    told_address,
+    without_password,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def open_store(context: KedroContext, configure: Callable[[KedroContext], None])
         except Exception as error:
             if not is_unreachable(error):
                 raise
-    logger.warning("%s does not answer", told_address(uri))
+    logger.warning("%s does not answer", without_password(uri))
     return False
 
 
@@ -67,7 +67,7 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
     import mlflow
 
     uri = address_of(context)
-    store = told_address(uri)
+    store = without_password(uri)
     waiting = [*map(Pending, files)] or find_pending(context.project_path, store)
     if not waiting:
         return []

@@ -143,7 +143,7 @@ def own_store(project: Path) -> str:
     return f"{SQLITE}{project / 'mlflow.db'}"
 
 
-def told_address(uri: str) -> str:
+def without_password(uri: str) -> str:
     """Return the address of a store without a password."""
     # Not parsed as a URL, because the path of a file would lose its leading slash.
     return PASSWORD.sub("//", uri, count=1)

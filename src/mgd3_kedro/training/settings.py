@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mgd3_kedro.checks import check_choice, check_count, check_flag, check_range
 from mgd3_kedro.devices import PRECISIONS, TRAINED_IN, Precision
 
-SHORTEST_WARMUP = 10
+WARMUP_DIVISOR = 10
 """Warm-up is at most one part in so many of a training, so that a short one learns at full rate."""
 
 
@@ -67,7 +67,7 @@ class LoopConfig:
 
         Source: SGDR (arXiv 1608.03983), without restarts.
         """
-        warmup = min(self.warmup_steps, self.steps // SHORTEST_WARMUP)
+        warmup = min(self.warmup_steps, self.steps // WARMUP_DIVISOR)
         if step < warmup:
             return self.learning_rate * (step + 1) / warmup
         progress = (step - warmup) / max(1, self.steps - warmup)

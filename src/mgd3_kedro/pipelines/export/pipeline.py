@@ -34,10 +34,10 @@ def create_pipeline(*, is_drawn: bool, soft_labels: bool) -> Pipeline:
         **({"exported_logits": "exported_logits"} if soft_labels else {}),
     }
     assembling = pipeline([node(assemble_export, read, "exported_set", name="assemble_export")])
-    return pipeline(assembling + (_asking() if soft_labels else pipeline([])), tags="export")
+    return pipeline(assembling + (_labelling() if soft_labels else pipeline([])), tags="export")
 
 
-def _asking() -> Pipeline:
+def _labelling() -> Pipeline:
     return pipeline(
         [
             node(

@@ -21,7 +21,7 @@ from mgd3_kedro.training.denoiser import DenoiserConfig
 from mgd3_kedro.training.loop import Trained
 
 
-def draw_unguided(
+def sample_without_modes(
     benchmark: Benchmark,
     denoiser: Trained,
     denoiser_config: DenoiserConfig,
@@ -79,4 +79,6 @@ def draw_latents(
         wnid -> scaled latents, (M, C, H, W).
     """
     chosen = replace(diffusion, **sampling_defaults)
-    return draw_unguided(benchmark, denoiser, denoiser_config, chosen, config.samples_per_class)
+    return sample_without_modes(
+        benchmark, denoiser, denoiser_config, chosen, config.samples_per_class
+    )

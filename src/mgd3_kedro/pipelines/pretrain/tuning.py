@@ -23,7 +23,7 @@ from mgd3_kedro.evaluation import (
 )
 from mgd3_kedro.evaluation.progress import ProgressLog
 from mgd3_kedro.fingerprint import code_digest
-from mgd3_kedro.pipelines.pretrain.drawing import draw_unguided
+from mgd3_kedro.pipelines.pretrain.drawing import sample_without_modes
 from mgd3_kedro.pipelines.pretrain.images import as_shipped, fitted
 from mgd3_kedro.stages import Partition
 from mgd3_kedro.training.denoiser import DenoiserConfig
@@ -113,7 +113,7 @@ def tune_guidance(
     code = code_digest(train_network, (schooling, config.network))
     rows = []
     for scale in map(float, config.guidance_scales):
-        drawn = draw_unguided(
+        drawn = sample_without_modes(
             benchmark,
             denoiser,
             denoiser_config,

@@ -12,7 +12,7 @@ from mgd3_kedro.backbones import AutoencoderConfig, load_autoencoder
 from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.figures import draw_image_grid
 from mgd3_kedro.figures.labels import note_selection, title_images
-from mgd3_kedro.pipelines.report_methods.drawing import load_images, put_in_places
+from mgd3_kedro.pipelines.report_methods.drawing import load_images, tile_images
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def draw_class_images(
     spec, side = decoded_modes["spec"], benchmark.image_size
     rows = {f"modes of {method}": decoded_modes["images"]}
     rows |= {
-        name: put_in_places(of[spec.wnid], side)
+        name: tile_images(of[spec.wnid], side)
         for name, of in load_images(images, methods, shown_methods).items()
     }
     most = max(map(len, rows.values()))

@@ -115,7 +115,7 @@ def draw_method_images(
     classes, size = benchmark.classes[:SHOWN_CLASSES], benchmark.image_size
     loaded = load_images(images, methods, shown_methods)
     rows = [
-        [put_in_places(of[spec.wnid], size, most=1)[0].numpy() for spec in classes]
+        [tile_images(of[spec.wnid], size, most=1)[0].numpy() for spec in classes]
         for of in loaded.values()
     ]
     names = [spec.class_name for spec in classes]
@@ -124,7 +124,7 @@ def draw_method_images(
     return draw_image_grid(rows, list(loaded), names, title=", ".join(filter(None, about)))
 
 
-def put_in_places(images: Partition, side: int, most: int | None = None) -> torch.Tensor:
+def tile_images(images: Partition, side: int, most: int | None = None) -> torch.Tensor:
     """Return the images of a class, resized; small images of multi-formation are tiled.
 
     Args:

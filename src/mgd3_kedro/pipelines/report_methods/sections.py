@@ -13,7 +13,7 @@ from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.figures.trade_off_points import collect_trades, frame_trades
 from mgd3_kedro.metrics.comparison import CompareConfig, compare_groups
-from mgd3_kedro.pipelines.report_methods.drawing import put_in_places
+from mgd3_kedro.pipelines.report_methods.drawing import tile_images
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines, chart_points, chart_stacks
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
@@ -92,7 +92,7 @@ def show_method_images(benchmark: Benchmark, images: Images, methods: Mapping[st
     rows = []
     for method in (name for name in methods if name in images):
         of = images[method]()
-        pictures = [put_in_places(of[spec.wnid], size, most=1)[0] for spec in shown]
+        pictures = [tile_images(of[spec.wnid], size, most=1)[0] for spec in shown]
         rows.append({"name": method, "images": [as_data_uri(one.numpy()) for one in pictures]})
     names = [spec.class_name for spec in shown]
     left_out = len(benchmark.classes) - len(shown)

@@ -11,8 +11,8 @@ import torch
 
 from mgd3_kedro.evaluation import EvaluationConfig, LabelledSet
 from mgd3_kedro.evaluation.recipe import Recipe
-from mgd3_kedro.evaluation.resampling import seen_images
-from mgd3_kedro.pipelines.train_eval.originals import shown_images
+from mgd3_kedro.evaluation.resampling import resize_real_images
+from mgd3_kedro.pipelines.train_eval.originals import load_training_images
 from mgd3_kedro.stages import Made, Task
 
 
@@ -64,7 +64,7 @@ def fit_classes(batch: Mapping[str, Task], settings: Fit) -> dict[str, Made]:
     """
     made = {}
     for wnid, task in batch.items():
-        images = seen_images(task.inputs["images"], *astuple(settings))
+        images = resize_real_images(task.inputs["images"], *astuple(settings))
         made[wnid] = Made({"images": images}, len(images))
     return made
 
@@ -86,7 +86,7 @@ def training_set(
         small_images: Small images that replace one image (multi-formation).
     """
     show = partial(
-        shown_images,
+        load_training_images,
         resize=fit.resize,
         size=fit.size,
         fitted=recipe.fitted,

@@ -18,7 +18,7 @@ from mgd3_kedro.evaluation.scores import score
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, training_set
 from mgd3_kedro.pipelines.train_eval.labelling import LABELS, LabelContext
-from mgd3_kedro.pipelines.train_eval.originals import shown_images
+from mgd3_kedro.pipelines.train_eval.originals import load_training_images
 from mgd3_kedro.pipelines.train_eval.trainings import TrainingSubject
 from mgd3_kedro.stages import Made, Task, neutral
 
@@ -70,7 +70,9 @@ def run_on_increments(batch: Mapping[str, Task], settings: Division) -> dict[str
         places = increments_of([len(images) for images in classes], settings.size)
         small_images = subject.small_images
         shown = training_set(classes, config.recipe, fit, subject.weights, small_images)
-        see = partial(shown_images, resize=fit.resize, size=fit.size, small_images=small_images)
+        see = partial(
+            load_training_images, resize=fit.resize, size=fit.size, small_images=small_images
+        )
         tested = LabelledSet.of_classes([see(images, fitted=True) for images in classes])
         data = only(shown, places[number])
         identity = digest_of(

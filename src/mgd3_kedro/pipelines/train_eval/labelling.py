@@ -13,7 +13,7 @@ from mgd3_kedro.evaluation.labels import (
     Labels,
     StoredLabels,
     TeacherLabels,
-    given_labels,
+    own_targets,
     record_labels,
 )
 from mgd3_kedro.evaluation.passes import Passes
@@ -121,7 +121,7 @@ def teacher_at(context: LabelContext, folder: Any) -> Passes:
 
 
 def _from_images(task: Task, context: LabelContext) -> Labels:
-    return given_labels
+    return own_targets
 
 
 def _from_teacher(task: Task, context: LabelContext) -> Labels:

@@ -13,7 +13,7 @@ from mgd3_kedro.evaluation import NETWORKS, PROTOCOLS, EvaluationConfig
 from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.pipelines.train_eval.fitting import Fit, fit_classes, fit_of, fit_to
 from mgd3_kedro.pipelines.train_eval.labelling import EpochBlock, Labelling, label_epochs
-from mgd3_kedro.pipelines.train_eval.originals import as_seen, given_images
+from mgd3_kedro.pipelines.train_eval.originals import fingerprint_resize, given_images
 from mgd3_kedro.pipelines.train_eval.trainings import Trainings, TrainingSubject, run_trainings
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
 from mgd3_kedro.stages import (
@@ -81,7 +81,7 @@ def fit_test_images(
     """
     side = side_of(seen_size, benchmark.image_size)
     fit = fit_to(PROTOCOLS[protocol], side, benchmark.image_size)
-    seen = as_seen(test_images, fit.resize, benchmark.image_size)
+    seen = fingerprint_resize(test_images, fit.resize, benchmark.image_size)
     tasks = {wnid: Task({"images": seen[wnid]}) for wnid in benchmark.wnids}
     return Stage(fit_classes, tasks, fit)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mgd3_kedro.evaluation.resampling import enlarge_small_images, fit_images, seen_images
+from mgd3_kedro.evaluation.resampling import enlarge_small_images, fit_images, resize_real_images
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.images import LazyImages, mirror
 from mgd3_kedro.stages import GIVEN, RESIZED, Partition
@@ -64,11 +64,13 @@ def given_images(
         image_size: Side of the benchmark's images, in pixels.
     """
     if train_images is None:
-        return as_seen(evaluated_images, resize, image_size)
-    return as_in_files(evaluated_images, as_seen(train_images, resize, image_size))
+        return fingerprint_resize(evaluated_images, resize, image_size)
+    return use_original_files(
+        evaluated_images, fingerprint_resize(train_images, resize, image_size)
+    )
 
 
-def as_seen(
+def fingerprint_resize(
     images: Mapping[str, Partition], resize: int, image_size: int
 ) -> Mapping[str, Partition]:
     """Add the resize to the fingerprints of real images that are resized once, from their files.
@@ -91,7 +93,7 @@ def as_seen(
     }
 
 
-def as_in_files(
+def use_original_files(
     evaluated_images: Mapping[str, Partition], train_images: Mapping[str, Partition]
 ) -> dict[str, Partition]:
     """Replace selected square images by their original files.
@@ -112,7 +114,7 @@ def as_in_files(
     }
 
 
-def shown_images(
+def load_training_images(
     images: Images | KeptImages, resize: int, size: int, *, fitted: bool, small_images: int = 1
 ) -> torch.Tensor:
     """Return the training images of a class, (N, 3, S, S), uint8.
@@ -130,7 +132,7 @@ def shown_images(
     if isinstance(images, KeptImages):
         return images.seen(resize, side)
     if isinstance(images, LazyImages):
-        return seen_images(images, resize, side)
+        return resize_real_images(images, resize, side)
     images = enlarge_small_images(images, small_images)
     return fit_images(images, resize, size) if fitted else images
 

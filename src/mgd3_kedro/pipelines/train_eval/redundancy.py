@@ -24,7 +24,7 @@ from mgd3_kedro.stages import Partition, Stage, Task, small_images_per_image
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST = 2
+LEAST_INCREMENTS = 2
 """Smallest number of increments; a comparison needs two."""
 
 
@@ -122,7 +122,7 @@ def count_increments(images: Mapping[str, Partition], size: int) -> int:
         ValueError: If the number is smaller than `LEAST`.
     """
     wnid = min(images, key=lambda name: images[name].count)
-    if (count := images[wnid].count // size) < LEAST:
+    if (count := images[wnid].count // size) < LEAST_INCREMENTS:
         raise ValueError(
             f"redundancy.size: expected at most half of the images of each class, of which {wnid} "
             f"has {images[wnid].count}, got {size}; make more with ipc, or lower redundancy.size"

@@ -14,7 +14,7 @@ from mgd3_kedro.benchmark import Benchmark
 from mgd3_kedro.checkpoint import Checkpoint, digest_of, name_checkpoint
 from mgd3_kedro.evaluation import HardLabelConfig, LabelledSet, train_network
 from mgd3_kedro.evaluation.progress import ProgressLog
-from mgd3_kedro.evaluation.resampling import seen_images
+from mgd3_kedro.evaluation.resampling import resize_real_images
 from mgd3_kedro.evaluation.teacher import describe_teacher
 from mgd3_kedro.fingerprint import code_digest
 from mgd3_kedro.stages import Partition
@@ -49,7 +49,7 @@ def train_teacher(
     data, test = (
         LabelledSet.of_classes(
             [images[wnid].load() for wnid in benchmark.wnids],
-            partial(seen_images, resize=size, size=size),
+            partial(resize_real_images, resize=size, size=size),
         )
         for images in (train_images, test_images)
     )

@@ -9,7 +9,7 @@ import torch
 
 from mgd3_kedro.checks import check_choice, check_count
 from mgd3_kedro.randomness import fork_generator, seeded_generator
-from mgd3_kedro.sampling.guidance.needs import Asked
+from mgd3_kedro.sampling.guidance.needs import FactRequest
 from mgd3_kedro.sampling.guidance.options import Option
 
 
@@ -49,7 +49,7 @@ MOST = Option(check_most, 64)
 """Option: the largest number of real latents that an image is compared with."""
 
 
-def find_compared(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
+def find_compared(real: torch.Tensor, asked: FactRequest) -> dict[str, torch.Tensor]:
     """Return the real latents that images of a class are compared with, and noise for them.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 
 from mgd3_kedro.benchmark import ClassSpec
 from mgd3_kedro.sampling.guidance.needs import Facts
-from mgd3_kedro.sampling.guidance.sight import Sight
+from mgd3_kedro.sampling.guidance.network import NetworkAccess
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class GuidanceContext:
         traits: Name of a trait -> measurement for the mode of each sample, (B, ...).
         options: Name -> value of every option of `DRIFTS`.
         facts: Facts about each class, in the order of `class_rows`; empty if no drift needs any.
-        sight: Access to features of the network; None if no drift needs them.
+        network: Access to features of the network; None if no drift needs them.
         generators: Generator of each sample. Drifts must fork it (`fork_generator`): drawing from
             it would change the noise of the sample.
     """
@@ -33,7 +33,7 @@ class GuidanceContext:
     traits: Mapping[str, torch.Tensor]
     options: Mapping[str, Any]
     facts: tuple[Facts, ...] = ()
-    sight: Sight | None = None
+    network: NetworkAccess | None = None
     generators: Sequence[torch.Generator] = ()
 
     @property

@@ -81,7 +81,7 @@ class Drift(NamedTuple):
             that needs them is on.
         in_turn: Whether images of a class are generated one after the other. The fact `finished`
             then holds the latents of the images before, (M, C, H, W).
-        needs_sight: Whether it uses features of the network: `sight` of the context.
+        needs_network: Whether it uses features of the network: `network` of the context.
     """
 
     push: Callable[[DenoisingStep, float, GuidanceContext], torch.Tensor]
@@ -90,7 +90,7 @@ class Drift(NamedTuple):
     window: Window | None = None
     needs: tuple[Need, ...] = ()
     in_turn: bool = False
-    needs_sight: bool = False
+    needs_network: bool = False
 
     def needs_with(self, options: Mapping[str, Any]) -> tuple[Need, ...]:
         """Return the needs of the drift, including those of the given option values.
@@ -154,7 +154,7 @@ DRIFTS: dict[str, Drift] = {
             "dap_window": WINDOW,
         },
         needs=(find_compared,),
-        needs_sight=True,
+        needs_network=True,
     ),
     "manifoldgd_scale": Drift(push_to_plane, options={"manifoldgd_window": WINDOW}),
 }

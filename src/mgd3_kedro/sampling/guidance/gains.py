@@ -10,7 +10,7 @@ import torch
 from mgd3_kedro.checks import check_choice
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
-from mgd3_kedro.sampling.guidance.needs import Asked, Need
+from mgd3_kedro.sampling.guidance.needs import FactRequest, Need
 from mgd3_kedro.sampling.guidance.options import Option
 
 Weight = torch.Tensor | float
@@ -64,7 +64,7 @@ def weigh_by_gaussian(step: DenoisingStep, scale: float, context: GuidanceContex
     return scale * step.clean_weight * unknown / (unknown + within)
 
 
-def find_within(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
+def find_within(real: torch.Tensor, asked: FactRequest) -> dict[str, torch.Tensor]:
     """Return the fact `within`, the variance per dimension of real latents around their modes.
 
     It is a scalar, pooled over the modes of the class. If no more latents are assigned than there

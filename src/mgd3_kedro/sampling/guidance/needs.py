@@ -11,7 +11,7 @@ Facts = Mapping[str, torch.Tensor]
 """Name -> fact about a class."""
 
 
-class Asked(NamedTuple):
+class FactRequest(NamedTuple):
     """What facts about a class may depend on, besides its real latents.
 
     Args:
@@ -28,10 +28,10 @@ class Asked(NamedTuple):
     modes: Mapping[str, torch.Tensor]
 
 
-Need = Callable[[torch.Tensor, Asked], Facts]
+Need = Callable[[torch.Tensor, FactRequest], Facts]
 """Function: (real latents of a class (N, C, H, W), what the facts may depend on) -> facts."""
 
 
-def find_mean(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
+def find_mean(real: torch.Tensor, asked: FactRequest) -> dict[str, torch.Tensor]:
     """Return the `mean` of the real latents of a class, (C, H, W)."""
     return {"mean": real.double().mean(0).float()}

@@ -7,7 +7,7 @@ import warnings
 import torch
 
 from mgd3_kedro.checks import AUTO, check_count_or_auto
-from mgd3_kedro.sampling.guidance.needs import Asked
+from mgd3_kedro.sampling.guidance.needs import FactRequest
 from mgd3_kedro.sampling.guidance.options import Option
 
 FEWEST, PER_IMAGE = 10, 2
@@ -19,7 +19,7 @@ SUPPORT = Option(check_count_or_auto, AUTO)
 "auto": `PER_IMAGE` points per image, at least `FEWEST`."""
 
 
-def find_support(real: torch.Tensor, asked: Asked) -> dict[str, torch.Tensor]:
+def find_support(real: torch.Tensor, asked: FactRequest) -> dict[str, torch.Tensor]:
     """Return points that represent a class, and the mass of each.
 
     Args:

@@ -10,9 +10,9 @@ from mgd3_kedro.checks import check_range
 from mgd3_kedro.records import DenoisingStep
 from mgd3_kedro.sampling.guidance.context import GuidanceContext
 from mgd3_kedro.sampling.guidance.needs import Facts
+from mgd3_kedro.sampling.guidance.network import NetworkAccess
 from mgd3_kedro.sampling.guidance.options import Option
 from mgd3_kedro.sampling.guidance.precision import precise
-from mgd3_kedro.sampling.guidance.sight import Sight
 
 ROWS = 32
 """Most real latents in one pass of the network."""
@@ -39,25 +39,25 @@ def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext
     Args:
         step: The step of the backbone.
         scale: In units of lambda.
-        context: Needs `sight`; the facts `compared`, `compared_noise`, `shares` and `modes` of each
-            class; and the option `dap_depth`.
+        context: Needs `network`; the facts `compared`, `compared_noise`, `shares` and `modes` of
+            each class; and the option `dap_depth`.
 
     Raises:
-        ValueError: If the context has no `sight`.
+        ValueError: If the context has no `network`.
 
     Source: DAP (arXiv 2510.17421), with another unit of the scale (ours).
     """
-    sight, depth = context.sight, context.options["dap_depth"]
-    if sight is None:
-        raise ValueError("sight: expected a network that can be asked for features, got None")
-    backbone, conditions = sight
+    network, depth = context.network, context.options["dap_depth"]
+    if network is None:
+        raise ValueError("network: expected a network that can be asked for features, got None")
+    backbone, conditions = network
     with torch.enable_grad(), backbone.as_precise():
         noisy = step.noisy.detach().float().requires_grad_()
         seen = backbone.features(step.index, noisy, conditions, depth)
         uphill = torch.zeros_like(seen)
         with torch.no_grad():
             for rows, facts in context.of_classes:
-                real = see_real(step.index, sight, rows[:1], facts, depth)
+                real = real_features(step.index, network, rows[:1], facts, depth)
                 shares = facts["shares"][find_own(context.modes[rows], facts["modes"])]
                 uphill[rows] = find_slopes(seen[rows], real, shares).to(uphill.dtype)
         # Normalised before backpropagation, so that half precision keeps small gradients.
@@ -66,19 +66,19 @@ def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext
     return scale * step.pull * pull
 
 
-def see_real(
-    index: int, sight: Sight, row: torch.Tensor, facts: Facts, depth: float
+def real_features(
+    index: int, network: NetworkAccess, row: torch.Tensor, facts: Facts, depth: float
 ) -> torch.Tensor:
     """Return the features of the real latents of a class at the noise level of a step, (R, D).
 
     Args:
         index: Step index.
-        sight: The backbone and the conditions of the samples.
+        network: The backbone and the conditions of the samples.
         row: Row of a sample of the class, (1,), whose condition is used.
         facts: Facts about the class.
         depth: Share of the blocks to run.
     """
-    backbone, conditions = sight
+    backbone, conditions = network
     noisy = backbone.add_noise(facts["compared"], facts["compared_noise"], index)
     told = conditions[row]
     return torch.cat(

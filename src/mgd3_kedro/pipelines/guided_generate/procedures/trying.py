@@ -39,7 +39,7 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: Sampli
     steps, spacing = diffusion.num_inference_steps, diffusion.timestep_spacing
     if (grid := sampling.options["pull_pool"]) is not None:
         cells_along(grid, latent_side_of(model))
-    for name in sampling.sighted:
+    for name in sampling.needing_network:
         check_features(model, name)
     if sampling.starts_from_noise and (told := describe_early_start(steps, trained, spacing)):
         logger.warning(told)

@@ -19,7 +19,7 @@ KEY_LENGTH = 32
 UNREACHABLE = (OSError, EOFError, AuthenticationError)
 
 
-class Said(NamedTuple):
+class LogMessage(NamedTuple):
     """One log message of a worker."""
 
     logger: str
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Speaker:
+class LogForwarder:
     """Settings with which worker processes forward their log messages to the main process.
 
     Args:
@@ -65,24 +65,26 @@ class WorkerHandler(logging.Handler):
     """Logging handler that sends the messages of a worker to the main process.
 
     Args:
-        speaker: The speaker that the handler belongs to.
+        forwarder: The forwarder that the handler belongs to.
         connection: Connection to the main process.
     """
 
-    def __init__(self, speaker: Speaker, connection: Connection) -> None:
+    def __init__(self, forwarder: LogForwarder, connection: Connection) -> None:
         super().__init__()
-        self.speaker = speaker
+        self.forwarder = forwarder
         self._connection = connection
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send a message; it is dropped if the main process no longer listens."""
-        said = Said(record.name, record.levelno, record.getMessage(), read_progress(record))
+        message = LogMessage(
+            record.name, record.levelno, record.getMessage(), read_progress(record)
+        )
         with contextlib.suppress(OSError):
-            self._connection.send(said)
+            self._connection.send(message)
 
 
 @contextlib.contextmanager
-def listening(level: int, *, to_workers: bool) -> Iterator[Speaker]:
+def receiving_logs(level: int, *, to_workers: bool) -> Iterator[LogForwarder]:
     """Receive the log messages of worker processes during the block, and log them here.
 
     Args:
@@ -90,16 +92,16 @@ def listening(level: int, *, to_workers: bool) -> Iterator[Speaker]:
         to_workers: Whether there are worker processes.
 
     Yields:
-        The speaker to pass to the workers.
+        The forwarder to pass to the workers.
     """
     if not to_workers:
-        yield Speaker(os.getpid(), level)
+        yield LogForwarder(os.getpid(), level)
         return
     key = os.urandom(KEY_LENGTH)
     with Listener(authkey=key) as listener:
         Thread(target=_accept, args=(listener,), daemon=True).start()
         try:
-            yield Speaker(os.getpid(), level, listener.address, key)
+            yield LogForwarder(os.getpid(), level, listener.address, key)
         finally:
             # End the accepting thread: None, which no worker sends, closes the listener.
             with contextlib.suppress(*UNREACHABLE), Client(listener.address, authkey=key) as last:
@@ -119,16 +121,16 @@ def _accept(listener: Listener) -> None:
 
 def _receive(connection: Connection, listener: Listener) -> None:
     with connection, contextlib.suppress(EOFError, OSError):
-        while (said := connection.recv()) is not None:
-            _repeat(said)
+        while (message := connection.recv()) is not None:
+            _repeat(message)
         listener.close()
 
 
-def _repeat(said: Said) -> None:
-    logger = logging.getLogger(said.logger)
-    extra = {} if said.progress is None else {"progress": said.progress}
-    logger.log(said.level, "%s", said.text, extra=extra)
+def _repeat(message: LogMessage) -> None:
+    logger = logging.getLogger(message.logger)
+    extra = {} if message.progress is None else {"progress": message.progress}
+    logger.log(message.level, "%s", message.text, extra=extra)
 
 
-def _speaks_for(handler: logging.Handler, speaker: Speaker) -> bool:
-    return isinstance(handler, WorkerHandler) and handler.speaker == speaker
+def _speaks_for(handler: logging.Handler, forwarder: LogForwarder) -> bool:
+    return isinstance(handler, WorkerHandler) and handler.forwarder == forwarder

@@ -40,7 +40,7 @@ class Match(NamedTuple):
     other: int
 
 
-class Looks:
+class Thumbnails:
     """Small grey pictures of a set, in which pictures of other sets are searched for.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from mgd3_kedro.backbones.base import Backbone, FeatureBackbone
 
 
-class Sight(NamedTuple):
+class NetworkAccess(NamedTuple):
     """A backbone that gives features, and the conditions of the samples.
 
     Args:
@@ -21,9 +21,9 @@ class Sight(NamedTuple):
     conditions: torch.Tensor
 
 
-def open_sight(
+def open_network(
     backbone: Backbone, conditions: torch.Tensor, needed_by: tuple[str, ...]
-) -> Sight | None:
+) -> NetworkAccess | None:
     """Return access to the network's features; None if no drift needs them.
 
     Args:
@@ -41,4 +41,4 @@ def open_sight(
             f"{needed_by[0]}: expected a backbone whose network can be asked for features, got "
             f"{type(backbone).__name__}; set {needed_by[0]}=0"
         )
-    return Sight(cast(FeatureBackbone, backbone), conditions)
+    return NetworkAccess(cast(FeatureBackbone, backbone), conditions)

@@ -1,6 +1,6 @@
 import pytest
 
-from mgd3_kedro.search.telling import as_markdown, describe_round, tabulate, worth_of_prior
+from mgd3_kedro.search.reporting import as_markdown, describe_round, tabulate, worth_of_prior
 from mgd3_kedro.search.trials import Budget, Trials
 
 SCORES = {"mgd3": [40.0, 42.0], "random": [35.0, 38.0], "herding": [39.0], "dm": [], "rded": []}

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mgd3_kedro.datasets.decoding import LOOK_SIDE, describe_image
-from mgd3_kedro.datasets.looks import Looks, Match, find_copies
+from mgd3_kedro.datasets.thumbnails import Match, Thumbnails, find_copies
 
 SIDE = 96
 COUNT = 40
@@ -46,7 +46,7 @@ def scenes():
 
 @pytest.fixture(scope="module")
 def known(scenes):
-    return Looks(np.stack([look_of(image) for image in scenes]))
+    return Thumbnails(np.stack([look_of(image) for image in scenes]))
 
 
 @pytest.mark.parametrize("form", FEATURE_SPACES)
@@ -86,6 +86,6 @@ def test_copies_among_pictures_have_one_number(scenes):
 def test_pictures_with_little_contrast_must_be_the_more_alike():
     ramp = np.linspace(0, 1, LOOK_SIDE)[None] * np.ones((LOOK_SIDE, 1))
     plain, strong = (np.uint8(100 + share * ramp)[None] for share in (10, 100))
-    assert Looks(strong).find_same(strong + 1) == [Match(0, 0)]
-    assert Looks(plain).find_same(plain + 1) == []
-    assert Looks(plain).find_same(plain) == [Match(0, 0)]
+    assert Thumbnails(strong).find_same(strong + 1) == [Match(0, 0)]
+    assert Thumbnails(plain).find_same(plain + 1) == []
+    assert Thumbnails(plain).find_same(plain) == [Match(0, 0)]
