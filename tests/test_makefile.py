@@ -50,11 +50,14 @@ POINTS = {
             f"{ROWS} method*1 sampling.mode_guidance_scale*4 seed*2",
             f"{ROWS} method*2 sampling.initial_latents*1 sampling.noise_strength*3 seed*2",
             f"{ROWS} method*1 modes.mode_finder*1 sampling.initial_latents*1 seed*2",
-            f"{ROWS} method*3 diffusion.guidance_scale*1 seed*2",
+            f"{ROWS} method*2 diffusion.guidance_scale*1 seed*2",
             f"{ROWS} method*6 diffusion.guidance_scale*2 seed*2",
             f"{ROWS} method*1 sampling.mode_guidance_scale*2 seed*2",
-            f"{ROWS} method*1 sampling.noise_strength*2 seed*2",
             *(f"{ROWS} method*2 seed*2", "compare"),
+        ],
+        "tune-small-images": [
+            f"{ROWS} method*1 sampling.noise_strength*3 seed*2",
+            *(f"{ROWS} method*1 diffusion.guidance_scale*1 seed*2", "compare"),
         ],
         "frontier-limits": [
             "train_teacher",
