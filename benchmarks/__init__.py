@@ -1,4 +1,4 @@
-"""How fast the project is, as ratios of computations that alternate on one machine."""
+"""Speed of the project, as ratios of computations that alternate on one machine."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class Measurement(NamedTuple):
     """A number that is measured.
 
     Args:
-        measure: Measures it.
-        goal: What its median is to reach; empty for none.
-        only_on: The one device that it makes sense on; empty for any.
+        measure: Function that measures it.
+        goal: What its median should reach; empty for no goal.
+        only_on: The only device on which it is measured; empty for any device.
     """
 
     measure: Callable[[Bench], Spread]
@@ -74,19 +74,19 @@ class Measurement(NamedTuple):
     only_on: str = ""
 
 
-# Batches are whole tiles of rows, with two rows per image: none is spent on padding.
+# With two rows per image, these batches fill whole tiles of rows, so none needs padding.
 DIGITS = Work(SMALL, images=32, steps=5)
 PICTURES = Work(S2, images=16, steps=2)
 FEW_PICTURES = Work(S2, images=8, steps=2)
 LARGE_IMAGES = ImageSet(classes=1, images=16, side=256, channels=(32, 64, 64, 64))
-# Latents of 4 x 8 x 8, as those of the shipped prior.
+# Latents of 4 x 8 x 8, as of the shipped prior.
 FEW_IMAGES = ImageSet(classes=10, images=500, side=32, channels=(16, 16, 16))
 MANY_CLASSES = ImageSet(classes=64, images=64, side=32, channels=(16, 16))
-# Six slices a class: the first of each is waited for.
+# Six slices per class; the model waits for the first slice of each class.
 PHOTOS = Photos(ImageSet(classes=2, images=96, side=256, channels=(32, 64, 64, 64)))
-# Small classes: of two slices each, the first is waited for.
+# Small classes of two slices; the model waits for the first slice of each class.
 FEW_PHOTOS = Photos(ImageSet(classes=24, images=32, side=256, channels=(32, 64, 64, 64)))
-# As many as ImageNet-1K has of a class; 4 800 numbers each, latents at 256 px have 4 096.
+# As many images as a class of ImageNet-1K; 4 800 numbers each (latents at 256 px: 4 096).
 SCORED_CLASS = ScoredClass(real=1300, synthetic=50, side=40)
 SMALL_COURSE = Course("convnet3", image_size=32, ipc=64, epochs=1)
 SHARED_MODES = Classes(count=24, images=400, ipc=10)
@@ -96,7 +96,7 @@ LARGER_COURSE = Course("convnet4", image_size=64, ipc=32, epochs=1)
 
 
 def _on_a_card(images: int) -> dict[str, Measurement]:
-    """Return what is measured of the largest model at one batch size."""
+    """Return the measurements of the largest model at one batch size."""
     made = {}
     for form, compiled in (("bf16", False), ("bf16_compile", True)):
         work = Work(XL2, images, steps=10, precision="bf16", compile=compiled)

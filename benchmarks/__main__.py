@@ -1,4 +1,4 @@
-"""Measures, prints a table, and puts its rows into the table of speeds."""
+"""Measure, print a table, and write its rows into the table of speeds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SPEEDS = Path("docs/results/speed.csv")
 
 
 def chosen_names(patterns: Sequence[str], device: str) -> list[str]:
-    """Return the measurements that make sense on a device and match one of the patterns.
+    """Return the measurements that run on a device and match one of the patterns.
 
     Args:
-        patterns: Names, perhaps with * in them; none for all.
+        patterns: Names, which may contain *; none for all measurements.
         device: Where models run.
 
     Raises:
@@ -39,10 +39,10 @@ def chosen_names(patterns: Sequence[str], device: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for.
+    """Run the measurements that the command line selects.
 
     Args:
-        arguments: Of the command line; None for those of the process.
+        arguments: Arguments of the command line; None for those of the process.
 
     Raises:
         ValueError: If a measurement is unknown or the machine does not have the device.
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = chosen_names(options.only, options.device)
     resolve_device(options.device)
     logging.getLogger("mgd3_kedro").setLevel(logging.WARNING)
-    keep_freed_memory()  # as every run does
+    keep_freed_memory()  # like every run
     width = max(map(len, names))
     with (
         reproducible(options.threads),
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measurement = MEASUREMENTS[name]
             spread = measurement.measure(bench)
             row = describe(name, spread, measurement.goal, options.device)
-            # After each, so that a run that is stopped loses no more than the one it is at.
+            # After each measurement: a run that is stopped loses only the current one.
             write_rows(options.results, merge(read_rows(options.results), [row]))
             print(as_text(row, width), flush=True)
 

@@ -1,4 +1,4 @@
-"""How long a class takes to be scored, next to distances that are sums of differences."""
+"""Time to score a class, compared with distances computed as sums of differences."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Samples = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScoredClass:
-    """A class of random images and what is compared with them.
+    """Random real and synthetic images of one class.
 
     Args:
         real: Number of real images.
-        synthetic: Number of the others.
-        side: Of an image, in pixels.
+        synthetic: Number of synthetic images.
+        side: Side of an image, in pixels.
     """
 
     real: int
@@ -42,12 +42,12 @@ class ScoredClass:
         return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
 
     def features(self, count: int) -> Samples:
-        """Return their pixels, (N, D)."""
+        """Return the pixels of such images, (N, D)."""
         return self.images(count).flatten(1).numpy().astype(np.float64)
 
 
 def compare_with_differences(bench: Bench, of: ScoredClass) -> Spread:
-    """Return the time of all scores of a class, in that of the distances they need, as sums."""
+    """Return the time to score a class, over that of its distances as sums of differences."""
     real, synthetic = of.features(of.real), of.features(of.synthetic)
 
     def score() -> None:
@@ -72,7 +72,7 @@ def sum_differences(real: Samples, synthetic: Samples) -> None:
 
 
 def measure_class_seconds(bench: Bench, of: ScoredClass) -> Spread:
-    """Return the CPU seconds that a class takes in the stage, radii included, without a plane."""
+    """Return the CPU seconds of the stage for a class, with radii and without a t-SNE plane."""
     seeing = FeatureSettings("pixels", of.side, None)
     config = AnalysisConfig(
         perplexity=30.0, random_state=0, plane_components=50, features="pixels", planes="drawn"

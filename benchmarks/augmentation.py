@@ -1,4 +1,4 @@
-"""How fast whole batches are augmented, next to images one at a time."""
+"""Speed of augmenting whole batches, compared with one image at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pictures(NamedTuple):
 
     Args:
         count: Number of images, B.
-        side: Of an image, in pixels, S.
+        side: Side of an image, in pixels, S.
     """
 
     count: int
@@ -52,13 +52,13 @@ class Pictures(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Parameters of one image.
+    """Augmentation parameters of one image.
 
     Args:
         box: Left, top, right and bottom of the crop, in pixels.
         flipped: Whether to mirror left and right.
-        factors: Of brightness, contrast and saturation.
-        lighting: (3,), what is added to red, green and blue.
+        factors: Factors of brightness, contrast and saturation.
+        lighting: (3,), added to red, green and blue.
     """
 
     box: tuple[int, int, int, int]
@@ -68,7 +68,7 @@ class Sample(NamedTuple):
 
 
 def compare_with_pil(bench: Bench, work: Pictures) -> Spread:
-    """Return the time to draw and augment a batch, in that of Pillow and numpy, image by image."""
+    """Return the time to augment a batch, over that of Pillow and numpy image by image."""
     images = work.load()
     pictures = as_pictures(images)
     images = images.to(bench.device)
@@ -83,7 +83,7 @@ def compare_with_pil(bench: Bench, work: Pictures) -> Spread:
 
 
 def augment_batch(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Draw for a batch (B, 3, S, S), uint8, and augment it."""
+    """Draw parameters for a batch (B, 3, S, S), uint8, and augment it."""
     drawn = draw_augmentation(
         len(images),
         images.shape[-1],
@@ -97,7 +97,7 @@ def augment_batch(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 def as_pictures(images: torch.Tensor) -> list[Image.Image]:
-    """Return images (B, 3, S, S), uint8, as Pillow keeps them."""
+    """Return images (B, 3, S, S), uint8, as Pillow images."""
     return [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).contiguous().numpy()]
 
 
@@ -105,7 +105,7 @@ def draw_sample(side: int, numbers: random.Random) -> Sample:
     """Draw the parameters of one image.
 
     Args:
-        side: Of the image, in pixels.
+        side: Side of the image, in pixels.
         numbers: Source of randomness.
 
     Source: torchvision's RandomResizedCrop; IDC (arXiv 2205.14959), released code.
@@ -123,7 +123,7 @@ def draw_sample(side: int, numbers: random.Random) -> Sample:
 
 
 def augment_one_by_one(pictures: Sequence[Image.Image], samples: Sequence[Sample]) -> torch.Tensor:
-    """Augment each image by itself and stack the results, (B, 3, S, S).
+    """Augment the images one by one and stack the results, (B, 3, S, S).
 
     Source: IDC (arXiv 2205.14959), released code.
     """
@@ -146,7 +146,7 @@ def _draw_box(side: int, numbers: random.Random) -> tuple[int, int, int, int]:
 
 def _augment_one(picture: Image.Image, sample: Sample) -> torch.Tensor:
     brightness, contrast, saturation = sample.factors
-    # Not the box of `resize`, which lets the filter read beyond it.
+    # Do not use the `box` argument of `resize`: its filter reads pixels outside the box.
     picture = picture.crop(sample.box).resize(picture.size, Image.Resampling.BILINEAR)
     if sample.flipped:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -1,4 +1,4 @@
-"""What image files cost the encode stage: decoding them, and waiting for them."""
+"""Cost of image files in the encode stage: decoding them, and waiting for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mgd3_kedro.pipelines.encode.nodes import EncodingConfig, encode_images
 from mgd3_kedro.stages import Partition
 
 WORKERS = 1
-"""Threads that decode: with the one of the model, two cores are in use."""
+"""Number of decoding threads; with the thread of the model, two cores are in use."""
 SLICE = 16
 REPEATS = 3
 
@@ -40,10 +40,10 @@ class Photos:
     """JPEG files of the usual size of photos, in class folders.
 
     Args:
-        images: How they are seen: number of classes, of images of each, their side and what the
-            autoencoder is.
-        width: Of a file, in pixels.
-        height: Likewise.
+        images: Numbers of classes and of images per class, the side that they are resized to, and
+            the size of the autoencoder.
+        width: Width of a file, in pixels.
+        height: Height of a file, in pixels.
     """
 
     images: ImageSet
@@ -51,7 +51,7 @@ class Photos:
     height: int = 375
 
     def write(self, folder: Path) -> Path:
-        """Write the files, unless they are there; returns their folder."""
+        """Write the files if they do not exist, and return their folder."""
         place = folder / f"photos{self.images.classes}"
         generator = np.random.default_rng(SEED)
         for label, number in itertools.product(
@@ -60,14 +60,14 @@ class Photos:
             path = place / f"{label:03}/{number}.jpg"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                # As detailed as photos are: about 50 kB.
+                # As much detail as in photos: about 50 kB.
                 small = generator.integers(0, 256, (self.height // 8, self.width // 8, 3))
                 picture = Image.fromarray(small.astype(np.uint8))
                 picture.resize((self.width, self.height), Image.Resampling.BICUBIC).save(path)
         return place
 
     def load(self, folder: Path) -> dict[str, Partition]:
-        """Return the classes as a run has them."""
+        """Return the classes in the form that a run reads."""
         return LabelledImagesDataset(
             source=str(self.write(folder)),
             index=str(folder / f"index{self.images.classes}"),
@@ -76,9 +76,9 @@ class Photos:
 
 
 def compare_decoding(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of decoding as a run does, in that of Pillow and the same resize alone.
+    """Return the CPU time of decoding as a run does, over that of Pillow and the same resize.
 
-    A run reads each file as a whole, and checks that it is the one that was indexed.
+    A run also reads each file as a whole, and checks that it is the file that was indexed.
     """
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
     paths = sorted(photos.write(bench.folder).rglob("*.jpg"))
@@ -94,7 +94,7 @@ def compare_decoding(bench: Bench, photos: Photos) -> Spread:
 
 
 def measure_decoding_rate(bench: Bench, photos: Photos) -> Spread:
-    """Return images that are decoded per CPU second, which bounds what a core can encode."""
+    """Return the images decoded per CPU second, which limits how many a core can encode."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
     count = photos.images.classes * photos.images.images
     rounds = time_rounds(lambda: decode_all(loaded), bench.seconds, time.process_time)
@@ -102,7 +102,7 @@ def measure_decoding_rate(bench: Bench, photos: Photos) -> Spread:
 
 
 def compare_with_images_in_memory(bench: Bench, photos: Photos) -> Spread:
-    """Return the time of encoding files that are decoded ahead, in that of images in memory."""
+    """Return the time to encode files that are decoded ahead, over that of images in memory."""
     in_files = photos.load(bench.folder)
     decoded = {wnid: of.load()[:] for wnid, of in in_files.items()}
     in_memory = {
@@ -116,9 +116,9 @@ def compare_with_images_in_memory(bench: Bench, photos: Photos) -> Spread:
 
 
 def measure_waits_at_borders(bench: Bench, photos: Photos) -> Spread:
-    """Return the share of encoding files for which the model waits for first slices of classes.
+    """Return the share of encoding time in which the model waits for first slices of classes.
 
-    All others are decoded while it is at the ones before.
+    All other slices are decoded while the model encodes the slices before them.
     """
     in_files, encode = photos.load(bench.folder), _encoding(bench, photos)
     waited: list[float] = []
@@ -138,12 +138,12 @@ def measure_waits_at_borders(bench: Bench, photos: Photos) -> Spread:
         return sum(waited) / (time.perf_counter() - begun)
 
     with mock.patch.object(nodes, "decode_ahead", watched):
-        share()  # what is loaded at first does not count
+        share()  # warm-up: loading at the first call does not count
         return spread_of([share() for _ in range(REPEATS)])
 
 
 def _encoding(bench: Bench, photos: Photos) -> Callable[[dict[str, Partition]], None]:
-    """Return what runs the encode stage on classes of images, into a new folder each time."""
+    """Return a function that runs the encode stage on classes, into a new folder at every call."""
     model = save_autoencoder(bench.folder, photos.images)
     numbers = itertools.count()
 

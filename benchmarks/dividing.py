@@ -1,4 +1,4 @@
-"""What is won when two processes share a stage, and what it costs to have work divided at all."""
+"""Gain when two processes share a stage, and cost of dividing work."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from mgd3_kedro.sampling import SamplingConfig
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 
 DECODER = ImageSet(classes=1, images=1, side=32, channels=(16, 16, 16))
-"""Whose autoencoder decodes latents of 8 x 8 to images of 32 px."""
+"""Its autoencoder decodes latents of 8 x 8 to images of 32 px."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Classes of random latents, whose images are drawn by a model with random weights.
+    """Classes of random latents, and a model with random weights that draws their images.
 
     Args:
         count: Number of classes.
-        images: Latents of a class.
-        ipc: Modes, and images to draw, of a class; as many are drawn at once.
+        images: Number of latents per class.
+        ipc: Number of modes, and of images to draw, per class; also the batch size.
         steps: T.
-        size: Of the model.
+        size: Size of the model.
     """
 
     count: int
@@ -64,7 +64,7 @@ class Classes:
         return {"latents": torch.randn(shape, generator=generator)}
 
     def partitions(self, kind: str, load: Callable[[int], object]) -> dict[str, Partition]:
-        """Return wnid -> partition that is loaded by the number of its class."""
+        """Return wnid -> partition, which `load` makes from the number of the class."""
         return {
             spec.wnid: Partition(partial(load, spec.label), f"{kind} {spec.wnid}", self.images)
             for spec in self.specs
@@ -72,14 +72,14 @@ class Classes:
 
 
 def plan_modes(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDataset], Stage]:
-    """Return the search for modes, and what keeps them."""
+    """Return the stage that finds modes, and the data set that stores them."""
     del folder
     latents = classes.partitions("latents", classes.latents)
     return TensorPartitionsDataset, discover_modes(latents, latents, search(classes))
 
 
 def plan_images(folder: Path, classes: Classes) -> tuple[type[ClassPartitionsDataset], Stage]:
-    """Return the drawing of images, and what keeps them."""
+    """Return the stage that draws images, and the data set that stores them."""
     work = Work(classes.size, images=classes.ipc, steps=classes.steps)
     model = save_prior(folder, classes.size)
     found = TensorPartitionsDataset(filepath=str(folder / f"modes{classes.count}x{classes.ipc}"))
@@ -106,7 +106,7 @@ PLANS = {"modes": plan_modes, "images": plan_images}
 
 
 def compare_two_processes(bench: Bench, plan: str, classes: Classes) -> Spread:
-    """Return the time in which two processes share a stage, in that of one alone."""
+    """Return the time of two processes that share a stage, over that of one process."""
     names = (bench.folder / f"{plan}{number}" for number in itertools.count())
     kind, stage = PLANS[plan](bench.folder, classes)
 
@@ -126,7 +126,7 @@ def compare_two_processes(bench: Bench, plan: str, classes: Classes) -> Spread:
 
 
 def compare_with_calls(bench: Bench, classes: Classes) -> Spread:
-    """Return the time of a stage that is divided, kept and written down, in that of its calls."""
+    """Return the time of a stage with dividing, storing and recording, over that of its calls."""
     kind, stage = plan_images(bench.folder, classes)
     names = (bench.folder / f"divided{number}" for number in itertools.count())
 
@@ -141,10 +141,10 @@ def compare_with_calls(bench: Bench, classes: Classes) -> Spread:
 
 
 def compare_keeping(bench: Bench, classes: Classes) -> Spread:
-    """Return the time of a stage whose calls have their results ready, in that of the calls.
+    """Return the time of a stage whose calls return prepared results, over that of the calls.
 
-    What dividing, keeping and writing add is a hundredth: as a difference of two times that are as
-    long as the calls, it would be lost in what the machine does meanwhile.
+    Dividing, storing and recording add about a hundredth. This is too little to measure as the
+    difference of two long times: other work of the machine would hide it.
     """
     kind, stage = plan_images(bench.folder, classes)
     names = (bench.folder / f"kept{number}" for number in itertools.count())
@@ -165,12 +165,12 @@ def compare_keeping(bench: Bench, classes: Classes) -> Spread:
 
 
 def compare_with_serial(bench: Bench, kind: str, classes: Classes) -> Spread:
-    """Return the time of a stage on a cluster of one worker, in that of this process.
+    """Return the time of a stage on a cluster of one worker, over that in this process.
 
     Args:
         bench: Where to work.
-        kind: Of the executor.
-        classes: What is drawn.
+        kind: Kind of the executor.
+        classes: The classes to draw.
     """
     keeps, stage = plan_images(bench.folder, classes)
     names = (bench.folder / f"{kind}{number}" for number in itertools.count())
@@ -182,12 +182,12 @@ def compare_with_serial(bench: Bench, kind: str, classes: Classes) -> Spread:
 
 
 def help_out(folder: str, plan: str, *numbers: str) -> None:
-    """Make what is asked for, a folder a line, until there are no more lines.
+    """Read folders from standard input, one per line, and run the stage into each of them.
 
     Args:
-        folder: Where models are.
+        folder: Folder of the models.
         plan: A name of `PLANS`.
-        numbers: Of `Classes`, in order.
+        numbers: Fields of `Classes`, in order.
     """
     torch.set_num_threads(1)
     kind, stage = PLANS[plan](Path(folder), Classes(*map(int, numbers)))
@@ -195,7 +195,7 @@ def help_out(folder: str, plan: str, *numbers: str) -> None:
 
 
 def save_prior(folder: Path, size: DiTSize) -> ModelFolder:
-    """Save a transformer and an autoencoder with random weights, unless they are there already."""
+    """Save a transformer and an autoencoder with random weights, if they do not exist."""
     model = save_dit(folder, size)
     if not (model.path / "vae").exists():
         shutil.copytree(save_autoencoder(folder, DECODER).path / "vae", model.path / "vae")
@@ -203,7 +203,7 @@ def save_prior(folder: Path, size: DiTSize) -> ModelFolder:
 
 
 def search(classes: Classes) -> ModesConfig:
-    """Return how the modes of classes are found."""
+    """Return the settings of mode discovery for some classes."""
     return ModesConfig("kmeans", classes.ipc, 0, 10, 8, 50, "equal")
 
 

@@ -1,4 +1,4 @@
-"""What the encode stage costs beyond its autoencoder, in time and in memory."""
+"""Cost of the encode stage beyond its autoencoder, in time and in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.stages import Partition
 
 SETTLED = 8
-"""Classes after which caches and pools have their size."""
+"""Number of classes after which caches and memory pools no longer grow."""
 REPEATS = 3
 
 
@@ -33,9 +33,9 @@ class ImageSet:
 
     Args:
         classes: Number of classes.
-        images: Images of a class.
-        side: Of an image, in pixels.
-        channels: Width of the autoencoder's levels, which halve the side between them.
+        images: Number of images per class.
+        side: Side of an image, in pixels.
+        channels: Channels of the autoencoder's levels; the side is halved from level to level.
     """
 
     classes: int
@@ -51,7 +51,7 @@ class ImageSet:
 
 
 def compare_with_bare_autoencoder(bench: Bench, images: ImageSet) -> Spread:
-    """Return the time of the encode stage, in that of its autoencoder alone."""
+    """Return the time of the encode stage, over that of its autoencoder alone."""
     model = save_autoencoder(bench.folder, images)
     config = _config(bench)
     autoencoder = load_autoencoder(model, config)
@@ -70,7 +70,7 @@ def compare_with_bare_autoencoder(bench: Bench, images: ImageSet) -> Spread:
     numbers = itertools.count()
 
     def run_stage() -> None:
-        # A folder that is complete would not be computed again.
+        # A new folder: the stage would skip a complete one.
         folder = bench.folder / f"latents{next(numbers)}"
         _run_stage(folder, images, in_memory.__getitem__, model, config)
 
@@ -78,7 +78,7 @@ def compare_with_bare_autoencoder(bench: Bench, images: ImageSet) -> Spread:
 
 
 def measure_memory_growth(bench: Bench, images: ImageSet) -> Spread:
-    """Return the bytes by which the process grows per image that the encode stage has done."""
+    """Return the growth of the process's memory per encoded image, in bytes."""
     model = save_autoencoder(bench.folder, images)
     config = _config(bench)
     growths = []
@@ -91,19 +91,19 @@ def measure_memory_growth(bench: Bench, images: ImageSet) -> Spread:
 
 
 def growth_per_image(resident: list[int], images: int) -> float:
-    """Return bytes per image between class number `SETTLED` and the last.
+    """Return the growth in bytes per image from class number `SETTLED` to the last class.
 
     Args:
         resident: Resident bytes before each class, and after the last.
-        images: Images of a class.
+        images: Number of images per class.
     """
     return (resident[-1] - resident[SETTLED]) / (images * (len(resident) - 1 - SETTLED))
 
 
 def resident_bytes() -> int:
-    """Return how much memory the process holds, on Linux with glibc.
+    """Return the resident memory of the process in bytes, on Linux with glibc.
 
-    What was freed is given back first: growth would otherwise hide in it.
+    Freed memory is first given back to the system: otherwise it could hide growth.
 
     Source: proc(5), statm; malloc_trim(3).
     """
@@ -113,12 +113,12 @@ def resident_bytes() -> int:
 
 
 def save_autoencoder(folder: Path, images: ImageSet) -> ModelFolder:
-    """Save an autoencoder with random weights, unless it is there already."""
+    """Save an autoencoder with random weights, if it does not exist."""
     from diffusers import AutoencoderKL
 
     levels = len(images.channels)
     latent_side = images.side // 2 ** (levels - 1)
-    # The side of the images is read off the transformer that the autoencoder belongs to.
+    # The side of images is read from the configuration of the transformer in the same folder.
     size = DiTSize(f"autoencoder{images.side}", 1, 1, 8, latent_side, 1, predicts_variance=False)
     model = save_dit(folder, size)
     if not (model.path / "vae").exists():

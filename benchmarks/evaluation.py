@@ -1,4 +1,4 @@
-"""What evaluating costs beyond the networks themselves, and what precision and compilation gain."""
+"""Cost of evaluation beyond the networks, and gain by precision and compilation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BATCH = 64
 
 
 class Course(NamedTuple):
-    """A training that is measured.
+    """A training to measure.
 
     Args:
         network: A name of `NETWORKS`.
         image_size: Side of the images, in pixels.
-        ipc: Images per class; of ten classes.
-        epochs: Length.
+        ipc: Images per class; there are ten classes.
+        epochs: Number of epochs.
         precision: A name of `PRECISIONS`.
         compile: Whether the network is compiled.
     """
@@ -51,7 +51,7 @@ class Course(NamedTuple):
         return LabelledSet.of_classes(classes)
 
     def config(self, device: str) -> EvaluationConfig:
-        """Return the hard-label protocol, tested once."""
+        """Return the settings of the hard-label protocol, with a single validation."""
         return EvaluationConfig(
             protocol="hard",
             preset="paper",
@@ -80,9 +80,9 @@ class Course(NamedTuple):
 
 
 def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
-    """Return the time of a training, in that of its forward and backward passes and updates alone.
+    """Return the time of a training, over that of its forward and backward passes and updates.
 
-    Both see the same batches as often; the bare one has them ready.
+    Both see the same batches equally often; for the passes alone they are prepared before.
     """
     train = prepare_training(bench, course)
     data = course.images()
@@ -102,7 +102,7 @@ def compare_with_bare_passes(bench: Bench, course: Course) -> Spread:
 
 
 def prepare_training(bench: Bench, course: Course) -> Callable[[], TrainingResult]:
-    """Return what runs a training that is tested on one image."""
+    """Return a function that runs a training with a test on one image."""
     data, config = course.images(), course.config(bench.device)
     tested = LabelledSet(data.images[:1], data.labels[:1], CLASSES)
     return lambda: train_network(
@@ -111,7 +111,7 @@ def prepare_training(bench: Bench, course: Course) -> Callable[[], TrainingResul
 
 
 def compare_with_bare_forward(bench: Bench, course: Course) -> Spread:
-    """Return the time of a validation, in that of the forward passes alone."""
+    """Return the time of a validation, over that of the forward passes alone."""
     device = resolve_device(bench.device)
     data, passes = course.images().to(device), _passes(course, device)
     inputs = torch.rand(len(data.images), 3, course.image_size, course.image_size).to(device)
@@ -123,7 +123,7 @@ def compare_with_bare_forward(bench: Bench, course: Course) -> Spread:
 
 
 def compare_with_eager(bench: Bench, course: Course) -> Spread:
-    """Return updates per second of a network, in those of the same in float32, not compiled."""
+    """Return a network's updates per second, over those in float32 without compilation."""
     device = resolve_device(bench.device)
     eager = course._replace(precision="fp32", compile=False)
     inputs = torch.rand(BATCH, 3, course.image_size, course.image_size).to(device)

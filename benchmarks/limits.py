@@ -1,4 +1,4 @@
-"""What two processes can win at all: the calls of a stage alone, without what divides them."""
+"""Limit of the gain by two processes: the calls of a stage without the code that divides them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mgd3_kedro.modes.reduction import span_coordinates
 
 
 def compare_bare_halves(bench: Bench, classes: Classes) -> Spread:
-    """Return the time of k-means of all classes by two processes, half each, in that of one.
+    """Return the time of k-means in two processes, half of the classes each, over that in one.
 
-    Both have the points in memory: there are no claims, no files and no records.
+    The points are in memory in all processes. There are no claims, files or records.
     """
     find = _searches(classes)
     first, second = range(classes.count // 2), range(classes.count // 2, classes.count)
@@ -34,10 +34,12 @@ def compare_bare_halves(bench: Bench, classes: Classes) -> Spread:
 
 
 def help_out(*numbers: str) -> None:
-    """Find the modes of the classes that a line names, by the first and the one after the last.
+    """Read ranges of classes from standard input, and find their modes.
+
+    A line has the first class and the class after the last.
 
     Args:
-        numbers: The first of `Classes`, in order.
+        numbers: First fields of `Classes`, in order.
     """
     torch.set_num_threads(1)
     find = _searches(Classes(*map(int, numbers)))
@@ -45,7 +47,7 @@ def help_out(*numbers: str) -> None:
 
 
 def _searches(classes: Classes) -> Callable[[range], None]:
-    """Return what runs scikit-learn's k-means for some classes, as the stage asks for it."""
+    """Return a function that runs scikit-learn's k-means as the stage does, for some classes."""
     config = search(classes)
     latents = (classes.latents(label)["latents"] for label in range(classes.count))
     points = [span_coordinates(flatten(of_class)) for of_class in latents]

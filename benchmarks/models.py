@@ -28,12 +28,12 @@ class DiTSize:
     """Size of a diffusion transformer with patches of 2 x 2 latent pixels.
 
     Args:
-        name: Of its folder.
+        name: Name of its folder.
         layers: Number of blocks.
         heads: Attention heads of a block.
         head_dim: Width of a head.
         latent_side: Height and width of a latent.
-        classes: Size of the label space.
+        classes: Number of classes.
         predicts_variance: Whether there are two output channels per latent channel.
     """
 
@@ -59,8 +59,8 @@ class Bench:
     """Where and for how long to measure.
 
     Args:
-        folder: Empty at first; models and artefacts are written there.
-        device: Where models run.
+        folder: Empty at first; models and results are written there.
+        device: Device of the models.
         seconds: Time for the rounds of one measurement.
     """
 
@@ -71,14 +71,14 @@ class Bench:
 
 @dataclass(frozen=True)
 class Work:
-    """How much is drawn at once.
+    """A batch of images to draw.
 
     Args:
-        size: Of the model.
+        size: Size of the model.
         images: Batch size.
         steps: T.
-        precision: Of the model.
-        compile: Whether to compile it.
+        precision: Precision of the model.
+        compile: Whether to compile the model.
     """
 
     size: DiTSize
@@ -124,7 +124,7 @@ def build_dit(size: DiTSize) -> DiTTransformer2DModel:
 
 
 def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
-    """Save a transformer with random weights and its schedule, unless it is there already."""
+    """Save a transformer with random weights, and its scheduler, if it does not exist."""
     from diffusers import DDPMScheduler
 
     path = folder / size.name
@@ -142,13 +142,13 @@ def save_dit(folder: Path, size: DiTSize) -> ModelFolder:
 
 
 def load_dit(bench: Bench, work: Work) -> DiffusionBackbone:
-    """Return the backbone of a piece of work."""
+    """Return the backbone for a batch."""
     config = settings_of(work, bench.device)
     return cast(DiffusionBackbone, load_backbone(save_dit(bench.folder, work.size), config))
 
 
 def settings_of(work: Work, device: str) -> BackboneConfig:
-    """Return how a piece of work is sampled."""
+    """Return the sampler settings for a batch."""
     return BackboneConfig(
         sampler="ddpm",
         num_inference_steps=work.steps,
@@ -168,12 +168,12 @@ def settings_of(work: Work, device: str) -> BackboneConfig:
 
 
 def draw(backbone: DiffusionBackbone, work: Work, **changes: Any) -> torch.Tensor:
-    """Draw all images of a piece of work at once, guided at every step but the last.
+    """Draw all images of a batch at once, with mode guidance at every step but the last.
 
     Args:
-        backbone: Of the work's size.
-        work: How much is drawn.
-        changes: Settings of sampling that are others.
+        backbone: Backbone of the same size.
+        work: The batch.
+        changes: Settings of sampling that differ from the default.
     """
     settings: dict[str, Any] = {
         "initial_latents": "noise",

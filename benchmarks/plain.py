@@ -1,4 +1,4 @@
-"""The loop that public code samples with: one image at a time, in float32."""
+"""The sampling loop of public code: one image at a time, in float32."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_plain(bench: Bench, work: Work) -> tuple[DiTTransformer2DModel, DDPMScheduler]:
-    """Load the same weights with nothing but diffusers."""
+    """Load the same weights with diffusers alone."""
     from diffusers import DDPMScheduler, DiTTransformer2DModel
 
     path = save_dit(bench.folder, work.size).path
@@ -36,7 +36,7 @@ def load_plain(bench: Bench, work: Work) -> tuple[DiTTransformer2DModel, DDPMSch
 def draw_plainly(
     transformer: DiTTransformer2DModel, scheduler: DDPMScheduler, work: Work
 ) -> torch.Tensor:
-    """Draw the images of a piece of work one after another, with mode guidance.
+    """Draw the images of a batch one after another, with mode guidance.
 
     Source: MGD3 (arXiv 2505.18963), Algorithm 1.
     """

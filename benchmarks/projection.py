@@ -1,7 +1,7 @@
-"""The least time that ImageNet-1K can take on a card: operations that are counted, over its peak.
+"""Lower bounds of the time for ImageNet-1K on a card: counted operations, divided by its peak.
 
-Nothing is measured. Models have no weights: their tensors are only shapes, and the operations of
-matrix products and convolutions are counted while the project's own code runs on them.
+Nothing is measured. The tensors of models have shapes but no values. The project's own code runs on
+them, and the operations of matrix products and convolutions are counted.
 
 python -m benchmarks.projection writes docs/results/projection.csv and projection_operations.csv.
 """
@@ -37,18 +37,18 @@ CLASSES, IPC = 1000, 50
 REAL_IMAGES = 1_281_167
 """Training images of ILSVRC 2012 (Russakovsky et al., arXiv 1409.0575)."""
 NETWORK, SIDE, REPEATS = "resnet18_bn", 224, 3
-"""What is trained, and how often: a training is on one card, repeats are side by side."""
+"""Network, image side and number of trainings: each uses one card, and they run in parallel."""
 TRAININGS = {"train_hard": "hard", "train_soft": "soft"}
 """Name -> protocol."""
 BATCH = 2
 NOWHERE = torch.device("meta")
-"""Where tensors have a shape and no numbers."""
+"""On this device, tensors have shapes but no values."""
 
 Counts = Mapping[str, float]
 
 
 def count_per_image() -> dict[str, float]:
-    """Return what is computed -> its operations for one image, two for each multiply-add.
+    """Return name of a computation -> its operations for one image, two per multiply-add.
 
     Source: PyTorch's `FlopCounterMode`.
     """
@@ -67,7 +67,7 @@ def count_per_image() -> dict[str, float]:
 
 
 def images_of(name: str) -> int | None:
-    """Return how many images go through what is computed; None for what is a part of another."""
+    """Return the number of images of a computation; None if it is a part of another one."""
     if name == "encode":
         return REAL_IMAGES
     if name not in TRAININGS:
@@ -77,7 +77,7 @@ def images_of(name: str) -> int | None:
 
 
 def describe_times(counts: Counts) -> Iterable[dict[str, Any]]:
-    """Yield a row for everything that is computed, on every number of every card."""
+    """Yield a row for every computation, every card and every number of cards."""
     for name, operations in counts.items():
         images = images_of(name)
         if images is None:
@@ -97,20 +97,20 @@ def describe_times(counts: Counts) -> Iterable[dict[str, Any]]:
 
 
 def describe_operations(counts: Counts) -> Iterable[dict[str, Any]]:
-    """Yield a row for everything that is computed, with its operations for one image."""
+    """Yield a row for every computation, with its operations for one image."""
     for name, operations in counts.items():
         yield {"name": name, "gigaflops_per_image": f"{operations / 1e9:.6g}"}
 
 
 def main(results: Path = RESULTS) -> None:
-    """Count, and write both tables."""
+    """Count operations, and write both tables."""
     counts = count_per_image()
     for file, rows in ((OPERATIONS, describe_operations), (TIMES, describe_times)):
         write_rows(results / file, list(rows(counts)))
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows of the same columns."""
+    """Write rows with the same columns to a CSV file."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -118,18 +118,18 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _count_step(guidance_scale: float) -> float:
-    """Count a step of DiT-XL/2 at 256 px, with classifier-free guidance unless the scale is 1."""
+    """Count a step of DiT-XL/2 at 256 px, with classifier-free guidance if the scale is not 1."""
     work = Work(XL2, images=BATCH, steps=USUAL_STEPS)
     with NOWHERE:
         transformer = build_dit(work.size)
-    # What is made by NumPy has numbers yet.
+    # Tensors made from NumPy arrays still have values.
     denoiser = DiTDenoiser(transformer.to(NOWHERE).eval())
     config = replace(settings_of(work, "cpu"), guidance_scale=guidance_scale)
     return operations_per_image(assemble_backbone(denoiser, TrainedSchedule(), config), work)
 
 
 def _count_autoencoder() -> tuple[float, float]:
-    """Count an autoencoder of the size of Stable Diffusion's at 256 px: encoding, and decoding."""
+    """Count encoding and decoding by an autoencoder of Stable Diffusion's size, at 256 px."""
     vae = build_autoencoder(SEEN, "meta")
     pixels = torch.zeros(BATCH, 3, SEEN.side, SEEN.side, device=NOWHERE)
     side = SEEN.side // 2 ** (len(SEEN.channels) - 1)
@@ -142,7 +142,7 @@ def _count_autoencoder() -> tuple[float, float]:
 
 
 def _count_network() -> tuple[float, float]:
-    """Count a ResNet-18 at 224 px: an image of an update, and one that it is asked about."""
+    """Count a ResNet-18 at 224 px, for one image: an update, and a forward pass as a teacher."""
     network = build_network(NETWORK, CLASSES, SIDE).to(NOWHERE)
     images = torch.zeros(BATCH, 3, SIDE, SIDE, device=NOWHERE)
     labels = torch.zeros(BATCH, dtype=torch.int64, device=NOWHERE)

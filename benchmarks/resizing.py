@@ -1,4 +1,4 @@
-"""What resizing is of reading a photo, and what Pillow's would be, which it stands for."""
+"""Share of resizing in the time to read a photo, and comparison with Pillow's resize."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Pixels = NDArray[np.uint8]
 
 
 def crop_by_pil(image: Image.Image, side: int) -> Pixels:
-    """Return what `centre_crop` does, (S, S, 3), with Pillow's bicubic filter.
+    """Return the same crop as `centre_crop`, (S, S, 3), with Pillow's bicubic filter.
 
     Args:
-        image: In RGB; its short side is less than twice the target, or it would be halved first.
+        image: In RGB; its short side must be less than twice S, as larger ones are halved first.
         side: S.
     """
     scale = side / min(image.size)
@@ -35,21 +35,21 @@ def crop_by_pil(image: Image.Image, side: int) -> Pixels:
 
 
 def compare_with_reading(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of resizing photos, in that of reading them as a run does."""
+    """Return the CPU time of resizing photos, over that of reading them as a run does."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
     resize = _resizing(centre_crop, _open_all(bench, photos), photos.images.side)
     return _compare(bench, resize, lambda: decode_all(loaded))
 
 
 def compare_resizes(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of resizing photos as a run does, in that by Pillow."""
+    """Return the CPU time of resizing photos as a run does, over that of Pillow."""
     pictures, side = _open_all(bench, photos), photos.images.side
     by_torch, by_pil = (_resizing(of, pictures, side) for of in (centre_crop, crop_by_pil))
     return _compare(bench, by_torch, by_pil)
 
 
 def compare_readings(bench: Bench, photos: Photos) -> Spread:
-    """Return the CPU time of reading photos as a run does, in that with Pillow's resize."""
+    """Return the CPU time of reading photos as a run does, over that with Pillow's resize."""
     loaded = [partition.load() for partition in photos.load(bench.folder).values()]
 
     def read_with_pil() -> None:
@@ -60,12 +60,12 @@ def compare_readings(bench: Bench, photos: Photos) -> Spread:
 
 
 def measure_mean_difference(bench: Bench, photos: Photos) -> Spread:
-    """Return how far pixels are apart on average, 0 to 255; a number for every photo."""
+    """Return the mean difference of pixel values, 0 to 255, of every photo."""
     return spread_of([float(found.mean()) for found in _differences(bench, photos)])
 
 
 def measure_largest_difference(bench: Bench, photos: Photos) -> Spread:
-    """Return how far the two pixels of a photo are apart that differ most, 0 to 255."""
+    """Return the largest difference of pixel values, 0 to 255, of every photo."""
     return spread_of([float(found.max()) for found in _differences(bench, photos)])
 
 

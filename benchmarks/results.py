@@ -1,4 +1,4 @@
-"""Rows of the table of speeds: what was reached, what was to be reached, where and with what."""
+"""Rows of the table of speeds: result, goal, machine and versions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Row:
     """One measurement, as written to the table.
 
     Args:
-        name: Of the measurement.
+        name: Name of the measurement.
         ratio_median: Median over rounds.
         ratio_low: 10th percentile.
         ratio_high: 90th percentile.
-        goal: What the median is to reach, e.g. ">= 2.7"; empty for none.
+        goal: What the median should reach, e.g. ">= 2.7"; empty for no goal.
         machine: Processor, cores and threads; or the graphics card.
-        versions: Of what the time is spent in.
-        date: ISO day.
+        versions: Versions of the libraries that the time is spent in.
+        date: Day, in ISO format.
     """
 
     name: str
@@ -46,21 +46,21 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Say whether the goal is met; empty where there is none."""
+        """Whether the goal is met, in words; empty if there is no goal."""
         if not self.goal:
             return ""
         return "met" if reaches(float(self.ratio_median), self.goal) else "not met"
 
 
 def reaches(value: float, goal: str) -> bool:
-    """Tell whether a number reaches a goal.
+    """Return whether a number reaches a goal.
 
     Args:
         value: The number.
         goal: ">= NUMBER" or "<= NUMBER".
 
     Raises:
-        ValueError: If the goal is neither.
+        ValueError: If the goal has another form.
     """
     comparison, _, bound = goal.partition(" ")
     if comparison not in COMPARISONS or not bound:
@@ -69,14 +69,14 @@ def reaches(value: float, goal: str) -> bool:
 
 
 def describe(name: str, spread: Spread, goal: str, device: str) -> Row:
-    """Return the row of a measurement made here and now."""
+    """Return the row of a measurement, with this machine, its versions and today's date."""
     median, low, high = (f"{number:.4g}" for number in spread)
     day = date.today().isoformat()
     return Row(name, median, low, high, goal, machine(device), versions(), day)
 
 
 def machine(device: str) -> str:
-    """Name the graphics card, or the processor and how much of it is used.
+    """Return the name of the graphics card, or of the processor with cores and threads.
 
     Source: proc(5), cpuinfo.
     """
@@ -91,27 +91,27 @@ def machine(device: str) -> str:
         f"{os.cpu_count()} cores",
         f"{threads} thread{'s' if threads > 1 else ''}",
     ]
-    # Without the instructions bf16 is emulated, several times slower than fp32.
+    # Without these instructions bf16 is emulated, and several times slower than fp32.
     if text and "bf16" not in text:
         parts.append("no bf16 instructions")
     return ", ".join(parts)
 
 
 def versions() -> str:
-    """Name the versions of what the time is spent in."""
+    """Return the versions of the libraries that the time is spent in."""
     parts = {name: version(name) for name in ("torch", "diffusers")}
     return ", ".join(f"{n} {v}" for n, v in {**parts, "python": platform.python_version()}.items())
 
 
 def merge(old: Sequence[Row], new: Iterable[Row]) -> list[Row]:
-    """Put rows in the place of those of the same name and machine, or at the end."""
+    """Replace rows with the same name and machine, and append the others."""
     rows = {(row.name, row.machine): row for row in old}
     rows.update({(row.name, row.machine): row for row in new})
     return list(rows.values())
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read a table; none where there is no file."""
+    """Read a table; return no rows if there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -129,11 +129,11 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def as_text(row: Row, width: int) -> str:
-    """Return one line for people.
+    """Return a row as one readable line.
 
     Args:
         row: The row.
-        width: Of the name.
+        width: Width of the column with the name.
     """
     spread = f"{row.ratio_median:>7} ({row.ratio_low} to {row.ratio_high})"
     return f"{row.name:<{width}} {spread:<28} {row.goal:<8} {row.verdict}".rstrip()

@@ -1,4 +1,4 @@
-"""What it costs a run that nothing is lost: it waits for the disk, and digests files."""
+"""Cost of safe storage in a run: waiting for the disk, and hashing files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from benchmarks.timing import Spread, spread_of
 from mgd3_kedro.new_project import make_project
 
 REPEATS = 3
-# Trainings in this process: what others wait for is not seen.
+# Trainings run in this process: the time of other processes is not counted.
 COMMAND = ("run", "--pipelines=distill", "--params", "jobs=1")
 START = "import sys; from benchmarks.safety import run_counted; run_counted(sys.argv[1])"
 
 
 def compare_with_unsafe(bench: Bench) -> Spread:
-    """Return a whole `distill` of the digits per the same without syncing and digests of files.
+    """Return the time of a whole `distill` of the digits, over that without syncing and hashing.
 
-    Both are of one run: its seconds, and those that it spends in `fsync` and SHA-256.
+    Both come from one run: its seconds, with and without those in `fsync` and SHA-256.
 
     Args:
         bench: Where to work.
@@ -48,16 +48,16 @@ def _ratio(project: Path) -> float:
 
 
 def run_counted(told: str) -> None:
-    """Run the command and write down its seconds, and those of what makes it safe.
+    """Run the command, and write its seconds and those in `fsync` and SHA-256 to a file.
 
     Args:
-        told: The file to write to.
+        told: File to write to.
     """
     begun = time.perf_counter()
     spent = Spent()
     os.fsync = spent.counting(os.fsync)
     hashlib.file_digest = spent.counting(hashlib.file_digest)
-    # Before what keeps it as its own is imported.
+    # Before the import of modules that keep their own reference to it.
     hashlib.sha256 = spent.counting_digests(hashlib.sha256)  # type: ignore[assignment]
     from mgd3_kedro.__main__ import main
 
@@ -67,13 +67,13 @@ def run_counted(told: str) -> None:
 
 
 class Spent:
-    """Seconds in functions, whoever calls them."""
+    """Seconds spent in functions, whatever calls them."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def counting(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function whose seconds are counted."""
+        """Return a function that also counts its seconds."""
 
         def counted(*arguments: Any, **options: Any) -> Any:
             begun = time.perf_counter()
@@ -85,7 +85,7 @@ class Spent:
         return counted
 
     def counting_digests(self, make: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what makes digests whose seconds are counted, at first and with more."""
+        """Return a constructor of hashes that counts the seconds of construction and updates."""
 
         class Counted:
             def __init__(self, *parts: Any, **options: Any) -> None:

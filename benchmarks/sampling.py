@@ -1,4 +1,4 @@
-"""How fast images are drawn, next to a plain loop; what guidance and the loop itself cost."""
+"""Speed of drawing images compared with a plain loop, and cost of guidance and of the loop."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mgd3_kedro.backbones.dit import DiTDenoiser
 from mgd3_kedro.devices import AUTO, settle_precision
 
 PULL_POOL = 4
-"""Side of the grid of layouts of `mgd3_pooled`."""
+"""Side of the grid that `mgd3_pooled` averages the pull over."""
 PLAIN_SHARE = 4
-"""The plain loop draws one image in so many: its rate does not depend on their number."""
+"""The plain loop draws one image in this many: its rate does not depend on the number of images."""
 
 
 def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
-    """Return images per second of `denoise`, in those of the plain loop."""
+    """Return images per second of `denoise`, over those of the plain loop."""
     backbone = load_dit(bench, work)
     plain_work = replace(work, images=max(1, work.images // PLAIN_SHARE))
     plain = load_plain(bench, work)
@@ -34,7 +34,7 @@ def compare_with_plain_loop(bench: Bench, work: Work) -> Spread:
 
 
 def compare_with_float32(bench: Bench, work: Work) -> Spread:
-    """Return the time of `denoise` in what the device is fast in, in that in float32."""
+    """Return the time of `denoise` in the precision of `auto`, over that in float32."""
     fast = replace(work, precision=settle_precision(AUTO, bench.device))
     slow = replace(work, precision="fp32")
     backbones = [(load_dit(bench, one), one) for one in (fast, slow)]
@@ -43,7 +43,7 @@ def compare_with_float32(bench: Bench, work: Work) -> Spread:
 
 
 def compare_with_unguided(bench: Bench, work: Work) -> Spread:
-    """Return the time of `denoise` with mode guidance, in that of `denoise` without."""
+    """Return the time of `denoise` with mode guidance, over that without."""
     return guided_per_unguided(load_dit(bench, work), work, bench.seconds)
 
 
@@ -58,9 +58,10 @@ def guided_per_unguided(backbone: DiffusionBackbone, work: Work, seconds: float)
 
 
 def compare_pulls(bench: Bench, work: Work) -> Spread:
-    """Return the time of `denoise` with the pull of layout, in that with mode guidance.
+    """Return the time of `denoise` with the pull of layout, over that with mode guidance.
 
-    The first goes on to the last step; the second stops in the middle, as it does by default.
+    The pull of layout acts until the last step; mode guidance stops after half of the steps, as by
+    default.
     """
     backbone = load_dit(bench, work)
     ratios = time_ratios(
@@ -72,9 +73,9 @@ def compare_pulls(bench: Bench, work: Work) -> Spread:
 
 
 def compare_with_bare_forward(bench: Bench, work: Work) -> Spread:
-    """Return the time of a whole step of `denoise`, in that of the transformer alone.
+    """Return the time of a whole step of `denoise`, over that of the transformer alone.
 
-    The transformer sees as many rows as in a step: two per image.
+    The transformer gets the same number of rows as in a step: two per image.
     """
     return step_per_forward(load_dit(bench, work), work, bench.seconds)
 

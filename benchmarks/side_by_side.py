@@ -1,4 +1,4 @@
-"""A second process that works when it is told to, with all that it needs loaded."""
+"""A helper process that has everything loaded and works on request."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SHARES = {"OMP_NUM_THREADS": "1"}
 
 @contextmanager
 def helper(module: str, *arguments: object) -> Iterator[Callable[[object], Callable[[], str]]]:
-    """Start a process that calls `help_out` of a module, which is to end in `serve`.
+    """Start a process that calls `help_out` of a module; this function must end with `serve`.
 
     Args:
-        module: Its name.
-        arguments: Of `help_out`, handed over as texts.
+        module: Name of the module.
+        arguments: Arguments of `help_out`, passed as text.
 
     Yields:
-        Tells it something in one line, and returns what waits until it is done with that.
+        Function that sends a line to the process, and returns a function that waits for the result.
     """
     line = [sys.executable, "-c", START.format(module), *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -41,7 +41,7 @@ def helper(module: str, *arguments: object) -> Iterator[Callable[[object], Calla
 
 
 def serve(work: Callable[[str], object]) -> None:
-    """Do the work of a helper: what each line asks for, until there are no more lines."""
+    """Read lines from standard input until its end, and do the work for each line."""
     print("ready", flush=True)
     for line in sys.stdin:
         work(line.strip())

@@ -1,4 +1,4 @@
-"""Whether memory grows with the data set while images are read from an archive and encoded."""
+"""Growth of memory with the data set when images are read from an archive and encoded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ START = "import sys; from benchmarks.streaming import print_peak; print_peak(*sy
 
 
 def compare_peaks(bench: Bench, images: ImageSet, more: int) -> Spread:
-    """Return the peak of resident memory with many images, in that with fewer; on Linux.
+    """Return the peak of resident memory with many images, over that with fewer (on Linux).
 
     Args:
         bench: Where to work.
-        images: The fewer images.
-        more: How many times as many the others are.
+        images: The smaller set of images.
+        more: Factor between the sizes of the two sets.
     """
     model = save_autoencoder(bench.folder, images)
     peaks = [
@@ -49,7 +49,7 @@ def write_images(path: Path, images: ImageSet, per_class: int) -> None:
 
 
 def encode_all(archive: Path, model: Path, side: int, folder: Path) -> int:
-    """Encode an archive as a run does; returns the peak of resident memory in KiB.
+    """Encode an archive as a run does, and return the peak of resident memory in KiB.
 
     Source: proc(5), VmHWM.
     """
@@ -84,7 +84,7 @@ def _peak_of(folder: Path, model: Path, images: ImageSet, per_class: int) -> int
     archive = folder / f"{per_class}.zip"
     write_images(archive, images, per_class)
     arguments = [str(archive), str(model), str(images.side), str(folder / f"of{per_class}")]
-    # A process of its own: a peak is that of a whole life.
+    # In a new process: the peak is that of the whole life of a process.
     answer = subprocess.run(
         [sys.executable, "-c", START, *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -96,5 +96,5 @@ def _peak_of(folder: Path, model: Path, images: ImageSet, per_class: int) -> int
 
 
 def print_peak(archive: str, model: str, side: str, folder: str) -> None:
-    """Print what `encode_all` returns, for the process that started this one."""
+    """Print the result of `encode_all`, for the parent process."""
     print(encode_all(Path(archive), Path(model), int(side), Path(folder)))

@@ -1,4 +1,4 @@
-"""Ratios of two computations that share one machine, and how far they scatter."""
+"""Ratios of the times of two computations on one machine, and their spread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 LEAST_ROUNDS = 3
-"""A spread of fewer says nothing."""
+"""With fewer rounds, the spread says nothing."""
 
 
 class Spread(NamedTuple):
@@ -22,7 +22,7 @@ class Spread(NamedTuple):
 
 
 def spread_of(values: Sequence[float]) -> Spread:
-    """Sum up the values of all rounds."""
+    """Summarise the values of all rounds."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     deciles = statistics.quantiles(values, n=10, method="inclusive")
@@ -37,14 +37,14 @@ def time_ratios(
 ) -> list[float]:
     """Return the ratio of the times of two computations, one per round.
 
-    Rounds go A B, B A, A B ...: both sides of a ratio see the same minute of the machine, and
-    neither always comes second.
+    Rounds alternate: A B, B A, A B ... So both times of a ratio are measured under the same load of
+    the machine, and neither computation is always the second.
 
     Args:
-        numerator: A; both are called once before the clock runs.
+        numerator: A; A and B are called once before the measurement starts.
         denominator: B.
-        seconds: Rounds go on until this much time is spent.
-        clock: Seconds since any moment.
+        seconds: Time for all rounds.
+        clock: Returns seconds since some fixed moment.
     """
     numerator()
     denominator()
@@ -69,9 +69,9 @@ def time_rounds(
     """Return the seconds that a computation takes, one number per round.
 
     Args:
-        function: Called once before the clock runs.
-        seconds: Rounds go on until this much time is spent.
-        clock: Seconds since any moment.
+        function: Called once before the measurement starts.
+        seconds: Time for all rounds.
+        clock: Returns seconds since some fixed moment.
     """
     function()
     began = clock()

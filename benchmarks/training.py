@@ -1,4 +1,4 @@
-"""What the training of a prior gains on a CPU by its own choice of attention."""
+"""Gain of this project's attention code when a prior is trained on a CPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mgd3_kedro.training.attention import shorten_attention
 
 
 def compare_with_fused_attention(bench: Bench, size: DiTSize, batch: int) -> Spread:
-    """Return gradients per second of a compiled transformer, over those with fused attention."""
+    """Return a compiled transformer's gradients per second, over those with fused attention."""
     generator = torch.Generator().manual_seed(SEED)
     shape = (batch, LATENT_CHANNELS, size.latent_side, size.latent_side)
     latents = torch.randn(shape, generator=generator)

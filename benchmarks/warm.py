@@ -1,4 +1,4 @@
-"""What a command costs that has nothing left to do."""
+"""Cost of a command whose results all exist."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ PARAMETERS = (
 
 
 def measure_warm_run(bench: Bench, classes: int) -> Spread:
-    """Return the CPU seconds of the second and later times of one command: all is there.
+    """Return the CPU seconds of a command that is run again, when all results exist.
 
-    The command is a whole `distill` of real images that are kept, of many classes: their index,
-    their choice, trainings, scores and the page.
+    The command is a whole `distill` that selects real images of many classes: index, selection,
+    trainings, scores and the page.
 
     Args:
         bench: Where to work.
-        classes: Of the data set.
+        classes: Number of classes of the data set.
     """
     project = bench.folder / f"project{classes}"
     if not project.exists():
@@ -54,7 +54,7 @@ def write_classes(folder: Path, classes: int) -> None:
 
 
 def _run(project: Path) -> float:
-    """Run the command in a process of its own; returns its CPU seconds."""
+    """Run the command in a new process, and return its CPU seconds."""
     before = _seconds_of_children()
     subprocess.run(
         [

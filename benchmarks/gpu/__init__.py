@@ -1,4 +1,4 @@
-"""What a graphics card does, in parts that are ordered by worth; each is kept."""
+"""Measurements of a graphics card, in parts; the most important run first, and all are stored."""
 
 from __future__ import annotations
 

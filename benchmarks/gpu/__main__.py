@@ -1,4 +1,4 @@
-"""Measures a graphics card in parts, each kept when the time runs out."""
+"""Measure a graphics card in parts; results are kept when the time runs out."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ROWS = "speed.csv"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what there is time for.
+    """Run the parts that there is time for.
 
     Args:
-        arguments: Of the command line; None for those of the process.
+        arguments: Arguments of the command line; None for those of the process.
 
     Raises:
         ValueError: If the machine does not have the device.
@@ -66,7 +66,7 @@ def _run_part(options: argparse.Namespace) -> None:
                 continue
             row = describe(*found, goal="", device=options.device)
             _keep([row], options.out / ROWS)
-            # A rehearsal tells nothing of a card.
+            # A rehearsal says nothing about a card.
             if options.device != "cpu" and not small:
                 _keep([row], options.table)
             spread = f"{row.ratio_median} ({row.ratio_low} to {row.ratio_high})"

@@ -1,4 +1,4 @@
-"""One distilled set of digits, compared with that of the CPU."""
+"""A distilled set of digits, compared with the same set made on the CPU."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draw_digits(bench: GpuBench) -> Iterator[Found | str]:
         f"{len(differences)} images, the largest difference of a pixel is {differences.max():.0f} "
         f"of 255, and {100 * (differences > 0).mean():.2f} % of the pixels differ"
     )
-    # It takes up what is there.
+    # It uses the images that already exist.
     on_device.start("distill", f"device={bench.device},{settings}")
     seconds += on_device.wait()
     yield Found("gpu_digits_distill_seconds", spread_of([seconds]))
@@ -44,14 +44,14 @@ def draw_digits(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def compare_images(ours: dict[str, Path], theirs: dict[str, Path]) -> np.ndarray:
-    """Return how far the pixels of two sets of images are apart, (N, H, W, 3).
+    """Return the differences of the pixel values of two sets of images, (N, H, W, 3).
 
     Args:
         ours: Name -> file.
         theirs: The same names.
 
     Raises:
-        ValueError: If there are none, or they have other names.
+        ValueError: If there are no images, or the names differ.
     """
     if not ours or ours.keys() != theirs.keys():
         raise ValueError(
@@ -66,7 +66,7 @@ def compare_images(ours: dict[str, Path], theirs: dict[str, Path]) -> np.ndarray
 
 
 class _Run:
-    """Runs of pipelines in a project of their own; what they say is kept."""
+    """Runs of pipelines in a new project; their output is kept."""
 
     def __init__(self, bench: GpuBench, name: str) -> None:
         self.project = bench.folder / name

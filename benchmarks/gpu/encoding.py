@@ -1,4 +1,4 @@
-"""How fast an autoencoder of the size of Stable Diffusion's encodes and decodes."""
+"""Speed of encoding and decoding by an autoencoder of Stable Diffusion's size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEAST = 8.0
 
 
 def encode_images(bench: GpuBench) -> Iterator[Found | str]:
-    """Encode and decode random images that are in the memory of the host."""
+    """Encode and decode random images from the memory of the host."""
     images = FEW if bench.small else FULL
     pixels = images.load(0)
     for precision in FORMS[-1:] if bench.small else FORMS:
@@ -46,7 +46,7 @@ def encode_images(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def build_autoencoder(images: ImageSet, device: str) -> AutoencoderKL:
-    """Return an autoencoder with random weights, made where it computes.
+    """Return an autoencoder with random weights, created on its device.
 
     Source: latent diffusion (arXiv 2112.10752), released configuration, for the sizes.
     """

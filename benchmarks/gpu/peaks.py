@@ -1,4 +1,4 @@
-"""What graphics cards are said to compute, and what a model asks for."""
+"""Peak operations of graphics cards, and operations of a model."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ BF16_TERAFLOPS = MappingProxyType(
         "RTX 3090": 71.0,
     }
 )
-"""Part of the name of a card -> its peak for dense products in bf16 that add up in float32, from
-NVIDIA's data sheets; where they name sparse products, half of it. A10G: AWS' page on G5."""
+"""Part of the name of a card -> its peak for dense bf16 products with float32 accumulation, from
+NVIDIA's data sheets; half of the value if they only give it for sparse products. A10G: AWS' page
+on G5."""
 
 
 def find_peak(name: str) -> float | None:
-    """Return the bf16 operations per second that a card is said to do; None if it is not known.
+    """Return the peak bf16 operations per second of a card; None if it is not known.
 
     Args:
-        name: Of the card, as the driver says it.
+        name: Name of the card, as the driver reports it.
 
     Source: NVIDIA's data sheets.
     """
     words = name.split()
     for part, peak in BF16_TERAFLOPS.items():
-        # "A100-SXM4-80GB" is one word, and "A10" is no "A100".
+        # Compare with whole parts of a name: "A100-SXM4-80GB" has "A100", and "A10" is not "A100".
         first, *others = part.split()
         if any(word.split("-")[0] == first for word in words) and set(others) <= {*words}:
             return 1e12 * peak
@@ -48,7 +49,7 @@ def find_peak(name: str) -> float | None:
 
 
 def count_operations(function: Callable[[], object]) -> int:
-    """Return the floating-point operations of products in a call, two for each multiply-add.
+    """Return the operations of matrix products in a call, two for each multiply-add.
 
     Source: PyTorch's `FlopCounterMode`.
     """

@@ -1,4 +1,4 @@
-"""A prior of photos, trained for the time that is left."""
+"""A prior for photos, trained for the remaining time."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ PROBED_STEPS = 20
 PROBED_SAMPLES = 512
 CLASSES = 10
 AROUND = 60.0
-"""Seconds for what takes as long however long the trainings are: starting, indexing, encoding."""
+"""Seconds for work that does not depend on the training length: starting, indexing, encoding."""
 SHARES = {"autoencoder": 0.35, "denoiser": 0.5}
-"""Of the time that is left beyond; the rest is for choosing a guidance scale and for judging."""
+"""Shares of the remaining time; the rest is for the choice of a guidance scale and the judge."""
 PHOTOS: Mapping[str, Any] = {
     "pretrain.autoencoder.block_channels": [64, 128, 256],
     "pretrain.autoencoder.batch_size": 64,
@@ -48,7 +48,7 @@ PHOTOS: Mapping[str, Any] = {
     "pretrain.judge.epochs": 6,
     "pretrain.judge.samples_per_class": 50,
 }
-"""24 million parameters; what is not said is as the environment has it."""
+"""A prior of 24 million parameters; all other settings are those of the environment."""
 DIGITS: Mapping[str, Any] = {
     "pretrain.tuning.guidance_scales": [2.0],
     "pretrain.tuning.samples_per_class": 2,
@@ -60,7 +60,7 @@ DIGITS: Mapping[str, Any] = {
 
 
 def train_prior(bench: GpuBench) -> Iterator[Found | str]:
-    """Train a prior as `kedro run --pipelines=pretrain` does, as long as the time allows."""
+    """Train a prior as `kedro run --pipelines=pretrain` does, for the remaining time."""
     if not bench.small and bench.data is None:
         yield "left out, as no folder of photos is given; name one with --data"
         return
@@ -96,7 +96,7 @@ def train_prior(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def as_option(params: Mapping[str, Any]) -> str:
-    """Write parameters as `--params` takes them."""
+    """Return parameters as a value for `--params`."""
 
     def text(value: Any) -> str:
         if isinstance(value, list):
@@ -138,7 +138,7 @@ def _probe(
     loss: Callable[..., torch.Tensor],
     config: AutoencoderTrainingConfig | DenoiserConfig,
 ) -> tuple[float, int]:
-    """Return the seconds of a step, without those of the first ones, and the parameters."""
+    """Return the seconds per step, without the first steps, and the number of parameters."""
     device = resolve_device(bench.device)
     times = []
     for steps in (PROBED_STEPS // 4, PROBED_STEPS):

@@ -1,4 +1,4 @@
-"""How fast DiT-XL/2 draws, and how much of the card that takes."""
+"""Speed of drawing with DiT-XL/2, and how much of the card it uses."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from mgd3_kedro.backbones.schedule import TrainedSchedule
 from mgd3_kedro.devices import PRECISIONS
 
 USUAL_STEPS = 50
-"""That images per second are for; a step takes as long whatever their number."""
+"""Images per second are for this number of steps; the time per step does not depend on it."""
 SECONDS = 6.0
-"""Of the rounds of one measurement."""
+"""Time for the rounds of one measurement."""
 LEAST = 20.0
-"""Seconds below which no further batch size is begun."""
+"""With fewer seconds left, no other batch size is measured."""
 USUAL_BATCH = 64
-# By worth: the usual batch both ways, then those around it.
+# The most important first: the usual batch size, eager and compiled, then other sizes.
 BATCHES = ((64, False), (64, True), (256, False), (16, False), (256, True), (16, True))
 FULL = Work(XL2, images=USUAL_BATCH, steps=10, precision="bf16")
 FEW = Work(SMALL, images=16, steps=2)
 
 
 def draw_images(bench: GpuBench) -> Iterator[Found | str]:
-    """Draw with random weights, by batch size, eager and compiled."""
+    """Draw images with random weights, eager and compiled, at several batch sizes."""
     work = FEW if bench.small else FULL
     operations = 0
     for images, compiled in BATCHES:
@@ -54,10 +54,10 @@ def draw_images(bench: GpuBench) -> Iterator[Found | str]:
 
 
 def build_backbone(work: Work, device: str) -> DiffusionBackbone:
-    """Return a backbone with random weights, made where it computes."""
+    """Return a backbone with random weights, created on its device."""
     with torch.device(device):
         transformer = build_dit(work.size)
-    # What is made by NumPy is on the CPU yet.
+    # Tensors made from NumPy arrays are still on the CPU.
     transformer.to(device, PRECISIONS[work.precision].dtype).eval().requires_grad_(False)
     if work.compile:
         transformer.compile()

@@ -1,4 +1,4 @@
-"""Parts of a measurement, each in a process of its own, until the time is up."""
+"""Parts of a measurement, each in its own process, until the time is over."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from benchmarks.models import Bench
 from benchmarks.timing import Spread
 
 LEAST_LEFT = 1.0
-"""Seconds below which nothing is begun."""
+"""With fewer seconds left, no part is started."""
 
 
 @dataclass(frozen=True)
 class GpuBench(Bench):
-    """Where, how large and for how long a part measures.
+    """Files, sizes and time of a part.
 
     Args:
-        out: Where files go that are kept.
-        small: Whether sizes are those of a rehearsal.
-        data: Folder of the photos that a prior is trained on; None: it is left out.
-        begun: When the part began, by `time.monotonic`.
+        out: Folder for files that are kept.
+        small: Whether to use the small sizes of a rehearsal.
+        data: Folder of the photos to train a prior on; None: no prior is trained.
+        begun: Start of the part, by `time.monotonic`.
     """
 
     out: Path
@@ -37,7 +37,7 @@ class GpuBench(Bench):
 
     @property
     def left(self) -> float:
-        """Seconds that are left to the part."""
+        """Seconds that the part has left."""
         return self.begun + self.seconds - time.monotonic()
 
 
@@ -45,8 +45,8 @@ class Found(NamedTuple):
     """A number that was measured.
 
     Args:
-        name: Of its row.
-        spread: Its median and how far it scatters.
+        name: Name of its row.
+        spread: Its median and percentiles.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Found(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of the whole.
+    """One part of the measurement.
 
     Args:
-        run: Yields what it finds, as soon as it is found: numbers, and sentences.
-        least: Seconds below which it is not worth to begin.
-        share: Of the whole time, at most.
+        run: Yields results as soon as they are measured: numbers and sentences.
+        least: The part is skipped if fewer seconds than this are left.
+        share: Its largest share of the whole time.
     """
 
     run: Callable[[GpuBench], Iterator[Found | str]]
@@ -74,14 +74,14 @@ def run_parts(
     logs: Path,
     say: Callable[[str], None],
 ) -> None:
-    """Run parts one after the other, each in a process of its own, until the time is up.
+    """Run parts one after the other, each in its own process, until the time is over.
 
     Args:
-        parts: Name -> part, in the order of their worth.
-        seconds: Of the whole.
-        command: (name of a part, its seconds) -> what runs it and keeps what it finds.
-        logs: Folder for what processes say on standard error, by the name of the part.
-        say: Hears of what was left out, stopped or failed.
+        parts: Name -> part, the most important first.
+        seconds: Time of all parts together.
+        command: (name of a part, its seconds) -> command that runs it and stores its results.
+        logs: Folder for the standard error of each part, in a file with its name.
+        say: Called with a message when a part is skipped, stopped or failed.
     """
     end = time.monotonic() + seconds
     for name, part in parts.items():
@@ -102,13 +102,13 @@ def run_parts(
 
 
 def _run(command: Sequence[str], seconds: float, errors: int) -> int | None:
-    """Return the exit code of a process; None if it had to be stopped, with all it has started."""
+    """Return the exit code of a process; None if it and its children had to be stopped."""
     with subprocess.Popen(command, stderr=errors, start_new_session=True) as process:
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            # Also where this process is interrupted: none of a session of its own would hear of it.
+            # Also if this process is interrupted: Ctrl-C does not reach a session of its own.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

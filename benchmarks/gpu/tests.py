@@ -1,4 +1,4 @@
-"""The tests of a card, for real."""
+"""The tests of a card, on a real card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEW = "tests/sampling/test_*_on_a_card.py"
 
 
 def run_tests(bench: GpuBench) -> Iterator[Found | str]:
-    """Run the tests that watch for waits of the host; on a CPU the card is a fake."""
+    """Run the tests that detect waits of the host; on a CPU they use a fake card."""
     files = sorted(map(str, Path().glob(FEW if bench.small else PATTERN)))
     options = ["-n", "0", "-o", "addopts=", "-p", "no:cacheprovider", "-q", "--tb=short"]
     with (bench.out / "tests.txt").open("w", encoding="utf-8") as file:

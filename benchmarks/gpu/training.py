@@ -1,4 +1,4 @@
-"""How fast a network is trained by the hard-label protocol."""
+"""Speed of training a network with the hard-label protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST = 10.0
 
 
 def train_networks(bench: GpuBench) -> Iterator[Found | str]:
-    """Train on random images, augmentation and CutMix included."""
+    """Train on random images, with augmentation and CutMix."""
     work = FEW if bench.small else FULL
     for precision, compiled in (("fp32", False),) if bench.small else FORMS:
         form = f"{precision}_{'compiled' if compiled else 'eager'}"
