@@ -33,7 +33,7 @@ def test_stages_that_nobody_timed_are_counted():
     unknown = Step("discover_modes", 3, 10, "10 classes", None)
     lines = list(announce([unknown, LEFT], {}))
     assert lines[0].endswith("10 classes, 3 there")
-    assert lines[-1].endswith("about 1 min 30 s, and a stage that was not timed here yet")
+    assert lines[-1].endswith("about 1 min 30 s, plus one stage that was not timed here yet")
 
 
 def test_what_is_computed_in_is_told_before_the_time():

@@ -66,12 +66,16 @@ def test_a_value_that_does_not_fit_is_refused_where_it_is_used():
         _ = Settings("mnist", {"modes.mode_finder": "kmean"}).modes
     with pytest.raises(ValueError, match=r"method: .* got herding, which needs images"):
         _ = Settings("mnist", method="herding").plan
-    with pytest.raises(ValueError, match=r"method: .* got s3, which chooses among groups of all"):
+    with pytest.raises(
+        ValueError, match=r"method: .* got s3, which compares groups of images of all"
+    ):
         _ = Settings("mnist", method="s3").plan
-    with pytest.raises(ValueError, match=r"got lgd, which chooses among groups of all"):
+    with pytest.raises(ValueError, match=r"got lgd, which compares groups of images of all"):
         _ = Settings("mnist", method="lgd", ipc=20).plan
     for name in ("annealed", "boundary"):
-        with pytest.raises(ValueError, match=f"method: .* got {name}, which tells it of others"):
+        with pytest.raises(
+            ValueError, match=f"method: .* got {name}, which also gives it other classes"
+        ):
             _ = Settings("mnist", method=name).plan
 
 

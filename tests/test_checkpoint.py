@@ -89,7 +89,7 @@ def expect_the_one_before(two, names, caplog):
     (message,) = caplog.messages
     assert "\n" not in message
     assert message.startswith(f"{checkpoint.path} is damaged")
-    assert message.endswith("set aside as run.ckpt.damaged")
+    assert message.endswith("renamed to run.ckpt.damaged")
     checkpoint.damaged.unlink()
     caplog.clear()
 
@@ -202,7 +202,7 @@ def test_another_identity_is_left_alone_and_told_once(make_checkpoint, caplog):
     with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         assert make_checkpoint("b").load() is None
     (message,) = caplog.messages
-    assert "run.ckpt is of another code, configuration or data: training anew" in message
+    assert "run.ckpt belongs to other code, configuration or data: training starts" in message
     make_checkpoint("b").save(make_state(7))
     assert same(make_checkpoint("b").load(), make_state(7))
     assert same(make_checkpoint("a").load(), make_state(2))

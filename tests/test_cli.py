@@ -176,7 +176,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ),
         ({"image_size": 0}, "image_size: expected a number in [1, inf), got 0"),
         ({"sampling": {"noise_strength": 2}}, "sampling.noise_strength: expected a number"),
-        ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC}, as ipc, got 3"),
+        ({"modes": {"ipc": 3}}, f"modes.ipc: expected {IPC}, the value of ipc, got 3"),
         ({"seed": -1}, "seed: expected a number in [0, "),
         ({"seed": 2**32}, "expected a number in [0, 4294967295], got 4294967296"),
         ({"diffusion": {"num_inference_steps": 1}}, "num_inference_steps: expected a number in [2"),
@@ -218,7 +218,7 @@ def test_a_misspelt_parameter_is_refused_with_its_neighbour(changes, words, unto
         ),
         (
             {"evaluation": {"protocol": "soft"}},
-            "evaluation.protocol: expected 'hard' as protocol, which folders are named after, got",
+            "evaluation.protocol: expected 'hard', the value of protocol, which names",
         ),
         ({"jobs": 1.5}, "jobs: expected a whole number, got 1.5"),
         ({"sampling": {"noise_strength": 2}}, "noise_strength: expected a number in (0, 1], got 2"),
@@ -304,7 +304,7 @@ def test_a_protocol_that_asks_a_teacher_is_refused_without_one(protocol, untouch
         ({"network": "convnet6"}, "convnet6: expected images of at least 64 px to halve 6 times"),
         (
             {"protocol": "soft"},
-            "hard, hard_adamw, hard_plain, hard_strong, which ask no teacher, got 'soft'",
+            "hard, hard_adamw, hard_plain, hard_strong, which need no teacher, got 'soft'",
         ),
         ({"epochs": 0}, "epochs: expected a number in [1"),
         ({"learning_rate": -1}, "learning_rate: expected a number in (0"),
@@ -386,8 +386,11 @@ def cut_off(folder):
     [
         (cut_off, "theirs/4/1.png: expected an image that can be decoded"),
         (lambda folder: shutil.rmtree(folder / "4"), "images of class 4 (four), got none"),
-        (lambda folder: [p.unlink() for p in (folder / "4").iterdir()], "(four), got an empty one"),
-        (lambda folder: (folder / "n999").mkdir(), "got n999 too; remove what it does not"),
+        (
+            lambda folder: [p.unlink() for p in (folder / "4").iterdir()],
+            "(four), got an empty class",
+        ),
+        (lambda folder: (folder / "n999").mkdir(), "got n999 as well; remove the other"),
         (
             lambda folder: [Image.new("RGB", (28, 28)).save(p) for p in (folder / "4").iterdir()],
             "squares of one size, 32 x 32 pixels, got 28 x 28 in class 4; crop and resize",
@@ -427,7 +430,7 @@ def test_a_benchmark_with_an_empty_class_is_refused(broken, theirs):
     for path in (theirs / "9").iterdir():
         path.unlink()
     message = error_of(kedro_run(broken, *DISTILL))
-    said = "train_images: expected images of class 9 (nine), got an empty one; there are: 0, 1"
+    said = "train_images: expected images of class 9 (nine), got an empty class; there are: 0, 1"
     assert message.startswith(said)
     assert_untouched(broken)
 
@@ -517,7 +520,7 @@ def test_a_parameter_about_image_files_is_refused_where_there_are_none(parameter
     name = parameter.partition("=")[0]
     message = error_of(kedro_run(untouched, *DISTILL, "--params", parameter))
     assert message.startswith(f"{name}: expected an environment that reads images from files")
-    assert "got that of mnist" in message
+    assert "got mnist, which has its own images" in message
     assert_untouched(untouched)
 
 
@@ -534,7 +537,7 @@ def test_parameters_may_be_given_in_several_parts(broken):
 def test_stages_that_do_not_wait_for_each_other_are_refused(untouched):
     stages = "encode,discover_modes,guided_generate,train_eval"
     message = error_of(kedro_run(untouched, "--pipelines", stages))
-    assert "of the same run writes it; run one after the other" in message
+    assert "of the same run writes it; run the pipelines one after the other" in message
     assert_untouched(untouched)
 
 
@@ -599,7 +602,7 @@ def wrapped(inner, *texts):
             wrapped(
                 OSError(28, "No space left"), "Failed while saving", "rows: Failed while saving"
             ),
-            "rows: No space left; free some space and run again (what was finished is kept)",
+            "rows: No space left; free some space and run again (finished work is kept)",
         ),
         (
             wrapped(
@@ -614,7 +617,7 @@ def wrapped(inner, *texts):
                 OSError(28, "No space left"),
                 "Failed while saving data to dataset a.b.PlotDataset(filepath='/d/plot.png').",
             ),
-            "/d/plot.png: No space left; free some space and run again (what was finished is kept)",
+            "/d/plot.png: No space left; free some space and run again (finished work is kept)",
         ),
         (
             FileNotFoundError(2, "No such file or directory", "/d/x"),
@@ -663,7 +666,7 @@ def test_an_interrupt_says_that_nothing_is_lost(capsys):
     with pytest.raises(SystemExit) as at, plain_errors():
         raise KeyboardInterrupt
     assert at.value.code == 130
-    assert "what was finished is kept" in capsys.readouterr().err
+    assert "finished work is kept" in capsys.readouterr().err
 
 
 def fail_to_record(first):

@@ -99,7 +99,8 @@ def test_an_existing_target_is_refused_before_anything_is_downloaded(tmp_path, m
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.chdir(tmp_path)
     error = error_of(convert("somebody/some-model", tmp_path))
-    assert error == f"{tmp_path}: expected a folder that is not there yet; name another"
+    told = "expected a folder that does not exist yet, got an existing path; choose another"
+    assert error == f"{tmp_path}: {told}"
 
 
 def test_kedro_knows_the_command():

@@ -227,7 +227,7 @@ def test_a_dry_run_lists_what_sets_points_apart_and_what_is_there(swept):
     before = times_of(swept[0] / "data")
     done = sweep(swept[0], *ALL, *GRID, "--dry-run").stdout.splitlines()
     assert [line.split(": ")[0] for line in done] == ["grid", *POINTS]
-    assert all("; done before, in " in line for line in done[1:])
+    assert all("; done earlier, in " in line for line in done[1:])
     # Another number of repeats is another sweep, of which nothing is done.
     lines = sweep(swept[0], *ALL, *GRID, "--dry-run", trainings={"repeats": 1}).stdout.splitlines()
     there = "analysis, distilled_images, fitted_test_images, latents, modes, radii_of_latents"
@@ -256,7 +256,10 @@ def test_a_sweep_of_a_name_that_is_at_work_is_refused(swept):
     with FileLock(swept[0] / "data/08_reporting/mnist/sweeps/grid/.lock"):
         result = sweep(swept[0], *ALL, *GRID)
     assert result.exit_code == 1
-    assert result.stderr == "Error: grid: expected no other process at work on this sweep\n"
+    assert result.stderr == (
+        "Error: grid: expected that no other process runs this sweep, but one does; "
+        "wait until it ends\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +294,7 @@ def manifest_of(project, seed):
 def test_an_interrupted_sweep_ends_its_point_and_writes_down_how_far_it_was(interrupted):
     _, (status, printed, errors), table, (parent, children), made = interrupted
     assert status == 130, errors
-    assert "Interrupted; what was finished is kept" in errors
+    assert "Interrupted; finished work is kept" in errors
     assert "Traceback" not in errors
     assert printed.splitlines()[0].startswith("drawn: 2 points, 0 done before")
     assert set(table["status"]) == {"pending"}
@@ -361,7 +364,7 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         (("--over", "seed="), "seed: expected a number, got ''"),
         (("--over", "seed=1,2,1"), "expected every point once, got seed=1 2 times"),
         ((*SEEDS_ONLY, *SEEDS_ONLY), "seed: expected one --over, got two"),
-        ((*SEEDS_ONLY, "--params", "seed=2"), "seed: expected it once in "),
+        ((*SEEDS_ONLY, "--params", "seed=2"), "seed: expected one setting of it in "),
         (
             ("--over", "seed=0,-1"),
             "seed: expected a number in [0, ",
@@ -378,17 +381,20 @@ SEEDS_ONLY = ("--over", "seed=0,1")
         ((*SEEDS_ONLY, "--pipelines", "distil"), "unknown pipeline 'distil': expected one of"),
         ((*SEEDS_ONLY, "--to-nodes", "paint"), "does not contain nodes named ['paint']"),
         ((*SEEDS_ONLY, "--env", "minst"), "conf/minst"),
-        ((*SEEDS_ONLY, "--pipelines", "encode"), "seed: expected a parameter that what is run"),
-        (("--over", "device=cpu,auto"), "device: expected a parameter that what is run"),
+        ((*SEEDS_ONLY, "--pipelines", "encode"), "seed: expected a parameter that changes results"),
+        (("--over", "device=cpu,auto"), "device: expected a parameter that changes results"),
         (
             (*SEEDS_ONLY, "--pipelines", "distill,compare"),
-            "run one after the other, or a pipeline that joins them",
+            "run the pipelines one after the other, or run one that contains both",
         ),
         ((*SEEDS_ONLY, "--jobs", "0"), "jobs: expected a number in [1, inf), got 0"),
         ((*SEEDS_ONLY, "--name", "../up"), "name: expected letters, digits and any of . + = -"),
         (("method",), "unknown sweep 'method': did you mean 'methods'?"),
         (("labels", *SEEDS_ONLY), "labels: expected no other options than --params"),
-        (("labels", "--params", "seed=4"), "seed: expected it once in labels, got an axis and"),
+        (
+            ("labels", "--params", "seed=4"),
+            "seed: expected one setting of it in labels, got an axis and",
+        ),
         # Found by what a run checks before it starts, at the first point.
         (("--over", "seed=0,1", "--pipelines", "guided_generate"), "expected a complete "),
     ],

@@ -59,7 +59,7 @@ def test_parameters_that_nothing_has_are_refused(given, message):
 @pytest.mark.parametrize("name", ["data", "bad_images", "leaks"])
 def test_parameters_about_images_are_refused_where_no_files_are_read(name):
     check_used([name, "seed"], {"data", "bad_images", "leaks"}, "birds")
-    message = f"^{name}: expected an environment that reads images from files, got that of birds"
+    message = f"^{name}: expected an environment that reads images from files, got birds"
     with pytest.raises(ValueError, match=message):
         check_used(["seed", name], {"splits.test.train.rows"}, "birds")
 
@@ -117,7 +117,7 @@ def test_keys_that_name_folders_may_hold_what_folders_hold(changes):
 def test_images_that_others_made_are_no_methods_of_ours():
     given = {**KEYS, "images": "theirs/images"}
     check_run_keys({**given, "method": "theirs"})
-    message = "^method: expected a name of your own for the images in theirs/images, .* got mgd3"
+    message = "^method: expected a new name for the images in theirs/images, .* got mgd3"
     with pytest.raises(ValueError, match=message):
         check_run_keys(given)
 
@@ -233,12 +233,15 @@ def test_what_a_run_does_not_read_is_not_checked(absent):
     ("counts", "found"),
     [
         ({"n1": 4}, r"expected images of class n2 \(owl\), got none"),
-        ({"n1": 4, "n2": 0}, r"expected images of class n2 \(owl\), got an empty one"),
-        ({"set": 4}, r"expected images of class n1 .* there are: set; if its folders are the"),
-        ({"n1": 4, "n2": 4, "n3": 4}, "expected the classes of birds alone, got n3 too; remove"),
+        ({"n1": 4, "n2": 0}, r"expected images of class n2 \(owl\), got an empty class"),
+        (
+            {"set": 4},
+            r"expected images of class n1 .* there are: set; if the folders in set are the",
+        ),
+        ({"n1": 4, "n2": 4, "n3": 4}, "expected only the classes of birds, got n3 as well; remove"),
         (
             {"n1": 4, "n2": 4, "n3": 4, "n4": 4},
-            "expected the classes of birds alone, got n3 and 1 more too",
+            "expected only the classes of birds, got n3 and 1 more as well",
         ),
     ],
 )
@@ -266,8 +269,7 @@ def test_classes_that_have_fewer_images_than_asked_for_are_told_once(makes_image
         del inputs["params:distillation"]
     check_inputs(inputs)
     assert caplog.messages == [
-        "ipc: 1 of 2 classes have too few train images for 5 per class and get as many as theirs "
-        "are enough for: n2 (4)"
+        "ipc: 1 of 2 classes have too few train images for 5 per class and get fewer: n2 (4)"
     ]
 
 
@@ -288,7 +290,9 @@ def test_shares_of_classes_are_told(caplog):
 def test_modes_and_images_are_shared_out_alike():
     inputs = asking_for(3)
     inputs["params:modes"] = replace(inputs["params:modes"], balance="share")
-    with pytest.raises(ValueError, match=r"modes.balance: expected equal as .*; set balance inst"):
+    with pytest.raises(
+        ValueError, match=r"modes.balance: expected equal, the value of .*; set balance inst"
+    ):
         check_inputs(inputs)
 
 
@@ -300,7 +304,7 @@ def test_a_large_class_fits_a_batch_where_its_images_depend_on_each_other():
         train_images=partitions({"n1": 20, "n2": 4}),
         **{"params:sampling": joint, "params:diffusion": replace(DIFFUSION, max_batch=4)},
     )
-    message = "ipc: expected at most 4 images of a class by mgd3 .*, class n1 gets 5; lower ipc"
+    message = "ipc: expected at most 4 images per class, .* mgd3 .*, got 5 for class n1; lower ipc"
     with pytest.raises(ValueError, match=message):
         check_inputs(inputs)
     inputs["params:diffusion"] = replace(DIFFUSION, max_batch=5)
@@ -312,15 +316,15 @@ def test_a_large_class_fits_a_batch_where_its_images_depend_on_each_other():
     [
         (
             {"params:modes": ModesConfig("kmeans", 3, 0, 10, 8, 50, "equal")},
-            "modes.ipc: expected 4, as ipc, got 3",
+            "modes.ipc: expected 4, the value of ipc, got 3",
         ),
         (
             {"params:distillation": DistillationConfig(2, 0, "equal")},
-            "distillation.ipc: expected 4 as ipc, got 2",
+            "distillation.ipc: expected 4, the value of ipc, got 2; set ipc",
         ),
         (
             {"evaluated_images": partitions({"n1": 2, "n2": 3})},
-            "ipc: expected 3, the images per class in the folder to be evaluated, got 4; add ipc=3",
+            "ipc: expected 3, the number of images per class in the evaluated folder, got 4; add",
         ),
         ({"params:method": "mgd"}, "unknown method 'mgd': expected one of mgd3"),
         (
@@ -342,7 +346,9 @@ def test_what_does_not_fit_is_refused(changes, message):
 def test_images_in_the_folder_of_a_method_that_it_did_not_make_are_refused_unless_named():
     images = partitions({"n1": 4, "n2": 4})
     images["n2"] = replace(images["n2"], configuration=GIVEN)
-    message = r"^evaluated_images: expected the images that mgd3 made, got others of class n2 \(owl"
+    message = (
+        r"^evaluated_images: expected the images that mgd3 made, got other images in class n2 \(owl"
+    )
     with pytest.raises(ValueError, match=message):
         check_inputs(make_inputs(evaluated_images=images))
     check_inputs(make_inputs(evaluated_images=images, **{"params:images": "theirs"}))
@@ -377,7 +383,7 @@ def test_a_class_with_one_image_too_few_for_one_of_a_method_is_refused():
     counts = {wnid: replace(one, count=3) for wnid, one in inputs["train_images"].items()}
     given = {**inputs, "train_images": counts}
     given["benchmark"] = replace(make_inputs()["benchmark"], image_size=36)
-    with pytest.raises(ValueError, match=r"expected at least 4 of each class.*has 3; "):
+    with pytest.raises(ValueError, match=r"expected at least 4 images per class.*got 3 "):
         check_real_images(given)
 
 
@@ -387,12 +393,14 @@ def test_a_class_is_large_enough_for_one_image(factor, counts, caplog):
     benchmark = replace(make_inputs()["benchmark"], image_size=36)
     inputs = {**inputs_of("idc1", settings), "benchmark": benchmark}
     if counts == "refused":
-        message = "train_images: expected at least 9 of each class, .* idc1 .*, class n2 has 4; "
+        message = (
+            "train_images: expected at least 9 images per class, .* idc1 .*, got 4 in class n2; "
+        )
         with pytest.raises(ValueError, match=message):
             check_real_images(inputs)
         return
     check_real_images(inputs)
-    assert [text.partition("enough for: ")[2] for text in caplog.messages] == (
+    assert [text.partition("get fewer: ")[2] for text in caplog.messages] == (
         [] if counts is None else [counts]
     )
 
@@ -426,7 +434,7 @@ def test_a_device_that_this_machine_lacks_is_refused(changes):
 @pytest.mark.parametrize(("precision", "warned"), [("fp16", True), ("bf16", False)])
 def test_a_precision_that_a_cpu_is_slow_in_is_warned_of(precision, warned, caplog):
     check_inputs(make_inputs(**{"params:autoencoder": AutoencoderConfig(precision, False, "cpu")}))
-    assert ("autoencoder.precision=fp16: a CPU" in caplog.text) is warned
+    assert ("autoencoder.precision=fp16: on a CPU" in caplog.text) is warned
 
 
 @pytest.mark.parametrize(
@@ -447,8 +455,8 @@ def test_a_test_set_other_than_the_published_one_is_warned_of(expected, counts, 
     assert len(messages) == warned
     if warned:
         low, high = min(counts.values()), max(counts.values())
-        assert "birds has 50 test images of each class where numbers are published" in messages[0]
-        assert f"here are {low} to {high}" in messages[0]
+        assert "published numbers for birds use 50 test images per class" in messages[0]
+        assert f"here classes have {low} to {high}" in messages[0]
         assert "2 to 5 points lower" in messages[0]
 
 
@@ -481,7 +489,7 @@ NO_SQUARES = {
         ),
         (
             {"params:trainings": TrainingsConfig(0.5, ["convnet1"], 1)},
-            "mode_weight_exponent: expected images that .*set it to 0",
+            "mode_weight_exponent: expected images made by .*set it to 0",
         ),
         ({"evaluated_images": NO_SQUARES}, "expected squares of one size, .*got 8 x 6 in class n1"),
     ],
@@ -556,8 +564,8 @@ def write_teacher(folder, wnids, size=8):
 @pytest.mark.parametrize(
     ("wnids", "size", "message"),
     [
-        (["n1", "n2"], 16, "for images of 8 px, .* trained at 16 px"),
-        (["n1", "n3"], 8, r"knows n2 \(owl\)"),
+        (["n1", "n2"], 16, "trained at 8 px, got .* trained at 16 px"),
+        (["n1", "n3"], 8, r"the first is n2 \(owl\)"),
     ],
 )
 def test_a_teacher_that_does_not_fit_is_refused(wnids, size, message, tmp_path):
@@ -587,7 +595,9 @@ def test_a_prior_of_other_classes_is_refused_where_it_is_to_draw(save_dit, tmp_p
     check_inputs(inputs)
     theirs = {**hen, "7": {"wnid": "dress", "class_name": "dress"}}
     (folder / "classes.json").write_text(json.dumps(theirs))
-    with pytest.raises(ValueError, match=r"draws 'dress' as number 7, got 'owl' \(n2\) for it"):
+    with pytest.raises(
+        ValueError, match=r"where number 7 is 'dress', got 'owl' \(n2\) for this number"
+    ):
         check_inputs(inputs)
     # An encoder knows no classes.
     del inputs["params:diffusion"]

@@ -24,11 +24,17 @@ def test_a_good_prior_has_nothing_wrong_with_it():
     ("change", "said"),
     [
         ({"samples": 30.0}, "its samples are poor: 30 % of them are recognised, 75 % of real"),
-        ({"reconstructed": 30.0}, "its autoencoder loses what tells classes apart: 30 % of test"),
-        ({"near_copies": 40.0}, "it draws its train images again: 40 % of samples"),
-        ({"real": 20.0}, "nothing can be said of its samples: .* names 20 % of real test images"),
+        (
+            {"reconstructed": 30.0},
+            "its autoencoder loses the differences between classes: 30 % of test",
+        ),
+        ({"near_copies": 40.0}, "it copies its train images: 40 % of samples"),
+        (
+            {"real": 20.0},
+            "its samples cannot be judged: .* recognises only 20 % of real test images",
+        ),
         # By chance, half of two classes are named.
-        ({"real": 60.0, "samples": 60.0, "num_classes": 2}, "nothing can be said"),
+        ({"real": 60.0, "samples": 60.0, "num_classes": 2}, "its samples cannot be judged"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(change, said):

@@ -71,15 +71,15 @@ def test_the_same_classes_are_taken_by_their_folder_or_any_of_their_names(classe
     [
         (
             [("n01440764", 0, "tench"), ("dress", 1, "dress")],
-            r"^classes: expected those of the prior .*, which draws 'English springer, English "
-            r"springer spaniel' as number 1, got 'dress' \(dress\) for it; name a prior of these "
-            "classes with --params model=FOLDER",
+            r"^classes: expected the classes of the prior .*, where number 1 is 'English "
+            r"springer, English springer spaniel', got 'dress' \(dress\) for this number; name a "
+            "prior of these classes with --params model=FOLDER",
         ),
         # As a source without a class table numbers them.
         (
             [("english_springer", 0, "english springer"), ("tench", 1, "tench")],
-            "number 0, .* it draws all classes of mine, under other numbers: put those of "
-            r".*/classes\.json into a class table and name that with --params classes=TABLE",
+            "number 0 .* the prior has all classes of mine under other numbers: copy the numbers "
+            r"in .*/classes\.json to a class table and name the table with --params classes=TABLE",
         ),
         # Two WordNet ids are two classes, although one word names both.
         ([("n02012849", 0, "tench")], "got 'tench' .n02012849."),
@@ -96,7 +96,7 @@ def test_classes_of_a_published_prior_are_compared_by_name(published):
     )
     # All of ImageNet without a table has WordNet ids for names.
     check_classes_of_prior(benchmark_of(("n01440764", 0, "n01440764")), published)
-    with pytest.raises(ValueError, match="draws 'tench, Tinca tinca' as number 0, got 'castle'"):
+    with pytest.raises(ValueError, match="number 0 is 'tench, Tinca tinca', got 'castle'"):
         check_classes_of_prior(benchmark_of((CASTLE[0], 0, CASTLE[1])), published)
 
 

@@ -40,7 +40,7 @@ def test_what_trainings_say_of_themselves_is_read(heard):
 
 def test_what_the_training_of_a_prior_says_of_itself_is_read(heard):
     logger = logging.getLogger("mgd3_kedro.training.loop")
-    logger.info("going on from step %d of %s", 20, "denoiser.ckpt")
+    logger.info("continuing from step %d of %s", 20, "denoiser.ckpt")
     logger.info("step %d of %d, loss %.4f, %.0f s left", 70, 7000, 0.25, 61.0)
     assert heard() == [None, Progress("training", 70, 7000, "step", "1 min 1 s", "loss 0.2500")]
 

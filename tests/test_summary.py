@@ -125,5 +125,5 @@ def test_what_a_prior_is_for_is_told(tmp_path, monkeypatch):
     assert lines == [
         "data/06_models/",
         "  mine/",
-        "drawn from with --params model=data/06_models/mine",
+        "to draw images from it: --params model=data/06_models/mine",
     ]

@@ -119,11 +119,19 @@ def test_parts_of_a_sweep_are_read_in_order_with_those_of_others():
     ("name", "given", "message"),
     [
         ("fwe", {}, "unknown sweep 'fwe': expected one of all, few"),
-        ("round", {}, "round: expected a sweep that is no part of itself"),
+        ("round", {}, "round: expected a sweep that does not contain itself"),
         ("odd", {}, "odd: unknown setting of a part 'ovre': expected one of"),
-        ("many", {}, "many: expected keep in a part without over, got both"),
-        ("few", {"seed": "2"}, "seed: expected it once in short, got an axis and seed beside it"),
-        ("few", {"seed.x": "2"}, "seed: expected it once in short, got an axis and seed.x"),
+        ("many", {}, "many: expected `keep` only in a part without `over`"),
+        (
+            "few",
+            {"seed": "2"},
+            "seed: expected one setting of it in short, got an axis and also seed",
+        ),
+        (
+            "few",
+            {"seed.x": "2"},
+            "seed: expected one setting of it in short, got an axis and also seed.x",
+        ),
     ],
 )
 def test_a_sweep_that_does_not_fit_is_refused_by_name(name, given, message):
@@ -316,7 +324,7 @@ def test_states_that_cannot_be_written_are_those_before(tmp_path, plan, monkeypa
 
 def test_a_name_that_another_grid_has_is_refused(tmp_path, plan):
     States(tmp_path, plan(grid("seed=0,1"))).write()
-    message = r"mine: expected all points .* got none called seed=0; give .* another --name"
+    message = r"mine: expected all earlier points .* point seed=0 is missing; .* another --name"
     with pytest.raises(ValueError, match=message):
         States(tmp_path, plan(grid("seed=1,2")))
 
@@ -409,7 +417,7 @@ def test_what_differs_from_the_environment_is_told_in_the_rows_as_well(plan, kep
 def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_path):
     part = replace(grid("seed=0", options={"pipelines": "generate"}), rows="")
     (point,) = plan(part)
-    with pytest.raises(ValueError, match="mine: expected a part that makes result_rows where"):
+    with pytest.raises(ValueError, match="mine: expected a part that makes result_rows, as it has"):
         KeptRows(tmp_path).have(point)
     (tmp_path / "a_file").touch()
     (point,) = plan(replace(grid("seed=0"), rows="a_file"))
@@ -417,7 +425,7 @@ def test_rows_of_what_makes_none_or_of_no_table_of_rows_are_refused(plan, tmp_pa
         KeptRows(tmp_path).have(point)
     (tmp_path / "mnist_rows.csv").write_text("a,b\n1,2\n")
     (point,) = plan(kept_grid("seed=0"))
-    with pytest.raises(ValueError, match="expected a column benchmark of result rows, got none"):
+    with pytest.raises(ValueError, match="expected result rows with a column benchmark, got none"):
         KeptRows(tmp_path).have(point)
     with pytest.raises(ValueError, match="odd: expected rows to be a folder, got 3"):
         read_parts({"odd": {"parts": [{"rows": 3}]}}, "odd", {})
@@ -428,7 +436,7 @@ def test_a_folder_that_is_not_there_has_no_rows_and_is_told_once(plan, tmp_path,
     kept = KeptRows(tmp_path)
     assert [kept.have(point) for point in points] == [False, False]
     (told,) = caplog.messages
-    assert told == "rows: docs/results/mine is not there yet, so that no run is left out"
+    assert told == "rows: docs/results/mine does not exist, so no run is skipped"
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_one_that_was_cut_is_refused(plan, tmp_path):

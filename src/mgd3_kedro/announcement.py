@@ -146,13 +146,13 @@ def announce(
     if computed:
         yield from textwrap.wrap(f"computed in {', '.join(computed)}", WIDTH, **INDENTED)
     total = sum(known)
-    stages = "a stage that was" if len(unknown) == 1 else f"{len(unknown)} stages that were"
-    rest = f", and {stages} not timed here yet" if unknown else ""
+    stages = "one stage that was" if len(unknown) == 1 else f"{len(unknown)} stages that were"
+    rest = f", plus {stages} not timed here yet" if unknown else ""
     yield f"  about {in_words(total)}{rest}" if known else "  not timed on this machine yet"
     if total > LONG and not _has_gpu():
         trained = any(step.node in PRIOR_NODES and step.there < step.parts for step in steps)
         shorter = _shorter_prior(settings) if trained else SHORTER
-        told = f"This is long without a GPU. What makes it shorter: a GPU; {shorter}."
+        told = f"This is long without a GPU. To make it shorter: use a GPU; {shorter}."
         yield from textwrap.wrap(told, WIDTH)
 
 

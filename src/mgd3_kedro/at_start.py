@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-INTERRUPTED = "Interrupted; what was finished is kept, run again to go on."
+INTERRUPTED = "Interrupted; finished work is kept. Run again to continue."
 LOGGING_CONFIG, OF_PROJECT = "KEDRO_LOGGING_CONFIG", Path("conf/logging.yml")
 
 

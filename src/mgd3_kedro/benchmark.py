@@ -107,9 +107,9 @@ class Benchmark:
         """
         if self.listed and known is not None and known != len(self.classes):
             raise ValueError(
-                f"classes: expected a table that says which of its {known} classes {network} is "
-                f"asked for, got {len(self.classes)} classes without one; name it with --params "
-                "classes=TABLE (folder, class index and class name, separated by tabs)"
+                f"classes: expected a class table with the numbers of the {len(self.classes)} "
+                f"classes among the {known} classes of {network}, got no table; name one with "
+                "--params classes=TABLE (folder, class index and class name, separated by tabs)"
             )
 
     def to_dict(self) -> dict[str, Any]:

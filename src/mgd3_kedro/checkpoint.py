@@ -71,11 +71,15 @@ class Checkpoint:
         for path, state in self._whole():
             if state.pop("identity", None) == self.identity:
                 if path != self.path:
-                    logger.info("going on from %s", path)
+                    logger.info("continuing from %s", path)
                 return state
             others = True
         if others:
-            logger.warning("%s is of another code, configuration or data: training anew", self.path)
+            logger.warning(
+                "%s belongs to other code, configuration or data: training starts from the "
+                "beginning",
+                self.path,
+            )
         return None
 
     def save(self, state: dict[str, Any]) -> None:
@@ -115,7 +119,7 @@ class Checkpoint:
             except DamagedError as error:
                 path.replace(self.damaged)
                 sync_folder(path.parent)
-                logger.warning("%s %s: set aside as %s", path, error, self.damaged.name)
+                logger.warning("%s %s: renamed to %s", path, error, self.damaged.name)
 
 
 @dataclass
@@ -158,7 +162,7 @@ def _read(path: Path) -> dict[str, Any]:
             total.update(part)
             left -= len(part)
         if left or file.read() != total.hexdigest().encode():
-            raise DamagedError("is damaged, it is not what was written")
+            raise DamagedError("is damaged: it differs from what was written")
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError, TypeError) as error:

@@ -178,7 +178,7 @@ cli.add_command(
         "estimate",
         params=_with_own_params(one for one in kedro_run.params if one.name in ESTIMATED),
         callback=_estimate,
-        help="Say what `kedro run` would do, and how long it may take; do nothing.",
+        help="Show what `kedro run` would do and how long it may take, and run nothing.",
     )
 )
 
@@ -197,7 +197,7 @@ def track_command(files: tuple[Path, ...]) -> None:
 
     with plain_errors(), KedroSession.create() as session:
         logged = log_waiting(session.load_context(), files)  # type: ignore[attr-defined]
-        click.echo(f"logged: {', '.join(logged) or 'nothing, no run waits'}")
+        click.echo(f"logged: {', '.join(logged) or 'nothing, as no run waits'}")
 
 
 @cli.command("convert-model")

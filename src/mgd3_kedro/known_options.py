@@ -99,5 +99,5 @@ def describe_unread_files(local: Path, env: str) -> str:
         return ""
     return (
         f"conf/local: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not read, as the "
-        f"environment of the run is {env}; put it into a file of conf/{env}"
+        f"environment of the run is {env}; move the settings to conf/{env}"
     )

@@ -58,7 +58,7 @@ def describe_error(error: BaseException) -> str:
         if where := cause.filename or _place_of(error):
             text = f"{where}: {text}"
         if cause.errno in FULL:
-            text = f"{text}; free some space and run again (what was finished is kept)"
+            text = f"{text}; free some space and run again (finished work is kept)"
     lines = (line.strip("- ") for line in text.splitlines())
     joined = "; ".join(line for line in lines if line) or type(cause).__name__
     return joined.replace(":; ", ": ")
@@ -82,7 +82,7 @@ def describe_store_error(error: BaseException) -> str:
         if isinstance(earlier, EXPECTED) and isinstance(find_cause(earlier), EXPECTED):
             return describe_error(earlier)
     reason = str(chain[-1]).partition("\n")[0]
-    return f"the MLflow store: {reason}; see to it and run again (what was finished is kept)"
+    return f"the MLflow store: {reason}; solve this and run again (finished work is kept)"
 
 
 def _place_of(error: BaseException) -> str:

@@ -93,12 +93,17 @@ def read_points(folder: Path) -> list[FinishedPoint]:
     states = folder / STATES
     if not states.is_file():
         others = sorted(path.parent.name for path in folder.parent.glob(f"*/{STATES}"))
-        known = f"one of {', '.join(others)}" if others else "the name of one; none has run yet"
+        known = (
+            f"one of {', '.join(others)}" if others else "the name of a sweep, but none has run yet"
+        )
         raise ValueError(f"sweep: expected {known}, got {folder.name!r}")
     table = pd.read_csv(states, dtype={POINT: str})
     done = table[table["status"] == DONE]
     if done.empty:
-        raise ValueError(f"{folder.name}: expected a point that is done, got none of {len(table)}")
+        raise ValueError(
+            f"{folder.name}: expected at least one finished point, got none of {len(table)}; run "
+            "the sweep again"
+        )
     axes = axes_of(table)
     return [
         FinishedPoint(

@@ -52,16 +52,17 @@ def describe_quality(quality: Quality) -> tuple[str, ...]:
     real = quality.above_chance(quality.real)
     if real < LEAST_JUDGE_ACCURACY:
         return (
-            f"nothing can be said of its samples: the network that judges them names "
-            f"{quality.real:.0f} % of real test images by their class; train that network longer "
+            "its samples cannot be judged: the network that judges them recognises only "
+            f"{quality.real:.0f} % of real test images; train that network longer "
             "(pretrain.judge.epochs), or use more images",
         )
     found = []
     if quality.above_chance(quality.reconstructed) < ENOUGH * real:
         found.append(
-            f"its autoencoder loses what tells classes apart: {quality.reconstructed:.0f} % of "
-            f"test images are recognised after it, {quality.real:.0f} % before; train it longer "
-            "(pretrain.autoencoder.steps), or name a better one (pretrain.autoencoder.given)"
+            f"its autoencoder loses the differences between classes: {quality.reconstructed:.0f} "
+            f"% of test images are recognised after it, {quality.real:.0f} % before; train it "
+            "longer (pretrain.autoencoder.steps), or name a better one "
+            "(pretrain.autoencoder.given)"
         )
     if quality.above_chance(quality.samples) < ENOUGH * real:
         found.append(
@@ -72,8 +73,9 @@ def describe_quality(quality: Quality) -> tuple[str, ...]:
         )
     if quality.near_copies > COPIED:
         found.append(
-            f"it draws its train images again: {quality.near_copies:.0f} % of samples are nearer "
-            "to one than 99 % of test images are; train it for fewer steps, or on more images"
+            f"it copies its train images: {quality.near_copies:.0f} % of samples are nearer to a "
+            "train image than 99 % of test images are; train it for fewer steps, or on more "
+            "images"
         )
     return tuple(found)
 

@@ -97,8 +97,8 @@ def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
     if all(any(one.fits(each) for one in known.values()) for each in benchmark.classes):
         file = CLASSES_FILE if theirs.wnid else INDEX_FILE
         advice = (
-            f"it draws all classes of {benchmark.name}, under other numbers: put those of "
-            f"{folder / file} into a class table and name that with --params classes=TABLE"
+            f"the prior has all classes of {benchmark.name} under other numbers: copy the numbers "
+            f"in {folder / file} to a class table and name the table with --params classes=TABLE"
         )
     else:
         advice = (
@@ -106,8 +106,8 @@ def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
             "--pipelines=pretrain trains one), or correct the class table"
         )
     raise ValueError(
-        f"classes: expected those of the prior {folder}, which draws {theirs.class_name!r} as "
-        f"number {spec.class_index}, got {spec.class_name!r} ({spec.wnid}) for it; {advice}"
+        f"classes: expected the classes of the prior {folder}, where number {spec.class_index} is "
+        f"{theirs.class_name!r}, got {spec.class_name!r} ({spec.wnid}) for this number; {advice}"
     )
 
 

@@ -81,8 +81,8 @@ class Store:
             ) from error
         except Exception as error:
             raise ValueError(
-                f"store {self.url}: expected a place to write to, got: {_first_line(error)}; see "
-                "to its address, network and credentials (docs/scaling.md)"
+                f"store {self.url}: expected a place to write to, got: {_first_line(error)}; "
+                "check its address, network and credentials (docs/scaling.md)"
             ) from error
 
     def holds(self, path: Path) -> bool:
@@ -186,7 +186,7 @@ class Store:
             raise
         except Exception as error:
             raise OSError(
-                f"store {self.url}: {_first_line(error)}; see to it and run again (finished "
+                f"store {self.url}: {_first_line(error)}; solve this and run again (finished "
                 "partitions are kept)"
             ) from error
 

@@ -59,7 +59,7 @@ FINDINGS = {
     },
 }
 """Output with metrics of a prior -> metric -> text in the summary."""
-USES = {"trained_prior": "drawn from with --params model={}"}
+USES = {"trained_prior": "to draw images from it: --params model={}"}
 """Output of a run -> text that says how to use it."""
 
 
@@ -110,7 +110,7 @@ def describe_end(saves: Mapping[str, SaveReport], seconds: float) -> str:
         return f"done in {in_words(seconds)}"
     if any(report.awaited for report in reports):
         return f"done in {in_words(seconds)}: another process computed what was missing"
-    return f"{UP_TO_DATE} (looked through in {in_words(seconds)})"
+    return f"{UP_TO_DATE} (checked in {in_words(seconds)})"
 
 
 def summarise_run(places: Mapping[str, Path], tracked: Tracked | None) -> Iterator[str]:

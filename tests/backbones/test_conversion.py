@@ -222,7 +222,7 @@ def test_a_scale_of_latents_kept_in_the_checkpoint_is_taken_over(
         ),
         (
             {"model.diffusion_model.label_emb.weight": torch.zeros(11, 128)},
-            r"got 1 more whose names begin with model\.diffusion_model\.",
+            r"got 1 other parameters whose names begin with model\.diffusion_model\.",
         ),
         (
             {"model.diffusion_model.middle_block.1.proj_in.weight": torch.zeros(64, 64)},
@@ -238,7 +238,7 @@ def test_a_scale_of_latents_kept_in_the_checkpoint_is_taken_over(
         ),
         (
             {"model_ema.diffusion_modelout2bias": torch.zeros(3)},
-            "expected an averaged copy of all weights or of none, got none of model_ema",
+            "expected averaged copies of all weights or of none, but model_ema",
         ),
         (
             {"betas": torch.linspace(1e-4, 0.02, 1000)},
@@ -470,7 +470,7 @@ def test_what_is_there_is_not_written_over(kind, pickled, target):
         target.mkdir()
     else:
         target.write_text("mine")
-    with pytest.raises(ValueError, match=re.escape(f"{target}: expected a folder that is not")):
+    with pytest.raises(ValueError, match=re.escape(f"{target}: expected a folder that does not")):
         convert_model(pickled, target)
     assert target.is_dir() or target.read_text() == "mine"
     assert list(target.parent.iterdir()) == [target]

@@ -171,6 +171,6 @@ def test_an_error_on_the_way_is_told_and_leaves_no_hook():
 def test_a_family_that_cannot_be_asked_is_refused_before_the_work(dit_folder, monkeypatch):
     check_features(ModelFolder(dit_folder, "", "dit"), "dap_scale")
     monkeypatch.setitem(BACKBONES, "blind", BACKBONES["dit"]._replace(features=False))
-    message = "^dap_scale: expected a model whose network .* got one of blind; set sampling.dap_sca"
+    message = "^dap_scale: expected a model whose .* of the family blind; set sampling.dap_sca"
     with pytest.raises(ValueError, match=message):
         check_features(ModelFolder(dit_folder, "", "blind"), "dap_scale")

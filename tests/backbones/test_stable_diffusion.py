@@ -354,17 +354,17 @@ def test_the_autoencoder_does_without_transformers(folder, make_autoencoding, mo
         ({"out_channels": 8}, "expected out_channels 4, .*got 8; "),
         ({"cross_attention_dim": 24}, "expected cross_attention_dim 16, .*got 24; take both from"),
         ({"sample_size": (8, 16)}, r"expected sample_size to be one .*got \[8, 16\]; take"),
-        ({"num_class_embeds": 10}, "expected num_class_embeds to be null, .*got 10; take a plain"),
-        ({"class_embed_type": "timestep"}, "expected class_embed_type .*got 'timestep'; take"),
-        ({"time_cond_proj_dim": 8}, "expected time_cond_proj_dim .*got 8; take"),
-        ({"encoder_hid_dim": 24}, "expected encoder_hid_dim .*got 24; take"),
+        ({"num_class_embeds": 10}, "expected num_class_embeds to be null, .*got 10; use a plain"),
+        ({"class_embed_type": "timestep"}, "expected class_embed_type .*got 'timestep'; use"),
+        ({"time_cond_proj_dim": 8}, "expected time_cond_proj_dim .*got 8; use"),
+        ({"encoder_hid_dim": 24}, "expected encoder_hid_dim .*got 24; use"),
         (
             {
                 "addition_embed_type": "text_time",
                 "addition_time_embed_dim": 8,
                 "projection_class_embeddings_input_dim": 64,
             },
-            "expected addition_embed_type .*got 'text_time'; take",
+            "expected addition_embed_type .*got 'text_time'; use",
         ),
     ],
 )
@@ -444,5 +444,5 @@ def test_weights_that_are_a_pickle_are_refused(file, pickle, copy, assert_refuse
 
 
 def test_a_class_without_a_name_has_no_prompt(folder):
-    with pytest.raises(ValueError, match=r"class n0: expected a class_name.*got ' '; name it in"):
+    with pytest.raises(ValueError, match=r"class n0: expected a class_name.*got ' '; add it to"):
         check_stable_diffusion(folder, [TENCH, ClassSpec(1, "n0", 1, " ")])

@@ -186,7 +186,8 @@ def install(monkeypatch):
 
 
 CHANGED_FILES = (
-    "values: files of 1 of 4 classes, n1 first, have changed since they were made; made anew"
+    "values: files of 1 of 4 classes, n1 first, have changed since they were made; these "
+    "classes are made again"
 )
 
 
@@ -206,11 +207,15 @@ def test_partitions_made_with_another_library_are_kept_with_one_warning(
     kept.save(make_stage(cluster, wnids=["n1", "n2"]))
     assert kept.last_save == SaveReport(skipped=2)
     assert times(tmp_path / "values") | times(tmp_path / "values.manifest") == before
-    told = "were made with scikit-learn 1.6.1, here is 1.7.0; kept, --params reuse=same makes them"
-    assert warnings_in(caplog) == [f"values: 2 of 2 classes {told} anew"]
+    told = "were made with scikit-learn 1.6.1, this process has 1.7.0; they are kept"
+    assert warnings_in(caplog) == [
+        f"values: 2 of 2 classes {told}; to make them again: --params reuse=same"
+    ]
     caplog.clear()
     again().save(make_stage(cluster))
-    assert warnings_in(caplog) == [f"values: 2 of 4 classes {told} anew"]
+    assert warnings_in(caplog) == [
+        f"values: 2 of 4 classes {told}; to make them again: --params reuse=same"
+    ]
 
 
 def test_partitions_made_with_another_library_are_made_anew_if_asked(again, install, caplog):
@@ -725,7 +730,10 @@ def test_who_makes_other_classes_in_the_same_folder_waits(again, caplog):
     stages = make_stage(compute), make_stage(compute, factor=7)
     at_once(lambda: first.save(stages[0]), lambda: second.save(stages[1]), started)
     assert computed == [*WNIDS, *WNIDS]
-    assert "values: another process makes others there, waiting" in caplog.messages
+    assert (
+        "values: waiting for another process that makes other results in the same folder"
+        in caplog.messages
+    )
     assert second.load()["n2"].load() == {"scaled": 2 * 7 + 5}
 
 

@@ -168,7 +168,7 @@ def test_a_bit_that_changed_on_the_disk_is_noticed_when_it_is_read(manifest):
     before = path.stat()
     path.write_text("whelk")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(DatasetError, match="has changed since; give the command"):
+    with pytest.raises(DatasetError, match="has changed since; repeat the command"):
         manifest.read(Path.read_text, "n1", content)
     # The command that is given then makes it anew.
     assert manifest.find("n1", "made from this") == Found()

@@ -49,8 +49,8 @@ def test_every_image_is_on_one_side_and_both_have_every_class(make_set, tmp_path
     assert sorted([*found["train"], *found["val"]]) == sorted(pictures)
     counts = [Counter(name.split("/")[0] for name in side) for side in found.values()]
     assert counts == [{"n01": 32, "n02": 12, "n03": 1}, {"n01": 8, "n02": 3, "n03": 1}]
-    said = [r.getMessage() for r in caplog.records if "has no train" in r.getMessage()]
-    assert "45 images of it are taken for train images" in said[0]
+    said = [r.getMessage() for r in caplog.records if "has no folder train" in r.getMessage()]
+    assert "45 of its images serve as train images" in said[0]
     listed = (tmp_path / "index/val.tsv").read_text().splitlines()
     assert [line.split("\t")[1] for line in listed] == list(found["val"])
     assert not any("pets/train: indexed" in record.getMessage() for record in caplog.records)

@@ -51,7 +51,7 @@ def test_a_table_that_was_cut_anywhere_is_refused_in_one_line_with_its_name(tabl
 
 
 def test_a_table_without_a_row_is_refused(table):
-    with pytest.raises(ValueError, match="got no row"):
+    with pytest.raises(ValueError, match="got a table without rows"):
         read_table(table())
 
 
@@ -84,7 +84,7 @@ def test_a_row_that_is_no_result_is_told_by_its_line_and_what_is_wrong(before, a
 def test_rows_without_a_key_or_an_accuracy_are_refused(column, table):
     path = table(ROW)
     path.write_text(path.read_text().replace(column, "other", 1))
-    with pytest.raises(ValueError, match=f"got none with a column {column}"):
+    with pytest.raises(ValueError, match=f"got a table without a column {column}"):
         read_table(path)
 
 

@@ -123,7 +123,7 @@ def test_a_run_is_warned_of_test_images_among_its_train_images(
         warn_of_shared_images(inputs)
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
-        "2 train images are test images too, which flatters accuracies: "
+        "2 train images are also test images, which makes accuracies too high: "
         "n01: n01/2.png = n01: n01/2.png; n01: n01/3.png = n01: n01/3.png"
     ]
 
@@ -143,8 +143,8 @@ def test_near_images_are_told_apart_from_the_same(saved_again, make_set, caplog)
         }
     )
     first, second = (one.message for one in caplog.records if one.levelname == "WARNING")
-    assert first.startswith("6 train images are test images too")
-    assert second.startswith("6 train images look like test images mirrored or cropped: n02: n02/0")
+    assert first.startswith("6 train images are also test images")
+    assert second.startswith("6 train images look like mirrored or cropped test images: n02: n02/0")
 
 
 def test_only_the_first_are_named(caplog):

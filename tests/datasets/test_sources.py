@@ -78,7 +78,7 @@ def test_a_compressed_tar_stays_in_its_order_and_says_that_it_is_slow(tmp_path, 
     backwards = dict(reversed(files.items()))
     names = [e.name for e in listed(write_tar(tmp_path / "x.tgz", backwards, "w:gz"))["n01"]]
     assert names == ["n01/3.png", "n01/2.png", "n01/1.png", "n01/0.png"]
-    assert "x.tgz is unpacked from its beginning for every class" in caplog.text
+    assert "x.tgz is slow, as it is unpacked from its beginning for every class" in caplog.text
     names = [e.name for e in listed(write_tar(tmp_path / "x.tar", backwards))["n01"]]
     assert names == ["n01/0.png", "n01/1.png", "n01/2.png", "n01/3.png"]
 
@@ -217,10 +217,10 @@ def test_columns_that_cannot_be_told_are_asked_for(tmp_path):
     import pyarrow as pa
 
     both = schema(image=pa.binary(), fine_label=pa.int64(), label=pa.int64())
-    with pytest.raises(ValueError, match="one column of classes, got fine_label, label; name it"):
+    with pytest.raises(ValueError, match="one column of classes, got fine_label, label; name a"):
         find_columns(both, tmp_path, None)
     assert find_columns(both, tmp_path, "fine_label").label == "fine_label"
-    with pytest.raises(ValueError, match=r"label: expected a column of image, .*, got 'x'"):
+    with pytest.raises(ValueError, match=r"label: expected one of the columns image, .*, got 'x'"):
         find_columns(both, tmp_path, "x")
     with pytest.raises(ValueError, match=r"expected a column of images .*, got text"):
         find_columns(schema(text=pa.string()), tmp_path, None)
@@ -285,7 +285,7 @@ def test_scattered_rows_of_large_files_are_worth_a_word(tmp_path, files, caplog,
     with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         listed(path)
     # Of three groups of four rows, the first two have three classes and the last has two.
-    assert "all is read 3 times for one pass" in caplog.text
+    assert "the whole table is read 3 times for one pass" in caplog.text
     assert LARGE > 1
 
 

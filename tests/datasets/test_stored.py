@@ -308,7 +308,7 @@ def test_a_store_that_cannot_be_written_to_is_refused_in_one_line(
     with pytest.raises(ValueError, match=r"^store s3://no-such/x: expected a bucket that is"):
         Store("s3://no-such/x", tmp_path).check()
     lose_credentials()
-    with pytest.raises(ValueError, match=r"got: Unable to locate credentials; see to its [^\n]+$"):
+    with pytest.raises(ValueError, match=r"got: Unable to locate credentials; check its [^\n]+$"):
         Store(bucket, tmp_path).check()
 
 

@@ -71,7 +71,9 @@ def test_images_of_points_that_have_some(sweep):
 def test_a_sweep_of_which_nothing_is_done_is_refused(sweep):
     states = pd.read_csv(sweep / STATES).assign(status=FAILED)
     states.to_csv(sweep / STATES, index=False)
-    with pytest.raises(DatasetError, match="mine: expected a point that is done, got none of 4"):
+    with pytest.raises(
+        DatasetError, match="mine: expected at least one finished point, got none of 4"
+    ):
         dataset(SweepTablesDataset, sweep, "rows").load()
 
 

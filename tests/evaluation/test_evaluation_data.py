@@ -23,8 +23,8 @@ LABELS = torch.tensor([0, 2, 1, 2])
         (IMAGES, LABELS[1:], "images: expected at least one and an int64 label for each, got 4"),
         (IMAGES, LABELS.int(), r"expected at least one and an int64 .*torch\.int32"),
         (IMAGES[:0], LABELS[:0], "images: expected at least one .*got 0"),
-        (IMAGES, LABELS + 1, r"labels: expected those of 0\.\.2, got 1\.\.3"),
-        (IMAGES, LABELS - 1, r"labels: expected those of 0\.\.2, got -1\.\.1"),
+        (IMAGES, LABELS + 1, r"labels: expected 0\.\.2, got 1\.\.3"),
+        (IMAGES, LABELS - 1, r"labels: expected 0\.\.2, got -1\.\.1"),
     ],
 )
 def test_images_and_labels_that_do_not_fit_each_other_are_refused(images, labels, message):
@@ -35,9 +35,12 @@ def test_images_and_labels_that_do_not_fit_each_other_are_refused(images, labels
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (torch.ones(3), r"weights: expected 4 of 0 or more, got \(3,\) from 1"),
-        (torch.tensor([1.0, 1, -0.5, 1]), "weights: expected 4 of 0 or more, .*from -0.5"),
-        (torch.tensor([1.0, 1, torch.nan, 1]), "weights: expected 4 of 0 or more"),
+        (torch.ones(3), r"weights: expected 4 values of 0 or more, got \(3,\) with minimum 1"),
+        (
+            torch.tensor([1.0, 1, -0.5, 1]),
+            "weights: expected 4 values of 0 or more, .* minimum -0.5",
+        ),
+        (torch.tensor([1.0, 1, torch.nan, 1]), "weights: expected 4 values of 0 or more"),
     ],
 )
 def test_weights_that_do_not_fit_the_images_are_refused(weights, message):

@@ -333,7 +333,7 @@ def test_a_checkpoint_of_other_code_or_data_is_left_aside(train, tmp_path, caplo
     train(seed=9, checkpoint=Checkpoint(path, "other", seconds_between=0))
     with caplog.at_level(logging.WARNING, logger="mgd3_kedro"):
         result = train(checkpoint=Checkpoint(path, "same", seconds_between=0))
-    assert "of another code, configuration or data" in caplog.text
+    assert "belongs to other code, configuration or data" in caplog.text
     assert same(result, train())
 
 

@@ -60,7 +60,7 @@ def test_many_trainings_keep_the_plots_readable_and_their_lines_apart():
 def test_no_training_and_rows_without_a_step_are_refused():
     with pytest.raises(ValueError, match="at least one"):
         draw_training_curves({})
-    with pytest.raises(ValueError, match="mgd3: expected every row with a step"):
+    with pytest.raises(ValueError, match="mgd3: expected a step in every row"):
         draw_training_curves({"mgd3": [{"top1": 3.0}]})
     with pytest.raises(ValueError, match="at least one row with a loss"):
         draw_loss_curve([{"step": 3}])

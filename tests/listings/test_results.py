@@ -53,10 +53,10 @@ def test_no_line_is_longer_than_80_columns(project):
 def test_words_choose_among_them_whatever_their_case(project):
     assert len(list(list_results(project, ["RANDOM", "ipc10"]))) == 2
     assert list(list_results(project, ["random", "dbscan"])) == [
-        "no results with random dbscan; there are 3 others: kedro results"
+        "no results with random dbscan; to list all 3: kedro results"
     ]
 
 
 def test_a_young_project_is_told_how_to_get_some(tmp_path):
     (line,) = list_results(tmp_path)
-    assert line == "no results yet; kedro run --pipelines=distill makes the first"
+    assert line == "no results yet; make the first with: kedro run --pipelines=distill"

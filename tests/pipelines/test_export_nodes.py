@@ -91,8 +91,8 @@ def test_the_card_tells_what_small_images_are_enlarged_to():
         for wnid, of in images().items()
     }
     card = assembled(small).card
-    assert "9 of them have as many pixels as one of the benchmark." in card
-    assert "the\n3-fold side, by a bicubic filter" in card
+    assert "9 of them have as many pixels as one image of the benchmark." in card
+    assert "their\nsides 3 times with a bicubic filter" in card
     assert "bicubic" not in assembled().card
 
 
@@ -199,10 +199,11 @@ def test_a_set_whose_modes_nest_is_cut(finder):
 
 
 @pytest.mark.parametrize(
-    ("finder", "told"), [("kmeans", "those of kmeans, of which"), (None, "those of no mode finder")]
+    ("finder", "told"),
+    [("kmeans", "images from kmeans, whose"), (None, "images from no mode finder")],
 )
 def test_another_set_is_not_cut(finder, told):
-    with pytest.raises(ValueError, match=rf"export.ipc: .* clusters nest .*{told}.*ipc=3"):
+    with pytest.raises(ValueError, match=rf"export.ipc: .* nested clusters .*{told}.*ipc=3"):
         check_cut(asked(images(finder=finder), ipc=3))
     # All of it is no cut.
     check_cut(asked(images(finder=finder), ipc=4))
@@ -210,7 +211,9 @@ def test_another_set_is_not_cut(finder, told):
 
 
 def test_more_images_than_there_are_cannot_be_handed_on():
-    with pytest.raises(ValueError, match=r"export.ipc: expected 1..4, the images, got 5"):
+    with pytest.raises(
+        ValueError, match=r"export.ipc: expected 1..4, the number of images per class, got 5"
+    ):
         check_cut(asked(images(), ipc=5))
     with pytest.raises(ValueError, match=r"export.ipc"):
         configured(ipc=0)

@@ -49,7 +49,7 @@ def test_what_a_teacher_says_goes_with_a_table_where_it_is_asked(copied):
     [
         ("export.form=tar", "unknown form of an exported set 'tar': expected one of folder"),
         ("export.push=me/digits", "export.push: expected a token of the Hugging Face hub"),
-        ("export.ipc=1", "export.ipc: expected images of a mode finder whose clusters nest"),
+        ("export.ipc=1", "export.ipc: expected images from a mode finder with nested clusters"),
         ("export.soft_labels=true", "train_teacher"),
         ("method=random", "found none; make them first, with the same --env and --params: kedro"),
     ],

@@ -39,6 +39,8 @@ def test_they_replace_no_row(copied):
     rows = path.read_bytes()
     alter(output(copied, "07_model_output"))
     for pipeline in ("train_eval", "analyze_diversity"):
-        with pytest.raises(ValueError, match=r"got others of class 3 .*images=FOLDER,method=NAME"):
+        with pytest.raises(
+            ValueError, match=r"got other images in class 3 .*images=FOLDER,method=NAME"
+        ):
             run(copied, pipeline)
     assert path.read_bytes() == rows

@@ -621,7 +621,9 @@ def check(inputs):
 
 def test_more_crops_than_there_are_images_are_refused_before_the_run(check):
     check("rded", factor=4, candidates=40)
-    message = r"^train_images: expected at least 64 of each class, .* rded .*, class 0 has 16; "
+    message = (
+        r"^train_images: expected at least 64 images per class, .* rded .*, got 16 in class 0; "
+    )
     with pytest.raises(ValueError, match=message):
         check("rded", factor=8, candidates=200)
 
@@ -673,7 +675,7 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
     transformers.ResNetForImageClassification(config).save_pretrained(tmp_path)
     teacher = teacher_in(tmp_path)
     check("sre2l", teacher)
-    message = r"expected a teacher made by train_teacher, .* take features=pixels with this one"
+    message = r"expected a teacher made by train_teacher, .* set features=pixels for this one"
     with pytest.raises(ValueError, match=message):
         check("herding", teacher, features="teacher")
     with pytest.raises(ValueError, match=message):
@@ -685,9 +687,9 @@ def test_a_teacher_that_tells_no_features_is_refused_where_they_are_asked(check,
     [
         (
             {"modes": {"ipc": 2}},
-            "modes.ipc: expected 1, those that the method makes at a time, got 2",
+            "modes.ipc: expected 1, the number that the method makes at a time, got 2",
         ),
-        ({"increment_size": 2}, "modes.ipc: expected 2, as ipc, got 1"),
+        ({"increment_size": 2}, "modes.ipc: expected 2, the value of ipc, got 1"),
     ],
 )
 def test_modes_are_as_many_as_images_of_an_increment(settings, message, check):

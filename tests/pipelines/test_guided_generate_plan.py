@@ -164,9 +164,13 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
     ("method", "changes", "message"),
     [
         ("mgd3", {"mode_guidance_scale": -1}, "mode_guidance_scale: expected a number in"),
-        ("mgd3_mixed", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
-        ("s3", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
-        ("lgd", {"draws": {"factor": 2}}, "draws.factor: expected none, as these"),
+        (
+            "mgd3_mixed",
+            {"draws": {"factor": 2}},
+            "draws.factor: expected no such setting, as these",
+        ),
+        ("s3", {"draws": {"factor": 2}}, "draws.factor: expected no such setting, as these"),
+        ("lgd", {"draws": {"factor": 2}}, "draws.factor: expected no such setting, as these"),
         ("unguided", {"plain": "yes"}, "plain: expected true or false, got 'yes'"),
         ("random", {"coreset": "randm"}, "unknown coreset 'randm': .* did you mean 'random'"),
         (
@@ -176,12 +180,16 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
         ),
         ("random", {"reconstructed": "yes"}, "reconstructed: expected true or false, got 'yes'"),
         ("rded", {"crop_min_scale": 0}, r"crop_min_scale: expected a number in \(0, 1\], got 0"),
-        ("rded", {"factor": 3}, "factor: expected a side that is a multiple of 3, as 255 or 258"),
+        (
+            "rded",
+            {"factor": 3},
+            "factor: expected an image side that is a multiple of 3, such as 255 or 258",
+        ),
         ("rded", {"candidates": 39}, r"candidates: expected a number in \[40, inf\), got 39"),
         ("dm", {"network": "convnet7", "size": 64}, "convnet7: expected images of at least 128"),
         ("dm", {"network": "convnet9"}, "unknown network 'convnet9'"),
         ("idc1", {"network": "convnet7", "size": 64}, "convnet7: expected images of at least 128"),
-        ("idc1", {"factor": 3}, "factor: expected a side that is a multiple of 3"),
+        ("idc1", {"factor": 3}, "factor: expected an image side that is a multiple of 3"),
         ("sre2l", {"iterations": 0.5}, "iterations: expected a number in"),
         ("s3", {"groups": 0}, r"groups: expected a number in \[1, inf\), got 0"),
         ("s3", {"draws": 3}, "draws: expected settings of a method, got 3"),
@@ -391,7 +399,7 @@ def test_a_teacher_that_does_not_tell_features_is_refused(images):
     published = Published(transformers.ResNetForImageClassification(config))
     teacher = make_teacher(published, [0, 2])
     assert teacher.cross_entropy(images / 255, 1).shape == (5,)
-    with pytest.raises(ValueError, match=r"made by train_teacher, .* take features=pixels"):
+    with pytest.raises(ValueError, match=r"made by train_teacher, .* set features=pixels"):
         teacher.features(images)
 
 

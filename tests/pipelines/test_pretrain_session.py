@@ -51,7 +51,7 @@ def test_the_card_states_data_steps_time_curves_and_findings(pretrained):
         "dB PSNR on the train split, ",
         " dB on the test split",
         "The null class of classifier-free guidance is number 10;",
-        "Denoising: latents, of unit variance, are missed by a mean square of",
+        "Denoising: the mean squared error of latents (of unit variance) is",
         "% of 2 samples",
         "% of the real test images",
         "Memorisation: the median distance to the nearest training image",
@@ -72,7 +72,7 @@ def test_the_prior_says_its_classes_and_the_guidance_scale_that_was_chosen(pretr
     chosen = json.loads((pretrained / PRIOR / "sampling.json").read_text())
     assert chosen == {"guidance_scale": best_scale(table)}
     card = (pretrained / PRIOR / "README.md").read_text()
-    assert f"samples per class at guidance scale {chosen['guidance_scale']:g} are named" in card
+    assert f"per class at guidance scale {chosen['guidance_scale']:g} are recognised" in card
     for scale, of_scale in table.groupby("guidance_scale")["top1_last"]:
         assert f"| {scale:g} | {of_scale.mean():.1f} | {of_scale.iloc[0]:.1f}, " in card
 

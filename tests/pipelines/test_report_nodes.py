@@ -145,7 +145,7 @@ def test_confusion_is_added_up_and_the_worst_mistakes_are_named():
     trainings = {f"convnet3-{i}": keep({"confusion": matrix}) for i in range(2)}
     trainings["convnet3-2"] = keep({"confusion": None})
     section = show_confusion(BIRDS, trainings)
-    assert "2 trainings added up, 36 answers, 83.3 % of them right" in section.lead
+    assert "2 trainings added up, 36 predictions, 83.3 % of them right" in section.lead
     assert section.content["mistakes"] == [
         ("wren", "tit & tar", "4", "33.3 %"),
         ("tit & tar", "<crow>", "2", "16.7 %"),

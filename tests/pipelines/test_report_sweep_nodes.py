@@ -104,9 +104,9 @@ def test_the_knob_is_the_axis_that_is_no_method_and_no_seed():
         (
             POINTS.assign(ipc=1),
             None,
-            "a choice of stop_guidance_step, seed, ipc; add --params knob",
+            "one of stop_guidance_step, seed, ipc, got none; add --params knob",
         ),
-        (POINTS.drop(columns="sampling.stop_guidance_step"), None, "expected a choice of seed"),
+        (POINTS.drop(columns="sampling.stop_guidance_step"), None, "expected one of seed"),
     ],
 )
 def test_a_knob_that_is_not_clear_is_refused(points, knob, message):

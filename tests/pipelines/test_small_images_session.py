@@ -115,11 +115,11 @@ def test_real_images_are_kept_small_too(project):
     [
         (
             {"method": "mgd3", "methods": {"mgd3": {"factor": 2}}},
-            "modes.ipc: expected 8, those that the method makes at a time, got 2",
+            "modes.ipc: expected 8, the number that the method makes at a time, got 2",
         ),
         (
             {"method": "mgd3_quarters", "methods": {"mgd3_quarters": {"factor": 5}}},
-            "factor: expected a side that is a multiple of 5, as 30 or 35 px, got 32 px",
+            "factor: expected an image side that is a multiple of 5, such as 30 or 35 px, got 32",
         ),
         (
             {"method": "random", "methods": {"random": {"factor": 1.5}}},

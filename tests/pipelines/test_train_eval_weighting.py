@@ -29,6 +29,6 @@ def test_all_count_alike_at_exponent_0_whatever_they_are():
 @pytest.mark.parametrize("rows", [(), ({"file": "a.png"},)])
 def test_images_of_unknown_origin_are_refused(rows):
     with pytest.raises(
-        ValueError, match=r"mode_weight_exponent: expected images that .*set it to 0"
+        ValueError, match=r"mode_weight_exponent: expected images made by .*set it to 0"
     ):
         weigh_images([Partition(list, "foreign", 1, rows=rows)], 1)

@@ -59,8 +59,7 @@ def folder_of(project, stage, words):
 
 def test_it_is_told_once_which_classes_get_other_numbers(ran):
     assert ran[1] == [
-        "ipc: 1 of 3 classes have too few train images for 4 per class and get as many as theirs "
-        "are enough for: ant (2)",
+        "ipc: 1 of 3 classes have too few train images for 4 per class and get fewer: ant (2)",
         "balance=share: classes get 1 to 8 images, 12 in all",
     ]
 

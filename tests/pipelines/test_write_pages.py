@@ -134,9 +134,9 @@ def test_rows_of_several_files_differ_in_their_file():
         ({"where": {"ipcs": 1}}, "unknown column of the rows 'ipcs'.*did you mean 'ipc'"),
         ({"lines": [{"labl": "x"}]}, "label.*expected"),
         ({"lines": [{"label": "x", "ipc": 7}]}, "x: expected rows with .*'ipc': 7.*, got none"),
-        ({"trainings": 2}, "`random`, 50: expected 2 rows, got 1; say in its `where`"),
-        ({"cell": "{top.mean}"}, "cell: expected columns of numbers, .* got {top.mean} of"),
-        ({"cell": "{top1_last.low}"}, "cell: expected columns of numbers, .* got {top1_last.low}"),
+        ({"trainings": 2}, "`random`, 50: expected 2 rows, got 1; select them with `where`"),
+        ({"cell": "{top.mean}"}, "cell: expected COLUMN.mean, .* got {top.mean} of"),
+        ({"cell": "{top1_last.low}"}, "cell: expected COLUMN.mean, .* got {top1_last.low}"),
     ],
 )
 def test_a_table_that_cannot_be_written_is_refused_with_its_name(values, expected):
@@ -175,5 +175,5 @@ def test_the_order_of_words_makes_no_other_settings_and_a_configuration_does():
 def test_what_a_table_needs_is_asked_for(key):
     values = {"rows": "rows.csv", "lines": "method", "columns": "ipc"}
     del values[key]
-    with pytest.raises(ValueError, match=f"table one: {key}: expected it to be set"):
+    with pytest.raises(ValueError, match=f"table one: {key}: expected a value, got none"):
         tabulate_results({"cell": SPREAD, "tables": {"one": values}}, {"rows.csv": ROWS.copy})

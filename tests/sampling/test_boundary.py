@@ -156,7 +156,7 @@ def test_what_is_off_is_no_part_of_what_images_are_made_from(make_sampling):
 
 
 def test_two_ways_to_tell_a_class_are_refused(make_sampling):
-    message = "^condition_noise and boundary_share: expected 0 for all but one"
+    message = "^condition_noise and boundary_share: expected at most one that is not 0"
     with pytest.raises(ValueError, match=message):
         make_sampling(**ON, condition_noise=0.06)
 

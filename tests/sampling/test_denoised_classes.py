@@ -276,7 +276,9 @@ def test_images_in_turn_are_drawn_after_those_before_and_know_them(unlike, plan,
 
 
 def test_drawing_in_turn_and_drawing_together_are_refused_at_once(plan):
-    message = "^transport_scale and dmgd_scale: expected one of them, .* together with one, and one"
+    message = (
+        "^transport_scale and dmgd_scale: expected only one of them, .* drawn together and another"
+    )
     with pytest.raises(ValueError, match=message):
         plan(transport_scale=1, **IN_TURN)
 

@@ -297,7 +297,9 @@ def test_only_what_drifts_that_are_on_need_is_found(classes_of_latents, make_sam
 def test_drifts_without_what_they_need_are_refused(standing_still, make_sampling, make_classes):
     config, generators = make_sampling(transport_scale=1), [image_generator(0, 3, 0)]
     (spec,) = make_classes([3])
-    with pytest.raises(ValueError, match=f"^facts: expected what .*, got none of {spec.wnid}$"):
+    with pytest.raises(
+        ValueError, match=f"^facts: expected the result of .*, got none for {spec.wnid}$"
+    ):
         denoise(standing_still, torch.ones(1, 1, 2, 2), [spec], config, generators)
     assert standing_still.visited == []
 

@@ -270,5 +270,5 @@ def test_a_drift_without_sight_is_refused(make_classes):
     clean = torch.zeros(1, 1, 2, 2)
     step = DenoisingStep(clean, clean, clean, clean, 1.0, 0.5, 0, clean)
     context = GuidanceContext(clean, group_by_class(make_classes([0]), CPU), {}, OPTIONS)
-    with pytest.raises(ValueError, match=r"^network: expected a network that can be asked"):
+    with pytest.raises(ValueError, match=r"^network: expected a network that gives features"):
         pull_in_features(step, 1.0, context)

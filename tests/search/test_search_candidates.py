@@ -32,7 +32,7 @@ def test_what_contradicts_the_command_line_is_left_out():
 
 
 def test_where_nothing_is_left_that_is_said():
-    with pytest.raises(ValueError, match="that fits method=dm, got none"):
+    with pytest.raises(ValueError, match="that agrees with method=dm, got none"):
         names(method="dm")
 
 

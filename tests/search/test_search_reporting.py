@@ -36,8 +36,8 @@ def test_a_table_has_intervals_where_there_are_two_data_sets(trials):
     [
         ([50.0, 51.0, 52.0], "The model is worth it: the best drawn images (mgd3) are 9.0 points"),
         ([30.0, 31.0, 32.1], "The model is not worth it: the best drawn images (mgd3) are 11.0"),
-        ([42.0, 41.0, 43.0], "Whether the model is worth it is not decided: "),
-        ([], "No images that a model draws were tried"),
+        ([42.0, 41.0, 43.0], "It is not decided whether the model is worth it: "),
+        ([], "No images drawn by a model were tried"),
     ],
 )
 def test_it_is_said_whether_the_model_was_worth_it(drawn, told):
@@ -92,10 +92,10 @@ def test_a_round_tells_the_best_and_who_has_not_come_to_its_end():
         "f": [1, 1],
     }
     assert list(describe_round(scores, range(1, 2))) == [
-        "best of held-out images, 2 data sets: c 44.5 %, a 41.0 %, e 30.0 %",
+        "best on held-out images, 2 data sets: c 44.5 %, a 41.0 %, e 30.0 %",
         "not finished: b, d",
     ]
     assert list(describe_round({"a": [40.0]}, range(1))) == [
-        "best of held-out images, 1 data set: a 40.0 %"
+        "best on held-out images, 1 data set: a 40.0 %"
     ]
     assert not list(describe_round(scores, range(2, 4)))

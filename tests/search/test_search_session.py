@@ -64,9 +64,9 @@ def test_a_winner_is_found_and_distils_all_train_images(searched):
     folder = project / f"data/07_model_output/mnist/test/dit/ipc{IPC}/{winner}/seed0/images"
     assert len(list(folder.rglob("*.png"))) == 10 * IPC
     assert lines[-2].endswith(folder.relative_to(project).as_posix())
-    assert lines[-1].startswith("to test them on test images: kedro run --env=mnist")
+    assert lines[-1].startswith("to evaluate them on test images: kedro run --env=mnist")
     assert "--pipelines=distill" in lines[-1]
-    rounds = [line for line in lines if line.startswith("best of held-out images, ")]
+    rounds = [line for line in lines if line.startswith("best on held-out images, ")]
     told = [line.partition(":")[0].rpartition(", ")[2] for line in rounds]
     assert told == ["1 data set", "2 data sets"]
 
@@ -79,9 +79,9 @@ def test_no_test_image_is_read(searched):
 
 def test_what_was_tried_is_written_in_words(searched):
     text = (folder_of(searched[0]) / "best.md").read_text()
-    assert "These two are not told apart" in text
-    assert re.search(r"The first of \d+ was chosen by these images", text)
-    assert "Whether the model is worth it is not decided" in text
+    assert "The difference between these two is not significant" in text
+    assert re.search(r"The best of \d+ was chosen on these images", text)
+    assert "It is not decided whether the model is worth it" in text
     assert "| rded | 0 | expected model weights in " in text
 
 
@@ -116,7 +116,7 @@ def test_test_images_are_looked_for_once_whatever_the_number_of_candidates(tmp_p
         with caplog.at_level("WARNING", "mgd3_kedro"):
             trials.check()
     assert list(trials.points) == ["random", "kmeans_closest"]
-    assert caplog.text.count("2 train images are test images too") == 1
+    assert caplog.text.count("2 train images are also test images") == 1
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,10 @@ def test_test_images_are_looked_for_once_whatever_the_number_of_candidates(tmp_p
         (["--minutes", "0"], "minutes: expected a number"),
         (["--jobs", "0"], "jobs: expected a number"),
         (["--params", "method=rded"], "got none; rded: expected model weights"),
-        (["--params", "method=mgd4"], "a candidate of conf/*/best.yml that fits method=mgd4"),
+        (
+            ["--params", "method=mgd4"],
+            "a candidate in conf/*/best.yml that agrees with method=mgd4",
+        ),
         (["--params", "ipk=3"], "ipk"),
     ],
 )

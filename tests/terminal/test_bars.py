@@ -38,9 +38,9 @@ def test_a_terminal_has_a_bar_per_phase_and_keeps_the_seconds_of_nodes(console):
 def test_reports_are_shown_while_a_run_lasts_and_logged_otherwise(console, caplog):
     showing = Showing(Bars(console))
     report(Progress("latents", 1, 10))
-    logging.getLogger("mgd3_kedro.training.loop").info("going on from step %d of %s", 2, "a file")
+    logging.getLogger("mgd3_kedro.training.loop").info("continuing from step %d of %s", 2, "a file")
     showing.stop()
-    assert caplog.messages == ["going on from step 2 of a file"]
+    assert caplog.messages == ["continuing from step 2 of a file"]
     report(Progress("latents", 2, 10))
     assert caplog.messages[1:] == ["latents: 2 of 10"]
 

@@ -195,7 +195,7 @@ def test_a_file_that_is_none_is_told_by_name_and_stays(content, tmp_path, caplog
     path.write_text(content)
     assert find_pending(tmp_path, STORE) == []
     (message,) = caplog.messages
-    assert message.startswith(f"{path}: expected a run")
+    assert message.startswith(f"{path}: expected a file of a run")
     assert path.read_text() == content
 
 
@@ -213,7 +213,7 @@ def test_a_sweep_without_a_server_has_no_run_of_its_own_and_goes_on(dead, store,
     assert runs.open_child("grid", "seed=1") == ""
     runs.settle_child("", "FAILED", "why")
     runs.close(["grid"], killed=False)
-    assert [text for text in caplog.messages if "the sweep has no run of its own" in text]
+    assert [text for text in caplog.messages if "the runs of this sweep get no parent run" in text]
 
 
 def test_a_run_without_a_server_does_its_work_and_kedro_track_logs_it(project, monkeypatch):
@@ -242,11 +242,11 @@ def test_a_run_without_a_server_does_its_work_and_kedro_track_logs_it(project, m
     # Within ten where nothing else is at work; MLflow by itself takes 248.
     assert seconds - took < 40
     assert refused.exit_code == 1
-    assert "http://127.0.0.1:9: expected a server that answers" in refused.output
+    assert "http://127.0.0.1:9: expected an answer of the MLflow server" in refused.output
     assert list((project / "data").rglob("latents/*.safetensors"))
     assert runs_of(project) == []
     # It waits for that server, unless it is named.
-    assert "logged: nothing, no run waits" in CliRunner().invoke(cli, ["track"]).output
+    assert "logged: nothing, as no run waits" in CliRunner().invoke(cli, ["track"]).output
     logged = CliRunner().invoke(cli, ["track", str(waiting)])
     assert logged.output.splitlines()[-1] == "logged: encode mnist/test/dit"
     (found,) = runs_of(project)
@@ -263,7 +263,7 @@ def test_a_run_waits_for_the_store_that_it_was_meant_for(tmp_path, caplog):
     assert found.read()[0].store == STORE
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == (
-        "2 runs wait for http://other: MLFLOW_TRACKING_URI=http://other kedro track logs them there"
+        "2 runs wait for http://other; to log, run: MLFLOW_TRACKING_URI=http://other kedro track"
     )
 
 

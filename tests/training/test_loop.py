@@ -130,7 +130,7 @@ def test_a_checkpoint_of_another_identity_is_trained_anew(run, make_loop, whole,
         run(make_loop(learning_rate=0.5), stop_at=20, identity="other")
     with caplog.at_level("WARNING"):
         anew, calls = run(make_loop())
-    assert "run.ckpt is of another code, configuration or data: training anew" in caplog.text
+    assert "run.ckpt belongs to other code, configuration or data: training starts" in caplog.text
     assert len(calls) == 101
     assert_same(anew, whole[0])
 

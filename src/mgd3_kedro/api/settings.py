@@ -127,20 +127,19 @@ class Settings:
         plan = plan_method(method, self.parameters["methods"], common)
         if plan.in_groups:
             raise ValueError(
-                "method: expected one that makes the images of a class by themselves, got "
-                f"{method}, which chooses among groups of all classes; run it with: kedro run "
-                f"--params method={method}"
+                f"method: expected a method that makes each class separately, got {method}, which "
+                "compares groups of images of all classes; run it with: kedro run --params "
+                f"method={method}"
             )
         if set(plan.needs) != set(DRAWN):
             raise ValueError(
-                f"method: expected one whose images are made from {', '.join(DRAWN)}, got "
-                f"{method}, which needs {', '.join(plan.needs)}; run it with: kedro run --params "
-                f"method={method}"
+                f"method: expected a method that needs {', '.join(DRAWN)}, got {method}, which "
+                f"needs {', '.join(plan.needs)}; run it with: kedro run --params method={method}"
             )
         if plan.settings.sampling.mixes_classes:
             raise ValueError(
-                "method: expected one that tells the model of one class at a time, got "
-                f"{method}, which tells it of others, too; run it with: kedro run --params "
+                "method: expected a method that gives the model only the class of the image, got "
+                f"{method}, which also gives it other classes; run it with: kedro run --params "
                 f"method={method}"
             )
         return plan

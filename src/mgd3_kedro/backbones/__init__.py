@@ -143,8 +143,8 @@ def check_features(model: ModelFolder, needed_by: str) -> None:
     if not lookup(BACKBONES, model.family, "family of backbones").features:
         known = ", ".join(name for name, family in BACKBONES.items() if family.features)
         raise ValueError(
-            f"{needed_by}: expected a model whose network can be asked for features, of one of the "
-            f"families {known}, got one of {model.family}; set sampling.{needed_by}=0"
+            f"{needed_by}: expected a model whose network gives features (family {known}), got a "
+            f"model of the family {model.family}; set sampling.{needed_by}=0"
         )
 
 

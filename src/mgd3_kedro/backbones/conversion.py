@@ -37,7 +37,10 @@ def refuse_existing(target: Path) -> None:
         ValueError: If it exists.
     """
     if target.exists():
-        raise ValueError(f"{target}: expected a folder that is not there yet; name another")
+        raise ValueError(
+            f"{target}: expected a folder that does not exist yet, got an existing path; choose "
+            "another"
+        )
 
 
 def convert_model(source: Path, target: Path) -> None:

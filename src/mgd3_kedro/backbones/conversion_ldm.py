@@ -75,8 +75,8 @@ def _unet_weights(weights: Weights) -> dict[str, torch.Tensor]:
         return {name: weights[name] for name in names}
     if missing:
         raise ValueError(
-            f"expected an averaged copy of all weights or of none, got none of {missing[0]} and "
-            f"{len(missing) - 1} more"
+            f"expected averaged copies of all weights or of none, but {missing[0]} and "
+            f"{len(missing) - 1} more are missing"
         )
     return {name: weights[averaged[name]] for name in names}
 
@@ -173,8 +173,8 @@ def _check_all_taken(given: Weights, converted: Weights, prefix: str) -> None:
     # The converters drop parameters that they do not know.
     if surplus := len(given) - len(converted):
         raise ValueError(
-            "expected the parameters of latent diffusion's ImageNet model alone, got "
-            f"{surplus} more whose names begin with {prefix}"
+            f"expected only the parameters of latent diffusion's ImageNet model, got {surplus} "
+            f"other parameters whose names begin with {prefix}"
         )
 
 

@@ -97,8 +97,9 @@ class DiffusionBackbone:
         embedded = change if isinstance(change, ConditionChange) else None
         if embedded is not None and self.config.compile:
             raise ValueError(
-                "compile: expected false, as embeddings of conditions are changed within the "
-                "network and a compiled one would not notice, got true; set diffusion.compile=false"
+                "compile: expected false, because condition embeddings are changed inside the "
+                "network and a compiled network ignores this, got true; set "
+                "diffusion.compile=false"
             )
         output, variance = self._guided_output(index, latents, conditions, embedded, second)
         noise_pred = self.schedule.noise_pred(index, latents, output)

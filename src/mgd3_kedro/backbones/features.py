@@ -43,8 +43,8 @@ def output_of(part: nn.Module, run: Callable[[], object]) -> torch.Tensor:
     finally:
         hook.remove()
     raise ValueError(
-        f"expected a network that runs its {type(part).__name__}, which features are read from, "
-        "got one that does not"
+        f"expected a network that runs its {type(part).__name__}, whose output gives the "
+        "features, got one that does not run it"
     )
 
 
@@ -61,8 +61,8 @@ def middle_of(unet: Any) -> nn.Module:
     """
     if unet.mid_block is None:
         raise ValueError(
-            "expected a U-Net with a middle block, which features are read from, got one without; "
-            "take another backbone"
+            "expected a U-Net with a middle block, whose output gives the features, got one "
+            "without a middle block; choose another backbone"
         )
     middle: nn.Module = unet.mid_block
     return middle

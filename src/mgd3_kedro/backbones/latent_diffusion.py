@@ -138,8 +138,8 @@ def _check_conditioning(file: Path, name: str, unet: Mapping[str, Any]) -> int:
     for other in OTHER_INPUTS[name]:
         if unet.get(other) is not None:
             raise ValueError(
-                f"{file}: expected {other} to be null, as the U-Net is given latents, a timestep "
-                f"and a class alone, got {unet[other]!r}"
+                f"{file}: expected {other} to be null, as the U-Net gets only latents, a timestep "
+                f"and a class, got {unet[other]!r}"
             )
     if (projection := unet.get("encoder_hid_dim_type") or "text_proj") != "text_proj":
         raise ValueError(
@@ -148,8 +148,8 @@ def _check_conditioning(file: Path, name: str, unet: Mapping[str, Any]) -> int:
         )
     if (texts := file.parent.with_name("text_encoder")).is_dir():
         raise ValueError(
-            f"{texts}: expected no text encoder, as the U-Net is given latents, a timestep and a "
-            "class alone; a text-to-image model is of the family stable_diffusion"
+            f"{texts}: expected no text encoder, as the U-Net gets only latents, a timestep and a "
+            "class; a text-to-image model is of the family stable_diffusion"
         )
     return count
 

@@ -56,8 +56,8 @@ def _reason(error: Exception) -> str:
     # The rest of PyTorch's message advises to read the file anyway.
     if match := re.search(r"GLOBAL (\S+)", str(error)):
         return (
-            f"it calls {match[1]}, which could run any code; save the weights alone where it "
-            "comes from"
+            f"it calls {match[1]}, which could run any code; save only the weights with the "
+            "program that made it"
         )
     lines = str(error).splitlines() or [type(error).__name__]
     return next((line for line in lines if "WeightsUnpickler error" in line), lines[0]).strip()

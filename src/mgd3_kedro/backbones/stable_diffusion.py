@@ -122,8 +122,8 @@ def check_stable_diffusion(folder: Path, classes: Sequence[ClassSpec]) -> None:
     for spec in classes:
         if not spec.class_name.strip():
             raise ValueError(
-                f"class {spec.wnid}: expected a class_name, which is what the prompt asks for, "
-                f"got {spec.class_name!r}; name it in the benchmark's table of classes"
+                f"class {spec.wnid}: expected a class_name for the prompt, got "
+                f"{spec.class_name!r}; add it to the class table of the benchmark"
             )
 
 
@@ -169,8 +169,8 @@ def _check_inputs(
     for name in OTHER_INPUTS:
         if unet.get(name) is not None:
             raise ValueError(
-                f"{file}: expected {name} to be null, as the U-Net is given latents, a timestep "
-                f"and a prompt alone, got {unet[name]!r}; take a plain text-to-image model, as "
+                f"{file}: expected {name} to be null, as the U-Net gets only latents, a timestep "
+                f"and a prompt, got {unet[name]!r}; use a plain text-to-image model, such as "
                 "Stable Diffusion 1.5 or 2.1"
             )
     for name in ("in_channels", "out_channels"):

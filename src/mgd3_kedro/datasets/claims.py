@@ -51,7 +51,7 @@ def find_opener(folder: Path) -> Opener:
             pass
         return lock_of_system
     except NotImplementedError:
-        logger.info("%s has no file locks: processes tell each other by renewed files", folder)
+        logger.info("%s has no file locks: processes use lease files instead", folder)
         return lock_by_lease
     finally:
         Path(probe.lock_file).unlink(missing_ok=True)
@@ -93,7 +93,10 @@ class Claims:
         told = False
         while (own := self._join()) is None:
             if not told:
-                logger.info("%s: another process makes others there, waiting", name)
+                logger.info(
+                    "%s: waiting for another process that makes other results in the same folder",
+                    name,
+                )
             told = True
             time.sleep(WAIT)
         try:

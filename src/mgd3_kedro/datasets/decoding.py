@@ -105,7 +105,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode == "F":
-        raise ValueError("expected whole numbers, got fractions, whose range nothing tells")
+        raise ValueError(
+            "expected integer pixel values, got floating-point values, whose range is unknown"
+        )
     image = _upright(image)
     if image.mode in SIXTEEN_BITS:
         image = _eight_bits(image)

@@ -125,7 +125,7 @@ def fill(
             if not told:
                 name = work.manifest.artefact.name
                 logger.info(
-                    "%s: another process is at the last %d; waiting for it", name, len(pending)
+                    "%s: waiting for another process that makes the last %d", name, len(pending)
                 )
             told = True
             # Begin with short pauses, so that short work is not awaited for long.
@@ -149,7 +149,7 @@ def _compute(
             if is_remote and (lost := work.check(list(made)).pending):
                 raise ValueError(
                     f"{work.manifest.artefact}: expected {lost[0]}, which a worker has written, "
-                    "found none; give workers and this process the same folder"
+                    "found nothing; use a project folder that the workers and this process share"
                 )
             yield made
 

@@ -111,9 +111,9 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         fetch_kept(self._path, self._store)
         if self._made_by and not self._path.exists():
             raise ValueError(
-                f"expected the images of this method at {self._path}, found none; make them first, "
-                f"with the same --env and --params: {self._made_by}; or name those of others with "
-                "--params images=FOLDER"
+                f"expected the images of this method at {self._path}, found none; make them "
+                f"first, with the same --env and --params: {self._made_by}; or use other images "
+                "with --params images=FOLDER"
             )
         return find_tensors(self._path) or open_source(self._path)
 

@@ -131,8 +131,8 @@ class IndexedClass:
         kept = self.index.read()
         if kept is None:
             raise ValueError(
-                f"{self.index.path}: expected the index as it was, it is missing or another; load "
-                "the images anew, and give every source a folder of its own"
+                f"{self.index.path}: expected the index that was written, found none or a changed "
+                "one; load the images again, and use a separate index folder for every source"
             )
         return kept
 

@@ -27,4 +27,6 @@ class JSONFileDataset(JSONDataset):
         try:
             return read_json(Path(self._get_load_path()), object)
         except ValueError as error:
-            raise DatasetError(f"{error}; remove it and run what makes it again") from error
+            raise DatasetError(
+                f"{error}; remove this file and repeat the command that makes it"
+            ) from error

@@ -214,8 +214,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         if not listed.is_file() or listed.read_text(encoding="utf-8") != text:
             write_text(listed, text)
         logger.info(
-            "%s has no %s: %d images of it are taken for %s images, drawn in every class by seed "
-            "%d, copies of an image on the same side; listed in %s",
+            "%s has no folder %s: %d of its images serve as %s images, chosen in every class "
+            "with seed %d, with copies of an image in the same split; listed in %s",
             *(self._path.parent, self._path.name, len(lines), side, SEED, listed),
         )
 

@@ -141,14 +141,17 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
                         raise ValueError(f"{path}: expected a _class_name in it, got none")
             except ValueError as error:
                 raise DatasetError(
-                    f"{error}; put the whole file there, or name another model with "
+                    f"{error}; replace it with a complete file, or name another model with "
                     f"--params {parameter}=FOLDER"
                 ) from error
 
     def _advice(self, folder: Path) -> str:
         from_hub = folder.name != Path(self._model).name
         if from_hub:
-            return f"if it is published as pickles: kedro convert-model {self._model} TARGET"
+            return (
+                f"if its weights are pickles, convert them: kedro convert-model {self._model} "
+                "TARGET"
+            )
         return self._if_missing
 
     def _exists(self) -> bool:

@@ -15,7 +15,7 @@ from mgd3_kedro.fingerprint import digest, file_digest
 
 OF_FILE_MANAGERS = ("Thumbs.db", "desktop.ini")
 """Files that file managers leave in folders of images, besides hidden ones."""
-AGAIN = "give the command that made it once more: it makes anew what has changed"
+AGAIN = "repeat the command that made it: it makes again what has changed"
 """Advice for a partition that has changed."""
 
 
@@ -39,8 +39,8 @@ def explained(path: Path, unfinished: Path | None = None) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DatasetError(
             f"{path} could not be written: {error.strerror or error}; "
-            f"{'free some space' if full else 'see to it'} and run again "
-            "(finished partitions are kept)"
+            f"{'free some space' if full else 'solve this'} and run again (finished partitions "
+            "are kept)"
         ) from error
 
 

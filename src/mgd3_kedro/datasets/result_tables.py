@@ -22,7 +22,7 @@ OF_ROWS = {"method", "network", "training_seed", "top1_last"}
 """Columns by which a table is recognised as one with a row per training."""
 OURS = "code_version"
 """Column that only tables written by this project have; these always end with a newline."""
-ADVICE = "make it anew (the run that made it says so again from what is kept), or remove it"
+ADVICE = "repeat the run that made the table (it reuses finished results), or remove the table"
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def _cuts(text: str) -> Iterator[str]:
         if values and len(values) != len(header):
             yield f"got {len(values)} of {len(header)} values in line {lines.line_num}"
     if (OURS in header or "\n" not in text) and not text.endswith("\n"):
-        yield f"got one that ends within line {lines.line_num}"
+        yield f"got a file that ends in the middle of line {lines.line_num}"
 
 
 def _bad_rows(table: pd.DataFrame) -> Iterator[str]:
@@ -68,10 +68,10 @@ def _bad_rows(table: pd.DataFrame) -> Iterator[str]:
     import pandas as pd
 
     if table.empty:
-        yield "got no row"
+        yield "got a table without rows"
     for name in (*KEYS, *ACCURACIES):
         if name not in table:
-            yield f"got none with a column {name}"
+            yield f"got a table without a column {name}"
     for name in KEYS:
         numbers = pd.to_numeric(table[name], errors="coerce") if name in NUMBERS else table[name]
         bad = numbers.isna() | (numbers % 1 != 0 if name in NUMBERS else False)

@@ -19,7 +19,10 @@ def tell_difference(made_with: Mapping[str, str], here: Mapping[str, str]) -> st
     names = [name for name in sorted({*made_with, *here}) if made_with.get(name) != here.get(name)]
     if not names:
         return ""
-    return f"{_words(made_with, names)}, here is {_words(here, names, is_told=len(names) > 1)}"
+    return (
+        f"{_words(made_with, names)}, this process has "
+        f"{_words(here, names, is_told=len(names) > 1)}"
+    )
 
 
 def describe_changes(changed: Sequence[str], classes: int) -> str:
@@ -30,7 +33,7 @@ def describe_changes(changed: Sequence[str], classes: int) -> str:
         classes: Number of all partitions.
     """
     told = f"files of {len(changed)} of {classes} classes, {changed[0]} first"
-    return f"{told}, have changed since they were made; made anew"
+    return f"{told}, have changed since they were made; these classes are made again"
 
 
 def describe_differences(differences: Mapping[str, int], classes: int) -> str:
@@ -44,7 +47,7 @@ def describe_differences(differences: Mapping[str, int], classes: int) -> str:
         f"{count} of {classes} classes were made with {difference}"
         for difference, count in differences.items()
     )
-    return f"{told}; kept, --params reuse=same makes them anew"
+    return f"{told}; they are kept; to make them again: --params reuse=same"
 
 
 def _words(versions: Mapping[str, str], names: list[str], is_told: bool = True) -> str:

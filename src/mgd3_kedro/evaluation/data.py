@@ -49,15 +49,13 @@ class LabelledSet:
             )
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= self.num_classes:
-            raise ValueError(
-                f"labels: expected those of 0..{self.num_classes - 1}, got {low}..{high}"
-            )
+            raise ValueError(f"labels: expected 0..{self.num_classes - 1}, got {low}..{high}")
         if self.weights is not None and (
             self.weights.shape != shape[:1] or not bool((self.weights >= 0).all())
         ):
             raise ValueError(
-                f"weights: expected {shape[0]} of 0 or more, got {tuple(self.weights.shape)} from "
-                f"{float(self.weights.min()):g}"
+                f"weights: expected {shape[0]} values of 0 or more, got "
+                f"{tuple(self.weights.shape)} with minimum {float(self.weights.min()):g}"
             )
 
     @classmethod

@@ -30,7 +30,7 @@ class HardLabelConfig(EvaluationConfig):
         if (source := lookup(PROTOCOLS, self.protocol, "protocol").labels) != "given":
             known = [name for name, recipe in PROTOCOLS.items() if recipe.labels == "given"]
             raise ValueError(
-                f"protocol: expected one of {', '.join(known)}, which ask no teacher, got "
+                f"protocol: expected one of {', '.join(known)}, which need no teacher, got "
                 f"{self.protocol!r}, whose labels are {source}"
             )
         super().__post_init__()

@@ -107,8 +107,8 @@ def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size
     config = read_config(folder.path)
     if (trained_at := config.get("image_size", image_size)) != image_size:
         raise ValueError(
-            f"teacher: expected one for images of {image_size} px, {folder.path} was trained at "
-            f"{trained_at} px; train another, or set evaluation.image_size={trained_at}"
+            f"teacher: expected a teacher trained at {image_size} px, got {folder.path}, trained "
+            f"at {trained_at} px; train another, or set evaluation.image_size={trained_at}"
         )
     network = lookup(KINDS, kind_of(config), "kind of teacher")(folder.path, config)
     indices = torch.tensor(class_indices(folder.path, config, classes))
@@ -127,8 +127,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"teacher: expected a {CONFIG} in {folder}, {error}") from error
     if not isinstance(config, dict) or kind_of(config) not in KINDS:
         raise ValueError(
-            f"teacher: expected a network of train_teacher or a classifier of transformers in "
-            f"{folder}, its {CONFIG} names neither `network` nor `architectures`"
+            "teacher: expected a network of train_teacher or a classifier of transformers in "
+            f"{folder}, but its {CONFIG} has neither `network` nor `architectures`"
         )
     return config
 
@@ -165,8 +165,8 @@ def class_indices(
     if unknown := [spec for spec, place in zip(classes, found, strict=True) if place < 0]:
         first = unknown[0]
         raise ValueError(
-            f"teacher: expected one that knows {first.wnid} ({first.class_name}), {folder} does "
-            f"not, nor {len(unknown) - 1} more of the {len(classes)} classes"
+            f"teacher: expected a teacher that knows all {len(classes)} classes, got {folder}, "
+            f"which lacks {len(unknown)} of them, the first is {first.wnid} ({first.class_name})"
         )
     return found
 

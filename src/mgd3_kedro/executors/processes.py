@@ -33,8 +33,8 @@ def run_in_processes(
         yield from parallel(delayed(call)() for call in calls)
     except BrokenProcessPool as error:
         raise ChildProcessError(
-            "expected worker processes that come to their end, one was killed, as where memory is "
-            "short; run again (what was finished is kept), with fewer: --params jobs=N"
+            "expected worker processes that finish, but one was killed, perhaps because memory "
+            "ran out; run again (finished work is kept) with fewer processes: --params jobs=N"
         ) from error
     finally:
         # Left alone, the processes take seconds to end, and the end of the run waits for them.

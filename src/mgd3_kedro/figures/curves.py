@@ -103,7 +103,7 @@ def draw_loss_curve(rows: Sequence[CurveRow], *, title: str = "") -> Figure:
 
 def _series(rows: Sequence[CurveRow], key: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     if any("step" not in row for row in rows):
-        raise ValueError(f"{name}: expected every row with a step, got one without")
+        raise ValueError(f"{name}: expected a step in every row, got a row without one")
     pairs = [(row["step"], row[key]) for row in rows if _is_known(row.get(key))]
     steps, values = np.array(sorted(pairs), dtype=np.float64).reshape(-1, 2).T
     return steps, values

@@ -100,5 +100,5 @@ def _score(rows: pd.DataFrame) -> str:
 
 def _how(found: int) -> str:
     if found:
-        return f"there are {found} others: kedro results"
-    return "kedro run --pipelines=distill makes the first"
+        return f"to list all {found}: kedro results"
+    return "make the first with: kedro run --pipelines=distill"

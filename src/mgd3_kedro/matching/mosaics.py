@@ -45,6 +45,6 @@ def check_divisible(image_size: int, factor: int) -> None:
         lower, upper = image_size - rest, image_size - rest + factor
         sides = f"{lower} or {upper}" if lower else f"{upper}"
         raise ValueError(
-            f"factor: expected a side that is a multiple of {factor}, as {sides} px, "
+            f"factor: expected an image side that is a multiple of {factor}, such as {sides} px, "
             f"got {image_size} px"
         )

@@ -40,15 +40,17 @@ def check_cut(inputs: Inputs) -> None:
     images = inputs["evaluated_images"].values()
     most = max(partition.count for partition in images)
     if ipc > most:
-        raise ValueError(f"export.ipc: expected 1..{most}, the images, got {ipc}")
+        raise ValueError(
+            f"export.ipc: expected 1..{most}, the number of images per class, got {ipc}"
+        )
     # Images that this project did not make have no rows.
     rows = [row for partition in images for row in partition.rows]
     finders = {str(row.get("mode_finder") or "no mode finder") for row in rows or [{}]}
     if ipc < most and not finders <= NESTING:
         raise ValueError(
-            f"export.ipc: expected images of a mode finder whose clusters nest "
-            f"({', '.join(sorted(NESTING))}), got those of {', '.join(sorted(finders))}, of which "
-            f"the first {ipc} do not stand for the whole class; distil with --params ipc={ipc}"
+            "export.ipc: expected images from a mode finder with nested clusters "
+            f"({', '.join(sorted(NESTING))}), got images from {', '.join(sorted(finders))}, whose "
+            f"first {ipc} images do not represent the class; distil with --params ipc={ipc}"
         )
 
 

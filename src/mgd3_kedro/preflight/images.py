@@ -26,10 +26,10 @@ def check_classes(inputs: Inputs, images: str) -> None:
     partitions: Mapping[str, Partition] = inputs[images]
     for spec in benchmark.classes:
         if spec.wnid not in partitions or not partitions[spec.wnid].count:
-            found = "an empty one" if spec.wnid in partitions else "none"
+            found = "an empty class" if spec.wnid in partitions else "none"
             known = ", ".join([*partitions][:SHOWN_CLASSES]) or "no classes"
             others = len(partitions) - SHOWN_CLASSES
-            inner = "; if its folders are the classes, name it instead"
+            inner = f"; if the folders in {known} are the classes, name {known} instead"
             raise ValueError(
                 f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}; "
                 f"there are: {known}{f' and {others} more' if others > 0 else ''}"
@@ -38,8 +38,8 @@ def check_classes(inputs: Inputs, images: str) -> None:
     if surplus := sorted(set(partitions) - set(benchmark.wnids)):
         more = f" and {len(surplus) - 1} more" if len(surplus) > 1 else ""
         raise ValueError(
-            f"{images}: expected the classes of {benchmark.name} alone, got {surplus[0]}{more} "
-            "too; remove what it does not have"
+            f"{images}: expected only the classes of {benchmark.name}, got {surplus[0]}{more} as "
+            "well; remove the other classes"
         )
 
 
@@ -50,8 +50,8 @@ def warn_of_other_split(inputs: Inputs) -> None:
     counts = {partition.count for partition in inputs["test_images"].values()}
     if expected is not None and counts != {expected}:
         logger.warning(
-            "test_images: %s has %d test images of each class where numbers are published, here "
-            "are %d to %d; with fast.ai's splits of ImageNet results are 2 to 5 points lower",
+            "test_images: published numbers for %s use %d test images per class, here classes "
+            "have %d to %d; with fast.ai's splits of ImageNet results are 2 to 5 points lower",
             *(benchmark.name, expected, min(counts), max(counts)),
         )
 
@@ -67,8 +67,8 @@ def check_ipc_of_images(inputs: Inputs) -> None:
     found = images_per_class(list(inputs["evaluated_images"].values()))
     if (asked := inputs["params:ipc"]) != found:
         raise ValueError(
-            f"ipc: expected {found}, the images per class in the folder to be evaluated, got "
-            f"{asked}; add ipc={found}, which results are kept by"
+            f"ipc: expected {found}, the number of images per class in the evaluated folder, got "
+            f"{asked}; add ipc={found}, as paths of results contain it"
         )
 
 
@@ -87,10 +87,10 @@ def check_made_here(inputs: Inputs) -> None:
         if partitions[spec.wnid].configuration == GIVEN:
             method = inputs["params:method"]
             raise ValueError(
-                f"evaluated_images: expected the images that {method} made, got others of class "
-                f"{spec.wnid} ({spec.class_name}): some were changed, added or removed; make them "
-                "anew with kedro run --pipelines=generate, or copy them elsewhere and name that "
-                "with --params images=FOLDER,method=NAME"
+                f"evaluated_images: expected the images that {method} made, got other images in "
+                f"class {spec.wnid} ({spec.class_name}): some were changed, added or removed; "
+                "make them again with kedro run --pipelines=generate, or copy them to another "
+                "folder and name it with --params images=FOLDER,method=NAME"
             )
 
 
@@ -117,8 +117,10 @@ def warn_of_shared_images(inputs: Inputs) -> None:
     They are not refused, because published splits have some.
     """
     shared = shared_images(inputs["train_images"], inputs["test_images"])
-    _warn_of(shared.same, "%d train images are test images too, which flatters accuracies: %s%s")
-    _warn_of(shared.near, "%d train images look like test images mirrored or cropped: %s%s")
+    _warn_of(
+        shared.same, "%d train images are also test images, which makes accuracies too high: %s%s"
+    )
+    _warn_of(shared.near, "%d train images look like mirrored or cropped test images: %s%s")
 
 
 def _warn_of(shared: Sequence[tuple[str, str]], text: str) -> None:

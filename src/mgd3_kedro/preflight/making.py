@@ -43,16 +43,18 @@ def check_real_images(inputs: Inputs) -> None:
     wnid, partition = min(train_images.items(), key=lambda item: item[1].count)
     if partition.count < plan.real_each:
         raise ValueError(
-            f"train_images: expected at least {plan.real_each} of each class, which {method} makes "
-            f"one image of, class {wnid} has {partition.count}; leave it out, or add images"
+            f"train_images: expected at least {plan.real_each} images per class, which {method} "
+            f"needs to make one image, got {partition.count} in class {wnid}; leave out this "
+            "class, or add images"
         )
     ipc = plan.images_each or wanted.ipc
     counts = allot_with_warning(train_images, ipc, wanted.balance, plan.real_each)
     largest = max(counts, key=lambda name: counts[name])
     if plan.most_images is not None and counts[largest] > plan.most_images:
         raise ValueError(
-            f"ipc: expected at most {plan.most_images} images of a class by {method} with these "
-            f"settings, class {largest} gets {counts[largest]}; lower ipc, or set balance=equal"
+            f"ipc: expected at most {plan.most_images} images per class, the limit of {method} "
+            f"with these settings, got {counts[largest]} for class {largest}; lower ipc, or set "
+            "balance=equal"
         )
 
 
@@ -64,7 +66,9 @@ def _plan(inputs: Inputs) -> GenerationPlan:
 
     method, ipc, wanted = (inputs[f"params:{name}"] for name in ("method", "ipc", "distillation"))
     if wanted.ipc != ipc:
-        raise ValueError(f"distillation.ipc: expected {ipc} as ipc, got {wanted.ipc}")
+        raise ValueError(
+            f"distillation.ipc: expected {ipc}, the value of ipc, got {wanted.ipc}; set ipc instead"
+        )
     benchmark = inputs["benchmark"]
     names = ("diffusion", "autoencoder", "sampling", "modes", "device")
     given = {name: inputs[f"params:{name}"] for name in names if f"params:{name}" in inputs}
@@ -89,11 +93,13 @@ def _plan(inputs: Inputs) -> GenerationPlan:
 def _check_modes(modes: ModesConfig, wanted: DistillationConfig, plan: GenerationPlan) -> None:
     """Refuse modes whose number per class differs from that of the images drawn for them."""
     if modes.ipc != (ipc := plan.images_each or wanted.ipc):
-        of = "those that the method makes at a time" if plan.images_each else "as ipc"
+        of = (
+            "the number that the method makes at a time" if plan.images_each else "the value of ipc"
+        )
         raise ValueError(f"modes.ipc: expected {ipc}, {of}, got {modes.ipc}")
     if modes.balance != wanted.balance:
         raise ValueError(
-            f"modes.balance: expected {wanted.balance} as distillation.balance, got "
+            f"modes.balance: expected {wanted.balance}, the value of distillation.balance, got "
             f"{modes.balance}; set balance instead"
         )
 
@@ -106,7 +112,7 @@ def check_device(inputs: Inputs, name: str) -> None:
     device = resolve_device(value if isinstance(value, str) else value.device)
     if device.type == "cpu" and getattr(value, "precision", "") == "fp16":
         logger.warning(
-            "%s.precision=fp16: a CPU computes in it many times slower than in fp32; bf16 takes as "
+            "%s.precision=fp16: on a CPU, fp16 is many times slower than fp32; bf16 needs as "
             "little memory",
             name.removeprefix("params:"),
         )
@@ -124,8 +130,8 @@ def check_prior(inputs: Inputs) -> None:
     known = check_backbone(model, benchmark.classes if drawn else ())
     if (side := image_size_of(model)) != benchmark.image_size:
         logger.warning(
-            "image_size=%d: the prior %s works on images of %d px, so all are resized to that "
-            "before it and back after it; image_size=%d resizes none",
+            "image_size=%d: the prior %s works on images of %d px, so images are resized before "
+            "and after it; image_size=%d avoids this",
             *(benchmark.image_size, model.path, side, side),
         )
     if drawn:

@@ -60,8 +60,9 @@ def check_used(given: Iterable[str], used: Container[str], environment: str) -> 
     for name in OF_IMAGES:
         if name in given and name not in used:
             raise ValueError(
-                f"{name}: expected an environment that reads images from files, got that of "
-                f"{environment}, which has its own; name another, as --env custom for your images"
+                f"{name}: expected an environment that reads images from files, got "
+                f"{environment}, which has its own images; choose another, such as --env custom "
+                "for your images"
             )
 
 
@@ -108,9 +109,9 @@ def check_runner(runner: str) -> None:
     """
     if found := next((name for name in SHARING_RUNNERS if name in runner), None):
         raise ValueError(
-            "runner: expected SequentialRunner, as nodes side by side share random generators and "
-            f"the device, got {found}; work is divided within nodes by --params jobs=N, and "
-            "between runs by kedro sweep --jobs N"
+            "runner: expected SequentialRunner, as parallel nodes would share random generators "
+            f"and the device, got {found}; for parallel work, use --params jobs=N in a run, or "
+            "kedro sweep --jobs N for several runs"
         )
 
 
@@ -141,14 +142,14 @@ def check_run_keys(parameters: Mapping[str, Any]) -> None:
     theirs, method = parameters["images"], parameters["method"]
     if theirs is not None and method in parameters["methods"]:
         raise ValueError(
-            f"method: expected a name of your own for the images in {theirs}, as method=theirs, "
-            f"got {method}, which is a method of this project"
+            f"method: expected a new name for the images in {theirs}, such as method=theirs, got "
+            f"{method}, which is a method of this project"
         )
     for name in ("protocol", "preset"):
         if (value := parameters["evaluation"][name]) != parameters[name]:
             raise ValueError(
-                f"evaluation.{name}: expected {parameters[name]!r} as {name}, which folders are "
-                f"named after, got {value!r}; set {name} instead"
+                f"evaluation.{name}: expected {parameters[name]!r}, the value of {name}, which "
+                f"names of folders contain, got {value!r}; set {name} instead"
             )
     lookup(parameters["splits"], parameters["split"], "split")
     numbers = {f"workers.{name}": number for name, number in parameters["workers"].items()}

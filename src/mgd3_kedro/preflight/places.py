@@ -40,8 +40,8 @@ def check_order(nodes: Iterable[MakingNode], place: Callable[[str], str | None])
                 ):
                     raise ValueError(
                         f"pipelines: {reader.name} would read {folder} before {writer.name} of "
-                        "the same run writes it; run one after the other, or a pipeline that "
-                        "joins them, as distill"
+                        "the same run writes it; run the pipelines one after the other, or run "
+                        "one that contains both, such as distill"
                     )
 
 

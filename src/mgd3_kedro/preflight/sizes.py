@@ -41,8 +41,7 @@ def allot_with_warning(
         shown = ", ".join(f"{wnid} ({n})" for wnid, n in list(short.items())[:SHOWN_CLASSES])
         more = f" and {len(short) - SHOWN_CLASSES} more" if len(short) > SHOWN_CLASSES else ""
         logger.warning(
-            "ipc: %d of %d classes have too few train images for %d per class and get as many as "
-            "theirs are enough for: %s%s",
+            "ipc: %d of %d classes have too few train images for %d per class and get fewer: %s%s",
             *(len(short), len(counts), ipc, shown, more),
         )
     elif (least := min(counts.values())) < (most := max(counts.values())):

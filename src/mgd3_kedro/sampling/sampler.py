@@ -95,8 +95,8 @@ def denoise(
     _check_facts(facts, config, classes)
     if config.mixes_classes and not among:
         raise ValueError(
-            "among: expected the classes of the benchmark, another of which each image is told, "
-            "got none"
+            "among: expected the classes of the benchmark, as each image is also conditioned on "
+            "another class, got none"
         )
     conditions = backbone.conditions(classes)
     network = open_network(backbone, conditions, config.needing_network)
@@ -133,7 +133,8 @@ def _check_traits(traits: Mapping[str, torch.Tensor], config: SamplingConfig, sa
     wanted = dict.fromkeys(config.traits, samples)
     if found != wanted:
         raise ValueError(
-            f"traits: expected rows of what survey_class measures {wanted}, got {found}"
+            "traits: expected measurements of survey_class with these numbers of rows: "
+            f"{wanted}, got {found}"
         )
 
 
@@ -143,7 +144,7 @@ def _check_facts(
     missing = [spec.wnid for spec in dict.fromkeys(classes) if spec not in facts]
     if config.needs and missing:
         raise ValueError(
-            "facts: expected what gather_facts finds of every class, got none of "
+            "facts: expected the result of gather_facts for every class, got none for "
             + ", ".join(missing)
         )
 

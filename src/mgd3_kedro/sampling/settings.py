@@ -99,7 +99,8 @@ class SamplingConfig(metaclass=SetByDrifts):
             lookup(known, name, "option").check(name, value)
         if len(told := [name for name in CONDITIONINGS if name and self._scale(name)]) > 1:
             raise ValueError(
-                f"{' and '.join(told)}: expected 0 for all but one of them, got others"
+                f"{' and '.join(told)}: expected at most one that is not 0, got {len(told)}; "
+                "set the others to 0"
             )
         CONDITIONINGS[self.conditioning].check(self.options)
         lookup(MODE_GUIDANCE_SCHEDULES, self.mode_guidance_schedule, "mode guidance schedule")

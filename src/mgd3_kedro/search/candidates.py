@@ -77,7 +77,8 @@ def read_candidates(
     if not found:
         told = ", ".join(f"{key}={value}" for key, value in given.items())
         raise ValueError(
-            f"best: expected a candidate of conf/*/best.yml that fits {told}, got none"
+            f"best: expected a candidate in conf/*/best.yml that agrees with {told}, got "
+            "none; give other values"
         )
     fixed = {key: as_text(value) for key, value in flat(configured.get("trials", {})).items()}
     return found, {**fixed, **given}

@@ -95,10 +95,12 @@ def _search(trials: Trials, runs: SweepRuns, root: Path) -> None:
 def _tell(trials: Trials, folder: Path) -> None:
     if not rank(trials.scores):
         is_refused = trials.refused.keys() == trials.candidates.keys()
-        first = next(iter(trials.refused.values())) if is_refused else "there was no time for one"
-        raise ValueError(
-            f"{trials.name}: expected a trial that comes to its end, got none; {first}"
+        first = (
+            next(iter(trials.refused.values()))
+            if is_refused
+            else "there was too little time; raise --minutes"
         )
+        raise ValueError(f"{trials.name}: expected at least one finished trial, got none; {first}")
     table = tabulate(trials)
     sentences = list(describe(trials))
     write_text(folder / "tried.csv", table.to_csv(index=False))
@@ -106,7 +108,7 @@ def _tell(trials: Trials, folder: Path) -> None:
     write_text(folder / "best.md", "\n\n".join(parts) + "\n")
     for sentence in sentences:
         trials.report(sentence)
-    trials.report(f"all that was tried: {folder / 'best.md'}")
+    trials.report(f"all trials: {folder / 'best.md'}")
 
 
 def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
@@ -122,7 +124,7 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
         raise ValueError(f"{session.error()} ({folder / 'winner.log'})")
     trials.report(f"done in {in_words(session.seconds)}: {point.loader.place(IMAGES)}")
     tested = _shown(point).replace(f"--pipelines={MADE}", f"--pipelines={TESTED}")
-    trials.report(f"to test them on test images: kedro run {tested}")
+    trials.report(f"to evaluate them on test images: kedro run {tested}")
 
 
 def _shown(point: Point) -> str:

@@ -12,7 +12,10 @@ BEST_OPTIONS = (
         type=float,
         default=60.0,
         show_default=True,
-        help="For all of it. What an earlier command has spent on the same trials counts.",
+        help=(
+            "Time for all trials together, including what earlier commands spent on the same "
+            "trials."
+        ),
     ),
     JOBS,
 )

@@ -76,7 +76,7 @@ def describe_round(scores: Mapping[str, Sequence[float]], seeds: range) -> Itera
     if not known:
         return
     best = ", ".join(f"{name} {fmean(scores[name]):.1f} %" for name in known[:SHOWN])
-    yield f"best of held-out images, {count(seeds.stop, 'data set')}: {best}"
+    yield f"best on held-out images, {count(seeds.stop, 'data set')}: {best}"
     if left_out := [name for name in scores if name not in known]:
         yield f"not finished: {', '.join(left_out)}"
 
@@ -86,15 +86,15 @@ def describe(trials: Trials) -> Iterator[str]:
     scores = trials.scores
     first, *others = rank(scores)
     sets = count(len(scores[first]), "data set")
-    yield f"{first}: {fmean(scores[first]):.1f} % of held-out images, mean of {sets}."
+    yield f"{first}: {fmean(scores[first]):.1f} % on held-out images, mean of {sets}."
     if others:
         ahead = measure_lead(scores[first], scores[others[0]])
         yield f"{_difference(ahead)} {others[0]}, the next."
         if not ahead.is_decided:
-            yield "These two are not told apart."
+            yield "The difference between these two is not significant."
         yield (
-            f"The first of {1 + len(others)} was chosen by these images: expect a little less "
-            "of it on others."
+            f"The best of {1 + len(others)} was chosen on these images: expect a slightly lower "
+            "accuracy on others."
         )
     yield worth_of_prior(scores, lambda name: is_real(trials, name))
 
@@ -110,13 +110,15 @@ def worth_of_prior(scores: Mapping[str, Sequence[float]], is_real: Callable[[str
     real = [name for name in ranked if is_real(name)]
     drawn = [name for name in ranked if not is_real(name)]
     if not drawn:
-        return "No images that a model draws were tried, so nothing is said of a model's worth."
+        return (
+            "No images drawn by a model were tried, so it is not known whether a model is worth it."
+        )
     if not real:
         return "No real images were tried, so it is not known whether drawn ones are better."
     ahead = measure_lead(scores[drawn[0]], scores[real[0]])
     told = f"the best drawn images ({drawn[0]}) are {_difference(ahead)} real ones ({real[0]})"
     if not ahead.is_decided:
-        return f"Whether the model is worth it is not decided: {told}."
+        return f"It is not decided whether the model is worth it: {told}."
     verdict = "The model is worth it" if ahead.mean > 0 else "The model is not worth it"
     return f"{verdict}: {told}."
 

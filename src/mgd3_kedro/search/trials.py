@@ -105,7 +105,7 @@ class Trials:
         if not self.points:
             first, told = next(iter(self.refused.items()))
             raise ValueError(
-                f"best: expected a candidate that can be tried, got none; {first}: {told}"
+                f"best: expected at least one candidate that can run, got none; {first}: {told}"
             )
 
     def recall(self, root: Path) -> None:

@@ -72,7 +72,10 @@ def _check_axes(points: Sequence[Point]) -> None:
             others = repr([value for key, value in chosen.items() if key != axis])
             results.setdefault(others, set()).add(result)
         if len(values) > 1 and all(len(found) == 1 for found in results.values()):
-            raise ValueError(f"{axis}: expected a parameter that what is run depends on")
+            raise ValueError(
+                f"{axis}: expected a parameter that changes results, got one that changes none; "
+                "leave it out of the grid"
+            )
 
 
 def _check_cheaply(point: Point, project: Path, trained: set[str]) -> None:

@@ -158,7 +158,7 @@ def _describe(point: Point, states: States, project: Path) -> str:
     if found := point.found(project):
         told.append(f"there already: {', '.join(found)}")
     if states.fact(point, "status") == DONE:
-        told.append(f"done before, in {in_words(float(states.fact(point, 'seconds')))}")
+        told.append(f"done earlier, in {in_words(float(states.fact(point, 'seconds')))}")
     return "; ".join(told)
 
 
@@ -211,6 +211,7 @@ def alone(root: Path, sweeps: Sequence[str]) -> Iterator[None]:
                 locks.enter_context(FileLock(root / name / ".lock", timeout=0))
             except Timeout as error:
                 raise ValueError(
-                    f"{name}: expected no other process at work on this sweep"
+                    f"{name}: expected that no other process runs this sweep, but one does; "
+                    "wait until it ends"
                 ) from error
         yield

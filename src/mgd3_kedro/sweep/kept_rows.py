@@ -51,8 +51,8 @@ class KeptRows:
             return False
         if MADE not in point.nodes.all_outputs():
             raise ValueError(
-                f"{point.part.sweep}: expected a part that makes {MADE} where it has rows, got one "
-                "that makes others; leave out rows"
+                f"{point.part.sweep}: expected a part that makes {MADE}, as it has `rows`, got "
+                "one that does not; leave out `rows`"
             )
         run = point.loader["parameters"]
         folder = self._project / point.part.rows
@@ -77,7 +77,7 @@ class KeptRows:
         """Warn once that a folder does not exist: the project is new, or the name misspelt."""
         if rows not in self._missing:
             self._missing.add(rows)
-            logger.warning("rows: %s is not there yet, so that no run is left out", rows)
+            logger.warning("rows: %s does not exist, so no run is skipped", rows)
 
     def _read(self, path: Path) -> pd.DataFrame | None:
         if path not in self._tables:
@@ -90,6 +90,6 @@ def _finished(path: Path) -> pd.DataFrame:
     table = read_table(path)
     wanted = (*KEYS, *FURTHER)
     if missing := [name for name in wanted if name not in table]:
-        raise ValueError(f"{path}: expected a column {missing[0]} of result rows, got none")
+        raise ValueError(f"{path}: expected result rows with a column {missing[0]}, got none")
     table = table[table["outcome"] == FINISHED]
     return table.assign(settings=table["settings"].fillna(""))

@@ -10,8 +10,8 @@ JOBS = click.Option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Runs side by side. With more than one, each has its share of the cores, unless "
-    "OMP_NUM_THREADS is set; --params jobs=1 keeps trainings from running side by side too.",
+    help="Number of parallel runs. With more than one, each run gets its share of the cores, "
+    "unless OMP_NUM_THREADS is set; --params jobs=1 switches parallel trainings off.",
 )
 SWEEP_OPTIONS = (
     click.Argument(["sweep"], required=False),
@@ -28,7 +28,9 @@ SWEEP_OPTIONS = (
     ),
     JOBS,
     click.Option(
-        ["--dry-run"], is_flag=True, help="List the points and what is there of each, and stop."
+        ["--dry-run"],
+        is_flag=True,
+        help="List the points and their existing results, and run nothing.",
     ),
 )
 SWEEP_HELP = """Run pipelines at every point of a grid of parameters.

@@ -53,11 +53,13 @@ class SweepPart:
             for other in (*self.params, *(key for key in self.over if key is not axis)):
                 if f"{axis}.".startswith(f"{other}.") or f"{other}.".startswith(f"{axis}."):
                     raise ValueError(
-                        f"{axis}: expected it once in {self.sweep}, got an axis and {other} beside "
-                        "it; leave that out"
+                        f"{axis}: expected one setting of it in {self.sweep}, got an axis and "
+                        f"also {other}; leave out {other}"
                     )
         if self.over and self.keep:
-            raise ValueError(f"{self.sweep}: expected keep in a part without over, got both")
+            raise ValueError(
+                f"{self.sweep}: expected `keep` only in a part without `over`, got both"
+            )
 
 
 def read_parts(
@@ -75,7 +77,9 @@ def read_parts(
         ValueError: If a name is unknown, or the sweep contains itself; the message names it.
     """
     if name in within:
-        raise ValueError(f"{name}: expected a sweep that is no part of itself")
+        raise ValueError(
+            f"{name}: expected a sweep that does not contain itself, got one that does"
+        )
     sweep = lookup(sweeps, name, "sweep")
     parts: list[SweepPart] = []
     for part in sweep["parts"]:

@@ -76,7 +76,9 @@ class SweepRuns:
             if not is_unreachable(error):
                 raise
             self._client = None
-            logger.warning("the MLflow server does not answer: the sweep has no run of its own")
+            logger.warning(
+                "the MLflow server does not answer: the runs of this sweep get no parent run"
+            )
             return otherwise
 
     def _open_child(self, client: MlflowClient, sweep: str, point: str) -> str:

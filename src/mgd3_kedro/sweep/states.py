@@ -48,9 +48,9 @@ class States:
         for path, lost in kept.items():
             if lost:
                 raise ValueError(
-                    f"{path.parent.name}: expected all points that a sweep of this name has "
-                    f"already, and any others, got none called {min(lost)}; give all earlier "
-                    f"values too or another --name, or remove {path.parent}"
+                    f"{path.parent.name}: expected all earlier points of this sweep, with or "
+                    f"without new ones, but the point {min(lost)} is missing; repeat all earlier "
+                    f"values, give another --name, or remove {path.parent}"
                 )
 
     def folder(self, point: Point) -> Path:

@@ -72,7 +72,9 @@ def log_waiting(context: KedroContext, files: Sequence[Path] = ()) -> list[str]:
     if not waiting:
         return []
     if not answers(uri):
-        raise ValueError(f"{store}: expected a server that answers; see to it")
+        raise ValueError(
+            f"{store}: expected an answer of the MLflow server, got none; check that it runs"
+        )
     loader: Any = context.config_loader
     name, logged = loader["mlflow"]["tracking"]["experiment"]["name"], []
     with one_at_a_time(uri, context.project_path):

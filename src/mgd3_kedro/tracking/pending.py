@@ -85,8 +85,8 @@ class Pending:
             return head, [tuple(json.loads(line)) for line in lines if line.endswith(b"\n")]
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{self.path}: expected a run that was kept while its server did not answer, as in "
-                f"{FOLDER}, got a file that is none or was damaged"
+                f"{self.path}: expected a file of a run that is not logged yet, as in {FOLDER}, "
+                "got another or a damaged file"
             ) from error
 
     def deliver(self, client: MlflowClient, experiment: str) -> str:
@@ -140,8 +140,7 @@ def find_pending(project: Path, store: str) -> list[Pending]:
             others[head.store] += 1
     for other, count in others.items():
         logger.info(
-            "%d %s for %s: MLFLOW_TRACKING_URI=%s kedro track logs %s there",
+            "%d %s for %s; to log, run: MLFLOW_TRACKING_URI=%s kedro track",
             *(count, "run waits" if count == 1 else "runs wait", other, other),
-            "it" if count == 1 else "them",
         )
     return found

@@ -155,7 +155,7 @@ class RunTracker:
             self._end("FAILED")
         except Exception as failure:  # a full disk fails both; the first error is the one to show
             reason = str(failure).partition("\n")[0]
-            logger.warning("the error is not in the MLflow store: %s", reason)
+            logger.warning("the error could not be logged to MLflow: %s", reason)
 
     def kill(self) -> None:
         """Mark the run as killed, unless it has ended."""
@@ -208,8 +208,8 @@ class RunTracker:
         head = self._head._replace(run_id=self._run_id or self._head.run_id)
         self._pending = Pending.begin(self._project, head)
         logger.warning(
-            "the MLflow server does not answer: what this run logs is kept in %s; the next run, "
-            "or kedro track, logs it when there is an answer",
+            "the MLflow server does not answer: the logs of this run are kept in %s; the next "
+            "run, or kedro track, sends them when it answers",
             self._pending.path.relative_to(self._project),
         )
 

@@ -74,7 +74,7 @@ def one_at_a_time(uri: str, project: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=1)
     except Timeout:
-        logger.info("another process is at the MLflow store, waiting")
+        logger.info("waiting for another process that uses the MLflow store")
         lock.acquire()
     try:
         yield

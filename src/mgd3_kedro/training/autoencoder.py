@@ -45,7 +45,8 @@ class AutoencoderTrainingConfig(LoopConfig):
         whole = all(isinstance(channels, int) for channels in blocks)
         if not blocks or not whole or any(channels < 8 or channels % 8 for channels in blocks):
             raise ValueError(
-                f"block_channels: expected some multiples of 8, got {blocks}; set them in a file"
+                f"block_channels: expected a list of multiples of 8, got {blocks}; set it in "
+                "a configuration file"
             )
         check_count("latent_channels", self.latent_channels)
         check_range("kl_weight", self.kl_weight, 0)
@@ -100,8 +101,8 @@ def autoencoder_loss(
     """
     if images.dtype != torch.uint8:
         raise ValueError(
-            f"images: expected uint8, as they are decoded, got {images.dtype}; they are brought to "
-            "[-1, 1] batch by batch"
+            f"images: expected uint8, got {images.dtype}; pass decoded images, which are scaled "
+            "to [-1, 1] batch by batch"
         )
 
     def loss_of(model: torch.nn.Module, batch: PriorBatch) -> torch.Tensor:

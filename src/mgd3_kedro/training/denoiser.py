@@ -75,8 +75,8 @@ class DenoiserConfig(LoopConfig):
             check_range("log_sigma_mean", self.log_sigma_mean, -math.inf)
         if (self.log_sigma_mean is None) != (self.log_sigma_std is None):
             raise ValueError(
-                "log_sigma_std: expected a number where log_sigma_mean is one and null where it is "
-                f"null, got {self.log_sigma_std} and {self.log_sigma_mean}"
+                "log_sigma_std: expected a number if log_sigma_mean is a number, and null if it "
+                f"is null, got {self.log_sigma_std} and {self.log_sigma_mean}"
             )
 
 

@@ -91,7 +91,7 @@ def train(
     kept = Checkpoint(checkpoint, identity, seconds_between)
     if found := kept.load():
         _restore(found, model, optimizer, trained)
-        logger.info("going on from step %d of %s", trained.step, checkpoint)
+        logger.info("continuing from step %d of %s", trained.step, checkpoint)
     choose_attention(model, config, device)
     if config.compile:
         compile_parts(model)

@@ -86,7 +86,9 @@ def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
         ]
         label = _choose(known, LABEL_COLUMNS, "classes", schema) if known or not file else None
     elif label not in schema.names:
-        raise ValueError(f"label: expected a column of {', '.join(schema.names)}, got {label!r}")
+        raise ValueError(
+            f"label: expected one of the columns {', '.join(schema.names)}, got {label!r}"
+        )
     if label is None:
         return Columns(image, None, (), file)
     kind = _plain(schema, label)
@@ -162,7 +164,10 @@ def _choose(found: Sequence[str], preferred: Iterable[str], what: str, schema: p
         return usual[0]
     if not found:
         raise ValueError(f"expected a column of {what}, got {', '.join(schema.names)}")
-    raise ValueError(f"expected one column of {what}, got {', '.join(found)}; name it: label")
+    raise ValueError(
+        f"expected one column of {what}, got {', '.join(found)}; name a column of classes with "
+        "--params label=NAME, or keep only one of these columns"
+    )
 
 
 def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:

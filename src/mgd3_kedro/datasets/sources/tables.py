@@ -139,8 +139,9 @@ class TableSource:
         times = len(pairs) / max(1, len(blocks))
         if times >= OFTEN and sum(file.stat().st_size for file in self.files) >= LARGE:
             logger.warning(
-                "%s: rows of a class are scattered, so that all is read %.0f times for one pass "
-                "over the classes; sort the rows by class, or unpack the images to a folder",
+                "%s: rows of a class are scattered, so the whole table is read %.0f times for "
+                "one pass over the classes; sort the rows by class, or unpack the images to a "
+                "folder",
                 self.files[0].parent,
                 times,
             )

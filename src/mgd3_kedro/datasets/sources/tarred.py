@@ -60,8 +60,8 @@ class TarSource:
         """
         if self._compressed:
             logger.warning(
-                "%s is unpacked from its beginning for every class: unpack it once to a folder, or "
-                "to a plain .tar, to be faster",
+                "reading %s is slow, as it is unpacked from its beginning for every class: "
+                "unpack it once to a folder, or to a plain .tar",
                 self.path,
             )
         with _told_apart(f"{self.path}: expected a tar archive"):
@@ -99,7 +99,7 @@ class TarSource:
                 # Otherwise the archive would keep every member that it has read.
                 archive.members.clear()  # type: ignore[attr-defined]
                 if archive.offset <= before:
-                    raise ValueError("it leads back to where it was")
+                    raise ValueError("a header points backwards, so the archive has no end")
                 before = archive.offset
                 entry = Entry("", info.size, (info.offset_data, info.size), stamp, _problem(info))
                 if member := as_member(info.name, self.inner, None if info.isdir() else entry):

@@ -41,7 +41,9 @@ def encode_synthetic(task: Task, seeing: FeatureSettings) -> NDArray[Any]:
     Source: MGD3 (arXiv 2505.18963), section 4.3.
     """
     if seeing.autoencoder is None:
-        raise ValueError("autoencoder: expected how images are encoded, got none")
+        raise ValueError(
+            "autoencoder: expected settings of the autoencoder that encodes the images, got none"
+        )
     autoencoder = load_autoencoder(task.inputs["prior"], seeing.autoencoder)
     fitted = fit_images(task.inputs["images"], seeing.image_size, seeing.image_size)
     return autoencoder.encode(fitted).flatten(1).numpy()

@@ -91,8 +91,8 @@ def discover_modes_of_classes(batch: Mapping[str, Task], config: ModesConfig) ->
         metrics = measure_class(stored["latents"], found, config)
         if found.degenerate_clusters:
             logger.warning(
-                "class %s: %d of %d modes repeat another or had no members; of %d latents, %d are "
-                "distinct; remove duplicates, or ask for fewer images per class",
+                "class %s: %d of %d modes repeat another or had no members; of %d latents, %d "
+                "are distinct; remove duplicate images, or lower ipc",
                 wnid,
                 found.degenerate_clusters,
                 len(found.modes),

@@ -32,11 +32,11 @@ LOADING = {
 """Form of the images -> Python expressions that load them."""
 NOT_FOR = (
     "Testing: accuracy on these images says nothing about real ones.",
-    "Statistics of the classes: a few images leave out what is rare.",
-    "Anonymity: an image may be a real one, or look like one. `nearest_real` and its distance, "
-    "where they are given, say how near.",
-    "What the licence of the real images, or that of the model, forbids: it holds for this set "
-    "too. A set made from data or a model for research alone is for research alone.",
+    "Statistics of the classes: a few images do not show rare cases.",
+    "Anonymity: an image may be a real image, or look like one. `nearest_real` and its distance, "
+    "if given, show how near it is.",
+    "Anything that the licence of the real images or of the model forbids: it is forbidden for "
+    "this set too. If the data or the model are only for research, this set is only for research.",
     "Decisions about people.",
 )
 
@@ -87,13 +87,13 @@ def _head(facts: Facts) -> Iterator[str]:
         yield "- synthetic"
     yield from ("---", "")
     yield from (f"# {name}", "")
-    yield f"{total} images of {width} x {height} pixels in {classes} classes, which stand for a"
-    yield "large data set: networks are trained on them in its place."
+    yield f"{total} images of {width} x {height} pixels in {classes} classes, a replacement for a"
+    yield "large data set: networks are trained on these images instead."
     if facts.config.ipc is not None:
         yield "The first images of each class of a larger set, of which they are a subset."
     if (count := int(facts.settings.get(SMALL_IMAGES, 1))) > 1:
-        yield f"{count} of them have as many pixels as one of the benchmark. Enlarge them to the"
-        yield f"{math.isqrt(count)}-fold side, by a bicubic filter, before networks are trained."
+        yield f"{count} of them have as many pixels as one image of the benchmark. Enlarge their"
+        yield f"sides {math.isqrt(count)} times with a bicubic filter before you train networks."
     yield from ("", "```python", *LOADING[facts.config.form], "```", "")
 
 
@@ -106,7 +106,7 @@ def _made_from(facts: Facts) -> Iterator[str]:
     yield from (f"- {name.capitalize()}: `{text}`" for name, text in told.items())
     yield ""
     if facts.settings:
-        yield "What steers nothing, and settings without a value, are left out."
+        yield "Settings without effect or without a value are left out."
         yield from ("", "| setting of all images | value |", "|---|---|")
         yield from (f"| {name} | {_cell(value)} |" for name, value in facts.settings.items())
         yield ""
@@ -141,9 +141,9 @@ def _contents(facts: Facts) -> Iterator[str]:
     yield from ("", "## Files", "")
     yield "- `classes.json`: label -> folder, class name, class index, number of images."
     order = IN_LABELS.get(facts.config.form, "the table")
-    yield f"- The label of an image and what is known of it: {order}."
+    yield f"- Label and facts of each image: {order}."
     if facts.config.soft_labels:
-        yield "- `soft_labels.safetensors`: what a teacher says of each image as it is: `logits`,"
+        yield "- `soft_labels.safetensors`: output of a teacher for each unchanged image: `logits`,"
         yield f"  in label order, and `labels`; images in the order of {order}."
     yield "- `SHA256SUMS`: `sha256sum --check SHA256SUMS`."
 

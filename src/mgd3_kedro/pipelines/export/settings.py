@@ -12,7 +12,7 @@ from mgd3_kedro.pipelines.export.places import last_name
 from mgd3_kedro.priors import licence_of
 from mgd3_kedro.stages import neutral
 
-NOT_STATED = "not stated: ask whoever gave it to you before you hand this on"
+NOT_STATED = "not stated: ask the provider before you share this set"
 
 
 @dataclass(frozen=True)

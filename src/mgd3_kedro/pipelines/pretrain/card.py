@@ -66,7 +66,8 @@ def write_card(
         "- Made by: `kedro run --pipelines=pretrain` with the settings below, "
         f"code version {code_version()}.",
         f"- The null class of classifier-free guidance is number {null_class}; `DiTPipeline` "
-        "itself takes number 1000 always: call it with `guidance_scale=1` where that is another.",
+        "itself always takes number 1000: if this prior has another number, call it with "
+        "`guidance_scale=1`.",
         *(f"- {finding[0].upper()}{finding[1:]}." for finding in findings),
         "",
         "## Sampling",

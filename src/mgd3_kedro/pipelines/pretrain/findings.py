@@ -30,19 +30,19 @@ def describe_findings(
     return (
         f"reconstruction: {reconstruction['psnr_train']:.1f} dB PSNR on the train split, "
         f"{reconstruction['psnr_test']:.1f} dB on the test split",
-        "denoising: latents, of unit variance, are missed by a mean square of "
-        f"{denoised['train_error']:.3f} on the train split and {denoised['test_error']:.3f} on the "
-        "test split, over all noise levels",
+        "denoising: the mean squared error of latents (of unit variance) is "
+        f"{denoised['train_error']:.3f} on the train split and {denoised['test_error']:.3f} on "
+        "the test split, over all noise levels",
         f"{judged['samples_recognised']:.1f} % of {judge.samples_per_class} samples per class at "
-        f"guidance scale {sampling_defaults['guidance_scale']:g} are named by their class by a "
-        f"{judge.network} trained on the real train split, which names "
+        f"guidance scale {sampling_defaults['guidance_scale']:g} are recognised by a "
+        f"{judge.network} trained on the real train split, which recognises "
         f"{judged['test_recognised']:.1f} % of the real test images, and "
         f"{judged['reconstructed_recognised']:.1f} % of them after the autoencoder",
         "memorisation: the median distance to the nearest training image of the class is "
         f"{memorised['samples_p50']:.2f} for these samples and {memorised['unseen_p50']:.2f} for "
-        f"test images, a sample is nearer than a test image with probability "
+        "test images, a sample is nearer than a test image with probability "
         f"{memorised['nearer_probability']:.2f}, {memorised['nearest_percent']:.1f} % of samples "
-        "are nearer than 99 % of test images, and a training image rather than a test image is "
-        f"what {memorised['training_nearest_percent']:.0f} % of samples are nearest to "
-        f"({memorised['training_nearest_by_chance']:.0f} % by chance)",
+        "are nearer than 99 % of test images, and the nearest image of "
+        f"{memorised['training_nearest_percent']:.0f} % of samples is a training image, not a "
+        f"test image ({memorised['training_nearest_by_chance']:.0f} % by chance)",
     )

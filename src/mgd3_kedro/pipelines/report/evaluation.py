@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LEARNING_KEY, LEARNING_TITLE = "learning", "Learning curves"
 CONFUSION_KEY, CONFUSION_TITLE = "confusion", "Confusion"
-NOT_THERE = "No training of this run is there. kedro run --pipelines=distill trains"
+NOT_THERE = "This run has no trainings yet. To train: kedro run --pipelines=distill"
 MOST_CURVES, MISTAKES = 14, 5
 
 
@@ -43,8 +43,8 @@ def show_learning(training_curves: pd.DataFrame | None) -> Section:
     return Section(
         LEARNING_KEY,
         LEARNING_TITLE,
-        "Every training from its first epoch to its last. Test images are looked at, not learnt "
-        "from.",
+        "Every training from its first epoch to its last. Test images are only used to measure "
+        "accuracy.",
         {
             "accuracy": chart_lines(lines["top1"], "epoch", "top-1 on test images, %"),
             "loss": chart_lines(lines["train_loss"], "epoch", "training loss", from_zero=True),
@@ -69,9 +69,9 @@ def show_confusion(benchmark: Benchmark, trainings: Mapping[str, Partition] | No
     total = int(counts.sum())
     added = "one training" if len(matrices) == 1 else f"{len(matrices)} trainings added up"
     lead = (
-        f"What test images are taken for: {added}, {total:,} answers, "
-        f"{100 * np.trace(counts) / total:.1f} % of them right. Darker: a larger share of the true "
-        "class."
+        f"Predicted classes of test images: {added}, {total:,} predictions, "
+        f"{100 * np.trace(counts) / total:.1f} % of them right. Darker: a larger share of the "
+        "true class."
     )
     content = {"matrix": chart_confusion(counts, names), "mistakes": _mistakes(counts, names)}
     return Section(CONFUSION_KEY, CONFUSION_TITLE, lead, content)

@@ -62,7 +62,7 @@ def show_images(
         The section of images, and the section of modes.
     """
     if distilled_images is None:
-        note = "There are no distilled images. kedro run --pipelines=generate makes them"
+        note = "There are no distilled images yet. To make them: kedro run --pipelines=generate"
         return missing(KEY, TITLE, note), missing(MODES_KEY, MODES_TITLE, note)
     specs = benchmark.classes[: report.classes]
     classes, small = [], False
@@ -93,9 +93,9 @@ def _lead_of(classes: Sequence[Mapping[str, Any]]) -> str:
     cards = [card for of in classes for card in of["cards"]]
     told = ["Each image as networks are trained on it"]
     if any(card["nearest"] for card in cards):
-        told[0] += ", and at its right the real image that is nearest to it in latent space"
+        told[0] += ", and on its right the real image nearest to it in latent space"
     if any(card["size"] is not None for card in cards):
-        told.append("The number is that of the real images that its mode stands for")
+        told.append("The number is the number of real images of its mode")
     return f"{'. '.join(told)}. Point at an image, or touch it, to see where it comes from."
 
 
@@ -157,9 +157,7 @@ def _map_modes(
     for spec in specs:
         rows = images[spec.wnid].rows[: report.images]
         if not rows or any("mode_member_count" not in row for row in rows):
-            return missing(
-                MODES_KEY, MODES_TITLE, "What made these images was not given the modes of classes."
-            )
+            return missing(MODES_KEY, MODES_TITLE, "These images have no modes.")
         most = max(row["mode_member_count"] for row in rows) or 1
         classes.append(
             {
@@ -179,9 +177,9 @@ def _map_modes(
     found = f", found by {finder}" if finder else ""
     total = count(sum(mode["members"] for of in classes for mode in of["modes"]), "real image")
     lead = (
-        f"How {total} are shared out among the modes of their classes{found}: a part per mode, as "
-        "wide as it has images. Each mode becomes one image; point at a part to see it."
-        f"{_tell_landing([row for one in images.values() for row in one.rows])}"
+        f"How {total} are divided among the modes of their classes{found}: one part per mode; its "
+        "width is its number of images. Each mode becomes one image; point at a part to see "
+        f"it.{_tell_landing([row for one in images.values() for row in one.rows])}"
     )
     return Section(MODES_KEY, MODES_TITLE, lead, {"classes": classes})
 
@@ -196,5 +194,5 @@ def _tell_landing(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     return (
         f" {shares[0]:.0%} of the images are nearer to their own mode than to any other, "
-        f"{shares[1]:.0%} where layout alone is looked at."
+        f"{shares[1]:.0%} if only layout is compared."
     )

@@ -58,7 +58,9 @@ def describe_headline(
     finished = None if result_rows is None else result_rows[find_finished(result_rows)]
     if finished is None or finished.empty:
         return missing(
-            KEY, TITLE, "No training of this run has finished. kedro run --pipelines=distill trains"
+            KEY,
+            TITLE,
+            "This run has no finished training yet. To train: kedro run --pipelines=distill",
         )
     # Pandas reads a method whose name consists of digits as a number.
     finished = finished.assign(method=finished["method"].astype(str))
@@ -85,8 +87,8 @@ def describe_headline(
     }
     lead = "Bars: means over trainings; lines: from the worst to the best training."
     note = (
-        f"Not beside it: {join(absent)}, of which there are no rows with the same network, "
-        "protocol, preset and number of images."
+        f"Not shown: {join(absent)}, as there are no results with the same network, protocol, "
+        "preset and number of images."
         if absent
         else ""
     )

@@ -25,7 +25,7 @@ def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str]
         absent: Names of stages without results.
     """
     if not stage_records:
-        return missing(COSTS_KEY, COSTS_TITLE, "No stage of this run is there.")
+        return missing(COSTS_KEY, COSTS_TITLE, "No stage of this run is finished.")
     total = sum(record["seconds"] for record in stage_records)
     rows = [
         (
@@ -42,13 +42,13 @@ def show_costs(stage_records: Sequence[Mapping[str, Any]], absent: Sequence[str]
     return Section(
         COSTS_KEY,
         COSTS_TITLE,
-        "Computing time when each stage was made, added up over its classes or trainings; what "
-        "runs side by side is counted in full. Memory is the most that a process held.",
+        "Computing time of each stage, added up over its classes or trainings; the times of "
+        "parallel processes are added. Memory is the peak of one process.",
         {
             "head": ("stage", "classes or trainings", "time", "share", "memory", "device"),
             "rows": rows,
         },
-        f"Not there: {join([STAGES.get(name, name) for name in absent])}." if absent else "",
+        f"Not made yet: {join([STAGES.get(name, name) for name in absent])}." if absent else "",
     )
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 DIVERSITY_KEY, DIVERSITY_TITLE = "diversity", "Diversity and representativeness"
 PLANE_KEY, PLANE_TITLE = "plane", "t-SNE"
-NOT_THERE = "The images of this run are not analysed. kedro run --pipelines=distill does that"
+NOT_THERE = (
+    "The images of this run are not analysed yet. To analyse them: kedro run --pipelines=distill"
+)
 SHOWN_REAL = 1500
 LABELLED = 20
 """Largest number of classes whose names are shown beside their points."""
@@ -41,7 +43,9 @@ def show_diversity(diversity_scores: pd.DataFrame | None, method: str) -> Sectio
     known = diversity_scores.dropna(subset=["diversity", "representativeness"])
     if known.empty:
         return missing(
-            DIVERSITY_KEY, DIVERSITY_TITLE, "With one image per class there is no distance between."
+            DIVERSITY_KEY,
+            DIVERSITY_TITLE,
+            "With one image per class there is no distance to another image.",
         )
     points = [
         {"name": name, "x": x, "y": y}

@@ -27,8 +27,8 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
         return missing(
             KEY,
             TITLE,
-            "How images come out of noise is shown once it was drawn: "
-            "kedro run --pipelines=illustrate_steps, and then --pipelines=report",
+            "The denoising steps are not drawn yet. To show them: kedro run "
+            "--pipelines=illustrate_steps, and then --pipelines=report",
         )
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     strips, small = [], False
@@ -57,9 +57,9 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
     return Section(
         KEY,
         TITLE,
-        "What the model expects the image to be at each step, from noise at the left to the image "
-        "at the right. Steps with a line below are guided to the mode; the upright line is where "
-        "guidance stops and the model finishes alone. The row in bold is as configured.",
+        "What the model expects the image to be at each step, from noise at the left to the "
+        "image at the right. Steps with a line below are guided to the mode; the vertical line "
+        "is where guidance stops and the model finishes alone. The row in bold is as configured.",
         {"strips": strips, "small": small},
         f"A selection: {len(strips)} of {len(benchmark.classes):,} classes, one image each.",
     )

@@ -28,8 +28,8 @@ SHOWN_IMAGES = 20
 MISSING = "missing"
 HEADS = {"top1_last": "last epoch, %", "top1_best": "best validation, %"}
 NOT_TRAINED = (
-    "No training with these images, this network, protocol and preset is there. "
-    "kedro sweep --over method=... trains"
+    "There is no training with these images, network, protocol and preset yet. To train: kedro "
+    "sweep --over method=..."
 )
 
 
@@ -136,7 +136,7 @@ def show_curves(rows: pd.DataFrame, runs: Tables, curves: Tables, network: str) 
     return Section(
         "learning",
         "Learning curves",
-        "Mean over all trainings of a method; test images are looked at, not learnt from.",
+        "Mean over all trainings of a method; test images are only used to measure accuracy.",
         {"chart": chart},
         template="chart",
     )
@@ -192,7 +192,10 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
     stages += [str(stage) for stage in dict.fromkeys(costs["stage"]) if stage not in stages]
     table = costs.pivot(index="method", columns="stage", values="seconds")[stages]
     table = table.loc[table.sum(axis=1).sort_values().index]
-    note = f"{MISSING}: no time is kept, as the method does without the stage, or it was not run."
+    note = (
+        f"{MISSING}: there is no time, as the method does not need the stage, or the stage was "
+        "not run."
+    )
     rows = [
         (
             str(method),
@@ -208,7 +211,7 @@ def show_method_costs(costs: pd.DataFrame) -> Section:
         "costs",
         "Time",
         "Median over data sets; the last stage is one training. Stages that methods share are "
-        "counted for each. Memory is the most that a process held before the training.",
+        "counted for each. Memory is the peak of one process before the training.",
         {
             "chart": chart_stacks(parts, [str(method) for method in table.index], "seconds"),
             "head": ("method", *names.values(), "together", "memory"),

@@ -134,7 +134,7 @@ def find_knob(points: pd.DataFrame, knob: str | None) -> str:
     found = [name for name in names if name not in REPEATED]
     if len(found) != 1:
         known = ", ".join(names)
-        raise ValueError(f"knob: expected a choice of {known}; add --params knob=NAME")
+        raise ValueError(f"knob: expected one of {known}, got none; add --params knob=NAME")
     return found[0]
 
 

@@ -124,8 +124,8 @@ def count_increments(images: Mapping[str, Partition], size: int) -> int:
     wnid = min(images, key=lambda name: images[name].count)
     if (count := images[wnid].count // size) < LEAST_INCREMENTS:
         raise ValueError(
-            f"redundancy.size: expected at most half of the images of each class, of which {wnid} "
-            f"has {images[wnid].count}, got {size}; make more with ipc, or lower redundancy.size"
+            f"redundancy.size: expected at most half of the images of each class (class {wnid} "
+            f"has {images[wnid].count}), got {size}; make more with ipc, or lower redundancy.size"
         )
     return count
 

@@ -181,6 +181,6 @@ def check_outcomes(outcomes: Sequence[str]) -> None:
     if lost := [outcome for outcome in outcomes if outcome != FINISHED]:
         listed = "\n  ".join(lost)
         raise FloatingPointError(
-            f"{len(lost)} of {len(outcomes)} trainings did not finish, as their rows say; the "
-            f"others are kept:\n  {listed}"
+            f"{len(lost)} of {len(outcomes)} trainings did not finish; the results of the others "
+            f"are kept:\n  {listed}"
         )

@@ -105,7 +105,7 @@ class PageTable:
                 raise ValueError(unknown_name(name, known, "key of a table"))
         for name in ("rows", "lines", "columns"):
             if name not in values:
-                raise ValueError(f"{name}: expected it to be set, got nothing")
+                raise ValueError(f"{name}: expected a value, got none")
         return cls(**values)
 
 
@@ -215,8 +215,8 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
         return ""
     if table.trainings is not None and len(found) != table.trainings:
         raise ValueError(
-            f"{line.label}, {column.label}: expected {table.trainings} rows, got {len(found)}; say "
-            "in its `where` which are meant"
+            f"{line.label}, {column.label}: expected {table.trainings} rows, got {len(found)}; "
+            "select them with `where`"
         )
     _refuse_mixed(found, line, column)
     cell = line.cell or column.cell or table.cell
@@ -226,7 +226,7 @@ def _write_cell(rows: pd.DataFrame, table: PageTable, line: TablePart, column: T
         return cell.format_map(told)
     except (KeyError, AttributeError) as error:
         raise ValueError(
-            f"cell: expected columns of numbers, and .mean, .std, .percent or .count of them, got "
+            "cell: expected COLUMN.mean, .std, .percent or .count of columns of numbers, got "
             f"{cell} of {line.label}, {column.label}"
         ) from error
 
@@ -244,8 +244,8 @@ def _refuse_mixed(found: pd.DataFrame, line: TablePart, column: TablePart) -> No
         if len(values) > 1:
             some = ", ".join(map(repr, values[:3]))
             raise ValueError(
-                f"{line.label}, {column.label}: expected trainings of one {name}, got {some}; say "
-                "in its `where` which are meant"
+                f"{line.label}, {column.label}: expected trainings of one {name}, got {some}; "
+                "select one with `where`"
             )
 
 

@@ -38,7 +38,7 @@ def open_network(
         return None
     if not hasattr(backbone, "features"):
         raise ValueError(
-            f"{needed_by[0]}: expected a backbone whose network can be asked for features, got "
+            f"{needed_by[0]}: expected a backbone whose network gives features, got "
             f"{type(backbone).__name__}; set {needed_by[0]}=0"
         )
     return NetworkAccess(cast(FeatureBackbone, backbone), conditions)

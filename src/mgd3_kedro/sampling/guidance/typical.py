@@ -49,7 +49,7 @@ def pull_in_features(step: DenoisingStep, scale: float, context: GuidanceContext
     """
     network, depth = context.network, context.options["dap_depth"]
     if network is None:
-        raise ValueError("network: expected a network that can be asked for features, got None")
+        raise ValueError("network: expected a network that gives features, got None")
     backbone, conditions = network
     with torch.enable_grad(), backbone.as_precise():
         noisy = step.noisy.detach().float().requires_grad_()

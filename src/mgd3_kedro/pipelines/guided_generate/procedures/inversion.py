@@ -51,7 +51,8 @@ def plan_inversion(settings: Mapping[str, Any], common: Common) -> GenerationPla
     schooling = TeacherInput.of(common)
     if (balance := common.distillation.balance) != "equal":
         raise ValueError(
-            f"balance: expected equal, as this method looks at no train images, got {balance}"
+            "balance: expected equal, as this method does not read train images, got "
+            f"{balance}; set balance=equal"
         )
 
     def try_teacher(folder: ModelFolder) -> None:

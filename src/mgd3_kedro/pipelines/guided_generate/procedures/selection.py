@@ -66,7 +66,7 @@ class SelectionConfig:
         check_flag("reconstructed", self.reconstructed)
         if self.features != UNSEEN and "features" not in CORESETS[self.coreset].takes:
             raise ValueError(
-                f"features: expected {UNSEEN} with coreset {self.coreset}, which looks at no "
+                f"features: expected {UNSEEN} with coreset {self.coreset}, which does not use "
                 f"features, got {self.features}; leave it out"
             )
 

@@ -37,7 +37,8 @@ def check_draws(settings: Any) -> None:
         raise ValueError(f"draws: expected settings of a method, got {settings!r}")
     if FACTOR in settings:
         raise ValueError(
-            f"draws.{FACTOR}: expected none, as these images are whole, got {settings[FACTOR]}"
+            f"draws.{FACTOR}: expected no such setting, as these images are not made of "
+            f"smaller ones, got {settings[FACTOR]}; remove it"
         )
 
 
@@ -136,8 +137,9 @@ class Denoising:
         refuse_compiled(self.diffusion.compile, self.sampling.conditioning)
         if self.sampling.in_turn and len(tied) > 1:
             raise ValueError(
-                f"{' and '.join(tied)}: expected one of them, as images of a class are drawn "
-                "together with one, and one after the other with another; got all"
+                f"{' and '.join(tied)}: expected only one of them, as one needs the images of a "
+                "class drawn together and another needs them drawn one after the other, got all; "
+                "switch the others off"
             )
 
     @property

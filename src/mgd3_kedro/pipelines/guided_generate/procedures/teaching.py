@@ -49,8 +49,8 @@ class Teacher:
         features = getattr(self.network.get_submodule("network"), "features", None)
         if features is None:
             raise ValueError(
-                "features: expected a teacher made by train_teacher, which tells what its last "
-                "layer reads; take features=pixels with this one"
+                "features: expected a teacher made by train_teacher, which gives the input of "
+                "its last layer, got another teacher; set features=pixels for this one"
             )
         return replace(self.passes, model=features)
 

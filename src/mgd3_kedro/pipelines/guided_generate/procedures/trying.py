@@ -47,8 +47,8 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: Sampli
     if sampling.is_never_guided(timesteps):
         logger.warning(
             "no step is guided: the steps that are run are %d to 0 of %d, and guidance stops "
-            "before them; lower sampling.stop_guidance_step, or name the number of steps it was "
-            "chosen for with diffusion.reference_steps",
+            "before them; lower sampling.stop_guidance_step, or set diffusion.reference_steps to "
+            "the number of steps for which it was chosen",
             sampling.steps_run(steps) - 1,
             steps,
         )
