@@ -86,7 +86,7 @@ OF_BOTH = {
     ],
     "frontier-soft": [
         "train_teacher",
-        *(f"{ROWS} seed*3 method*{many}" for many in (4, 1)),
+        f"{ROWS} seed*3 method*5",
         *(f"{ROWS} seed*3 method*1 methods.herding.factor*1", "compare"),
     ],
     "frontier-networks": [f"{ROWS} seed*3 method*6 trainings.networks*3", "compare"],

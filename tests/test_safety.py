@@ -152,14 +152,14 @@ def test_servers_answer_this_machine_alone():
     (host,) = [option.default for option in run.params if option.name == "host"]
     assert host == "127.0.0.1"
     assert KedroMlflowConfig().ui.host == "127.0.0.1"
-    receiving_logs = [
+    listening = [
         f"{path.name}: {ast.unparse(node)}"
         for path in SOURCES
         for name, last, node in calls_of(path.read_text(encoding="utf-8"))
         if last in ("Listener", "bind", "HTTPServer", "TCPServer", "create_server")
     ]
     # Within the machine: a socket that is a file.
-    assert receiving_logs == ["speaking.py: Listener(authkey=key)"]
+    assert listening == ["log_forwarding.py: Listener(authkey=key)"]
     hosts = {
         told
         for path in SOURCES

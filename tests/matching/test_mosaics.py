@@ -22,7 +22,8 @@ def test_taking_apart_undoes_tiling(factor):
 
 
 @pytest.mark.parametrize(
-    ("size", "factor", "advice"), [(9, 2, "8 or 10"), (2, 4, "multiple of 4, as 4 px"), (5, 3, "3")]
+    ("size", "factor", "advice"),
+    [(9, 2, "8 or 10"), (2, 4, "multiple of 4, such as 4 px"), (5, 3, "3")],
 )
 def test_a_side_that_patches_do_not_divide_is_refused(size, factor, advice):
     with pytest.raises(ValueError, match=f"factor: expected .*{advice}.*got {size} px"):

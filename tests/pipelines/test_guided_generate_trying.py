@@ -40,7 +40,7 @@ def test_a_network_that_cannot_be_asked_what_it_sees_is_refused(model, make_diff
     monkeypatch.setitem(BACKBONES, "blind", BACKBONES["dit"]._replace(features=False))
     try_sampling(blind, make_diffusion(), PLAIN)
     with pytest.raises(
-        ValueError, match=r"^dap_scale: expected a model .* got one of blind; set s"
+        ValueError, match=r"^dap_scale: expected a model .* got a model of the family blind; set s"
     ):
         try_sampling(blind, make_diffusion(), replace(PLAIN, dap_scale=0.1))
 
