@@ -10,6 +10,10 @@ from typing import Any
 
 from mgd3_kedro.nesting import flat
 
+STORE = "store"
+"""Key of a catalog entry for the store that also keeps it."""
+OTHER_ENTRY = "entry"
+"""Key of a catalog entry for another entry that it reads: of this run, or of all methods."""
 NAMED_WITH_GROUP = (
     *("autoencoder", "backbones", "compare", "methods", "mixture", "pretrain"),
     *("student_training", "teacher_training", "redundancy"),

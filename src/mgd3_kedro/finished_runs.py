@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mgd3_kedro.configured import OTHER_ENTRY, STORE
 from mgd3_kedro.durable import read_json, write_json
 from mgd3_kedro.nesting import flat
 
@@ -30,10 +31,6 @@ PATHS = ("filepath", "path", "source", "model", "classes", "autoencoder")
 """Keys of catalog entries for the files that they read or write."""
 SOURCE = "source"
 """Key of image entries for the location of a split."""
-OTHER_ENTRY = "entry"
-"""Key of entries that are read from other runs."""
-STORE = "store"
-"""Key of entries that are also kept in a remote store."""
 MISSING = "missing"
 LARGE, MOST_FILES = 1 << 22, 100_000
 """Bytes above which a file is identified by size and time; most files checked in a folder."""

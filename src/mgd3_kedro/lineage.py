@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, get_args
 
-from mgd3_kedro.configured import Configured, is_within, references_of
+from mgd3_kedro.configured import OTHER_ENTRY, Configured, is_within, references_of
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.stages import is_neutral, is_selecting
 from mgd3_kedro.words import as_words
@@ -20,8 +20,6 @@ NEUTRAL = {
     *("results", "figures", "earlier", "trained_prior"),
 }
 """Parameters that change no result, only where, how fast or how it is made or shown."""
-OTHER_ENTRY = "entry"
-"""Key of a catalog entry for another entry that it reads: of this run, or of all methods."""
 PLACES = ("filepath", "path", "model")
 """Keys of a catalog entry for the location of its data."""
 

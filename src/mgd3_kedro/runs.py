@@ -12,6 +12,7 @@ from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
+from mgd3_kedro.configured import OTHER_ENTRY
 from mgd3_kedro.finished_runs import FinishedRun
 from mgd3_kedro.named_settings import CHOOSER
 from mgd3_kedro.resolution import ABOUT, METHODS
@@ -76,7 +77,7 @@ def _configured(project: Path, options: Mapping[str, Any]) -> dict[str, dict[str
     entries = {name: resolver.resolve_pattern(name) for name in names}
     # The files of an entry that loads another entry are those of the other entry.
     others = {
-        name: resolver.resolve_pattern(str(entry["entry"]))
+        name: resolver.resolve_pattern(str(entry[OTHER_ENTRY]))
         for name, entry in entries.items()
         if str(entry.get("type")).endswith(FOUND)
     }

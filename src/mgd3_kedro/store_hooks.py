@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from mgd3_kedro.configured import OTHER_ENTRY, STORE
 from mgd3_kedro.datasets.stored import fetch_kept
 from mgd3_kedro.store import Store
 
@@ -88,5 +89,5 @@ def file_of(name: str, resolve: Resolve) -> Path | None:
     return None if STORE in entry or PLACE not in entry else Path(str(entry[PLACE]))
 
 
-STORE, OTHER_ENTRY, PLACE = "store", "entry", "filepath"
-"""Keys of an entry's configuration: its store, another entry that it reads, and its path."""
+PLACE = "filepath"
+"""Key of a catalog entry for its path."""

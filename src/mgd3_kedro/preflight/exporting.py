@@ -9,7 +9,7 @@ from mgd3_kedro.evaluation.settings import side_of
 from mgd3_kedro.evaluation.teacher import load_teacher
 from mgd3_kedro.modes import NESTING
 from mgd3_kedro.preflight.inputs import Inputs
-from mgd3_kedro.preflight.networks import load_matched_teacher
+from mgd3_kedro.preflight.networks import matched_teacher
 
 
 def check_export(inputs: Inputs) -> None:
@@ -62,4 +62,4 @@ def check_asked_teacher(inputs: Inputs) -> None:
     """
     benchmark = inputs["benchmark"]
     size = side_of(inputs["params:evaluation.image_size"], benchmark.image_size)
-    load_teacher(load_matched_teacher(inputs), benchmark.classes, size)
+    load_teacher(matched_teacher(inputs), benchmark.classes, size)

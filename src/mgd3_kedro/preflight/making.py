@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgd3_kedro.preflight.inputs import Inputs
-from mgd3_kedro.preflight.networks import load_matched_teacher
+from mgd3_kedro.preflight.networks import matched_teacher
 from mgd3_kedro.preflight.sizes import allot_with_warning
 from mgd3_kedro.prior_quality import warn_of_poor_prior
 from mgd3_kedro.priors import check_classes_of_prior
@@ -25,7 +25,7 @@ def check_method(inputs: Inputs) -> None:
     if plan.try_model and "prior" in inputs:
         plan.try_model(inputs["prior"].load())
     if plan.try_teacher and "teacher" in inputs:
-        plan.try_teacher(load_matched_teacher(inputs))
+        plan.try_teacher(matched_teacher(inputs))
 
 
 def check_real_images(inputs: Inputs) -> None:

@@ -79,10 +79,10 @@ def check_teacher(inputs: Inputs) -> None:
 
     config, benchmark = inputs["params:evaluation"], inputs["benchmark"]
     size = config.side_of(benchmark.image_size)
-    load_teacher(load_matched_teacher(inputs), benchmark.classes, size)
+    load_teacher(matched_teacher(inputs), benchmark.classes, size)
 
 
-def load_matched_teacher(inputs: Inputs) -> ModelFolder:
+def matched_teacher(inputs: Inputs) -> ModelFolder:
     """Return the teacher, after checking that its classes can be matched to the benchmark's.
 
     Raises:
