@@ -7,7 +7,16 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from image_sets import FORMS, SIDE, image_of, png, write_folder, write_zip
+from image_sets import (
+    FORMS,
+    SIDE,
+    image_of,
+    image_table,
+    png,
+    write_folder,
+    write_parquet,
+    write_zip,
+)
 from kedro.io import DatasetError
 from PIL import Image
 from safetensors.torch import save_file
@@ -316,3 +325,12 @@ def test_upper_case_names_of_archives_and_tables_are_known(tmp_path, files):
     assert np.array_equal(
         read(tmp_path / "TRAIN.PARQUET")["n01"].load()[0].permute(1, 2, 0), image_of("n01", 0)
     )
+
+
+def test_columns_of_a_table_can_be_named(tmp_path, files, pixels):
+    table = image_table(files, labels="names").rename_columns({"image": "drawn", "class": "kind"})
+    path = write_parquet(tmp_path / "x.parquet", table.append_column("mask", table["drawn"]))
+    with pytest.raises(DatasetError, match=r"got drawn, mask; name it .*columns\.images=NAME"):
+        read(path)
+    loaded = read(path, columns={"images": "drawn", "classes": "kind"})
+    assert torch.equal(loaded["n01"].load(), pixels["n01"])

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from image_sets import write_folder, write_zip
+from image_sets import SIDE, image_table, write_folder, write_parquet, write_zip
 from kedro.io import DatasetError
 from PIL import Image
 
@@ -123,6 +123,25 @@ def test_classes_are_those_of_the_folders_that_are_split(tmp_path, pictures):
         filepath=None, name="pets", image_size=32, source=str(root / "train")
     )
     assert dataset.load().wnids == ("n01", "n02", "n03")
+
+
+def test_a_table_that_is_split_and_needs_the_name_of_a_column_says_so(make_set, tmp_path, files):
+    table = image_table(files)
+    both = table.append_column("labels", table["label"])
+    source = write_parquet(tmp_path / "pets.parquet", both) / "train"
+
+    def benchmark(**columns):
+        settings = {"image_size": SIDE, "source": str(source), "if_missing": "get some"}
+        return BenchmarkDataset(filepath=None, name="pets", columns=columns, **settings)
+
+    def images(**columns):
+        return make_set(source, classes=None, columns=columns, if_missing="get some")
+
+    for make in (benchmark, images):
+        # The images are there, so the advice how to get some would mislead.
+        with pytest.raises(DatasetError, match=r"pets\.parquet: .*columns\.classes=NAME\)$"):
+            make().load()
+        assert make(classes="labels").load()
 
 
 def test_few_images_are_split_so_that_both_sides_have_some():

@@ -17,7 +17,7 @@ from image_sets import (
 
 from mgd3_kedro.datasets.sources import SOURCES, open_source
 from mgd3_kedro.datasets.sources.base import MAX_BYTES, Entry
-from mgd3_kedro.datasets.sources.columns import find_columns
+from mgd3_kedro.datasets.sources.columns import ColumnNames, find_columns
 from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tables import LARGE, TableSource
 
@@ -197,7 +197,7 @@ def test_columns_are_found_by_what_they_hold(tmp_path):
 
     image = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     cases = {
-        schema_of: find_columns(schema_of, tmp_path, None)[:2]
+        schema_of: find_columns(schema_of, tmp_path)[:2]
         for schema_of in (
             schema(img=image, label=pa.int64()),
             schema(mask=pa.binary(), image=pa.large_binary(), labels=pa.int8()),
@@ -217,17 +217,45 @@ def test_columns_that_cannot_be_told_are_asked_for(tmp_path):
     import pyarrow as pa
 
     both = schema(image=pa.binary(), fine_label=pa.int64(), label=pa.int64())
-    with pytest.raises(ValueError, match="one column of classes, got fine_label, label; name a"):
-        find_columns(both, tmp_path, None)
-    assert find_columns(both, tmp_path, "fine_label").label == "fine_label"
-    with pytest.raises(ValueError, match=r"label: expected one of the columns image, .*, got 'x'"):
-        find_columns(both, tmp_path, "x")
-    with pytest.raises(ValueError, match=r"expected a column of images .*, got text"):
-        find_columns(schema(text=pa.string()), tmp_path, None)
-    with pytest.raises(ValueError, match="expected a column of classes, got image, size"):
-        find_columns(schema(image=pa.binary(), size=pa.int64()), tmp_path, None)
+    with pytest.raises(ValueError, match=r"one column of classes, got fine_label, label; name it"):
+        find_columns(both, tmp_path)
+    assert find_columns(both, tmp_path, ColumnNames(classes="fine_label")).label == "fine_label"
+    two = schema(photo=pa.binary(), mask=pa.binary(), label=pa.int64())
+    with pytest.raises(ValueError, match=r"one column of images, .* --params columns\.images=NAME"):
+        find_columns(two, tmp_path)
+    assert find_columns(two, tmp_path, ColumnNames("mask")).image == "mask"
+    with pytest.raises(ValueError, match="expected a column of images, got text; name it"):
+        find_columns(schema(text=pa.string()), tmp_path)
+    with pytest.raises(ValueError, match="expected a column of classes, got image, size; name it"):
+        find_columns(schema(image=pa.binary(), size=pa.int64()), tmp_path)
     with pytest.raises(ValueError, match="label: expected a column of whole numbers or names"):
-        find_columns(schema(image=pa.binary(), label=pa.float64()), tmp_path, None)
+        find_columns(schema(image=pa.binary(), label=pa.float64()), tmp_path)
+
+
+def test_a_named_column_has_to_exist_and_to_fit(tmp_path):
+    import pyarrow as pa
+
+    table = schema(image=pa.binary(), label=pa.int64())
+    for given in (ColumnNames("x"), ColumnNames(classes="x")):
+        with pytest.raises(ValueError, match=r"columns\.\w+: expected one of image, .*, got 'x'"):
+            find_columns(table, tmp_path, given)
+    with pytest.raises(ValueError, match="label: expected a column of image files, as bytes, got"):
+        find_columns(table, tmp_path, ColumnNames("label"))
+
+
+def test_names_of_columns_are_text_and_may_look_like_numbers():
+    assert ColumnNames.of({"classes": 3, "images": None}) == ColumnNames(None, "3")
+    assert ColumnNames.of(None) == ColumnNames()
+
+
+def test_another_column_of_images_is_another_listing(tmp_path, files):
+    table = image_table(files)
+    write_parquet(tmp_path / "x.parquet", table.append_column("mask", table["image"]))
+    stamps = [
+        listed(tmp_path / "x.parquet", columns=given)["0"][0].stamp
+        for given in (ColumnNames(), ColumnNames("image"), ColumnNames("mask"))
+    ]
+    assert len(set(stamps)) == 3
 
 
 def test_numbers_without_names_are_names(tmp_path, files):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kedro.io import DatasetError
 
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 
 COLUMNS = "folder, class index and class name, separated by tabs"
 LONGEST = 200
@@ -31,6 +33,8 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         test_images_per_class: Number of test images per class in the published test set; None if
             unknown.
         source: Path of the images.
+        columns: Names of the columns `images` and `classes` in tables; without a name a column is
+            found automatically.
         root: Folder that a relative source starts from.
         if_missing: Advice for the error message if there is no table or no source.
         metadata: Ignored by Kedro; read by plugins.
@@ -47,6 +51,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         image_size: int,
         test_images_per_class: int | None = None,
         source: str | None = None,
+        columns: Mapping[str, Any] | None = None,
         root: str = ".",
         if_missing: str = "",
         metadata: dict[str, Any] | None = None,
@@ -58,6 +63,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         self._image_size = image_size
         self._test_images = test_images_per_class
         self._source = Path(root, source or "")
+        self._columns = ColumnNames.of(columns)
         self._if_missing = if_missing
         self.metadata = metadata
 
@@ -76,17 +82,21 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
             return Benchmark(self._name, self._image_size, specs, self._test_images, listed)
         except ValueError as error:
             place = self._path or self._source
-            told = str(error) if str(place) in str(error) else f"{place}: {error}"
+            # Of a split that is missing, the error names the images above it.
+            named = any(str(path) in str(error) for path in (place, place.parent))
+            told = str(error) if named else f"{place}: {error}"
             advice = f"; {self._if_missing}" if self._if_missing and not self._exists() else ""
             raise DatasetError(f"{told}{advice}") from error
 
     def _exists(self) -> bool:
-        return self._path.is_file() if self._path else self._source.exists()
+        from mgd3_kedro.datasets.own_split import has_images
+
+        return self._path.is_file() if self._path else has_images(self._source, self._columns)
 
     def _listed(self) -> tuple[ClassSpec, ...]:
         from mgd3_kedro.datasets.own_split import open_split
 
-        names = open_split(self._source).source.classes()
+        names = open_split(self._source, self._columns).source.classes()
         return tuple(
             ClassSpec(label, name, label, name.replace("_", " "))
             for label, name in enumerate(sorted(names))

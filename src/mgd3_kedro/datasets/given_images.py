@@ -15,7 +15,7 @@ from mgd3_kedro.datasets.image_descriptions import describe_images
 from mgd3_kedro.datasets.image_index import listing_digest
 from mgd3_kedro.datasets.manifest import Manifest
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.datasets.sources import Entry, Source, open_source
+from mgd3_kedro.datasets.sources import ColumnNames, Entry, Source, open_source
 from mgd3_kedro.datasets.sources.tensors import find_tensors
 from mgd3_kedro.datasets.stored import fetch_kept, open_store
 from mgd3_kedro.datasets.whole_images import WholeImages, content_digest, in_order
@@ -39,6 +39,8 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         classes: Class table of the benchmark, to match classes by name or label; None to use the
             folder names alone.
         bad_images: "stop" to refuse files that are not images, "skip" to leave them out.
+        columns: Names of the columns `images` and `classes` in tables; without a name a column is
+            found automatically.
         root: Folder that a relative class table starts from.
         store: Fields of the `Store` from which images of this project are fetched; None for no
             store.
@@ -55,6 +57,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         made_by: str | None = None,
         classes: str | None = None,
         bad_images: str = "stop",
+        columns: Mapping[str, Any] | None = None,
         root: str = ".",
         store: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -65,6 +68,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._store = open_store(store)
         self._table = Path(root, classes) if classes else None
         self._bad_images = bad_images
+        self._columns = ColumnNames.of(columns)
         self.metadata = metadata
         self._read: dict[str, tuple[str, Read]] = {}
         self._told: list[str] = []
@@ -115,7 +119,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
                 f"first, with the same --env and --params: {self._made_by}; or use other images "
                 "with --params images=FOLDER"
             )
-        return find_tensors(self._path) or open_source(self._path)
+        return find_tensors(self._path) or open_source(self._path, self._columns)
 
     def _named(self, found: Mapping[str, Any]) -> dict[str, str]:
         """Return wnid -> name in the source."""

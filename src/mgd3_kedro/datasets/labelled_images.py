@@ -22,9 +22,9 @@ from mgd3_kedro.datasets.image_index import (
     listing_digest,
     make_index,
 )
-from mgd3_kedro.datasets.own_split import SEED, open_split
+from mgd3_kedro.datasets.own_split import SEED, has_images, open_split
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.datasets.sources import Entry, Source
+from mgd3_kedro.datasets.sources import ColumnNames, Entry, Source
 from mgd3_kedro.datasets.thumbnails import LEAKS
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.stages import Partition
@@ -54,7 +54,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         bad_images: "stop" to refuse files that are not images, "skip" to leave them out.
         leaks: How test images are searched for among train images, one of `LEAKS`.
         jobs: Number of processes that index; -1 for one per core.
-        label: Column of the classes in parquet and Arrow files; None to find it automatically.
+        columns: Names of the columns `images` and `classes` in tables; without a name a column is
+            found automatically.
         root: Folder that relative paths start from.
         if_missing: Advice for the error message if the source does not exist.
         metadata: Ignored by Kedro; read by plugins.
@@ -74,7 +75,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         bad_images: str = "stop",
         leaks: str = "pixels",
         jobs: int = 1,
-        label: str | None = None,
+        columns: Mapping[str, Any] | None = None,
         root: str = ".",
         if_missing: str = "",
         metadata: dict[str, Any] | None = None,
@@ -96,7 +97,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._bad_images = bad_images
         self._leaks = leaks
         self._jobs = jobs
-        self._label = label
+        self._columns = ColumnNames.of(columns)
         self._if_missing = if_missing
         self.metadata = metadata
         self._loaded: dict[str, Partition] | None = None
@@ -119,11 +120,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return dict(self._loaded)
 
     def _exists(self) -> bool:
-        try:
-            open_split(self._path, self._label)
-        except (ValueError, OSError):
-            return False
-        return True
+        return has_images(self._path, self._columns)
 
     def _release(self) -> None:
         self._loaded = None
@@ -138,7 +135,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         }
 
     def _read(self) -> dict[str, Partition]:
-        source, side = open_split(self._path, self._label)
+        source, side = open_split(self._path, self._columns)
         wanted = self._wanted(source.classes())
         indexed = self._indexed(source, wanted, side)
         bad = [error for wnid in wanted for error in indexed[wnid][1]]

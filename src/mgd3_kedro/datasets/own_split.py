@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mgd3_kedro.datasets.sources import SPLITS, Source, open_source
+from mgd3_kedro.datasets.sources import AUTOMATIC, SPLITS, ColumnNames, Source, open_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     side: str | None = None
 
 
-def open_split(path: Path, label: str | None = None) -> Opened:
+def open_split(path: Path, columns: ColumnNames = AUTOMATIC) -> Opened:
     """Open the images at a path, or one side of the project's own split.
 
     If images have no folder `train` or `val`, this project splits them: `PATH/train` and `PATH/val`
@@ -41,14 +41,25 @@ def open_split(path: Path, label: str | None = None) -> Opened:
 
     Args:
         path: Path of a split, such as PATH/train.
-        label: Column of the classes in tables; None to find it automatically.
+        columns: Columns to read from tables.
 
     Raises:
         ValueError: If there is nothing at the path, or nothing that can be read.
     """
-    if path.name in SPLITS and (whole := _unsplit(path, label)):
+    if path.name in SPLITS and (whole := _unsplit(path, columns)):
         return Opened(whole, TRAIN if path.name == TRAIN else TEST)
-    return Opened(open_source(path, label))
+    return Opened(open_source(path, columns))
+
+
+def has_images(path: Path, columns: ColumnNames = AUTOMATIC) -> bool:
+    """Return whether there are images at a path of a split, even if they cannot be read."""
+    if path.exists() or any(parent.is_file() for parent in path.parents):
+        return True
+    try:
+        open_split(path, columns)
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Array) -> list[int]:
@@ -73,20 +84,20 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
     return [number for number in range(len(keys)) if (number in train) == (side == TRAIN)]
 
 
-def _unsplit(path: Path, label: str | None) -> Source | None:
+def _unsplit(path: Path, columns: ColumnNames) -> Source | None:
     """Return the source above the path of a missing split, if it has no splits; else None."""
     if path.exists() or not path.parent.exists():
         return None
     try:
-        if open_source(path, label).classes():
+        if open_source(path, columns).classes():
             return None
     except (ValueError, OSError):
         pass
     try:
-        whole = open_source(path.parent, label)
-        found = whole.classes()
+        whole = open_source(path.parent, columns)
     except (ValueError, OSError):
         return None
+    found = whole.classes()
     return whole if len(found) > 1 and not SPLITS.keys() & found.keys() else None
 
 

@@ -7,28 +7,38 @@ from pathlib import Path
 
 from mgd3_kedro.datasets.sources.arrow import find_arrow
 from mgd3_kedro.datasets.sources.base import Entry, Reader, Source
+from mgd3_kedro.datasets.sources.columns import AUTOMATIC, ColumnNames
 from mgd3_kedro.datasets.sources.folder import find_folder
 from mgd3_kedro.datasets.sources.parquet import find_parquet
 from mgd3_kedro.datasets.sources.splits import SPLITS
 from mgd3_kedro.datasets.sources.tarred import find_tar
 from mgd3_kedro.datasets.sources.zipped import find_zip
 
-__all__ = ["SOURCES", "SPLITS", "Entry", "Reader", "Source", "open_source"]
+__all__ = [
+    "AUTOMATIC",
+    "SOURCES",
+    "SPLITS",
+    "ColumnNames",
+    "Entry",
+    "Reader",
+    "Source",
+    "open_source",
+]
 
 
-def open_source(path: Path, label: str | None = None) -> Source:
+def open_source(path: Path, columns: ColumnNames = AUTOMATIC) -> Source:
     """Return the source that reads the images at a path.
 
     Args:
         path: A folder of class folders or of tables, a file, a folder within an archive, or a
             folder and the name of a split of the tables in it.
-        label: Column of the classes in tables; None to find it automatically.
+        columns: Columns to read from tables.
 
     Raises:
         ValueError: If there is nothing at the path, or nothing that can be read.
     """
     for find in SOURCES.values():
-        if source := find(path, label):
+        if source := find(path, columns):
             return source
     raise ValueError(
         f"expected images at {path}: one of {', '.join(SOURCES)}; found " + _what_is_at(path)
@@ -47,7 +57,7 @@ def _what_is_at(path: Path) -> str:
 
 
 ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl")
-SOURCES: Mapping[str, Callable[[Path, str | None], Source | None]] = {
+SOURCES: Mapping[str, Callable[[Path, ColumnNames], Source | None]] = {
     "zip archive": find_zip,
     "tar archive": find_tar,
     "parquet files": find_parquet,

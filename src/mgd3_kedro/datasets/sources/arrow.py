@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tables import TableSource
 
@@ -67,7 +68,7 @@ class ArrowRows:
         self._batches = []
 
 
-def find_arrow(path: Path, label: str | None = None) -> TableSource | None:
+def find_arrow(path: Path, columns: ColumnNames) -> TableSource | None:
     """Return the source if a path is a folder of Arrow files.
 
     Raises:
@@ -80,4 +81,4 @@ def find_arrow(path: Path, label: str | None = None) -> TableSource | None:
             f"{path / (splits or ['train'])[0]}"
         )
     files = split_files(path, ".arrow")
-    return TableSource(files, ArrowRows, label) if files else None
+    return TableSource(files, ArrowRows, columns) if files else None

@@ -21,6 +21,28 @@ NOTES = b"huggingface"
 """Key of the schema's metadata under which the hub's libraries describe columns."""
 
 
+class ColumnNames(NamedTuple):
+    """Names of columns that the user gives.
+
+    Args:
+        images: Column of the image files; None to find it automatically.
+        classes: Column of the classes; None to find it automatically.
+    """
+
+    images: str | None = None
+    classes: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> ColumnNames:
+        """Return the names that settings give, as text: a column may be called 3."""
+        named = {key: str(name) for key, name in (given or {}).items() if name is not None}
+        return cls(**named)
+
+
+AUTOMATIC = ColumnNames()
+"""All columns are found automatically."""
+
+
 class Columns(NamedTuple):
     """Columns of a table of images.
 
@@ -58,7 +80,7 @@ class Labels:
         return rows
 
 
-def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
+def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC) -> Columns:
     """Find the columns of images and classes.
 
     The names of numbered classes are taken from `classes.json` beside the data, or else from the
@@ -67,28 +89,33 @@ def find_columns(schema: pa.Schema, folder: Path, label: str | None) -> Columns:
     Args:
         schema: Schema of the table.
         folder: Folder of the data.
-        label: Column of the classes; None to find it automatically.
+        given: Columns that the user names.
 
     Raises:
-        ValueError: If no column fits, more than one does, or the labels are neither numbers nor
-            names.
+        ValueError: If a given column does not exist or does not fit; if another column is needed
+            and none fits, or more than one does.
     """
     import pyarrow as pa
 
-    images = [field.name for field in schema if _holds_bytes(field.type)]
-    image = _choose(images, IMAGE_COLUMNS, "images (bytes)", schema)
+    for setting, name in given._asdict().items():
+        if name is not None and name not in schema.names:
+            raise ValueError(
+                f"columns.{setting}: expected one of {', '.join(schema.names)}, got {name!r}"
+            )
+    fitting = [field.name for field in schema if _holds_bytes(field.type)]
+    image = given.images or _choose("images", fitting, IMAGE_COLUMNS, schema)
+    if image not in fitting:
+        kind = schema.field(image).type
+        raise ValueError(f"{image}: expected a column of image files, as bytes, got {kind}")
     noted = _noted_names(schema, folder)
     files = [name for name in FILE_COLUMNS if name in schema.names and name != image]
     file = next((name for name in files if pa.types.is_string(_plain(schema, name))), None)
+    label = given.classes
     if label is None:
         known = [name for name in noted if name in schema.names] or [
             name for name in schema.names if name in LABEL_COLUMNS
         ]
-        label = _choose(known, LABEL_COLUMNS, "classes", schema) if known or not file else None
-    elif label not in schema.names:
-        raise ValueError(
-            f"label: expected one of the columns {', '.join(schema.names)}, got {label!r}"
-        )
+        label = _choose("classes", known, LABEL_COLUMNS, schema) if known or not file else None
     if label is None:
         return Columns(image, None, (), file)
     kind = _plain(schema, label)
@@ -156,17 +183,16 @@ def _plain(schema: pa.Schema, name: str) -> pa.DataType:
     return pa.string() if pa.types.is_large_string(kind) else kind
 
 
-def _choose(found: Sequence[str], preferred: Iterable[str], what: str, schema: pa.Schema) -> str:
+def _choose(setting: str, found: Sequence[str], usual: Iterable[str], schema: pa.Schema) -> str:
     if len(found) == 1:
         return found[0]
-    usual = [name for name in preferred if name in found]
-    if len(usual) == 1:
-        return usual[0]
-    if not found:
-        raise ValueError(f"expected a column of {what}, got {', '.join(schema.names)}")
+    preferred = [name for name in usual if name in found]
+    if len(preferred) == 1:
+        return preferred[0]
+    expected, got = ("one column", found) if found else ("a column", schema.names)
     raise ValueError(
-        f"expected one column of {what}, got {', '.join(found)}; name a column of classes with "
-        "--params label=NAME, or keep only one of these columns"
+        f"expected {expected} of {setting}, got {', '.join(got)}; name it with "
+        f"--params columns.{setting}=NAME"
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class FolderReader:
         """Do nothing: no file is kept open."""
 
 
-def find_folder(path: Path, label: str | None = None) -> FolderSource | None:
+def find_folder(path: Path, columns: ColumnNames) -> FolderSource | None:
     """Return the source if a path is a folder."""
     return FolderSource(path) if path.is_dir() else None
 

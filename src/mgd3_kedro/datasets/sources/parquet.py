@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tables import TableSource
 
@@ -49,7 +50,7 @@ class ParquetRows:
         self._file.close()
 
 
-def find_parquet(path: Path, label: str | None = None) -> TableSource | None:
+def find_parquet(path: Path, columns: ColumnNames) -> TableSource | None:
     """Return the source if a path is a parquet file, a folder of some, or a split of them."""
     files = split_files(path, ".parquet")
-    return TableSource(files, ParquetRows, label) if files else None
+    return TableSource(files, ParquetRows, columns) if files else None

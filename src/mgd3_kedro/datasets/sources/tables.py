@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mgd3_kedro.datasets.sources.base import Entry, printable, stamp_of
-from mgd3_kedro.datasets.sources.columns import Labels, find_columns, image_bytes, label_rows
+from mgd3_kedro.datasets.sources.columns import (
+    AUTOMATIC,
+    ColumnNames,
+    Labels,
+    find_columns,
+    image_bytes,
+    label_rows,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,12 +79,12 @@ class TableSource:
     Args:
         files: The files, in order.
         form: Class that opens one file.
-        label: Column of the classes; None to find it automatically.
+        columns: Columns that the user names.
     """
 
     files: tuple[Path, ...]
     form: type[Rows]
-    label: str | None = None
+    columns: ColumnNames = AUTOMATIC
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
         """Return class name -> function that lists its rows, in the order of the files.
@@ -89,7 +96,7 @@ class TableSource:
 
         try:
             opened = [self.form(file) for file in self.files]
-            columns = find_columns(opened[0].schema(), self.files[0].parent, self.label)
+            columns = find_columns(opened[0].schema(), self.files[0].parent, self.columns)
             names = [name for name in (columns.label, columns.file) if name]
             table = pa.concat_tables([rows.table(names) for rows in opened])
             labels = label_rows(table, columns)
@@ -119,7 +126,9 @@ class TableSource:
     def _entries(
         self, labels: Labels, code: int, blocks: Sequence[Block], paths: Any
     ) -> list[Entry]:
-        stamps = [stamp_of(file) for file in self.files]
+        # Another column has other images, so a column's name is part of the stamp.
+        column = (self.columns.images,) if self.columns.images else ()
+        stamps = [stamp_of(file) + column for file in self.files]
         starts = [block.start for block in blocks]
         entries = []
         for row in labels.rows(code):
@@ -191,7 +200,7 @@ class TableReader:
             rows = self._source.form(self._source.files[number])
             self._file = number, rows
             folder = self._source.files[0].parent
-            self._column = find_columns(rows.schema(), folder, self._source.label).image
+            self._column = find_columns(rows.schema(), folder, self._source.columns).image
         return self._file[1]
 
 

@@ -24,6 +24,7 @@ from mgd3_kedro.datasets.sources.base import (
     split_archive,
     stamp_of,
 )
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class TarReader:
         self._file.close()
 
 
-def find_tar(path: Path, label: str | None = None) -> TarSource | None:
+def find_tar(path: Path, columns: ColumnNames) -> TarSource | None:
     """Return the source if a path is a tar archive or leads into one."""
     found = split_archive(path, OPENERS)
     return TarSource(*found) if found else None

@@ -22,6 +22,7 @@ from mgd3_kedro.datasets.sources.base import (
     split_archive,
     stamp_of,
 )
+from mgd3_kedro.datasets.sources.columns import ColumnNames
 
 LOCAL_HEADER = struct.Struct("<4s22x2H")
 SIGNATURE = b"PK\x03\x04"
@@ -123,7 +124,7 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
         return archive.infolist()
 
 
-def find_zip(path: Path, label: str | None = None) -> ZipSource | None:
+def find_zip(path: Path, columns: ColumnNames) -> ZipSource | None:
     """Return the source if a path is a zip archive or leads into one."""
     found = split_archive(path, [".zip"])
     return ZipSource(*found) if found else None
