@@ -50,6 +50,7 @@ def write_zip(path, files, compression=zipfile.ZIP_DEFLATED):
 
 
 def write_tar(path, files, mode="w"):
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, mode) as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
@@ -136,6 +137,38 @@ def make_shards(folder, files):
     return folder / "data/train"
 
 
+def labelled(files, suffix):
+    """Return the files with one beside each that tells its class."""
+    found = {}
+    for name, data in files.items():
+        wnid = name.split("/")[0]
+        text = wnid if suffix == "cls" else json.dumps({"wnid": wnid, "width": SIDE})
+        found |= {name: data, name.replace(".png", f".{suffix}"): text.encode()}
+    return found
+
+
+def make_tar_shards(folder, files):
+    names = sorted({name.split("/")[0] for name in files}, reverse=True)
+    (folder / "shards").mkdir(exist_ok=True)
+    (folder / "shards/classes.json").write_text(json.dumps(names))
+    rows = rows_of(files)
+    for number, part in enumerate((rows[:5], rows[5:])):
+        members = {}
+        for place, (name, data) in enumerate(part):
+            label = names.index(name.split("/")[0])
+            members |= {f"s{place:04}.cls": f"{label}\n".encode(), f"s{place:04}.png": data}
+        write_tar(folder / f"shards/{number:04}.tar", members)
+    return folder / "shards"
+
+
+def make_class_tars(folder, files):
+    (folder / "tars").mkdir(exist_ok=True)
+    for wnid in {name.split("/")[0] for name in files}:
+        members = {name.split("/")[1]: data for name, data in files.items() if wnid in name}
+        write_tar(folder / f"tars/{wnid}.tar", members)
+    return folder / "tars"
+
+
 def make_listed(folder, files):
     write_parquet(folder / "listed/train.parquet", image_table(files))
     write_list(folder / "listed/classes.json", files)
@@ -179,6 +212,15 @@ FORMS = {
     "tgz": lambda folder, files: write_tar(folder / "images.TGZ", files, "w:gz"),
     "tar.bz2": lambda folder, files: write_tar(folder / "images.tar.bz2", files, "w:bz2"),
     "tar.xz": lambda folder, files: write_tar(folder / "images.tar.xz", files, "w:xz"),
+    "tar shards, numbered classes": make_tar_shards,
+    "tar shards of a split, classes by name": lambda folder, files: write_tar(
+        folder / "named/set-train-0000.tar", labelled(files, "json")
+    ).with_name("train"),
+    "a tar per class": make_class_tars,
+    "one tar shard": lambda folder, files: write_tar(
+        folder / "one.tar",
+        {name.replace("/", "_"): data for name, data in labelled(files, "cls").items()},
+    ),
     "parquet, class names in its notes": lambda folder, files: write_parquet(
         folder / "noted.parquet", image_table(files, labels="noted")
     ),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mgd3_kedro.datasets.benchmark import BenchmarkDataset
 from mgd3_kedro.datasets.own_split import numbers_of_side
+from mgd3_kedro.datasets.sources.zipped import ZipSource
 
 COUNTS = {"n01": 40, "n02": 15, "n03": 2}
 
@@ -150,3 +151,16 @@ def test_few_images_are_split_so_that_both_sides_have_some():
         records = [{"file": str(number), "digest": f"{number}"} for number in range(count)]
         found = [len(numbers_of_side(side, records, looks)) for side in ("train", "test")]
         assert tuple(found) == expected
+
+
+def test_a_benchmark_lists_its_images_once_for_all_nodes_of_a_run(tmp_path, files, monkeypatch):
+    path = write_zip(tmp_path / "pets.zip", files)
+    dataset = BenchmarkDataset(filepath=None, name="pets", image_size=SIDE, source=str(path))
+    listed = []
+    classes = ZipSource.classes
+    monkeypatch.setattr(ZipSource, "classes", lambda self: listed.append(self) or classes(self))
+    assert dataset.load() == dataset.load()
+    assert len(listed) == 1
+    dataset.release()
+    dataset.load()
+    assert len(listed) == 2

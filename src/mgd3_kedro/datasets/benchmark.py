@@ -65,6 +65,7 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
         self._source = Path(root, source or "")
         self._columns = ColumnNames.of(columns)
         self._if_missing = if_missing
+        self._found: list[str] | None = None
         self.metadata = metadata
 
     def load(self) -> Benchmark:
@@ -96,11 +97,16 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
     def _listed(self) -> tuple[ClassSpec, ...]:
         from mgd3_kedro.datasets.own_split import open_split
 
-        names = open_split(self._source, self._columns).source.classes()
+        # Every node loads the benchmark, and to list a large archive takes minutes.
+        if self._found is None:
+            self._found = sorted(open_split(self._source, self._columns).classes)
         return tuple(
             ClassSpec(label, name, label, name.replace("_", " "))
-            for label, name in enumerate(sorted(names))
+            for label, name in enumerate(self._found)
         )
+
+    def _release(self) -> None:
+        self._found = None
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,13 @@ from mgd3_kedro.datasets.image_index import (
 )
 from mgd3_kedro.datasets.own_split import SEED, has_images, open_split
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
-from mgd3_kedro.datasets.sources import ColumnNames, Entry, Source
+from mgd3_kedro.datasets.sources import ColumnNames, Entry, Listing, Source
 from mgd3_kedro.datasets.thumbnails import LEAKS
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.stages import Partition
 
 logger = logging.getLogger(__name__)
 
-Listing = Callable[[], Sequence[Entry]]
 WHOLE = "all"
 """Name of the index folder of images that this project splits."""
 
@@ -135,8 +134,8 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         }
 
     def _read(self) -> dict[str, Partition]:
-        source, side = open_split(self._path, self._columns)
-        wanted = self._wanted(source.classes())
+        source, classes, side = open_split(self._path, self._columns)
+        wanted = self._wanted(classes)
         indexed = self._indexed(source, wanted, side)
         bad = [error for wnid in wanted for error in indexed[wnid][1]]
         tell_bad_images(self._place(side), bad, self._bad_images)

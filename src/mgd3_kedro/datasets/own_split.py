@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mgd3_kedro.datasets.sources import AUTOMATIC, SPLITS, ColumnNames, Source, open_source
+from mgd3_kedro.datasets.sources import AUTOMATIC, SPLITS, ColumnNames, Listing, Source, open_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +26,12 @@ class Opened(NamedTuple):
 
     Args:
         source: Source of the images.
+        classes: Class name -> function that lists its images, of all sides.
         side: "train" or "test"; None to read all images of the source.
     """
 
     source: Source
+    classes: Mapping[str, Listing]
     side: str | None = None
 
 
@@ -45,10 +47,18 @@ def open_split(path: Path, columns: ColumnNames = AUTOMATIC) -> Opened:
 
     Raises:
         ValueError: If there is nothing at the path, or nothing that can be read.
+        OSError: If it cannot be read.
     """
-    if path.name in SPLITS and (whole := _unsplit(path, columns)):
-        return Opened(whole, TRAIN if path.name == TRAIN else TEST)
-    return Opened(open_source(path, columns))
+    if path.name in SPLITS and not path.exists() and path.parent.exists():
+        # The split may still be a folder in an archive, or files that are called after it.
+        if (split := _find(path, columns)) and (classes := split.classes()):
+            return Opened(split, classes)
+        whole = _find(path.parent, columns)
+        classes = whole.classes() if whole else {}
+        if whole and len(classes) > 1 and not SPLITS.keys() & classes.keys():
+            return Opened(whole, classes, TRAIN if path.name == TRAIN else TEST)
+    source = open_source(path, columns)
+    return Opened(source, source.classes())
 
 
 def has_images(path: Path, columns: ColumnNames = AUTOMATIC) -> bool:
@@ -84,21 +94,12 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
     return [number for number in range(len(keys)) if (number in train) == (side == TRAIN)]
 
 
-def _unsplit(path: Path, columns: ColumnNames) -> Source | None:
-    """Return the source above the path of a missing split, if it has no splits; else None."""
-    if path.exists() or not path.parent.exists():
-        return None
+def _find(path: Path, columns: ColumnNames) -> Source | None:
+    """Return the source at a path; None if there is none."""
     try:
-        if open_source(path, columns).classes():
-            return None
-    except (ValueError, OSError):
-        pass
-    try:
-        whole = open_source(path.parent, columns)
+        return open_source(path, columns)
     except (ValueError, OSError):
         return None
-    found = whole.classes()
-    return whole if len(found) > 1 and not SPLITS.keys() & found.keys() else None
 
 
 def _copies(keys: Sequence[str], looks: Array) -> list[list[int]]:

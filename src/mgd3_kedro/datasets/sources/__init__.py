@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mgd3_kedro.datasets.sources.arrow import find_arrow
-from mgd3_kedro.datasets.sources.base import Entry, Reader, Source
+from mgd3_kedro.datasets.sources.base import Entry, Listing, Reader, Source
 from mgd3_kedro.datasets.sources.columns import AUTOMATIC, ColumnNames
 from mgd3_kedro.datasets.sources.folder import find_folder
 from mgd3_kedro.datasets.sources.parquet import find_parquet
+from mgd3_kedro.datasets.sources.shards import find_shards
 from mgd3_kedro.datasets.sources.splits import SPLITS
 from mgd3_kedro.datasets.sources.tarred import find_tar
 from mgd3_kedro.datasets.sources.zipped import find_zip
@@ -20,6 +21,7 @@ __all__ = [
     "SPLITS",
     "ColumnNames",
     "Entry",
+    "Listing",
     "Reader",
     "Source",
     "open_source",
@@ -59,6 +61,7 @@ def _what_is_at(path: Path) -> str:
 ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl")
 SOURCES: Mapping[str, Callable[[Path, ColumnNames], Source | None]] = {
     "zip archive": find_zip,
+    "tar shards": find_shards,
     "tar archive": find_tar,
     "parquet files": find_parquet,
     "arrow files": find_arrow,

@@ -42,6 +42,10 @@ class Entry(NamedTuple):
     problem: str = ""
 
 
+Listing = Callable[[], Sequence[Entry]]
+"""Function that lists the images of a class, in a stable order."""
+
+
 class Reader(Protocol):
     """An open source; it belongs to one process and cannot be pickled."""
 
@@ -60,8 +64,8 @@ class Reader(Protocol):
 class Source(Protocol):
     """A source of labelled images: hashable, picklable, without open files."""
 
-    def classes(self) -> Mapping[str, Callable[[], Sequence[Entry]]]:
-        """Return class name -> function that lists its images, in a stable order.
+    def classes(self) -> Mapping[str, Listing]:
+        """Return class name -> function that lists its images.
 
         Raises:
             ValueError: If the source is damaged or says nothing about classes.

@@ -120,7 +120,7 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
         return Columns(image, None, (), file)
     kind = _plain(schema, label)
     if pa.types.is_integer(kind):
-        return Columns(image, label, _listed_names(folder) or noted.get(label, ()), file)
+        return Columns(image, label, listed_names(folder) or noted.get(label, ()), file)
     if pa.types.is_string(kind):
         return Columns(image, label, (), file)
     raise ValueError(f"{label}: expected a column of whole numbers or names, got {kind}")
@@ -210,7 +210,7 @@ def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _listed_names(folder: Path) -> tuple[str, ...]:
+def listed_names(folder: Path) -> tuple[str, ...]:
     """Return the names in `classes.json`: a list of names, or of rows with number and name."""
     path = folder / "classes.json"
     if not path.is_file():

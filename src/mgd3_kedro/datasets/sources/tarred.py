@@ -65,7 +65,7 @@ class TarSource:
                 "unpack it once to a folder, or to a plain .tar",
                 self.path,
             )
-        with _told_apart(f"{self.path}: expected a tar archive"):
+        with told_apart(f"{self.path}: expected a tar archive"):
             found = by_class(self._images())
         if self._compressed:
             return {wnid: partial(list, found[wnid].values()) for wnid in sorted(found)}
@@ -94,21 +94,12 @@ class TarSource:
 
     def _images(self) -> Iterator[Member]:
         stamp = stamp_of(self.path)
-        with self._opened() as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            before = -1
-            while info := archive.next():
-                # Otherwise the archive would keep every member that it has read.
-                archive.members.clear()  # type: ignore[attr-defined]
-                if archive.offset <= before:
-                    raise ValueError("a header points backwards, so the archive has no end")
-                before = archive.offset
-                entry = Entry("", info.size, (info.offset_data, info.size), stamp, _problem(info))
+        with self._opened() as file:
+            for info in walk(file):
+                place = (info.offset_data, info.size)
+                entry = Entry("", info.size, place, stamp, problem_of(info))
                 if member := as_member(info.name, self.inner, None if info.isdir() else entry):
                     yield member
-            # `next` treats damage as the end of the archive.
-            file.seek(archive.offset)
-            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
-                raise ValueError(f"damaged at byte {archive.offset}")
 
 
 class TarReader:
@@ -128,7 +119,7 @@ class TarReader:
             ValueError: If the archive is damaged.
         """
         offset, size = (int(number) for number in entry.place)
-        with _told_apart("the archive is damaged"):
+        with told_apart("the archive is damaged"):
             self._file.seek(offset)
             data = self._file.read(size)
         if len(data) != size:
@@ -146,8 +137,29 @@ def find_tar(path: Path, columns: ColumnNames) -> TarSource | None:
     return TarSource(*found) if found else None
 
 
+def walk(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """Return the members of a tar archive one after the other, without keeping them.
+
+    Raises:
+        ValueError: If the archive is damaged.
+    """
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        before = -1
+        while info := archive.next():
+            # Otherwise the archive would keep every member that it has read.
+            archive.members.clear()  # type: ignore[attr-defined]
+            if archive.offset <= before:
+                raise ValueError("a header points backwards, so the archive has no end")
+            before = archive.offset
+            yield info
+        # `next` treats damage as the end of the archive.
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise ValueError(f"damaged at byte {archive.offset}")
+
+
 @contextmanager
-def _told_apart(message: str) -> Iterator[None]:
+def told_apart(message: str) -> Iterator[None]:
     """Turn errors of decompression into a `ValueError`; keep errors of the file system."""
     try:
         yield
@@ -157,7 +169,7 @@ def _told_apart(message: str) -> Iterator[None]:
         raise ValueError(f"{message} ({error})") from error
 
 
-def _problem(info: tarfile.TarInfo) -> str:
+def problem_of(info: tarfile.TarInfo) -> str:
     """Return why a member cannot be read."""
     if info.issym() or info.islnk():
         return "a link, not a file: pack with --dereference --hard-dereference"

@@ -1,0 +1,243 @@
+"""Tar archives beside each other: shards as WebDataset writes them, or one archive per class.
+
+Format of shards: https://github.com/webdataset/webdataset (files of a sample have one name up to
+the first dot).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable, stamp_of
+from mgd3_kedro.datasets.sources.columns import (
+    AUTOMATIC,
+    LABEL_COLUMNS,
+    NO_CLASS,
+    ColumnNames,
+    listed_names,
+)
+from mgd3_kedro.datasets.sources.splits import split_files
+from mgd3_kedro.datasets.sources.tarred import TarReader, problem_of, told_apart, walk
+
+CLASS, FIELDS = "cls", "json"
+"""Suffixes of files with the class of a sample, and with a JSON object about it."""
+LARGEST = 2**20
+"""Maximum size of such a file in bytes; a larger one is not read."""
+
+
+@dataclass
+class _Sample:
+    """Files of a shard with one name up to the first dot.
+
+    Args:
+        folder: Folder in the archive; empty at the top.
+        images: Suffix -> image.
+        notes: Suffix -> content of a file that may tell the class.
+    """
+
+    folder: str
+    images: dict[str, Entry] = field(default_factory=dict)
+    notes: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShardSource:
+    """Tar archives whose images belong to the class that a file beside each image tells.
+
+    Without such files, images belong to the class that their folder is called after, or else their
+    archive.
+
+    Args:
+        files: The archives, in order.
+        columns: Names that the user gives: for images a suffix; for classes a suffix, or a field of
+            the JSON object of each sample.
+    """
+
+    files: tuple[Path, ...]
+    columns: ColumnNames = AUTOMATIC
+
+    def classes(self) -> Mapping[str, partial[list[Entry]]]:
+        """Return class name -> function that lists its images, in the order of the archives.
+
+        Raises:
+            ValueError: If an archive is damaged, or the class or image of a sample is not clear.
+        """
+        names = listed_names(self.files[0].parent)
+        found: dict[str, dict[str, Entry]] = {}
+        for number, file in enumerate(self.files):
+            with told_apart(f"{file}: expected a tar archive"):
+                samples = self._samples(number)
+            try:
+                for wnid, entry in self._labelled(samples, file.stem, names):
+                    found.setdefault(wnid, {})[entry.name] = entry
+            except ValueError as error:
+                raise ValueError(f"{file}: {error}") from error
+        return {wnid: partial(list, found[wnid].values()) for wnid in sorted(found)}
+
+    def open(self) -> ShardReader:
+        """Return a reader of the archives."""
+        return ShardReader(self.files)
+
+    def where(self, name: str) -> str:
+        """Return the location of an entry for messages: archive::member."""
+        return printable(str(self.files[0].parent / name))
+
+    def _samples(self, number: int) -> dict[str, _Sample]:
+        """Return name up to the first dot -> sample, of one archive."""
+        file = self.files[number]
+        stamp = stamp_of(file)
+        told = {CLASS, FIELDS, self.columns.classes}
+        samples: dict[str, _Sample] = {}
+        with file.open("rb") as opened:
+            for info in walk(opened):
+                parts = [part for part in info.name.split("/") if part not in ("", ".")]
+                if info.isdir() or not parts or any(map(is_hidden, parts)):
+                    continue
+                name = "/".join(parts)
+                stem, _, suffix = parts[-1].partition(".")
+                key = "/".join([*parts[:-1], stem])
+                sample = samples.setdefault(key, _Sample(parts[-2] if parts[1:] else ""))
+                if is_image_name(parts[-1]):
+                    place = (number, info.offset_data, info.size)
+                    entry = Entry(f"{file.name}::{name}", info.size, place, stamp, problem_of(info))
+                    sample.images[suffix] = entry
+                elif suffix in told and info.isreg() and info.size <= LARGEST:
+                    sample.notes[suffix] = _read(opened, info.offset_data, info.size)
+        return samples
+
+    def _labelled(
+        self, samples: Mapping[str, _Sample], archive: str, names: tuple[str, ...]
+    ) -> Iterator[tuple[str, Entry]]:
+        """Return the class and the image of each sample that has both.
+
+        Raises:
+            ValueError: If one of them is not clear.
+        """
+        labels = {key: self._label(key, sample) for key, sample in samples.items() if sample.images}
+        if all(label is None for label in labels.values()):
+            # Without classes, files that share the start of their names do not belong together.
+            for sample in samples.values():
+                for entry in sample.images.values():
+                    yield sample.folder or archive, entry
+            return
+        for key, label in labels.items():
+            if label is None:
+                raise ValueError(
+                    f"expected a class for every image, in KEY.{CLASS} or in KEY.{FIELDS}, got "
+                    f"none for {printable(key)}"
+                )
+            if label not in NO_CLASS:
+                yield _name(label, names), self._image(key, samples[key].images)
+
+    def _label(self, key: str, sample: _Sample) -> str | None:
+        """Return the class of a sample as its files tell it; None if they do not."""
+        asked = self.columns.classes
+        if (suffix := asked or CLASS) in sample.notes:
+            return sample.notes[suffix].decode("utf-8", "replace").strip()
+        fields = _fields(key, sample.notes.get(FIELDS))
+        known = [name for name in fields if name in ((asked,) if asked else LABEL_COLUMNS)]
+        if len(known) > 1:
+            raise ValueError(
+                f"expected one class, got {', '.join(known)} in {printable(key)}.{FIELDS}; name "
+                "it with --params columns.classes=NAME"
+            )
+        if asked and not known:
+            have = ", ".join([*sample.notes, *fields]) or "nothing"
+            raise ValueError(
+                f"columns.classes: expected the suffix of a file or a field of its {FIELDS}, got "
+                f"{asked!r}; {printable(key)} has {have}"
+            )
+        return str(fields[known[0]]) if known else None
+
+    def _image(self, key: str, images: Mapping[str, Entry]) -> Entry:
+        asked = self.columns.images
+        fitting = [suffix for suffix in images if asked in (None, suffix)]
+        if len(fitting) == 1:
+            return images[fitting[0]]
+        advice = "; name the suffix with --params columns.images=NAME" if fitting else ""
+        raise ValueError(
+            f"expected one image{f' with the suffix {asked}' if asked else ''} for "
+            f"{printable(key)}, got {', '.join(images)}{advice}"
+        )
+
+
+class ShardReader:
+    """Reads images; keeps one archive open.
+
+    Args:
+        files: The archives.
+    """
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self._files = files
+        self._opened: tuple[int, TarReader] | None = None
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the content of an image file.
+
+        Raises:
+            ValueError: If the archive is damaged.
+        """
+        number, *place = (int(part) for part in entry.place)
+        if self._opened is None or self._opened[0] != number:
+            self.close()
+            self._opened = number, TarReader(self._files[number].open("rb"))
+        return self._opened[1].read(entry._replace(place=tuple(place)))
+
+    def close(self) -> None:
+        """Close the archive."""
+        if self._opened:
+            self._opened[1].close()
+        self._opened = None
+
+
+def find_shards(path: Path, columns: ColumnNames) -> ShardSource | None:
+    """Return the source if a path is a folder or a split of tar archives, or one without folders.
+
+    A folder that has folders is a folder of classes, whatever archives are beside them.
+    """
+    if path.is_dir() and any(part.is_dir() and not is_hidden(part.name) for part in path.iterdir()):
+        return None
+    files = split_files(path, ".tar")
+    if not files or (path.is_file() and _has_folders(path)):
+        return None
+    return ShardSource(files, columns)
+
+
+def _has_folders(file: Path) -> bool:
+    """Return whether the first image of an archive is in a folder; so if none can be read."""
+    try:
+        with file.open("rb") as opened, told_apart(str(file)):
+            names = (info.name.removeprefix("./") for info in walk(opened))
+            return next(("/" in name for name in names if is_image_name(name)), True)
+    except ValueError:
+        return True
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
+
+
+def _fields(key: str, text: bytes | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(text or b"{}")
+    except ValueError as error:
+        raise ValueError(f"{printable(key)}.{FIELDS}: expected JSON ({error})") from error
+    return fields if isinstance(fields, dict) else {}
+
+
+def _name(label: str, names: tuple[str, ...]) -> str:
+    """Return the name of a class that is given by name, or by number."""
+    if not names or not label.isdecimal():
+        return label
+    if int(label) >= len(names):
+        raise ValueError(
+            f"expected classes below {len(names)}, which have names in classes.json, got {label}"
+        )
+    return names[int(label)]

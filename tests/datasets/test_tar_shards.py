@@ -1,0 +1,115 @@
+"""Tar archives beside each other, with a file that tells the class beside each image."""
+
+import json
+
+import pytest
+from image_sets import SIDE, image_of, png, write_folder, write_tar
+
+from mgd3_kedro.datasets.own_split import open_split
+from mgd3_kedro.datasets.sources import ColumnNames, open_source
+from mgd3_kedro.datasets.sources.shards import LARGEST, ShardSource
+
+IMAGE = png(image_of("n01", 0))
+
+
+def listed(path, **columns):
+    """Return class -> names of its images."""
+    classes = open_source(path, ColumnNames(**columns)).classes()
+    return {wnid: [entry.name for entry in entries()] for wnid, entries in classes.items()}
+
+
+def shard(folder, **members):
+    """Write one archive; members are called KEY__SUFFIX, images have no content of their own."""
+    files = {name.replace("__", "."): text for name, text in members.items()}
+    data = {name: IMAGE if text is None else text.encode() for name, text in files.items()}
+    return write_tar(folder / "set/0.tar", data).parent
+
+
+def test_the_class_is_told_by_a_file_beside_the_image(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__cls="owl\n", b__cls="hen", b__webp=None)
+    assert listed(folder) == {"hen": ["0.tar::b.webp"], "owl": ["0.tar::a.jpg"]}
+    folder = shard(tmp_path, a__jpg=None, a__json='{"label": 7, "width": 6}', a__txt="an owl")
+    assert listed(folder) == {"7": ["0.tar::a.jpg"]}
+
+
+def test_numbers_have_the_names_of_the_list_beside_the_archives(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__cls="1", b__jpg=None, b__cls="-1")
+    (folder / "classes.json").write_text('["hen", "owl"]')
+    assert listed(folder) == {"owl": ["0.tar::a.jpg"]}
+    shard(tmp_path, a__jpg=None, a__cls="2")
+    with pytest.raises(ValueError, match=r"0\.tar: expected classes below 2, .*, got 2"):
+        listed(folder)
+
+
+def test_what_tells_the_class_can_be_named(tmp_path):
+    fields = json.dumps({"label": 3, "class": "owl"})
+    folder = shard(tmp_path, a__jpg=None, a__json=fields, a__kind__txt="hen")
+    with pytest.raises(ValueError, match=r"got label, class in a\.json; name it with .*classes="):
+        listed(folder)
+    assert list(listed(folder, classes="class")) == ["owl"]
+    assert list(listed(folder, classes="kind.txt")) == ["hen"]
+    with pytest.raises(ValueError, match=r"got 'x'; a has json, label, class"):
+        listed(folder, classes="x")
+
+
+def test_of_several_images_one_has_to_be_named(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__mask__png=None, a__cls="owl")
+    with pytest.raises(ValueError, match=r"for a, got jpg, mask\.png; .*columns\.images=NAME"):
+        listed(folder)
+    assert listed(folder, images="mask.png") == {"owl": ["0.tar::a.mask.png"]}
+    with pytest.raises(ValueError, match=r"with the suffix gif for a, got jpg, mask\.png$"):
+        listed(folder, images="gif")
+
+
+def test_an_image_without_a_class_among_others_is_named(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__cls="owl", b__jpg=None, c__cls="no image")
+    with pytest.raises(ValueError, match=r"0\.tar: expected a class .*, got none for b"):
+        listed(folder)
+    shard(tmp_path, a__jpg=None, a__json="{")
+    with pytest.raises(ValueError, match=r"0\.tar: a\.json: expected JSON"):
+        listed(folder)
+
+
+def test_without_such_files_the_folder_or_the_archive_is_the_class(tmp_path):
+    files = {"photo.v1.jpg": IMAGE, "photo.v2.jpg": IMAGE, "deep/hen/0.jpg": IMAGE, "read.me": b""}
+    write_tar(tmp_path / "set/owl.tar", files)
+    assert listed(tmp_path / "set") == {
+        "hen": ["owl.tar::deep/hen/0.jpg"],
+        "owl": ["owl.tar::photo.v1.jpg", "owl.tar::photo.v2.jpg"],
+    }
+
+
+def test_a_large_file_is_no_class(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__cls="x" * (LARGEST + 1))
+    assert list(listed(folder)) == ["0"]
+
+
+def test_a_folder_of_class_folders_stays_one_beside_an_archive(tmp_path):
+    write_folder(tmp_path / "set", {"n01/0.png": IMAGE})
+    write_tar(tmp_path / "set/backup.tar", {"0.png": IMAGE})
+    assert list(listed(tmp_path / "set")) == ["n01"]
+
+
+def test_one_archive_without_folders_is_split_as_any_set_is(tmp_path):
+    files = {f"{n}.png": png(image_of("n01", n)) for n in range(4)}
+    told = {f"{n}.cls": f"{n % 2}".encode() for n in range(4)}
+    path = write_tar(tmp_path / "pets.tar", files | told)
+    source, classes, side = open_split(path / "train")
+    assert (source, side) == (ShardSource((path,)), "train")
+    reader = source.open()
+    entries = classes["1"]()
+    assert [reader.read(entry) for entry in entries] == [files["1.png"], files["3.png"]]
+    assert source.where(entries[0].name) == f"{path}::1.png"
+    reader.close()
+
+
+def test_images_of_shards_are_those_of_the_set(tmp_path, make_set):
+    files = {}
+    for wnid in ("n01", "n02"):
+        files |= {f"{wnid}-0.png": png(image_of(wnid, 0)), f"{wnid}-0.cls": wnid.encode()}
+    write_tar(tmp_path / "x/train-0.tar", files)
+    loaded = make_set(tmp_path / "x/train").load()
+    for wnid, partition in loaded.items():
+        pixels = partition.load()[:]
+        assert pixels.shape == (1, 3, SIDE, SIDE)
+        assert (pixels[0].permute(1, 2, 0).numpy() == image_of(wnid, 0)).all()
