@@ -169,6 +169,15 @@ def make_class_tars(folder, files):
     return folder / "tars"
 
 
+def make_list_of_names(folder, files):
+    """Write all images into one folder, and beside it a list of names without their ending."""
+    flat = {name.replace("/", "_"): data for name, data in files.items()}
+    rows = [f"{name[:-4]},{name[:3]}" for name in reversed(flat)]
+    write_folder(folder / "flat/train", {**flat, "n01_9.png": b"not listed"})
+    (folder / "flat/train.csv").write_text("\n".join(["id,kind", *rows]))
+    return folder / "flat/train"
+
+
 def make_listed(folder, files):
     write_parquet(folder / "listed/train.parquet", image_table(files))
     write_list(folder / "listed/classes.json", files)
@@ -188,6 +197,7 @@ def make_saved(folder, files):
 FORMS = {
     "folder": lambda folder, files: write_folder(folder / "folder", files),
     "nested folders": make_nested,
+    "folder with a list": make_list_of_names,
     "zip": lambda folder, files: write_zip(folder / "images.zip", files),
     "zip, stored": lambda folder, files: write_zip(
         folder / "stored.zip", files, zipfile.ZIP_STORED

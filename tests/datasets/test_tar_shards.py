@@ -37,7 +37,7 @@ def test_numbers_have_the_names_of_the_list_beside_the_archives(tmp_path):
     (folder / "classes.json").write_text('["hen", "owl"]')
     assert listed(folder) == {"owl": ["0.tar::a.jpg"]}
     shard(tmp_path, a__jpg=None, a__cls="2")
-    with pytest.raises(ValueError, match=r"0\.tar: expected classes below 2, .*, got 2"):
+    with pytest.raises(ValueError, match=r"0\.tar: expected numbers below 2, .*, got 2"):
         listed(folder)
 
 

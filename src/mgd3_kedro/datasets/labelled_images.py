@@ -148,7 +148,10 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         """Return wnid -> function that lists its images, for the classes of the benchmark."""
         if self._table is None:
             if not found:
-                raise DatasetError(f"expected classes of images in {self._path}, found none")
+                raise DatasetError(
+                    f"expected classes of images in {self._path}, found none: images need a folder "
+                    "per class, or a list (docs/data.md)"
+                )
             return dict(found)
         specs = read_specs(self._table)
         names = match_classes(specs, list(found))

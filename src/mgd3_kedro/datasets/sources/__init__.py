@@ -9,6 +9,7 @@ from mgd3_kedro.datasets.sources.arrow import find_arrow
 from mgd3_kedro.datasets.sources.base import Entry, Listing, Reader, Source
 from mgd3_kedro.datasets.sources.columns import AUTOMATIC, ColumnNames
 from mgd3_kedro.datasets.sources.folder import find_folder
+from mgd3_kedro.datasets.sources.listed import find_listed
 from mgd3_kedro.datasets.sources.parquet import find_parquet
 from mgd3_kedro.datasets.sources.shards import find_shards
 from mgd3_kedro.datasets.sources.splits import SPLITS
@@ -65,6 +66,7 @@ SOURCES: Mapping[str, Callable[[Path, ColumnNames], Source | None]] = {
     "tar archive": find_tar,
     "parquet files": find_parquet,
     "arrow files": find_arrow,
+    "folder with a list": find_listed,
     "folder of class folders": find_folder,
 }
 """Kind of source -> function that returns the source, or None for another kind; the first match is

@@ -103,7 +103,7 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
                 f"columns.{setting}: expected one of {', '.join(schema.names)}, got {name!r}"
             )
     fitting = [field.name for field in schema if _holds_bytes(field.type)]
-    image = given.images or _choose("images", fitting, IMAGE_COLUMNS, schema)
+    image = given.images or choose("images", fitting, IMAGE_COLUMNS, schema.names)
     if image not in fitting:
         kind = schema.field(image).type
         raise ValueError(f"{image}: expected a column of image files, as bytes, got {kind}")
@@ -115,7 +115,7 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
         known = [name for name in noted if name in schema.names] or [
             name for name in schema.names if name in LABEL_COLUMNS
         ]
-        label = _choose("classes", known, LABEL_COLUMNS, schema) if known or not file else None
+        label = choose("classes", known, LABEL_COLUMNS, schema.names) if known or not file else None
     if label is None:
         return Columns(image, None, (), file)
     kind = _plain(schema, label)
@@ -166,6 +166,23 @@ def image_bytes(value: Any) -> bytes:
     return bytes(found)
 
 
+def name_of_class(label: str, names: Sequence[str]) -> str:
+    """Return the name of a class that is given by its name, or by its number as text.
+
+    Args:
+        label: Name or number.
+        names: Names of the numbers; empty if there are none.
+
+    Raises:
+        ValueError: If a number has no name.
+    """
+    if not names or not label.isdecimal():
+        return label
+    if int(label) >= len(names):
+        raise ValueError(f"expected numbers below {len(names)}, which have names, got {label}")
+    return names[int(label)]
+
+
 def _holds_bytes(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
@@ -183,13 +200,24 @@ def _plain(schema: pa.Schema, name: str) -> pa.DataType:
     return pa.string() if pa.types.is_large_string(kind) else kind
 
 
-def _choose(setting: str, found: Sequence[str], usual: Iterable[str], schema: pa.Schema) -> str:
+def choose(setting: str, found: Sequence[str], usual: Iterable[str], names: Sequence[str]) -> str:
+    """Return the only column that fits, or the only one of those with a usual name.
+
+    Args:
+        setting: Field of `ColumnNames` that names the column.
+        found: Columns that fit.
+        usual: Usual names.
+        names: All columns.
+
+    Raises:
+        ValueError: If no column fits, or more than one does.
+    """
     if len(found) == 1:
         return found[0]
     preferred = [name for name in usual if name in found]
     if len(preferred) == 1:
         return preferred[0]
-    expected, got = ("one column", found) if found else ("a column", schema.names)
+    expected, got = ("one column", found) if found else ("a column", names)
     raise ValueError(
         f"expected {expected} of {setting}, got {', '.join(got)}; name it with "
         f"--params columns.{setting}=NAME"

@@ -49,7 +49,7 @@ class FolderSource:
         """Return the images of a class, in folders and linked folders at any depth."""
         top = self.path / wnid
         if _is_lost(top):
-            return [self._entry(wnid)]
+            return [self.entry(wnid)]
         names: list[str] = []
         seen: set[tuple[int, int]] = set()
         for folder, folders, files in os.walk(top, onerror=_refuse, followlinks=True):
@@ -67,9 +67,10 @@ class FolderSource:
                 for name in files
                 if not is_hidden(name) and (is_image_name(name) or _is_lost(Path(folder, name)))
             ]
-        return [self._entry(name) for name in sorted(names)]
+        return [self.entry(name) for name in sorted(names)]
 
-    def _entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> Entry:
+        """Return the entry of a file."""
         path = self.path / name
         try:
             status = path.stat()

@@ -20,6 +20,7 @@ from mgd3_kedro.datasets.sources.columns import (
     NO_CLASS,
     ColumnNames,
     listed_names,
+    name_of_class,
 )
 from mgd3_kedro.datasets.sources.splits import split_files
 from mgd3_kedro.datasets.sources.tarred import TarReader, problem_of, told_apart, walk
@@ -132,7 +133,7 @@ class ShardSource:
                     f"none for {printable(key)}"
                 )
             if label not in NO_CLASS:
-                yield _name(label, names), self._image(key, samples[key].images)
+                yield name_of_class(label, names), self._image(key, samples[key].images)
 
     def _label(self, key: str, sample: _Sample) -> str | None:
         """Return the class of a sample as its files tell it; None if they do not."""
@@ -230,14 +231,3 @@ def _fields(key: str, text: bytes | None) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{printable(key)}.{FIELDS}: expected JSON ({error})") from error
     return fields if isinstance(fields, dict) else {}
-
-
-def _name(label: str, names: tuple[str, ...]) -> str:
-    """Return the name of a class that is given by name, or by number."""
-    if not names or not label.isdecimal():
-        return label
-    if int(label) >= len(names):
-        raise ValueError(
-            f"expected classes below {len(names)}, which have names in classes.json, got {label}"
-        )
-    return names[int(label)]
