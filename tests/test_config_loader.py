@@ -191,6 +191,26 @@ def test_what_a_method_has_anyway_may_be_given_and_changes_nothing(entry, given,
     assert changed != plain.place("distilled_images")
 
 
+@pytest.mark.parametrize(
+    ("source", "value", "follower", "entry"),
+    [
+        ("precision", "bf16", "evaluation.precision", "result_rows"),
+        ("precision", "bf16", "autoencoder.precision", "latents"),
+        ("precision", "auto", "autoencoder.precision", "latents"),
+        ("evaluation.image_size", 16, "teacher_training.image_size", "teacher"),
+        ("backbones.dit.stop_guidance_step", 1, "sampling.stop_guidance_step", "distilled_images"),
+    ],
+)
+def test_results_of_a_value_that_is_also_given_for_what_follows_it_have_its_name(
+    source, value, follower, entry, conf, with_bf16
+):
+    alone = load(conf, **{source: value})
+    derived = flat(alone["parameters"])[follower]
+    both = load(conf, **{source: value, follower: derived})
+    assert both.place(entry) == alone.place(entry)
+    assert alone.place(entry) != load(conf).place(entry)
+
+
 @pytest.mark.parametrize("networks", [[], None])
 def test_no_network_at_all_is_refused_before_what_follows_the_first(networks, conf):
     with pytest.raises(ValueError, match=r"^trainings.networks: expected at least one as \[vit\]"):

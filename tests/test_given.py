@@ -95,8 +95,8 @@ def test_a_value_that_is_not_read_never_gets_into_a_configuration():
 def test_what_is_no_key_and_value_is_refused(text):
     part = text.rpartition(",")[2]
     assert refusal_of(split_parameters, [text]) == (
-        f"--params: expected KEY=VALUE, got {part!r}; a list is written KEY=[a; b], a value that "
-        "has commas is written KEY='a,b'"
+        f"--params: expected KEY=VALUE, got {part!r}; a list is written --params "
+        """'KEY=[a; b]', a value that has commas is written --params "KEY='a,b'\""""
     )
 
 
@@ -104,7 +104,7 @@ def test_what_is_no_key_and_value_is_refused(text):
 def test_a_parameter_given_twice_is_refused(texts):
     assert refusal_of(split_parameters, texts) == (
         "seed: expected one value in --params, got '1' and '3'; a value that has commas is written "
-        "KEY='a,b'"
+        """--params "KEY='a,b'\""""
     )
 
 
@@ -274,7 +274,8 @@ def test_values_of_a_list_are_read_as_the_first_that_is_configured(text, expecte
 @pytest.mark.parametrize("text", ["", ";", "[a; ; b]", "[a;]", "a]"])
 def test_a_list_with_nothing_between_its_signs_is_refused(text):
     assert refusal_of(read, f"trainings.networks={text}") == (
-        f"trainings.networks: expected a list, got {text!r}; write it as [a; b]"
+        f"trainings.networks: expected a list, got {text!r}; write it as "
+        "'trainings.networks=[a; b]'"
     )
 
 

@@ -216,7 +216,10 @@ def convert_model_command(source: str, target: Path) -> None:
     with plain_errors():
         refuse_existing(target)
         convert_model(find_model(source, Path.cwd(), PICKLED_FILES), target)
-    click.echo(f"{target} is complete; sample from it with --params model={target}")
+    click.echo(
+        f"{target} is complete; sample from it with --params backbone=NAME,model={target}, where "
+        "NAME is dit, latent_diffusion or stable_diffusion, as the model is"
+    )
 
 
 @cli.command("fetch-data")

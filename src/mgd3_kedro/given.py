@@ -150,7 +150,7 @@ def _read_list(name: str, text: str, configured: Sequence[Any]) -> list[Any]:
         return []
     parts = split_apart(text[1:-1] if is_bracketed else text, ",;", name)
     if "" in parts or is_bracketed != text.endswith("]"):
-        raise ValueError(f"{name}: expected a list, got {text!r}; write it as [a; b]")
+        raise ValueError(f"{name}: expected a list, got {text!r}; write it as '{name}=[a; b]'")
     return [_read(name, part, configured[0] if configured else None) for part in parts]
 
 

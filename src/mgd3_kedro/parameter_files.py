@@ -91,6 +91,11 @@ class ParameterFiles:
         if folder := run["pretrain"]["autoencoder"]["given"]:
             run["pretrain"]["autoencoder"]["given"] = str(self._project / folder)
         settled = settled_in(flat(run), flat(given))
+        # A value that is given and equals the derived one still follows: what differs from the
+        # environment is then the parameter that it is derived from, and results are named so.
+        defaults, values = flat(self.templates), flat(usual)
+        same = {name for name in followed.keys() & settled if settled[name] == values[name]}
+        templates = over(templates, nested({name: defaults[name] for name in same}))
         return Configured(templates, usual, run, settled, own)
 
     def _own(

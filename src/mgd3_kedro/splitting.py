@@ -13,7 +13,7 @@ BRACKETS = {"[": "]", "(": ")", "{": "}"}
 QUOTES = "'\""
 BEFORE_QUOTES = "=,;[({"
 """Characters after which a quote begins; after others it is an apostrophe."""
-QUOTED = "a value that has commas is written KEY='a,b'"
+QUOTED = """a value that has commas is written --params "KEY='a,b'\""""
 
 
 class Text(str):
@@ -41,8 +41,8 @@ def split_parameters(texts: Sequence[str]) -> dict[str, Any]:
         name, sign, value = (part.strip() for part in item.partition("="))
         if not sign or not NAME.fullmatch(name):
             raise ValueError(
-                f"--params: expected KEY=VALUE, got {item!r}; a list is written KEY=[a; b], "
-                + QUOTED
+                f"--params: expected KEY=VALUE, got {item!r}; a list is written "
+                f"--params 'KEY=[a; b]', {QUOTED}"
             )
         if name in values:
             raise ValueError(
@@ -90,6 +90,7 @@ def split_apart(text: str, separators: str, name: str = "") -> list[str]:
     if missing := quote or "".join(closing[-1:]):
         raise ValueError(
             f"{name or parts[-1].partition('=')[0].strip()}: expected {missing} at the end of "
-            f"{parts[-1].strip()!r}, got none; put a value with such signs in quotes"
+            f"{parts[-1].strip()!r}, got none; a value with such signs "
+            """is written --params "KEY='...'\""""
         )
     return [part.strip() for part in parts]

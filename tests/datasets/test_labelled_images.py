@@ -343,7 +343,10 @@ def test_all_bad_files_are_named_together(folder, make_set):
     assert f"{folder}/n02/bad00.png: expected an image, got an empty file" in message
     assert f"{folder}/n02/bad19.png: expected an image (BMP" in message
     assert "bad20.png" not in message
-    assert "and 11 more\nreplace or remove them, or leave them out with bad_images=skip" in message
+    assert (
+        "and 11 more\nreplace or remove them, or leave them out with --params bad_images=skip"
+        in message
+    )
 
 
 def test_bad_files_are_left_out_if_they_may_be(folder, make_set, pixels, caplog):

@@ -22,6 +22,10 @@ LAYERS = ("num_layers", "layers_per_block", "num_hidden_layers")
 """Settings for the number of layers of a model; each layer has weights of its own."""
 
 
+DENOISERS = ("unet", "transformer")
+"""Folders of which every model that draws has one."""
+
+
 def refuse_pickles(folder: Path) -> None:
     """Check that weights are not only there as a pickle: loading a pickle can run any code.
 
@@ -30,11 +34,14 @@ def refuse_pickles(folder: Path) -> None:
     """
     if any(folder.glob("*.safetensors")):
         return
+    # An autoencoder may be a model of its own, not a part of one.
+    is_part = any((folder.parent / name).exists() for name in DENOISERS)
+    model = folder.parent if is_part else folder
     for path in sorted(folder.glob("*")):
         if path.suffix in PICKLES:
             raise ValueError(
                 f"{path}: expected safetensors, got a pickle, which can run any code when it is "
-                f"read; convert it with: kedro convert-model {folder.parent} TARGET"
+                f"read; convert it with: kedro convert-model {model} TARGET"
             )
 
 

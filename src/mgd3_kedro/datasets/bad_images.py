@@ -29,13 +29,16 @@ def check_bad_images(bad_images: str) -> None:
         )
 
 
-def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
+def tell_bad_images(
+    path: Path, bad: Sequence[str], bad_images: str, made_by: str | None = None
+) -> None:
     """Raise an error for bad files, or log which ones are skipped.
 
     Args:
         path: Path of the images.
         bad: One message per bad file: its name and what is wrong with it.
         bad_images: "stop" or "skip".
+        made_by: Command that makes the images again; None if they come from somebody else.
 
     Raises:
         DatasetError: If there are bad files and `bad_images` is "stop"; the message names the first
@@ -46,9 +49,14 @@ def tell_bad_images(path: Path, bad: Sequence[str], bad_images: str) -> None:
     listed = "\n  ".join(bad[:NAMED])
     more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
     if bad_images == "stop":
+        advice = (
+            f"make them again, with the same --env and --params: {made_by}"
+            if made_by
+            else "replace or remove them, or leave them out with --params bad_images=skip"
+        )
         raise DatasetError(
             f"{path}: expected images alone, got {count(len(bad), 'other file')}:\n  "
-            f"{listed}{more}\nreplace or remove them, or leave them out with bad_images=skip"
+            f"{listed}{more}\n{advice}"
         )
     logger.warning(
         "%s: left out %s, no images:\n  %s%s", path, count(len(bad), "file"), listed, more

@@ -24,6 +24,8 @@ from mgd3_kedro.stages import GIVEN, Partition
 
 Read = tuple[Partition, list[str]]
 """A class, and one message per bad file."""
+MADE_BY = "kedro run --pipelines=generate"
+"""Command that makes the images of a method."""
 
 
 class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
@@ -93,7 +95,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             raise DatasetError(str(error)) from error
         bad = [error for _, errors in read.values() for error in errors]
         if bad != self._told:
-            tell_bad_images(self._path, bad, self._bad_images)
+            tell_bad_images(self._path, bad, self._bad_images, self._made_by)
             # A run loads this several times (for checks and for every node) but should warn once.
             self._told = bad
         return {wnid: partition for wnid, (partition, _) in read.items()}
@@ -117,7 +119,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             raise ValueError(
                 f"expected the images of this method at {self._path}, found none; make them "
                 f"first, with the same --env and --params: {self._made_by}; or use other images "
-                "with --params images=FOLDER"
+                "with --params images=FOLDER,method=NAME, where NAME is one of your own"
             )
         return find_tensors(self._path) or open_source(self._path, self._columns)
 

@@ -39,7 +39,7 @@ UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 def find_model(
-    model: str, root: Path, files: Sequence[str] = FILES, parameter: str = "model"
+    model: str, root: Path, files: Sequence[str] = FILES, parameter: str | None = None
 ) -> Path:
     """Return the folder of a model; download the model if it is given by its hub id.
 
@@ -50,7 +50,8 @@ def find_model(
         model: Path of a folder, or an id such as `facebook/DiT-XL-2-256`.
         root: Folder that a relative path starts from; the working directory is tried next.
         files: Patterns of the files to download.
-        parameter: Name of the parameter that sets the model, for error messages.
+        parameter: Name of the parameter that sets the model, for error messages; None if an
+            argument of a command does.
 
     Raises:
         DatasetError: If an id cannot be found or downloaded.
@@ -89,8 +90,8 @@ def find_model(
             f"expected the folder {model}, or a model of this id in the cache of the Hugging Face "
             f"hub; found neither, and could not download it ({_first_line(error)}). Run once with "
             f"a network and without HF_HUB_OFFLINE, or fetch it elsewhere with: "
-            f"hf download {model} --local-dir FOLDER, and name the folder: "
-            f"--params {parameter}=FOLDER"
+            f"hf download {model} --local-dir FOLDER, and name the folder"
+            + (f": --params {parameter}=FOLDER" if parameter else " instead of the id")
         ) from error
     return Path(found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mgd3_kedro.datasets.given_images import GivenImagesDataset
+from mgd3_kedro.datasets.given_images import MADE_BY, GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.stages import Partition
 
@@ -45,7 +45,7 @@ class MethodImagesDataset(ReadOnlyDataset[dict[str, Callable[[], Images]]]):
         """Return method -> function that loads its images, for the methods that have images."""
         folders = {name: str(self._root / folder) for name, folder in self.places().items()}
         found = {
-            name: GivenImagesDataset(filepath=folder, store=self._store)
+            name: GivenImagesDataset(filepath=folder, made_by=MADE_BY, store=self._store)
             for name, folder in folders.items()
         }
         return {name: images.load for name, images in found.items() if images.exists()}

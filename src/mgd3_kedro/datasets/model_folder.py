@@ -77,7 +77,7 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
             return Partition(partial(_refuse, str(error)), "missing", configuration="missing")
 
     def _find(self) -> Partition:
-        folder = find_model(self._model, self._root, self._files)
+        folder = find_model(self._model, self._root, self._files, self._parameter)
         self._check_texts(folder, self._parameter)
         missing = _parts_without_weights(folder)
         weights = _weights(folder)
@@ -147,12 +147,11 @@ class ModelFolderDataset(AbstractDataset[Mapping[str, Any], Partition]):
 
     def _advice(self, folder: Path) -> str:
         from_hub = folder.name != Path(self._model).name
-        if from_hub:
-            return (
-                f"if its weights are pickles, convert them: kedro convert-model {self._model} "
-                "TARGET"
-            )
-        return self._if_missing
+        if not from_hub:
+            return self._if_missing
+        if self._files != FILES:
+            return f"take one with {', '.join(self._files)}"
+        return f"if its weights are pickles, convert them: kedro convert-model {self._model} TARGET"
 
     def _exists(self) -> bool:
         return bool(_weights(self._root / self._model))

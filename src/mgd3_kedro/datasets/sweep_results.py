@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.given_images import GivenImagesDataset
+from mgd3_kedro.datasets.given_images import MADE_BY, GivenImagesDataset
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.result_tables import read_table
 from mgd3_kedro.datasets.stored import fetch_kept, open_store
@@ -117,5 +117,6 @@ class SweepImagesDataset(SweepResultsDataset[dict[str, dict[str, Partition]]]):
     def combine(found: list[tuple[FinishedPoint, Path]]) -> dict[str, dict[str, Partition]]:
         """Load the images of some points."""
         return {
-            point.name: GivenImagesDataset(filepath=str(place)).load() for point, place in found
+            point.name: GivenImagesDataset(filepath=str(place), made_by=MADE_BY).load()
+            for point, place in found
         }

@@ -34,7 +34,8 @@ def run_in_processes(
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "expected worker processes that finish, but one was killed, perhaps because memory "
-            "ran out; run again (finished work is kept) with fewer processes: --params jobs=N"
+            "ran out; run again (finished work is kept) with fewer processes: --params "
+            "workers.classes=N for classes, jobs=N for trainings"
         ) from error
     finally:
         # Left alone, the processes take seconds to end, and the end of the run waits for them.

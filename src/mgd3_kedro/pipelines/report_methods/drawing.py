@@ -196,7 +196,9 @@ def check_shown(methods: Iterable[str], shown: Sequence[str] | None) -> None:
         ValueError: If `shown` is not a list, or has an unknown name; the message names the first.
     """
     if isinstance(shown, str) or not isinstance(shown, Sequence | None):
-        raise ValueError(f"shown_methods: expected a list, got {shown!r}; write it as [{shown}]")
+        raise ValueError(
+            f"shown_methods: expected a list, got {shown!r}; write it as 'shown_methods=[{shown}]'"
+        )
     known = dict.fromkeys(methods)
     for name in shown or ():
         lookup(known, name, "shown_methods")
