@@ -38,7 +38,7 @@ def pickled(save_dit, tmp_path):
 def test_a_folder_is_converted_and_one_is_told_how_to_use_it(pickled, tmp_path):
     result = convert(pickled, tmp_path / "made")
     assert result.exit_code == 0, result.output
-    assert f"--params model={tmp_path / 'made'}" in result.stdout
+    assert f"--params backbone=NAME,model={tmp_path / 'made'}" in result.stdout
     check_dit(tmp_path / "made", ())
 
 

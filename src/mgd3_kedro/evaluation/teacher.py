@@ -108,8 +108,8 @@ def load_teacher(folder: ModelFolder, classes: tuple[ClassSpec, ...], image_size
     if (trained_at := config.get("image_size", image_size)) != image_size:
         raise ValueError(
             f"teacher: expected a teacher trained at {image_size} px, got {folder.path}, trained "
-            f"at {trained_at} px; name another, or leave teacher_training.image_size out and train "
-            "one, with the same --env and --params: kedro run --pipelines=train_teacher"
+            f"at {trained_at} px; train another, or use this one with "
+            f"--params teacher={folder.path},evaluation.image_size={trained_at}"
         )
     network = lookup(KINDS, kind_of(config), "kind of teacher")(folder.path, config)
     indices = torch.tensor(class_indices(folder.path, config, classes))
