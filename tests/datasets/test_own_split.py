@@ -112,10 +112,12 @@ def test_a_set_that_has_a_split_is_not_split_again(names, make_set, tmp_path, pi
 def test_a_folder_of_a_split_that_is_empty_is_not_filled_from_beside_it(
     make_set, tmp_path, pictures
 ):
-    root = write_folder(tmp_path / "pets", pictures)
-    (root / "train").mkdir()
-    with pytest.raises(DatasetError, match=r"expected classes of images in .*train, found none"):
-        make_set(root / "train", classes=None).load()
+    folders = write_folder(tmp_path / "pets", pictures)
+    table = write_parquet(tmp_path / "table/pets.parquet", image_table(pictures)).parent
+    for root in (folders, table):
+        (root / "train").mkdir()
+        with pytest.raises(DatasetError, match=r"expected classes of images in .*train, found"):
+            make_set(root / "train", classes=None).load()
 
 
 def test_classes_are_those_of_the_folders_that_are_split(tmp_path, pictures):

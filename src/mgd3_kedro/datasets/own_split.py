@@ -49,7 +49,7 @@ def open_split(path: Path, columns: ColumnNames = AUTOMATIC) -> Opened:
         ValueError: If there is nothing at the path, or nothing that can be read.
         OSError: If it cannot be read.
     """
-    if path.name in SPLITS and not path.exists() and path.parent.exists():
+    if path.name in SPLITS and not path.exists():
         # The split may still be a folder in an archive, or files that are called after it.
         if (split := _find(path, columns)) and (classes := split.classes()):
             return Opened(split, classes)
