@@ -211,6 +211,13 @@ def test_results_of_a_value_that_is_also_given_for_what_follows_it_have_its_name
     assert alone.place(entry) != load(conf).place(entry)
 
 
+def test_a_mixture_of_other_settings_has_a_place_of_its_own(conf):
+    other = load(conf, **{"mixture.seed": 5})
+    for entry in ("mixture_samples", "mixture_metrics", "mixture_plot"):
+        assert "mixture/" in load(conf).place(entry)
+        assert "mixture,mixture.seed=5/" in other.place(entry)
+
+
 @pytest.mark.parametrize("networks", [[], None])
 def test_no_network_at_all_is_refused_before_what_follows_the_first(networks, conf):
     with pytest.raises(ValueError, match=r"^trainings.networks: expected at least one as \[vit\]"):
