@@ -462,6 +462,12 @@ def test_a_transformer_that_predicts_anything_but_noise_is_refused(
         )
 
 
+def test_a_fine_tuning_that_diverges_is_stopped_with_advice(tune):
+    message = r"expected a finite loss, .* lower methods\.NAME\.learning_rate \(1e\+30\)"
+    with pytest.raises(FloatingPointError, match=message):
+        tune(make_dit(), replace(CONFIG, learning_rate=1e30))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -100,6 +100,7 @@ def train_network(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     small_images: int = 1,
+    rate_setting: str = "evaluation.learning_rate",
 ) -> TrainingResult:
     """Train a network from scratch and validate it on the test images.
 
@@ -119,6 +120,7 @@ def train_network(
         checkpoint: Checkpoint that an interrupted training is resumed from.
         progress: Called after every epoch.
         small_images: Small images that replace one of `ipc` images (multi-formation).
+        rate_setting: Name of the learning rate in the message of a `DivergenceError`.
 
     Raises:
         ValueError: If images, labels and sizes do not fit each other, or a name is unknown.
@@ -170,7 +172,7 @@ def train_network(
                 if not math.isfinite(mean):
                     raise DivergenceError(
                         f"{network}: expected a finite loss, got {mean} by epoch {epoch} of "
-                        f"{plan.epochs}; lower evaluation.learning_rate ({plan.learning_rate:g}) "
+                        f"{plan.epochs}; lower {rate_setting} ({plan.learning_rate:g}) "
                         "or train in fp32",
                         state.curve,
                         epoch,

@@ -48,7 +48,7 @@ class LossCurve:
         if not all(map(math.isfinite, values)):
             raise FloatingPointError(
                 f"{self._what}: expected finite losses, got NaN or infinity by step {done} of "
-                f"{self._steps}; lower learning_rate"
+                f"{self._steps}; lower methods.NAME.learning_rate"
             )
         left = (time.monotonic() - self._begun) / done * (self._steps - done)
         mean = sum(values) / len(values)

@@ -75,6 +75,7 @@ def fine_tune(
         checkpoint=checkpoint,
         identity=identity,
         device=device,
+        rate_setting="methods.NAME.learning_rate",
     )
     state: Any = trained.model
     state.average.move_towards(state.adaptation, config.ema_decay)

@@ -45,7 +45,8 @@ def to_bytes(images: torch.Tensor, names: Sequence[str] = ()) -> torch.Tensor:
         NotFiniteError: If a pixel is not finite; as a byte it would be black.
     """
     samples = images.detach().reshape(-1, *images.shape[-3:])
-    check_finite("pixels", samples, "they are optimised in float32; lower learning_rate", names)
+    remedy = "they are optimised in float32; lower methods.NAME.learning_rate"
+    check_finite("pixels", samples, remedy, names)
     return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
 

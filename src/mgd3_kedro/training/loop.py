@@ -62,6 +62,7 @@ def train(
     device: torch.device,
     draw_on: torch.device = CPU,
     seconds_between: float = 0.0,
+    rate_setting: str = "learning_rate",
 ) -> Trained:
     """Train a model, and continue from its checkpoint if there is one.
 
@@ -78,6 +79,7 @@ def train(
         draw_on: Device of the rows and the random numbers of a batch. With the training device
             nothing has to be copied, but devices other than the CPU draw other numbers.
         seconds_between: Least time between two checkpoints; one is always written at the end.
+        rate_setting: Name of the learning rate in the message about a loss that is not finite.
 
     Returns:
         The averaged model in eval mode, its loss curve and the time it took.
@@ -119,7 +121,7 @@ def train(
             if not math.isfinite(mean):
                 raise FloatingPointError(
                     f"expected a finite loss, got {mean} by step {done} of {config.steps}; "
-                    f"lower learning_rate ({config.learning_rate}) or train in fp32"
+                    f"lower {rate_setting} ({config.learning_rate}) or train in fp32"
                 )
             running.zero_()
             trained.curve.append({"step": done, "loss": mean, "learning_rate": rate})

@@ -163,5 +163,6 @@ def train_judge(
         seed=0,
         checkpoint=Checkpoint(name_checkpoint(checkpoints, "judge", identity), identity),
         progress=ProgressLog("judge"),
+        rate_setting="pretrain.judge.learning_rate",
     )
     return Judge(result.network, size, schooling, result.top1_last)

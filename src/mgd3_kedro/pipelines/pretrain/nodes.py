@@ -84,6 +84,7 @@ def train_autoencoder(
         device=where,
         draw_on=where,
         seconds_between=SECONDS_BETWEEN,
+        rate_setting="pretrain.autoencoder.learning_rate",
     )
     vae: Any = trained.model
     vae.register_to_config(scaling_factor=1.0)
@@ -141,6 +142,7 @@ def train_denoiser(
         device=where,
         draw_on=where,
         seconds_between=SECONDS_BETWEEN,
+        rate_setting="pretrain.denoiser.learning_rate",
     )
     return trained, pd.DataFrame(trained.curve)
 

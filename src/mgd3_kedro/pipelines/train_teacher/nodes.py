@@ -65,6 +65,7 @@ def train_teacher(
         seed=config.seed,
         checkpoint=checkpoint,
         progress=ProgressLog("teacher"),
+        rate_setting="teacher_training.learning_rate",
     )
     measured = {
         "top1_last": result.top1_last,

@@ -86,6 +86,7 @@ def train_students(batch: Mapping[str, Task], settings: StudentSettings) -> dict
             seed=config.seed,
             checkpoint=checkpoint,
             progress=ProgressLog(told),
+            rate_setting="student_training.learning_rate",
         )
         checkpoint.remove()
         state = {key: value.cpu() for key, value in result.network.state_dict().items()}
