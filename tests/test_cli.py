@@ -243,17 +243,17 @@ def test_a_value_that_does_not_fit_is_refused_by_name(changes, message, untouche
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "setting"),
     [
-        {"device": "cuda"},
-        {"evaluation": {"device": "cuda"}},
-        {"autoencoder": {"device": "cuda"}},
-        {"diffusion": {"device": "cuda"}},
+        ({"device": "cuda"}, "device"),
+        ({"evaluation": {"device": "cuda"}}, "evaluation.device"),
+        ({"autoencoder": {"device": "cuda"}}, "autoencoder.device"),
+        ({"diffusion": {"device": "cuda"}}, "diffusion.device"),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(changes, untouched):
+def test_a_device_that_is_not_there_is_refused(changes, setting, untouched):
     message = error_of(kedro_run(untouched, *DISTILL, **changes))
-    assert message.startswith("device: expected one of auto,")
+    assert message.startswith(f"{setting}: expected one of auto,")
     assert_untouched(untouched)
 
 

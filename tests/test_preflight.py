@@ -9,7 +9,7 @@ from tiny_project import IPC, base_parameters, run, save_teacher
 
 from mgd3_kedro.backbones import AutoencoderConfig, BackboneConfig
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
-from mgd3_kedro.evaluation import EvaluationConfig, HardLabelConfig
+from mgd3_kedro.evaluation import PROTOCOLS, EvaluationConfig, HardLabelConfig
 from mgd3_kedro.modes import ModesConfig
 from mgd3_kedro.pipelines.guided_generate.plan import DistillationConfig
 from mgd3_kedro.pipelines.pretrain.tuning import TuningConfig
@@ -21,7 +21,12 @@ from mgd3_kedro.preflight import (
     check_run_keys,
     check_used,
 )
-from mgd3_kedro.preflight.making import check_method, check_prior, check_real_images
+from mgd3_kedro.preflight.making import (
+    check_device,
+    check_method,
+    check_prior,
+    check_real_images,
+)
 from mgd3_kedro.preflight.sizes import allot_with_warning
 from mgd3_kedro.prior_quality import Quality, write_quality
 from mgd3_kedro.records import ModelFolder
@@ -102,6 +107,7 @@ EVALUATION = EvaluationConfig(
     device="cpu",
     **dict.fromkeys(LEFT_TO_THE_PROTOCOL),
 )
+TEACHING = HardLabelConfig(**vars(EVALUATION), network="convnet4", seed=0)
 EVALUATED = {"protocol": "hard", "preset": "paper"}
 DIVIDED = {"jobs": -1, "workers": {"classes": 1}, "executor": {"kind": "loky"}}
 KEYS = {"benchmark": "birds", "method": "mgd3", "split": "test", **DIVIDED, **EVALUATED}
@@ -418,17 +424,27 @@ def test_a_method_that_looks_at_no_real_image_makes_all_that_are_asked_for(caplo
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "value"),
     [
-        {"params:device": "cuda"},
-        {"params:diffusion": replace(DIFFUSION, device="cuda")},
-        {"params:autoencoder": AutoencoderConfig("fp32", False, "cuda")},
-        {"params:evaluation": replace(EVALUATION, device="cuda")},
+        ("device", "cuda"),
+        ("diffusion.device", replace(DIFFUSION, device="cuda")),
+        ("autoencoder.device", AutoencoderConfig("fp32", False, "cuda")),
+        ("evaluation.device", replace(EVALUATION, device="cuda")),
+        ("teacher_training.device", replace(TEACHING, device="cuda")),
+        ("student_training.device", replace(TEACHING, device="cuda")),
     ],
 )
-def test_a_device_that_this_machine_lacks_is_refused(changes):
-    with pytest.raises(ValueError, match=r"device: expected one of auto, .*cpu here, got 'cuda'"):
-        check_inputs(make_inputs(**changes))
+def test_a_device_that_this_machine_lacks_is_refused_by_the_name_of_its_setting(name, value):
+    given = {f"params:{name.removesuffix('.device')}": value}
+    with pytest.raises(ValueError, match=rf"^{name}: expected one of auto, .*cpu here, got 'cuda'"):
+        check_inputs(make_inputs(**given))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_a_group_follows_is_refused_by_its_name():
+    inputs = make_inputs(**{"params:diffusion": replace(DIFFUSION, device="cuda")})
+    with pytest.raises(ValueError, match=r"^device: expected one of auto, .* got 'cuda'"):
+        check_device({**inputs, "params:device": "cuda"}, "params:diffusion")
 
 
 @pytest.mark.parametrize(("precision", "warned"), [("fp16", True), ("bf16", False)])
@@ -536,13 +552,32 @@ def test_the_protocol_is_asked_for_as_many_images_as_are_trained_on(absent, give
         check_inputs(inputs)
 
 
-TEACHING = HardLabelConfig(**vars(EVALUATION), network="convnet4", seed=0)
-
-
 def test_a_network_too_deep_for_a_teacher_is_refused_too():
     with pytest.raises(ValueError, match="convnet4: expected images of at least 16 px"):
         check_inputs(make_inputs(**{"params:teacher_training": TEACHING}))
     check_inputs(make_inputs(**{"params:teacher_training": replace(TEACHING, network="convnet3")}))
+
+
+@pytest.mark.parametrize("group", ["teacher_training", "student_training"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": 9}, r"\.image_size: expected at most 8, .* got 9$"),
+        ({"rand_augment_magnitude": 5}, r"\.rand_augment_magnitude: expected null .* got 5; set"),
+    ],
+)
+def test_a_setting_of_a_teacher_or_a_student_is_refused_by_its_name(group, change, message):
+    config = replace(TEACHING, network="convnet3", **change)
+    with pytest.raises(ValueError, match=f"^{group}{message}"):
+        check_inputs(make_inputs(**{f"params:{group}": config}))
+
+
+@pytest.mark.parametrize(
+    "protocol", [name for name, of in PROTOCOLS.items() if of.labels == "given"]
+)
+def test_a_protocol_without_a_teacher_suits_any_number_of_images(protocol):
+    config = replace(TEACHING, network="convnet3", protocol=protocol)
+    check_inputs(make_inputs(**{"params:teacher_training": config}))
 
 
 @pytest.mark.parametrize("protocol", ["soft", "soft_stored"])

@@ -47,8 +47,12 @@ def check_device(name: object) -> None:
         raise ValueError(f"device: expected one of {', '.join(DEVICES)}, cuda:0, ..., got {name!r}")
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str, setting: str = "device") -> torch.device:
     """Return a device by name; "auto" takes an accelerator if there is one.
+
+    Args:
+        name: A name of `DEVICES`, or a numbered CUDA device.
+        setting: Name of the setting, for the error message.
 
     Raises:
         ValueError: If the machine has no such device.
@@ -59,7 +63,8 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(present[0])
     if name not in present:
-        raise ValueError(f"device: expected one of auto, {', '.join(present)} here, got {name!r}")
+        known = ", ".join(("auto", *present))
+        raise ValueError(f"{setting}: expected one of {known} here, got {name!r}")
     return torch.device(name)
 
 

@@ -75,8 +75,13 @@ def test_no_field_takes_just_anything():
 
 
 def test_a_strength_of_operations_that_there_are_none_of_is_refused(make_config):
-    with pytest.raises(ValueError, match=r"rand_augment_magnitude: expected null .* got 5; set"):
+    message = (
+        r"^{0}\.rand_augment_magnitude: expected null .* got 5; set {0}\.rand_augment_ops, too"
+    )
+    with pytest.raises(ValueError, match=message.format("evaluation")):
         make_config(rand_augment_magnitude=5).plan(1, 10, "convnet3")
+    with pytest.raises(ValueError, match=message.format("teacher_training")):
+        make_config(rand_augment_magnitude=5).plan(1, 10, "convnet3", group="teacher_training")
     plan = make_config(rand_augment_magnitude=5, rand_augment_ops=2).plan(1, 10, "convnet3")
     assert (plan.rand_augment_ops, plan.rand_augment_magnitude) == (2, 5)
 

@@ -15,6 +15,8 @@ from mgd3_kedro.stages import neutral, off_at
 
 PUBLISHED_SIDE = 224
 """Side of the networks' input in pixels, if the images are at least this large."""
+EVALUATION = "evaluation"
+"""Parameter group that error messages name, if no other is said."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,26 @@ class EvaluationConfig:
             return self.preset
         return "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
 
-    def side_of(self, image_size: int) -> int:
+    def side_of(self, image_size: int, group: str = EVALUATION) -> int:
         """Return the side of the networks' input, in pixels.
 
         Args:
             image_size: Side of the benchmark's images, in pixels.
+            group: Parameter group of this configuration, for the error message.
 
         Raises:
             ValueError: If the configured side is larger than that of the benchmark.
         """
-        return side_of(self.image_size, image_size)
+        return side_of(self.image_size, image_size, group)
 
-    def plan(self, ipc: int, num_classes: int, network: str, small_images: int = 1) -> TrainingPlan:
+    def plan(
+        self,
+        ipc: int,
+        num_classes: int,
+        network: str,
+        small_images: int = 1,
+        group: str = EVALUATION,
+    ) -> TrainingPlan:
         """Return the hyperparameters: the protocol's values, overridden by those set here.
 
         Args:
@@ -136,6 +146,7 @@ class EvaluationConfig:
             small_images: Small images that replace one image (multi-formation). The number of
                 epochs is divided by it, because an epoch shows all of them: the total number of
                 images that a network sees stays the same.
+            group: Parameter group of this configuration, for the error messages.
 
         Raises:
             ValueError: If the protocol has no batch size for this ipc and none is set, or if
@@ -151,24 +162,24 @@ class EvaluationConfig:
         plan = replace(plan, epochs=max(1, round(plan.epochs / small_images)))
         if self.rand_augment_magnitude and not plan.rand_augment_ops:
             raise ValueError(
-                "evaluation.rand_augment_magnitude: expected null where there are no operations of "
-                f"RandAugment, got {self.rand_augment_magnitude}; set evaluation.rand_augment_ops, "
-                "too"
+                f"{group}.rand_augment_magnitude: expected null where there are no operations of "
+                f"RandAugment, got {self.rand_augment_magnitude}; set {group}.rand_augment_ops, too"
             )
         if plan.batch_size is None:
             raise ValueError(
                 f"protocol {self.protocol} has no published batch size for {ipc} images per class; "
-                "set evaluation.batch_size"
+                f"set {group}.batch_size"
             )
         return plan
 
 
-def side_of(wanted: int | None, image_size: int) -> int:
+def side_of(wanted: int | None, image_size: int, group: str = EVALUATION) -> int:
     """Return the side of the networks' input, in pixels.
 
     Args:
         wanted: Configured side; None: 224, or the benchmark's side if that is smaller.
         image_size: Side of the benchmark's images, in pixels.
+        group: Parameter group of the configured side, for the error message.
 
     Raises:
         ValueError: If the configured side is larger than that of the benchmark.
@@ -178,8 +189,7 @@ def side_of(wanted: int | None, image_size: int) -> int:
     side = wanted or min(PUBLISHED_SIDE, image_size)
     if side > image_size:
         raise ValueError(
-            f"evaluation.image_size: expected at most {image_size}, that of the benchmark, "
-            f"got {side}"
+            f"{group}.image_size: expected at most {image_size}, that of the benchmark, got {side}"
         )
     return side
 

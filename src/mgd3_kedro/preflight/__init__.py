@@ -64,7 +64,10 @@ __all__ = [
 CHECKS: tuple[tuple[frozenset[str], Callable[[Inputs], None]], ...] = (
     *(
         (frozenset({name}), partial(check_device, name=name))
-        for name in ("params:device", "params:autoencoder", "params:diffusion", "params:evaluation")
+        for name in (
+            *("params:device", "params:autoencoder", "params:diffusion", "params:evaluation"),
+            *("params:teacher_training", "params:student_training"),
+        )
     ),
     (frozenset({"params:pretrain.autoencoder"}), check_given_autoencoder),
     (frozenset({"params:pretrain.denoiser", "benchmark"}), check_latents_of_prior),

@@ -108,13 +108,16 @@ def check_device(inputs: Inputs, name: str) -> None:
     """Refuse a device that this machine does not have; warn of fp16 on a CPU, which is slow."""
     from mgd3_kedro.devices import resolve_device
 
-    value = inputs[name]
-    device = resolve_device(value if isinstance(value, str) else value.device)
+    value, group = inputs[name], name.removeprefix("params:")
+    wanted = value if isinstance(value, str) else value.device
+    # Most groups follow `device`.
+    follows = wanted == inputs["params:device"]
+    device = resolve_device(wanted, "device" if follows else f"{group}.device")
     if device.type == "cpu" and getattr(value, "precision", "") == "fp16":
         logger.warning(
             "%s.precision=fp16: on a CPU, fp16 is many times slower than fp32; bf16 needs as "
             "little memory",
-            name.removeprefix("params:"),
+            group,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mgd3_kedro.benchmark import Benchmark
-from mgd3_kedro.evaluation.settings import EvaluationConfig
+from mgd3_kedro.evaluation.settings import EVALUATION, EvaluationConfig
 from mgd3_kedro.pipelines.train_eval.nodes import images_per_class
 from mgd3_kedro.pipelines.train_eval.redundancy import count_increments
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
@@ -58,17 +58,25 @@ def _check_patches(factor: int, side: int) -> None:
 
 
 def check_network(inputs: Inputs, name: str) -> None:
-    """Refuse a network for a teacher or a student that does not fit the images."""
-    config = inputs[name]
-    _check_network(inputs["benchmark"], config, config.network)
+    """Refuse a network or a setting for a teacher or a student that does not fit.
+
+    Raises:
+        ValueError: If one does not fit; the message names it.
+    """
+    config, benchmark, group = inputs[name], inputs["benchmark"], name.removeprefix("params:")
+    # Of a protocol that needs no teacher, only the epochs depend on the images per class.
+    config.plan(1, len(benchmark.classes), config.network, group=group)
+    _check_network(benchmark, config, config.network, group)
 
 
-def _check_network(benchmark: Benchmark, config: EvaluationConfig, network: str) -> None:
+def _check_network(
+    benchmark: Benchmark, config: EvaluationConfig, network: str, group: str = EVALUATION
+) -> None:
     import torch
 
     from mgd3_kedro.evaluation import build_network
 
-    size = config.side_of(benchmark.image_size)
+    size = config.side_of(benchmark.image_size, group)
     with torch.device("meta"):
         build_network(network, len(benchmark.classes), size)
 
