@@ -91,6 +91,7 @@ def test_a_configured_method_is_planned_from_sources_that_there_are(method, make
     assert ("teacher" in plan.needs) == (plan.try_teacher is not None) == asks
 
 
+CHOSEN_TWICE = r"candidates: expected 1, .* got 2; set methods\.NAME\.draws\.candidates=1$"
 WHOLE = [(method, "factor") for method in OF["select"]]
 """Settings that have a default."""
 
@@ -194,7 +195,7 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
         ("s3", {"groups": 0}, r"groups: expected a number in \[1, inf\), got 0"),
         ("s3", {"draws": 3}, "draws: expected settings of a method, got 3"),
         ("s3", {"draws": {"scale": 1}}, "unknown setting of a method 'scale'"),
-        ("s3", {"draws": {"candidates": 2}}, "candidates: expected 1, as the method draws several"),
+        ("s3", {"draws": {"candidates": 2}}, CHOSEN_TWICE),
         ("s3", {"features": "pixel"}, "unknown features 'pixel'"),
         ("s3", {"alpha": -1}, r"alpha: expected a number in \[0, inf\), got -1"),
         ("s3", {"pair_weight": "1"}, r"pair_weight: expected a number in \[0, inf\), got '1'"),
@@ -202,11 +203,7 @@ def test_a_setting_that_is_missing_is_refused_by_name(method, name, make_common)
         ("lgd", {"omega": -1}, r"omega: expected a number in \[0, inf\), got -1"),
         ("lgd", {"increment_size": 0}, r"increment_size: expected a number in \[1, inf\), got 0"),
         ("lgd", {"draws": 3}, "draws: expected settings of a method, got 3"),
-        (
-            "lgd",
-            {"draws": {"candidates": 2}},
-            "candidates: expected 1, as the method draws several",
-        ),
+        ("lgd", {"draws": {"candidates": 2}}, CHOSEN_TWICE),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_with_its_method(
@@ -216,6 +213,12 @@ def test_a_setting_that_does_not_fit_is_refused_with_its_method(
     common = make_common(image_size=own.pop("size", 256))
     with pytest.raises(ValueError, match=rf"^methods\.{method}: {message}"):
         plan_method(method, {method: own}, common)
+
+
+def test_candidates_that_all_methods_share_are_refused_with_where_they_are_set(make_common):
+    shared = replace(make_common().sampling, candidates=2)
+    with pytest.raises(ValueError, match=r"^methods\.lgd: .* got 2; set sampling\.candidates=1$"):
+        plan_method("lgd", METHODS, make_common(sampling=shared))
 
 
 @pytest.mark.parametrize(
@@ -399,7 +402,7 @@ def test_a_teacher_that_does_not_tell_features_is_refused(images):
     published = Published(transformers.ResNetForImageClassification(config))
     teacher = make_teacher(published, [0, 2])
     assert teacher.cross_entropy(images / 255, 1).shape == (5,)
-    with pytest.raises(ValueError, match=r"made by train_teacher, .* set features=pixels"):
+    with pytest.raises(ValueError, match=r"made by train_teacher, .* set methods\.NAME\.feat"):
         teacher.features(images)
 
 

@@ -39,7 +39,9 @@ def test_images_are_drawn_for_every_class_and_every_seed_anew(make_classes):
 
 
 def test_features_that_nothing_looks_at_are_not_chosen():
-    with pytest.raises(ValueError, match=r"features: expected latents .* random, .* pix"):
+    with pytest.raises(
+        ValueError, match=r"^features: expected latents .* got pixels; set it to latents$"
+    ):
         SelectionConfig("random", "pixels", False)
     assert SelectionConfig("herding", "pixels", False).features == "pixels"
 

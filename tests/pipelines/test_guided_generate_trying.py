@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 
 from mgd3_kedro.backbones import BACKBONES
-from mgd3_kedro.pipelines.guided_generate.procedures.trying import try_sampling
+from mgd3_kedro.pipelines.guided_generate.procedures.trying import (
+    advise_on_stops,
+    try_sampling,
+)
 from mgd3_kedro.records import ModelFolder
 from mgd3_kedro.sampling import SamplingConfig
 
@@ -67,3 +70,27 @@ def test_guidance_that_reaches_no_step_is_warned_of(changes, told, model, make_d
     try_sampling(model, make_diffusion(num_inference_steps=20), replace(sampling, **changes))
     assert [told in line for line in caplog.messages] == ([True] if told else [])
     assert all(line.startswith("no step is guided: ") for line in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stops", "rescaled"),
+    [
+        ({}, "stop_guidance_step", True),
+        (
+            {"stop_guidance_step": None, "stop_guidance_timestep": 999},
+            "stop_guidance_timestep",
+            False,
+        ),
+        ({"mode_guidance_window": [40, 30]}, "mode_guidance_window", False),
+        (
+            {"mode_guidance_window": [40, 30], "repulsion_scale": 0.1},
+            "mode_guidance_window or stop_guidance_step",
+            True,
+        ),
+        ({"mode_guidance_scale": 0, "dmgd_scale": 0.1}, "dmgd_window", False),
+    ],
+)
+def test_what_stops_guidance_is_what_is_to_be_lowered(changes, stops, rescaled):
+    told = advise_on_stops(replace(PLAIN, **{"mode_guidance_scale": 0.1, **changes}))
+    assert told.startswith(f"{stops} where it is set, in methods.NAME or in sampling")
+    assert ("diffusion.reference_steps" in told) == rescaled

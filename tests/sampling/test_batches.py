@@ -71,9 +71,9 @@ def test_a_batch_that_does_not_fit_is_halved_and_what_is_done_is_kept(error, cap
     assert batches.max_batch == 2
     assert [record.getMessage() for record in caplog.records] == [
         "out of memory with 8 samples at once: going on with 4, to the same images; "
-        "set max_batch to 4 to start with that",
+        "set diffusion.max_batch to 4 to start with that",
         "out of memory with 4 samples at once: going on with 2, to the same images; "
-        "set max_batch to 2 to start with that",
+        "set diffusion.max_batch to 2 to start with that",
     ]
 
 

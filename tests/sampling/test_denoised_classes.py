@@ -216,7 +216,10 @@ def test_images_that_depend_on_themselves_alone_fit_any_batch(option, plan):
 
 
 def test_a_class_that_is_told_bit_by_bit_to_a_compiled_network_is_refused_with_what_to_do(plan):
-    message = r"^compile: expected false with sampling\.condition_noise, .* got true; set diffusion"
+    message = (
+        r"^compile: expected false with condition_noise, .* got true; set diffusion\.compile=false"
+        r", or condition_noise=0 where it is set, in methods\.NAME or in sampling$"
+    )
     with pytest.raises(ValueError, match=message):
         plan(compiled=True, condition_noise=0.06)
     assert plan(compiled=True).settings.diffusion.compile

@@ -97,7 +97,7 @@ class Batches:
         smaller = self.max_batch // 2
         logger.warning(
             "out of memory with %d samples at once: going on with %d, to the same images; "
-            "set max_batch to %d to start with that",
+            "set diffusion.max_batch to %d to start with that",
             *(self.max_batch, smaller, smaller),
         )
         self.max_batch = smaller

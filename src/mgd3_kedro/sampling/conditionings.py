@@ -74,6 +74,7 @@ def refuse_compiled(compiled: bool, conditioning: str | None) -> None:
     """
     if compiled and CONDITIONINGS[conditioning].within:
         raise ValueError(
-            f"compile: expected false with sampling.{conditioning}, which changes embeddings "
-            f"within the network, got true; set diffusion.compile=false, or {conditioning}=0"
+            f"compile: expected false with {conditioning}, which changes embeddings "
+            f"within the network, got true; set diffusion.compile=false, or {conditioning}=0 where "
+            "it is set, in methods.NAME or in sampling"
         )

@@ -180,6 +180,14 @@ class SamplingConfig(metaclass=SetByDrifts):
         drifts = tuple(name for name in self._scales() if DRIFTS[name].joint)
         return (*drifts, *(("noise_coupling",) if self.noise_coupling != INDEPENDENT else ()))
 
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Names of the settings that say where the active drifts stop, each once."""
+        given = self.stop_guidance_step is not None
+        shared = "stop_guidance_step" if given else "stop_guidance_timestep"
+        own = {name: name.removesuffix("_scale") + WINDOWED for name in self._scales()}
+        return tuple(dict.fromkeys(own[name] if self._window(name) else shared for name in own))
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, those of drifts without a field included."""

@@ -166,9 +166,10 @@ def plan_draws(draws: Mapping[str, Any], groups: int, common: Common) -> Generat
     plan = plan_denoising(draws, common)
     denoising: Denoising = plan.settings
     if (candidates := denoising.sampling.candidates) > 1:
+        group = "methods.NAME.draws" if "candidates" in draws else "sampling"
         raise ValueError(
             f"candidates: expected 1, as the method draws several times itself, got {candidates}; "
-            "set sampling.candidates=1, or draws.plain=true"
+            f"set {group}.candidates=1"
         )
     settings = GroupDrawing(denoising, groups)
     return plan._replace(function=draw_groups_of_classes, settings=settings, in_groups=True)

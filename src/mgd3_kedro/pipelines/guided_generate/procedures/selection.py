@@ -67,7 +67,7 @@ class SelectionConfig:
         if self.features != UNSEEN and "features" not in CORESETS[self.coreset].takes:
             raise ValueError(
                 f"features: expected {UNSEEN} with coreset {self.coreset}, which does not use "
-                f"features, got {self.features}; leave it out"
+                f"features, got {self.features}; set it to {UNSEEN}"
             )
 
     @property

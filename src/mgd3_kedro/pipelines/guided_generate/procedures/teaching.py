@@ -50,7 +50,7 @@ class Teacher:
         if features is None:
             raise ValueError(
                 "features: expected a teacher made by train_teacher, which gives the input of "
-                "its last layer, got another teacher; set features=pixels for this one"
+                "its last layer, got another teacher; set methods.NAME.features=pixels"
             )
         return replace(self.passes, model=features)
 

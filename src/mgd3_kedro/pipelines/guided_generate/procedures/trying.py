@@ -47,11 +47,18 @@ def try_sampling(model: ModelFolder, diffusion: BackboneConfig, sampling: Sampli
     if sampling.is_never_guided(timesteps):
         logger.warning(
             "no step is guided: the steps that are run are %d to 0 of %d, and guidance stops "
-            "before them; lower sampling.stop_guidance_step, or set diffusion.reference_steps to "
-            "the number of steps for which it was chosen",
-            sampling.steps_run(steps) - 1,
-            steps,
+            "before them; lower %s",
+            *(sampling.steps_run(steps) - 1, steps, advise_on_stops(sampling)),
         )
+
+
+def advise_on_stops(sampling: SamplingConfig) -> str:
+    """Return what to lower so that some step is guided, for a message."""
+    stops = sampling.stops
+    told = f"{' or '.join(stops)} where it is set, in methods.NAME or in sampling"
+    if "stop_guidance_step" not in stops:
+        return told
+    return f"{told}, or set diffusion.reference_steps to the number of steps that it was chosen for"
 
 
 def advise_on_samples(diffusion: BackboneConfig) -> str:
