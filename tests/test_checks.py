@@ -111,6 +111,7 @@ def test_what_is_no_whole_number_of_the_interval_is_refused_by_name(value, messa
 def test_the_message_for_an_unknown_name_takes_any_names():
     message = unknown_name("b", (name for name in ("c", "a")), "letter")
     assert message == "unknown letter 'b': expected one of a, c"
+    assert unknown_name("b", (), "letter") == "unknown letter 'b': expected none"
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (2, 4, 8), (0, 4, 8, 8), (1, 2, 4, 8, 8)])

@@ -43,6 +43,8 @@ def unknown_name(name: str, known: Iterable[str], family: str) -> str:
     If more than `MOST_LISTED` names are known, the message has only the similar one, if any.
     """
     names = sorted(known)
+    if not names:
+        return f"unknown {family} {name!r}: expected none"
     near = difflib.get_close_matches(str(name), names, n=1)
     if near and len(names) > MOST_LISTED:
         return f"unknown {family} {name!r}: did you mean {near[0]!r}?"

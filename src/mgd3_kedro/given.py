@@ -20,6 +20,8 @@ PATHS = (
     *("autoencoder.given", "pretrain.autoencoder.given"),
 )
 """Parameters that name a file, a folder, or weights on the hub, whose ids look like paths."""
+NEEDED = ("data", "model")
+"""Those of them that cannot be null."""
 
 AUTO = "auto"
 """Value that stands for a derived number; whether a parameter allows it is checked later."""
@@ -90,7 +92,7 @@ def read_path(text: str, project: Path) -> str:
         ValueError: If the text is empty, or names the home folder of an unknown user.
     """
     if not text:
-        raise ValueError(f"expected a path or null, got {text!r}")
+        raise ValueError(f"expected a path, got {text!r}")
     try:
         path = Path(project.absolute(), Path(text).expanduser())
     except RuntimeError as error:
@@ -176,10 +178,15 @@ def _read_plainly(name: str, text: str) -> Any:
 
 
 def _read_path(name: str, value: str | os.PathLike[str], project: Path) -> str | None:
+    may_be_null = name not in NEEDED
     if isinstance(value, Text):
-        if value == "null":
+        if value == "null" and may_be_null:
             return None
+        if value == "null":
+            raise ValueError(f"{name}: expected a path, got null")
         value = _unquoted(value)
+    if value == "" and may_be_null:
+        raise ValueError(f"{name}: expected a path or null, got {value!r}")
     try:
         return read_path(os.fspath(value), project)
     except ValueError as error:

@@ -213,6 +213,13 @@ def test_a_setting_that_does_not_fit_is_named(field, value, make_config):
         make_config(**{field: value})
 
 
+def test_what_channels_have_to_be_is_said(make_config):
+    with pytest.raises(
+        ValueError, match=r"^block_channels: .* list of multiples of 8, got \[12\]$"
+    ):
+        make_config(block_channels=(12,))
+
+
 def test_a_side_that_cannot_be_halved_so_often_is_refused(make_config):
     with pytest.raises(ValueError, match=r"3 resolutions need .* divisible by 4, got 10"):
         build_autoencoder(make_config(block_channels=(8, 8, 8)), 10)

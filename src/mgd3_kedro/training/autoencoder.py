@@ -41,13 +41,9 @@ class AutoencoderTrainingConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         blocks = list(self.block_channels)
-        # A list that is given on the command line holds strings.
         whole = all(isinstance(channels, int) for channels in blocks)
         if not blocks or not whole or any(channels < 8 or channels % 8 for channels in blocks):
-            raise ValueError(
-                f"block_channels: expected a list of multiples of 8, got {blocks}; set it in "
-                "a configuration file"
-            )
+            raise ValueError(f"block_channels: expected a list of multiples of 8, got {blocks}")
         check_count("latent_channels", self.latent_channels)
         check_range("kl_weight", self.kl_weight, 0)
 
