@@ -399,7 +399,7 @@ def cut_off(folder):
             lambda folder: Image.new("RGB", (28, 28)).save(folder / "4/1.png"),
             "theirs/4/1.png: expected 32 x 32 pixels as the other images of the class",
         ),
-        (shutil.rmtree, "theirs: one of zip archive, tar archive, parquet files, arrow files"),
+        (shutil.rmtree, "theirs: one of zip archive, tar shards, tar archive, parquet files"),
         (
             lambda folder: [shutil.rmtree(path) for path in folder.iterdir()],
             "expected classes of images in",
