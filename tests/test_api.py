@@ -66,6 +66,8 @@ def test_a_value_that_does_not_fit_is_refused_where_it_is_used():
         _ = Settings("mnist", {"modes.mode_finder": "kmean"}).modes
     with pytest.raises(ValueError, match=r"method: .* got herding, which needs images"):
         _ = Settings("mnist", method="herding").plan
+    with pytest.raises(ValueError, match=r"kedro run --env=custom --params method=herding$"):
+        _ = Settings("custom", method="herding").plan
     with pytest.raises(
         ValueError, match=r"method: .* got s3, which compares groups of images of all"
     ):

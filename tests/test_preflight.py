@@ -354,6 +354,7 @@ def test_images_in_the_folder_of_a_method_that_it_did_not_make_are_refused_unles
     images["n2"] = replace(images["n2"], configuration=GIVEN)
     message = (
         r"^evaluated_images: expected the images that mgd3 made, got other images in class n2 \(owl"
+        r".* with the same --env and --params: kedro run --pipelines=generate; or copy them"
     )
     with pytest.raises(ValueError, match=message):
         check_inputs(make_inputs(evaluated_images=images))

@@ -102,7 +102,7 @@ def test_earlier_rows_are_added_and_those_of_a_run_replace_them():
 
 @pytest.mark.parametrize("runs", [{}, {"a/b": lambda: make_rows("a", [1.0]).iloc[:0]}])
 def test_no_rows_at_all_are_refused_with_what_makes_some(runs):
-    message = "found none; run distill first: kedro run --pipelines=distill"
+    message = "run distill first, with the same --env and --params: kedro run --pipelines=distill"
     with pytest.raises(ValueError, match=message):
         gather_rows(runs, {}, "test")
 

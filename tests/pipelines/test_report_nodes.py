@@ -111,11 +111,32 @@ def test_of_several_settings_of_a_method_those_of_the_run_count():
 
 
 def test_a_run_without_trainings_says_what_makes_them():
-    lost = rows_of({"top1_last": math.nan, "top1_best": math.nan, "outcome": "diverged"})
-    for rows in (None, lost):
-        section = describe_headline(BIRDS, rows, None, None, None, [], COMPARE, REPORT)
+    for section in (
+        describe_headline(BIRDS, None, None, None, None, [], COMPARE, REPORT),
+        show_images(BIRDS, None, None, None, REPORT)[0],
+        show_learning(None),
+        show_confusion(BIRDS, None),
+        show_planes(BIRDS, None, "mgd3", REPORT),
+    ):
         assert not section.content
-        assert "kedro run --pipelines=distill" in section.note
+        assert section.note.endswith(
+            ", with the same --env and --params: kedro run --pipelines=distill, or "
+            "--pipelines=evaluate for images=FOLDER"
+        )
+
+
+def test_a_run_whose_trainings_all_diverged_says_why_and_not_to_repeat_it():
+    reason = "diverged: convnet3: expected a finite loss; lower evaluation.learning_rate"
+    lost = rows_of({"top1_last": math.nan, "top1_best": math.nan, "outcome": reason})
+    section = describe_headline(BIRDS, lost, None, None, None, [], COMPARE, REPORT)
+    assert not section.content
+    assert section.note == f"No training of this run has finished. The first one {reason}"
+    curves = pd.DataFrame({"training": [], "epoch": [], "top1": [], "train_loss": []})
+    for section in (
+        show_learning(curves),
+        show_confusion(BIRDS, {"convnet3-0": keep({"confusion": None})}),
+    ):
+        assert section.note == "No training of this run has finished."
 
 
 def test_every_image_is_beside_its_nearest_real_one_and_a_selection_says_so():

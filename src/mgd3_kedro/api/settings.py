@@ -52,6 +52,7 @@ class Settings:
         **given: Any,
     ) -> None:
         self.project = _find_project(project)
+        self._env = env
         folders = [path.parent.name for path in self.project.glob("conf/*/parameters.yml")]
         check_choice("env", env, sorted({*folders} - {"base"}))
         files = [
@@ -125,22 +126,24 @@ class Settings:
             checkpoints="",
         )
         plan = plan_method(method, self.parameters["methods"], common)
+        advice = (
+            f"run it, with the same parameters: kedro run --env={self._env} "
+            f"--params method={method}"
+        )
         if plan.in_groups:
             raise ValueError(
                 f"method: expected a method that makes each class separately, got {method}, which "
-                "compares groups of images of all classes; run it with: kedro run --params "
-                f"method={method}"
+                f"compares groups of images of all classes; {advice}"
             )
         if set(plan.needs) != set(DRAWN):
             raise ValueError(
                 f"method: expected a method that needs {', '.join(DRAWN)}, got {method}, which "
-                f"needs {', '.join(plan.needs)}; run it with: kedro run --params method={method}"
+                f"needs {', '.join(plan.needs)}; {advice}"
             )
         if plan.settings.sampling.mixes_classes:
             raise ValueError(
                 "method: expected a method that gives the model only the class of the image, got "
-                f"{method}, which also gives it other classes; run it with: kedro run --params "
-                f"method={method}"
+                f"{method}, which also gives it other classes; {advice}"
             )
         return plan
 

@@ -89,8 +89,9 @@ def check_made_here(inputs: Inputs) -> None:
             raise ValueError(
                 f"evaluated_images: expected the images that {method} made, got other images in "
                 f"class {spec.wnid} ({spec.class_name}): some were changed, added or removed; "
-                "make them again with kedro run --pipelines=generate, or copy them to another "
-                "folder and name it with --params images=FOLDER,method=NAME"
+                "make them again, with the same --env and --params: kedro run "
+                "--pipelines=generate; or copy them to another folder and name it with --params "
+                "images=FOLDER,method=NAME"
             )
 
 

@@ -50,6 +50,14 @@ def join(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def how_to(aim: str) -> str:
+    """Return a sentence with the command that completes a run's page, such as "To train, ..."."""
+    return (
+        f"To {aim}, with the same --env and --params: kedro run --pipelines=distill, or "
+        "--pipelines=evaluate for images=FOLDER"
+    )
+
+
 def in_chart(text: object) -> str:
     """Escape text for Plotly, which would otherwise read tags in it."""
     return html.escape(str(text), quote=False)

@@ -49,8 +49,8 @@ def gather_rows(runs: Tables, earlier: Tables, split: str) -> pd.DataFrame:
     rows = rows[rows["split"] == split]
     if rows.empty:
         raise ValueError(
-            f"expected result rows of the {split} split to compare, found none; run distill first: "
-            "kedro run --pipelines=distill"
+            f"expected result rows of the {split} split to compare, found none; run distill first, "
+            "with the same --env and --params: kedro run --pipelines=distill"
         )
     rows = rows.assign(configuration=_texts(rows, "configuration"))
     rows = _drop_repeated(rows)

@@ -14,6 +14,7 @@ from mgd3_kedro.figures.labels import label_training
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_lines
 from mgd3_kedro.report.class_charts import chart_confusion
+from mgd3_kedro.report.wording import how_to
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 LEARNING_KEY, LEARNING_TITLE = "learning", "Learning curves"
 CONFUSION_KEY, CONFUSION_TITLE = "confusion", "Confusion"
-NOT_THERE = "This run has no trainings yet. To train: kedro run --pipelines=distill"
+NOT_THERE = f"This run has no trainings yet. {how_to('train')}"
+NOT_FINISHED = "No training of this run has finished."
 MOST_CURVES, MISTAKES = 14, 5
 
 
@@ -31,8 +33,10 @@ def show_learning(training_curves: pd.DataFrame | None) -> Section:
     Args:
         training_curves: One row per training and validation.
     """
-    if training_curves is None or training_curves.empty:
+    if training_curves is None:
         return missing(LEARNING_KEY, LEARNING_TITLE, NOT_THERE)
+    if training_curves.empty:
+        return missing(LEARNING_KEY, LEARNING_TITLE, NOT_FINISHED)
     groups = list(training_curves.groupby("training", sort=False))
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {"top1": {}, "train_loss": {}}
     for name, rows in groups[:MOST_CURVES]:
@@ -63,7 +67,8 @@ def show_confusion(benchmark: Benchmark, trainings: Mapping[str, Partition] | No
     loaded = [partition.load()["confusion"] for partition in (trainings or {}).values()]
     matrices = [np.array(matrix) for matrix in loaded if matrix]
     if not matrices:
-        return missing(CONFUSION_KEY, CONFUSION_TITLE, NOT_THERE)
+        note = NOT_FINISHED if trainings else NOT_THERE
+        return missing(CONFUSION_KEY, CONFUSION_TITLE, note)
     counts = np.sum(matrices, axis=0)
     names = [spec.class_name for spec in benchmark.classes]
     total = int(counts.sum())

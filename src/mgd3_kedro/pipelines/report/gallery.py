@@ -13,6 +13,7 @@ from mgd3_kedro.images import encoded_images
 from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.thumbnails import LOSSLESS_SIDE, as_data_uri
+from mgd3_kedro.report.wording import how_to
 from mgd3_kedro.stages import Partition
 
 KEY, TITLE = "images", "Images"
@@ -62,7 +63,7 @@ def show_images(
         The section of images, and the section of modes.
     """
     if distilled_images is None:
-        note = "There are no distilled images yet. To make them: kedro run --pipelines=generate"
+        note = f"There are no distilled images yet. {how_to('show them')}"
         return missing(KEY, TITLE, note), missing(MODES_KEY, MODES_TITLE, note)
     specs = benchmark.classes[: report.classes]
     classes, small = [], False

@@ -21,7 +21,7 @@ from mgd3_kedro.metrics.comparison import (
 from mgd3_kedro.metrics.robust import FULL
 from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.report import Section, missing
-from mgd3_kedro.report.wording import in_percent, join
+from mgd3_kedro.report.wording import how_to, in_percent, join
 from mgd3_kedro.stages import Partition
 
 Tables = Mapping[str, Callable[[], pd.DataFrame]]
@@ -57,11 +57,7 @@ def describe_headline(
     """
     finished = None if result_rows is None else result_rows[find_finished(result_rows)]
     if finished is None or finished.empty:
-        return missing(
-            KEY,
-            TITLE,
-            "This run has no finished training yet. To train: kedro run --pipelines=distill",
-        )
+        return missing(KEY, TITLE, _why_missing(result_rows))
     # Pandas reads a method whose name consists of digits as a number.
     finished = finished.assign(method=finished["method"].astype(str))
     first = finished["network"].iloc[0]
@@ -130,6 +126,14 @@ def find_beside(
         if fitting:
             found[method] = rows[told == fitting[0]]
     return found, [name for name in methods if name not in found and name != about["method"]]
+
+
+def _why_missing(rows: pd.DataFrame | None) -> str:
+    """Return why no training has finished. What diverged is a result, and is not trained again."""
+    if rows is None or rows.empty:
+        return f"This run has no finished training yet. {how_to('train')}"
+    outcome = as_text(rows.iloc[0].get("outcome")) or "has no accuracy"
+    return f"No training of this run has finished. The first one {outcome}"
 
 
 def _rows_of(tables: Tables) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from mgd3_kedro.pipelines.report.settings import ReportConfig
 from mgd3_kedro.report import Section, missing
 from mgd3_kedro.report.charts import chart_points
 from mgd3_kedro.report.class_charts import chart_planes
+from mgd3_kedro.report.wording import how_to
 from mgd3_kedro.stages import Partition
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 DIVERSITY_KEY, DIVERSITY_TITLE = "diversity", "Diversity and representativeness"
 PLANE_KEY, PLANE_TITLE = "plane", "t-SNE"
-NOT_THERE = (
-    "The images of this run are not analysed yet. To analyse them: kedro run --pipelines=distill"
-)
+NOT_THERE = f"The images of this run are not analysed yet. {how_to('analyse them')}"
 SHOWN_REAL = 1500
 LABELLED = 20
 """Largest number of classes whose names are shown beside their points."""

@@ -27,8 +27,8 @@ def show_steps(benchmark: Benchmark, denoising_frames: Mapping[str, Partition] |
         return missing(
             KEY,
             TITLE,
-            "The denoising steps are not drawn yet. To show them: kedro run "
-            "--pipelines=illustrate_steps, and then --pipelines=report",
+            "The denoising steps are not drawn yet. To show them, with the same --env and "
+            "--params: kedro run --pipelines=illustrate_steps, and then --pipelines=report",
         )
     names = {spec.wnid: spec.class_name for spec in benchmark.classes}
     strips, small = [], False

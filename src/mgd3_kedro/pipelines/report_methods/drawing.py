@@ -180,7 +180,7 @@ def load_images(
     if not loaded:
         raise ValueError(
             "expected images of at least one method with these parameters, found none; run distill "
-            "with them first"
+            "first, with the same --env and --params"
         )
     return loaded
 

@@ -148,7 +148,10 @@ def tabulate_costs(
 def _rows_of(runs: Tables, needed: str) -> pd.DataFrame:
     rows = _together(runs)
     if rows.empty:
-        raise ValueError(f"expected runs of at least one method, found none; run {needed} first")
+        raise ValueError(
+            f"expected runs of at least one method, found none; run {needed} first, with the same "
+            "--env and --params"
+        )
     return rows
 
 

@@ -28,8 +28,8 @@ SHOWN_IMAGES = 20
 MISSING = "missing"
 HEADS = {"top1_last": "last epoch, %", "top1_best": "best validation, %"}
 NOT_TRAINED = (
-    "There is no training with these images, network, protocol and preset yet. To train: kedro "
-    "sweep --over method=..."
+    "There is no training with these images, network, protocol and preset yet. To train, with the "
+    "same --env and --params: kedro sweep --over method=..."
 )
 
 
