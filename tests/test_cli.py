@@ -717,6 +717,9 @@ def test_an_estimate_refuses_what_the_run_would(untouched):
     refused = error_of(call("estimate", untouched, *DISTILL, **tight))
     assert refused == error_of(kedro_run(untouched, *DISTILL, **tight))
     assert "max_batch: expected at least" in refused
+    for options in (("--pipelines", "distil"), ("--env", "minst")):
+        refused = error_of(call("estimate", untouched, *options))
+        assert refused == error_of(kedro_run(untouched, *options))
     assert_untouched(untouched)
 
 

@@ -388,7 +388,10 @@ SEEDS_ONLY = ("--over", "seed=0,1")
             "run the pipelines one after the other, or run one that contains both",
         ),
         ((*SEEDS_ONLY, "--jobs", "0"), "jobs: expected a number in [1, inf), got 0"),
-        ((*SEEDS_ONLY, "--name", "../up"), "name: expected letters, digits and any of . + = -"),
+        (
+            (*SEEDS_ONLY, "--name", "../up"),
+            "name: expected letters, digits, _ and, after the first",
+        ),
         (("method",), "unknown sweep 'method': did you mean 'methods'?"),
         (("labels", *SEEDS_ONLY), "labels: expected no other options than --params"),
         (

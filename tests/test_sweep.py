@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import signal
 from contextlib import chdir
 from dataclasses import replace
@@ -14,6 +15,7 @@ from mgd3_kedro.given import read_parameters
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING
 from mgd3_kedro.splitting import Text, split_parameters
+from mgd3_kedro.sweep.advice import tell_accuracies
 from mgd3_kedro.sweep.kept_rows import KeptRows
 from mgd3_kedro.sweep.loop import Interrupts
 from mgd3_kedro.sweep.parts import SweepPart, as_text, read_axes, read_parts
@@ -223,6 +225,12 @@ def test_the_points_are_all_combinations_in_the_order_of_nested_loops(plan):
     assert points[1].name == "stop_guidance_step=50-seed=1"
     params = "ipc=3,sampling.stop_guidance_step=50,seed=1"
     assert points[1].options == ["--env=mnist", "--pipelines=distill", "--params", params]
+    assert points[1].command == f"kedro run --env=mnist --pipelines=distill --params {params}"
+
+
+def test_a_shell_reads_the_command_of_a_point_as_it_is_run(plan):
+    (point,) = plan(grid(params="label='$x & `y`',trainings.networks=[convnet1; vit]"))
+    assert shlex.split(point.command) == ["kedro", "run", *point.options]
 
 
 def test_a_point_is_read_from_its_own_command_line_as_it_is(plan, loaders):
@@ -231,6 +239,21 @@ def test_a_point_is_read_from_its_own_command_line_as_it_is(plan, loaders):
         again = loaders["mnist"][0].with_parameters(split_parameters([point.options[-1]]))
         assert again["parameters"] == point.loader["parameters"]
         assert again.configured.given == point.loader.configured.given
+
+
+def test_the_tables_of_a_sweep_are_those_of_its_environment_benchmark_and_split(plan, loaders):
+    told = "accuracies: kedro results; tables of them: kedro run "
+    assert tell_accuracies(plan(grid("seed=0,1"))) == f"{told}--pipelines=compare"
+    assert tell_accuracies(plan(grid("split=test,holdout"))) == (
+        f"{told}--pipelines=compare; kedro run --pipelines=compare --params split=holdout"
+    )
+    loader, _ = loaders["imagenette64"]
+    full = grid(options={"pipelines": "train_full"}, params="benchmark=mine,split=holdout")
+    assert tell_accuracies(plan_points(loader, [full])) == (
+        f"{told}--env=imagenette64 --pipelines=compare --params benchmark=mine,split=holdout"
+    )
+    # Nothing is trained.
+    assert tell_accuracies(plan(grid("seed=0,1", options={"pipelines": "generate"}))) == ""
 
 
 def test_keys_that_end_alike_are_written_out_and_long_names_are_cut(plan):
@@ -324,8 +347,13 @@ def test_states_that_cannot_be_written_are_those_before(tmp_path, plan, monkeypa
 
 def test_a_name_that_another_grid_has_is_refused(tmp_path, plan):
     States(tmp_path, plan(grid("seed=0,1"))).write()
-    message = r"mine: expected all earlier points .* point seed=0 is missing; .* another --name"
-    with pytest.raises(ValueError, match=message):
+    message = (
+        "mine: expected all earlier points .* point seed=0 is missing; repeat all earlier values"
+    )
+    with pytest.raises(ValueError, match=f"{message}, give another --name, or remove"):
+        States(tmp_path, plan(grid("seed=1,2")), is_own_grid=True)
+    # A configured sweep, or a search, has the name that it has.
+    with pytest.raises(ValueError, match=f"{message}, or remove"):
         States(tmp_path, plan(grid("seed=1,2")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -122,6 +123,19 @@ def check_flag(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name}: expected true or false, got {value!r}")
+
+
+def check_name(name: str, value: str) -> None:
+    """Refuse a text that a path cannot contain as a name, such as "..".
+
+    Raises:
+        ValueError: If it is one; the message names the setting.
+    """
+    if not re.fullmatch(r"\w[\w.+=-]*", value):
+        raise ValueError(
+            f"{name}: expected letters, digits, _ and, after the first sign, any of . + = -, got "
+            f"{value!r}"
+        )
 
 
 def check_latents(name: str, latents: torch.Tensor) -> None:

@@ -166,9 +166,12 @@ def methods_command() -> None:
 
 
 def _estimate(**options: Any) -> None:
+    from mgd3_kedro.pipeline_registry import register_pipelines
     from mgd3_kedro.runs import estimate
 
     with plain_errors():
+        check_place(options["env"], None, Path.cwd() / "conf")
+        check_pipelines(options["pipelines"] or (), register_pipelines())
         for line in estimate(options):
             click.echo(line)
 

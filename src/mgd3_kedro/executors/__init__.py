@@ -7,12 +7,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mgd3_kedro.checks import check_range, lookup
+from mgd3_kedro.checks import check_count, check_range, lookup
 from mgd3_kedro.executors.on_dask import open_dask, run_on_dask
 from mgd3_kedro.executors.on_ray import open_ray, run_on_ray
 from mgd3_kedro.executors.processes import count_cores, run_in_processes, run_serially
 
-__all__ = ["EXECUTORS", "ONE_PER_CORE", "ExecutorConfig", "count_cores", "count_workers"]
+__all__ = [
+    "EXECUTORS",
+    "ONE_PER_CORE",
+    "ExecutorConfig",
+    "check_workers",
+    "count_cores",
+    "count_workers",
+]
 
 Call = Callable[[], Any]
 ONE_PER_CORE = -1
@@ -86,6 +93,20 @@ class ExecutorConfig:
         chosen = EXECUTORS[self.kind]
         # A single local worker is this process itself.
         return EXECUTORS["serial"] if workers == 1 and not chosen.is_remote else chosen
+
+
+def check_workers(name: str, workers: int) -> None:
+    """Refuse a number of workers that is neither 1 or more nor `ONE_PER_CORE`.
+
+    Raises:
+        ValueError: If it is neither; the message names the setting.
+    """
+    if workers == ONE_PER_CORE:
+        return
+    try:
+        check_count(name, workers)
+    except ValueError as error:
+        raise ValueError(f"{error}; {ONE_PER_CORE} stands for one per core") from error
 
 
 def count_workers(workers: int) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from mgd3_kedro.checks import check_count, lookup, unknown_name
+from mgd3_kedro.checks import check_count, check_name, lookup, unknown_name
 from mgd3_kedro.configured import Configured, references
-from mgd3_kedro.executors import ONE_PER_CORE, ExecutorConfig
+from mgd3_kedro.executors import ExecutorConfig, check_workers
 from mgd3_kedro.nesting import flat
 
 SHARING_RUNNERS = ("ParallelRunner", "ThreadRunner")
@@ -135,10 +134,8 @@ def check_run_keys(parameters: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If a parameter is invalid; the message names it.
     """
-    # They are parts of a path, so a name such as ".." is not allowed.
     for name in ("benchmark", "method"):
-        if not re.fullmatch(r"\w[\w.+=-]*", value := str(parameters[name])):
-            raise ValueError(f"{name}: expected letters, digits and any of . + = -, got {value!r}")
+        check_name(name, str(parameters[name]))
     theirs, method = parameters["images"], parameters["method"]
     if theirs is not None and method in parameters["methods"]:
         raise ValueError(
@@ -154,6 +151,5 @@ def check_run_keys(parameters: Mapping[str, Any]) -> None:
     lookup(parameters["splits"], parameters["split"], "split")
     numbers = {f"workers.{name}": number for name, number in parameters["workers"].items()}
     for name, number in {"jobs": parameters["jobs"], **numbers}.items():
-        if number != ONE_PER_CORE:
-            check_count(name, number)
+        check_workers(name, number)
     ExecutorConfig(**parameters["executor"])

@@ -20,7 +20,7 @@ from mgd3_kedro.search.trials import Budget, Trials
 from mgd3_kedro.splitting import Text
 from mgd3_kedro.sweep.command import alone, folder_of_sweeps, open_project, open_runs
 from mgd3_kedro.sweep.parts import SweepPart, as_text
-from mgd3_kedro.sweep.plan import Point, plan_points
+from mgd3_kedro.sweep.plan import plan_points
 from mgd3_kedro.sweep.runs import SweepRuns
 from mgd3_kedro.sweep.sessions import Session
 
@@ -117,15 +117,11 @@ def _distil(trials: Trials, given: Mapping[str, Text], folder: Path) -> None:
     shared = {key: value for key, value in given.items() if key not in winner.values}
     part = SweepPart(trials.name, {"pipelines": MADE}, {**shared, **winner.values}, {})
     (point,) = plan_points(trials.loader, [part])
-    trials.report(f"distilling all train images: kedro run {_shown(point)}")
+    trials.report(f"distilling all train images: {point.command}")
     project = trials.loader.project
     session = Session(project, folder / "winner.log", point.options, {})
     if session.finish():
         raise ValueError(f"{session.error()} ({folder / 'winner.log'})")
     trials.report(f"done in {in_words(session.seconds)}: {point.loader.place(IMAGES)}")
-    tested = _shown(point).replace(f"--pipelines={MADE}", f"--pipelines={TESTED}")
-    trials.report(f"to evaluate them on test images: kedro run {tested}")
-
-
-def _shown(point: Point) -> str:
-    return " ".join(f"'{one}'" if set(' ;[](){}$*?"') & set(one) else one for one in point.options)
+    tested = point.command.replace(f"--pipelines={MADE}", f"--pipelines={TESTED}", 1)
+    trials.report(f"to evaluate them on test images: {tested}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from filelock import FileLock, Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 
-from mgd3_kedro.checks import check_count
+from mgd3_kedro.checks import check_count, check_name
 from mgd3_kedro.config_loader import ProjectConfigLoader
 from mgd3_kedro.durations import in_words
 from mgd3_kedro.fingerprint import digest
 from mgd3_kedro.nesting import flat
 from mgd3_kedro.points import DONE, FAILED, PENDING, REPORTS
+from mgd3_kedro.sweep.advice import tell_accuracies
 from mgd3_kedro.sweep.checks import check_fully, check_points
 from mgd3_kedro.sweep.clusters import shared_clusters
 from mgd3_kedro.sweep.kept_rows import KeptRows
@@ -32,8 +32,6 @@ from mgd3_kedro.tracking.opening import address_of
 
 DEFAULT = "distill"
 """Pipeline that is run if none is named."""
-ACCURACIES = "accuracies: kedro results; tables of them: kedro run --pipelines=compare"
-"""Advice at the end of a sweep that has run something."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
     parts = _parts(request, loader)
     points = plan_points(loader, parts)
     root = folder_of_sweeps(points[0].loader)
-    states = States(context.project_path / root, points)
+    states = States(context.project_path / root, points, is_own_grid=not request.sweep)
     kept = KeptRows(context.project_path)
     known = [one for one in states.with_status(PENDING) if kept.have(one)]
     check_points(points, context.project_path, known)
@@ -111,9 +109,10 @@ def run_sweep(request: Request, jobs: int, dry_run: bool, report: Callable[[str]
         for point in states.with_status(FAILED):
             log = states.log(point).relative_to(context.project_path)
             report(f"failed: {states.label(point)}: {states.fact(point, 'error')} ({log})")
-        if pending:
-            report(ACCURACIES)
-    return len(states.with_status(DONE)) + len(known) == len(points)
+        done = states.with_status(DONE)
+        if told := tell_accuracies(one for one in pending if one in done):
+            report(told)
+    return len(done) + len(known) == len(points)
 
 
 def open_project(env: str | None) -> tuple[KedroContext, ProjectConfigLoader]:
@@ -171,9 +170,8 @@ def _parts(request: Request, loader: ProjectConfigLoader) -> list[SweepPart]:
                 "--dry-run beside the name of a sweep; leave out its name for a grid of your own"
             )
         return read_parts(loader["sweeps"], request.sweep, given)
-    if request.name is not None and not re.fullmatch(r"\w[\w.+=-]*", request.name):
-        expected = "expected letters, digits and any of . + = -"
-        raise ValueError(f"--name: {expected}, got {request.name!r}")
+    if request.name is not None:
+        check_name("--name", request.name)
     over = read_axes(request.over)
     options = {name: ",".join(names) for name, names in request.options.items() if names}
     options = {"pipelines": DEFAULT, **options}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class Point:
         texts = [f"--{name.replace('_', '-')}={names}" for name, names in self.part.options.items()]
         params = ",".join(f"{name}={value}" for name, value in self.given.items())
         return [f"--env={self.loader.env_name}", *texts, *(["--params", params] if params else [])]
+
+    @property
+    def command(self) -> str:
+        """The same run as one would type it in a shell."""
+        return shlex.join(["kedro", "run", *self.options])
 
     @property
     def stamp(self) -> str:

@@ -22,12 +22,13 @@ class States:
     Args:
         root: Folder that contains one folder per sweep.
         points: Points of a sweep, and of the sweeps in it.
+        is_own_grid: Whether the sweep is a grid of the user's own, which may get another name.
 
     Raises:
         ValueError: If a file has points that are not among these.
     """
 
-    def __init__(self, root: Path, points: Sequence[Point]) -> None:
+    def __init__(self, root: Path, points: Sequence[Point], *, is_own_grid: bool = False) -> None:
         self._root = root
         self._points = points
         self.sweeps = list(dict.fromkeys(point.part.sweep for point in points))
@@ -47,10 +48,11 @@ class States:
             self._files.setdefault(path, {})[point.name] = row
         for path, lost in kept.items():
             if lost:
+                rename = "give another --name, " if is_own_grid else ""
                 raise ValueError(
                     f"{path.parent.name}: expected all earlier points of this sweep, with or "
                     f"without new ones, but the point {min(lost)} is missing; repeat all earlier "
-                    f"values, give another --name, or remove {path.parent}"
+                    f"values, {rename}or remove {path.parent}"
                 )
 
     def folder(self, point: Point) -> Path:
