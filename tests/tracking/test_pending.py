@@ -263,7 +263,8 @@ def test_a_run_waits_for_the_store_that_it_was_meant_for(tmp_path, caplog):
     assert found.read()[0].store == STORE
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == (
-        "2 runs wait for http://other; to log, run: MLFLOW_TRACKING_URI=http://other kedro track"
+        "2 runs wait for http://other; to log, run: MLFLOW_TRACKING_URI=http://other kedro track "
+        "(a login, which is not kept, goes after the two slashes, as NAME:PASSWORD@)"
     )
 
 

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException, RestException
 
 from mgd3_kedro.tracking import store
 from mgd3_kedro.tracking.store import (
+    NAMED,
     answers,
     check_store,
     impatient,
@@ -65,26 +66,37 @@ def test_a_folder_that_the_address_of_the_store_cannot_have_is_refused_by_name(n
     folder.mkdir()
     message = f"^{re.escape(str(folder))}: expected a project folder without .*; rename it$"
     with pytest.raises(ValueError, match=message):
-        check_store(f"sqlite:///{folder}/mlflow.db")
+        check_store(f"sqlite:///{folder}/mlflow.db", folder)
     assert list(folder.iterdir()) == []
+    with pytest.raises(ValueError, match=f"a folder of the MLflow store without .*; {NAMED}$"):
+        check_store(f"sqlite:///{folder}/mlflow.db", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a b", "a#b", "é%", "plain"])
 def test_other_folders_are_taken(name, tmp_path):
     folder = tmp_path / name
     folder.mkdir()
-    check_store(f"sqlite:///{folder}/mlflow.db")
+    check_store(f"sqlite:///{folder}/mlflow.db", folder)
     (folder / "mlflow.db").touch()
-    check_store(f"sqlite:///{folder}/mlflow.db")
+    check_store(f"sqlite:///{folder}/mlflow.db", folder)
     assert [one.name for one in folder.iterdir()] == ["mlflow.db"]
 
 
-@pytest.mark.parametrize("path", ["/proc/self/mlflow.db", "/proc/version"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "/proc/self/mlflow.db",
+            "expected a project folder .* for data and for .*; make it writable",
+        ),
+        ("/proc/version", f"expected a folder of the MLflow store .* for version, .*, or {NAMED}$"),
+    ],
+)
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that nobody can write to")
-def test_a_place_that_cannot_be_written_is_refused_at_once_by_name(path):
+def test_a_place_that_cannot_be_written_is_refused_at_once_by_name(path, message):
     begun = time.monotonic()
-    with pytest.raises(ValueError, match=r"^/proc.*: expected .* written to.*, got .*; make it"):
-        check_store(f"sqlite:///{path}")
+    with pytest.raises(ValueError, match=f"^/proc.*: {message}"):
+        check_store(f"sqlite:///{path}", Path("/proc/self"))
     assert time.monotonic() - begun < 1
 
 

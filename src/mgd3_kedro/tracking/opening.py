@@ -37,7 +37,7 @@ def open_store(context: KedroContext, configure: Callable[[KedroContext], None])
         ValueError: If the store is a file that cannot be written.
     """
     uri = address_of(context)
-    check_store(uri)
+    check_store(uri, context.project_path)
     if answers(uri):
         try:
             with one_at_a_time(uri, context.project_path):

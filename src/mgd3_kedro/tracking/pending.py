@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -140,7 +141,8 @@ def find_pending(project: Path, store: str) -> list[Pending]:
             others[head.store] += 1
     for other, count in others.items():
         logger.info(
-            "%d %s for %s; to log, run: MLFLOW_TRACKING_URI=%s kedro track",
-            *(count, "run waits" if count == 1 else "runs wait", other, other),
+            "%d %s for %s; to log, run: MLFLOW_TRACKING_URI=%s kedro track (a login, which is not "
+            "kept, goes after the two slashes, as NAME:PASSWORD@)",
+            *(count, "run waits" if count == 1 else "runs wait", other, shlex.quote(other)),
         )
     return found

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 logger = logging.getLogger(__name__)
 
 SQLITE, SERVERS = "sqlite:///", ("http://", "https://")
+NAMED = "name another store with MLFLOW_TRACKING_URI, or server.mlflow_tracking_uri in mlflow.yml"
 PASSWORD = re.compile(r"//[^/@]*@")
 PATIENCE = 3.0
 """Seconds to wait for the answer of a server before a run starts."""
@@ -29,11 +30,12 @@ PATIENCE_OF_RUNS = {
 NO_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
 
 
-def check_store(uri: str) -> None:
+def check_store(uri: str, project: Path) -> None:
     """Refuse a store file that cannot be written, which MLflow would try for minutes.
 
     Args:
         uri: Address of the store.
+        project: Folder of the project.
 
     Raises:
         ValueError: If it cannot be written; the message names the folder and what to do.
@@ -41,10 +43,15 @@ def check_store(uri: str) -> None:
     if not uri.startswith(SQLITE):
         return
     path = Path(uri.removeprefix(SQLITE))
+    place, use = "a project folder", f"data and for {path.name}"
+    rename, move = "rename it", "make it writable or copy it elsewhere"
+    if uri != own_store(project):
+        place, use = "a folder of the MLflow store", path.name
+        rename, move = NAMED, f"make it writable, or {NAMED}"
     if unquote(str(path)) != str(path) or "?" in str(path):
         raise ValueError(
-            f"{path.parent}: expected a project folder without ? and without % before two digits, "
-            "which are read as other signs in the address of the MLflow store; rename it"
+            f"{path.parent}: expected {place} without ? and without % before two digits, which "
+            f"are read as other signs in the address of the MLflow store; {rename}"
         )
     try:
         if path.exists():
@@ -54,8 +61,8 @@ def check_store(uri: str) -> None:
             pass
     except OSError as error:
         raise ValueError(
-            f"{path.parent}: expected a project folder that can be written to, for data and for "
-            f"{path.name}, got {error.strerror or error}; make it writable or copy it elsewhere"
+            f"{path.parent}: expected {place} that can be written to, for {use}, got "
+            f"{error.strerror or error}; {move}"
         ) from error
 
 
