@@ -58,6 +58,8 @@ def test_an_environment_resolves_with_every_backbone(env, backbone):
         context = session.load_context()
         parameters, catalog = context.params, context.config_loader["catalog"]
     assert parameters["benchmark"] == env
+    # A message about missing images says that `kedro fetch-data` has one of these.
+    assert parameters["fetch"]["url"] or parameters["fetch"]["note"]
     own = parameters["backbones"][backbone]
     usual = {"mnist": 1.0, "cifar10": 2.0, OWN_PRIOR: 3.0}.get(env, own["guidance_scale"])
     assert parameters["diffusion"].guidance_scale == usual

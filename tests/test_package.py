@@ -1,6 +1,7 @@
 """The package as a package: what is in the wheel, and the project that it makes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import zipfile
 from contextlib import chdir
 
 import pytest
+import yaml
 from hatchling.build import build_wheel
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -82,6 +84,15 @@ def test_the_installed_package_makes_a_project_in_which_kedro_works(installed, t
     assert context.params["benchmark"] == "mnist"
     prior = context.catalog.get("prior").load().load()
     assert prior.path == project / "data/06_models/mnist"
+
+
+def test_no_message_names_a_page_that_only_the_repository_has():
+    page = re.compile(r"docs/[\w-]+\.md")
+    texts = {path: path.read_text() for path in (REPOSITORY / "src").rglob("*.py")}
+    # Comments in the configuration may name pages.
+    configured = (REPOSITORY / "conf").glob("*/*.yml")
+    texts |= {path: str(yaml.safe_load(path.read_text())) for path in configured}
+    assert [str(path) for path, text in texts.items() if page.search(text)] == []
 
 
 def test_a_checkout_has_what_a_project_is_made_of():

@@ -82,7 +82,8 @@ class Store:
         except Exception as error:
             raise ValueError(
                 f"store {self.url}: expected a place to write to, got: {_first_line(error)}; "
-                "check its address, network and credentials (docs/scaling.md)"
+                "check its address, network and credentials, which come from the environment (for "
+                "s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or ~/.aws)"
             ) from error
 
     def holds(self, path: Path) -> bool:

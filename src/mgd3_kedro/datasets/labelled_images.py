@@ -150,7 +150,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             if not found:
                 raise DatasetError(
                     f"expected classes of images in {self._path}, found none: images need a folder "
-                    "per class, or a list (docs/data.md)"
+                    "per class, or a list of their names and classes, such as labels.csv"
                 )
             return dict(found)
         specs = read_specs(self._table)
