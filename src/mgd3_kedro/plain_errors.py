@@ -26,6 +26,7 @@ EXPECTED = (
     ModuleNotFoundError,
     OSError,
 )
+WRAPPED = ("Failed while", "Failed during")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PLACE = re.compile(r"filepath='?([^,')]+)")
 """Path in Kedro's description of a dataset that failed."""
@@ -36,8 +37,9 @@ def find_cause(error: BaseException) -> BaseException:
     """Return the original error without the errors that Kedro wraps around it."""
     while isinstance(error, DatasetError) and error.__cause__ is not None:
         # Kedro wraps a DatasetError in one with the entry's name, and any other error in one that
-        # says "Failed while". A DatasetError with another text is not a wrapper.
-        if not isinstance(error.__cause__, DatasetError) and "Failed while" not in str(error):
+        # begins with one of `WRAPPED`. A DatasetError with another text is not a wrapper.
+        is_wrapper = any(words in str(error) for words in WRAPPED)
+        if not isinstance(error.__cause__, DatasetError) and not is_wrapper:
             break
         error = error.__cause__
     return error

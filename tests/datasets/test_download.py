@@ -8,7 +8,7 @@ import pytest
 from file_server import Server
 from kedro.io import DatasetError
 
-from mgd3_kedro.datasets.download import download, unpack
+from mgd3_kedro.datasets.download import download, fetch_images, unpack
 
 CONTENT = bytes(range(256)) * 20_000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -64,6 +64,16 @@ def test_another_content_is_removed_and_refused(server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_another_archive_that_is_there_already_is_refused_and_left(server, tmp_path):
+    archive = tmp_path / "data.tgz"
+    archive.write_bytes(b"mine")
+    message = rf"{archive}: expected the MD5 checksum {MD5}, got .*; remove this file and run again"
+    with pytest.raises(DatasetError, match=message):
+        fetch_images(server.url, [MD5], tmp_path / "images")
+    assert archive.read_bytes() == b"mine"
+    assert server.ranges == []
+
+
 def test_a_missing_file_and_a_missing_server_are_errors(server, tmp_path):
     with pytest.raises(DatasetError, match="404"):
         download(f"{server.url}.not", tmp_path / "data.tgz", [MD5])
@@ -92,7 +102,7 @@ def test_the_folder_of_an_archive_is_put_in_place(tmp_path):
     ("names", "message"),
     [
         (["a/x", "b/x"], "expected one folder in it, got [ab], [ab]"),
-        (["x"], "expected one folder in it, got x"),
+        (["x"], "expected one folder in it, got x; remove this file and run again"),
         (["a/x", "../outside"], "could not be unpacked .*outside"),
         (["a/x", "a/../../outside"], "could not be unpacked .*outside"),
         (["a/x", "/outside"], "could not be unpacked .*outside"),
@@ -121,6 +131,6 @@ def test_an_archive_of_other_things_than_files_is_refused(kind, tmp_path):
 def test_a_damaged_archive_is_refused(cut, tmp_path):
     archive = archive_of(tmp_path / "a.tgz", ["a/x"])
     archive.write_bytes(archive.read_bytes()[:cut])
-    with pytest.raises(DatasetError, match=r"a\.tgz: could not be unpacked"):
+    with pytest.raises(DatasetError, match=r"(?s)a\.tgz: could not be unpacked .*remove this"):
         unpack(archive, tmp_path / "images")
     assert [p.name for p in tmp_path.iterdir()] == ["a.tgz"]

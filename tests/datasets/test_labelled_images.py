@@ -308,7 +308,7 @@ def test_an_index_that_cannot_be_read_is_made_again(content, folder, make_set, t
 def test_two_sources_with_one_index_are_not_mixed_up(folder, make_set, files, write_form):
     first = make_set(folder).load()
     make_set(write_form("zip", {**files, "n01/0.png": files["n01/1.png"]})).load()
-    with pytest.raises(ValueError, match=r"n01\.json: .*separate index folder for every source"):
+    with pytest.raises(ValueError, match=r"n01\.json: .*; run again, .* benchmark=NAME"):
         first["n01"].load()
 
 

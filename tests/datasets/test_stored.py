@@ -14,10 +14,12 @@ import torch
 from kedro.io import DatasetError
 
 from mgd3_kedro.datasets.class_partitions import SaveReport
+from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
 from mgd3_kedro.datasets.json_partitions import JSONPartitionsDataset
 from mgd3_kedro.datasets.row_tables import RowTablesDataset
 from mgd3_kedro.datasets.tensor import TensorPartitionsDataset
+from mgd3_kedro.plain_errors import describe_error
 from mgd3_kedro.stages import Made, Partition, Stage, Task
 from mgd3_kedro.store import Store
 
@@ -310,6 +312,18 @@ def test_a_store_that_cannot_be_written_to_is_refused_in_one_line(
     lose_credentials()
     with pytest.raises(ValueError, match=r"got: Unable to locate credentials; check its [^\n]+$"):
         Store(bucket, tmp_path).check()
+
+
+def test_a_store_that_fails_does_not_mean_that_there_are_no_images(
+    bucket, tmp_path, lose_credentials
+):
+    store = {"url": bucket, "root": str(tmp_path)}
+    images = GivenImagesDataset(filepath=str(tmp_path / "data/images"), store=store)
+    assert not images.exists()
+    lose_credentials()
+    with pytest.raises(DatasetError) as told:
+        images.exists()
+    assert describe_error(told.value).startswith(f"store {bucket}: Unable to locate credentials; ")
 
 
 def test_a_library_that_is_not_installed_is_named_with_its_extra(tmp_path, monkeypatch):

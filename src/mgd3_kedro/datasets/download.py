@@ -38,6 +38,11 @@ def fetch_images(url: str, md5: Collection[str], folder: Path) -> None:
     archive = folder.with_name(Path(url).name)
     if not archive.exists():
         download(url, archive, md5)
+    elif (found := _md5_of(archive)) not in md5:
+        raise DatasetError(
+            f"{archive}: expected the MD5 checksum {' or '.join(md5)}, got {found}; remove this "
+            "file and run again, which downloads it"
+        )
     unpack(archive, folder)
     archive.unlink()
 
@@ -96,12 +101,16 @@ def unpack(archive: Path, folder: Path) -> None:
                 _extract(members, member, fresh)
     except (tarfile.TarError, EOFError, OSError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise DatasetError(f"{archive}: could not be unpacked ({error})") from error
+        raise DatasetError(
+            f"{archive}: could not be unpacked ({error}); free some space if the disk is full, "
+            "else remove this file, and run again"
+        ) from error
     inside = list(fresh.iterdir())
     if len(inside) != 1 or not inside[0].is_dir():
         shutil.rmtree(fresh)
         raise DatasetError(
-            f"{archive}: expected one folder in it, got {', '.join(p.name for p in inside[:5])}"
+            f"{archive}: expected one folder in it, got {', '.join(p.name for p in inside[:5])}; "
+            "remove this file and run again"
         )
     sync_tree(inside[0])
     inside[0].replace(folder)

@@ -83,7 +83,8 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
                 "stop".
         """
         try:
-            source = self._source()
+            fetch_kept(self._path, self._store)
+            source = self._open()
             found = source.classes()
             if not found:
                 raise ValueError(f"expected classes of images in {self._path}, found none")
@@ -101,8 +102,10 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return {wnid: partition for wnid, (partition, _) in read.items()}
 
     def _exists(self) -> bool:
+        # Errors of the store pass: they do not mean that there are no images.
+        fetch_kept(self._path, self._store)
         try:
-            self._source()
+            self._open()
         except (ValueError, OSError):
             return False
         return True
@@ -113,8 +116,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path)}
 
-    def _source(self) -> Source:
-        fetch_kept(self._path, self._store)
+    def _open(self) -> Source:
         if self._made_by and not self._path.exists():
             raise ValueError(
                 f"expected the images of this method at {self._path}, found none; make them "

@@ -132,7 +132,7 @@ class IndexedClass:
         if kept is None:
             raise ValueError(
                 f"{self.index.path}: expected the index that was written, found none or a changed "
-                "one; load the images again, and use a separate index folder for every source"
+                "one; run again, and give runs of other images another --params benchmark=NAME"
             )
         return kept
 
