@@ -4,6 +4,7 @@ import torch
 
 from mgd3_kedro.coresets import (
     CORESETS,
+    IN_ORDER,
     pick_by_herding,
     pick_k_centers,
     pick_nearest_to_centroids,
@@ -80,7 +81,7 @@ def test_features_may_have_any_shape(name, latents):
     assert torch.equal(pick(name, latents, 6, 3), flat)
 
 
-@pytest.mark.parametrize("name", ["herding", "k_center", "random"])
+@pytest.mark.parametrize("name", sorted(IN_ORDER))
 def test_a_smaller_choice_begins_a_larger_one(name, latents):
     larger = pick(name, latents, 20, 1)
     for ipc in range(1, 20):

@@ -260,6 +260,19 @@ def test_images_have_the_classes_of_the_benchmark(images, counts, found):
         check_inputs(make_inputs(**{images: partitions(counts)}))
 
 
+@pytest.mark.parametrize(
+    ("images", "step"),
+    [
+        ("evaluated_images", "use --params images=FOLDER/set"),
+        ("test_images", "move them one folder up"),
+    ],
+)
+def test_classes_one_folder_further_down_are_reached_as_told(images, step):
+    message = f"if the folders in set are the classes, {step}$"
+    with pytest.raises(ValueError, match=message):
+        check_inputs(make_inputs(**{images: partitions({"set": 4})}))
+
+
 def asking_for(ipc, balance="equal", **changes):
     """Return what a run that makes images reads, with so many asked for."""
     asked = {
@@ -510,7 +523,7 @@ NO_SQUARES = {
         ),
         (
             {"params:trainings": TrainingsConfig(0.5, ["convnet1"], 1)},
-            "mode_weight_exponent: expected images made by .*set it to 0",
+            "mode_weight_exponent: expected images .*without modes; set it to 0",
         ),
         ({"evaluated_images": NO_SQUARES}, "expected squares of one size, .*got 8 x 6 in class n1"),
     ],
@@ -642,6 +655,17 @@ def test_a_prior_of_other_classes_is_refused_where_it_is_to_draw(save_dit, tmp_p
     # An encoder knows no classes.
     del inputs["params:diffusion"]
     check_prior(inputs)
+
+
+@pytest.mark.parametrize("known", [3, 8])
+def test_a_prior_whose_numbers_no_table_gives_to_the_classes_asks_for_one(
+    known, save_dit, tmp_path
+):
+    inputs = make_inputs(prior=prior_of(save_dit(num_classes=known, folder=tmp_path / "prior")))
+    inputs["benchmark"] = replace(inputs["benchmark"], listed=True)
+    message = f"^classes: expected a class table .* among the {known} classes of .*classes=TABLE"
+    with pytest.raises(ValueError, match=message):
+        check_prior(inputs)
 
 
 @pytest.mark.parametrize(("image_size", "is_other"), [(16, False), (24, True)])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mgd3_kedro.benchmark import Benchmark, ClassSpec
+from mgd3_kedro.coresets import CORESETS, IN_ORDER
 from mgd3_kedro.evaluation.augment import normalize
 from mgd3_kedro.evaluation.resampling import enlarge_small_images
 from mgd3_kedro.modes import NESTING
@@ -16,7 +17,7 @@ from mgd3_kedro.pipelines.export.nodes import assemble_export
 from mgd3_kedro.pipelines.export.settings import NOT_STATED, ExportConfig, prior_of
 from mgd3_kedro.preflight.exporting import check_cut
 from mgd3_kedro.priors import licence_of
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 BENCHMARK = Benchmark(
     "fruit", 8, (ClassSpec(0, "pears", 4, "a pear"), ClassSpec(1, "figs", 2, "a fig"))
@@ -200,7 +201,7 @@ def test_a_set_whose_modes_nest_is_cut(finder):
 
 @pytest.mark.parametrize(
     ("finder", "told"),
-    [("kmeans", "images from kmeans, whose"), (None, "images from no mode finder")],
+    [("kmeans", "images from kmeans, whose"), (None, "images from neither")],
 )
 def test_another_set_is_not_cut(finder, told):
     with pytest.raises(ValueError, match=rf"export.ipc: .* nested clusters .*{told}.*ipc=3"):
@@ -208,6 +209,24 @@ def test_another_set_is_not_cut(finder, told):
     # All of it is no cut.
     check_cut(asked(images(finder=finder), ipc=4))
     assert [len(one.rows) for one in assembled(images(finder=finder), ipc=4).classes] == [4, 4]
+
+
+@pytest.mark.parametrize("coreset", CORESETS)
+def test_a_set_of_real_images_is_cut_where_they_are_picked_in_order(coreset):
+    rows = [{"coreset": coreset}] * 4
+    made = asked({w: replace(one, rows=rows) for w, one in images().items()}, ipc=3)
+    if coreset in IN_ORDER:
+        check_cut(made)
+        return
+    with pytest.raises(ValueError, match=f"got images from {coreset}, whose"):
+        check_cut(made)
+
+
+def test_images_of_others_cannot_be_distilled_anew():
+    given = {w: replace(one, configuration=GIVEN) for w, one in images(finder=None).items()}
+    message = "; export a folder with 3 images per class, or leave export.ipc out$"
+    with pytest.raises(ValueError, match=message):
+        check_cut(asked(given, ipc=3))
 
 
 def test_more_images_than_there_are_cannot_be_handed_on():

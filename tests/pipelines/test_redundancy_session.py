@@ -158,7 +158,7 @@ def test_images_of_others_are_compared(copied, tmp_path):
 def test_fewer_than_two_increments_are_refused_in_a_line(copied, size):
     message = (
         f"^redundancy.size: expected at most half of the images of each class \\(class 0 has 5\\), "
-        f"got {size}; make more with ipc, or lower redundancy.size$"
+        f"got {size}; lower redundancy.size, or make more images with ipc$"
     )
     with pytest.raises(ValueError, match=message):
         compare(copied, redundancy={"size": size})

@@ -1,5 +1,7 @@
 """How a set is divided into increments, and what is measured of them."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -11,7 +13,7 @@ from mgd3_kedro.pipelines.train_eval.redundancy import (
     count_increments,
     measure_redundancy,
 )
-from mgd3_kedro.stages import Partition
+from mgd3_kedro.stages import GIVEN, Partition
 
 COUNTS = [4, 7, 5]
 
@@ -28,8 +30,20 @@ def test_increments_are_the_images_of_every_class_in_order():
 
 def test_the_smallest_class_says_how_many_increments_there_are():
     assert count_increments(partitions({"a": 9, "b": 4}), 2) == 2
-    with pytest.raises(ValueError, match=r"\(class b has 3\), got 2; make more with ipc"):
+    with pytest.raises(ValueError, match=r"\(class b has 3\), got 2; lower .* with ipc$"):
         count_increments(partitions({"a": 9, "b": 3}), 2)
+
+
+def test_four_small_images_count_as_one():
+    assert count_increments(partitions({"a": 16}), 2, small_images=4) == 2
+    with pytest.raises(ValueError, match=r"\(class a has 3\), got 2; lower"):
+        count_increments(partitions({"a": 12}), 2, small_images=4)
+
+
+def test_of_images_of_others_no_more_can_be_made():
+    given = {"a": replace(partitions({"a": 3})["a"], configuration=GIVEN)}
+    with pytest.raises(ValueError, match=r"got 2; lower redundancy\.size$"):
+        count_increments(given, 2)
 
 
 def test_images_keep_their_labels_and_weights():

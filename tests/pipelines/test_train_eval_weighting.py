@@ -26,9 +26,9 @@ def test_all_count_alike_at_exponent_0_whatever_they_are():
     assert weigh_images([images_of((0, 30), (1, 60)), Partition(list, "foreign", 2)], 0) is None
 
 
-@pytest.mark.parametrize("rows", [(), ({"file": "a.png"},)])
-def test_images_of_unknown_origin_are_refused(rows):
+@pytest.mark.parametrize("rows", [(), ({"file": "a.png"},), ({"coreset": "herding"},)])
+def test_images_without_modes_are_refused(rows):
     with pytest.raises(
-        ValueError, match=r"mode_weight_exponent: expected images made by .*set it to 0"
+        ValueError, match=r"mode_weight_exponent: expected images .*without modes; set it to 0"
     ):
         weigh_images([Partition(list, "foreign", 1, rows=rows)], 1)

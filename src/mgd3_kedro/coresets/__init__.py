@@ -13,6 +13,7 @@ from mgd3_kedro.coresets.uniform import pick_random
 
 __all__ = [
     "CORESETS",
+    "IN_ORDER",
     "Coreset",
     "pick_by_herding",
     "pick_k_centers",
@@ -44,3 +45,6 @@ CORESETS: dict[str, Coreset] = {
     "random": Coreset(pick_random, ("count", "ipc", "random_state")),
 }
 """Name -> selection method."""
+
+IN_ORDER = frozenset({"herding", "k_center", "random"})
+"""Selection methods of which a smaller selection is the beginning of a larger one."""

@@ -29,7 +29,9 @@ def check_classes(inputs: Inputs, images: str) -> None:
             found = "an empty class" if spec.wnid in partitions else "none"
             known = ", ".join([*partitions][:SHOWN_CLASSES]) or "no classes"
             others = len(partitions) - SHOWN_CLASSES
-            inner = f"; if the folders in {known} are the classes, name {known} instead"
+            is_named = images == "evaluated_images"
+            step = f"use --params images=FOLDER/{known}" if is_named else "move them one folder up"
+            inner = f"; if the folders in {known} are the classes, {step}"
             raise ValueError(
                 f"{images}: expected images of class {spec.wnid} ({spec.class_name}), got {found}; "
                 f"there are: {known}{f' and {others} more' if others > 0 else ''}"

@@ -130,6 +130,9 @@ def check_prior(inputs: Inputs) -> None:
 
     drawn = "params:diffusion" in inputs
     model, benchmark = inputs["prior"].load(), inputs["benchmark"]
+    if drawn and benchmark.listed:
+        # First, because positions in a list say nothing about the classes of the prior.
+        benchmark.check_numbers(str(model.path), check_backbone(model, ()))
     known = check_backbone(model, benchmark.classes if drawn else ())
     if (side := image_size_of(model)) != benchmark.image_size:
         logger.warning(
@@ -138,7 +141,6 @@ def check_prior(inputs: Inputs) -> None:
             *(benchmark.image_size, model.path, side, side),
         )
     if drawn:
-        benchmark.check_numbers(str(model.path), known)
         if known is not None:
             check_classes_of_prior(benchmark, model.path)
         warn_of_poor_prior(model.path)

@@ -45,7 +45,7 @@ def check_increments(inputs: Inputs) -> None:
     """
     images = inputs["evaluated_images"]
     small_images = small_images_per_image([*images.values()])
-    count_increments(images, inputs["params:redundancy"].size * small_images)
+    count_increments(images, inputs["params:redundancy"].size, small_images)
 
 
 def _check_patches(factor: int, side: int) -> None:

@@ -19,7 +19,7 @@ from mgd3_kedro.pipelines.train_eval.increments import (
 from mgd3_kedro.pipelines.train_eval.originals import given_images
 from mgd3_kedro.pipelines.train_eval.trainings import TrainingSubject
 from mgd3_kedro.pipelines.train_eval.weighting import weigh_images
-from mgd3_kedro.stages import Partition, Stage, Task, small_images_per_image
+from mgd3_kedro.stages import GIVEN, Partition, Stage, Task, small_images_per_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def train_on_increments(
     images = tuple(given[wnid] for wnid in benchmark.wnids)
     small_images = small_images_per_image(images)
     files = redundancy.size * small_images
-    count = count_increments({w: given[w] for w in benchmark.wnids}, files)
+    count = count_increments({w: given[w] for w in benchmark.wnids}, redundancy.size, small_images)
     weights = weigh_images(images, mode_weight_exponent)
     taught = {} if teacher is None else {"teacher": teacher}
     taught_by = tuple(partition.fingerprint for partition in taught.values())
@@ -111,21 +111,24 @@ def train_on_increments(
     return Stage(run_on_increments, tasks, division)
 
 
-def count_increments(images: Mapping[str, Partition], size: int) -> int:
+def count_increments(images: Mapping[str, Partition], size: int, small_images: int = 1) -> int:
     """Return the number of complete increments that every class has.
 
     Args:
         images: wnid -> images.
         size: Images per class in an increment.
+        small_images: Number of small images that replace each image.
 
     Raises:
-        ValueError: If the number is smaller than `LEAST`.
+        ValueError: If the number is smaller than `LEAST_INCREMENTS`.
     """
     wnid = min(images, key=lambda name: images[name].count)
-    if (count := images[wnid].count // size) < LEAST_INCREMENTS:
+    found = images[wnid].count // small_images
+    if (count := found // size) < LEAST_INCREMENTS:
+        more = "" if images[wnid].configuration == GIVEN else ", or make more images with ipc"
         raise ValueError(
             f"redundancy.size: expected at most half of the images of each class (class {wnid} "
-            f"has {images[wnid].count}), got {size}; make more with ipc, or lower redundancy.size"
+            f"has {found}), got {size}; lower redundancy.size{more}"
         )
     return count
 

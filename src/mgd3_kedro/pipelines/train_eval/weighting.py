@@ -37,8 +37,8 @@ def weigh_images(images: Sequence[Partition], exponent: float) -> tuple[float, .
 def _weigh_class(rows: Sequence[Mapping[str, Any]], exponent: float) -> list[float]:
     if not rows or any("mode_member_count" not in row for row in rows):
         raise ValueError(
-            "trainings.mode_weight_exponent: expected images made by this project, got images "
-            "without provenance; set it to 0"
+            "trainings.mode_weight_exponent: expected images that each stand for a mode, got "
+            "images without modes; set it to 0"
         )
     sharing = Counter(row["mode"] for row in rows)
     masses = [(row["mode_member_count"] / sharing[row["mode"]]) ** exponent for row in rows]
