@@ -501,7 +501,7 @@ def test_runs_whose_rows_are_kept_are_not_made_again_in_another_clone(configured
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("own: 4 points, 0 done before, 2 whose rows are kept; logs in ")
-    assert [line.split(": ")[0] for line in lines[1:-1]] == [
+    assert [line.split(": ")[0] for line in lines[1:]] == [
         "[1/2] own/train_teacher",
         "[2/2] own/compare",
     ]
