@@ -185,8 +185,8 @@ class SamplingConfig(metaclass=SetByDrifts):
         """Names of the settings that say where the active drifts stop, each once."""
         given = self.stop_guidance_step is not None
         shared = "stop_guidance_step" if given else "stop_guidance_timestep"
-        own = {name: name.removesuffix("_scale") + WINDOWED for name in self._scales()}
-        return tuple(dict.fromkeys(own[name] if self._window(name) else shared for name in own))
+        found = (_windowed(name) if self._window(name) else shared for name in self._scales())
+        return tuple(dict.fromkeys(found))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -274,7 +274,7 @@ class SamplingConfig(metaclass=SetByDrifts):
         return scale
 
     def _window(self, name: str) -> Window | None:
-        own: Window | None = self.options.get(name.removesuffix("_scale") + WINDOWED)
+        own: Window | None = self.options.get(_windowed(name))
         return DRIFTS[name].window if own is None else own
 
     def _guided(self, name: str, timesteps: Sequence[int]) -> range:
@@ -284,3 +284,8 @@ class SamplingConfig(metaclass=SetByDrifts):
             return range(self.stop_guidance_step + 1, len(timesteps))
         stop = self.stop_guidance_timestep or 0
         return range(sum(timestep <= stop for timestep in timesteps), len(timesteps))
+
+
+def _windowed(scale: str) -> str:
+    """Return the name of the option for the steps at which a drift acts."""
+    return scale.removesuffix("_scale") + WINDOWED
