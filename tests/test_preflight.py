@@ -538,7 +538,10 @@ def test_trainings_that_cannot_run_are_refused(changes, message):
     [
         ({"params:class_name": "hens"}, "unknown class_name 'hens': expected one of hen, owl"),
         ({"params:shown_methods": ["dm"]}, "unknown shown_methods 'dm': expected one of mgd3"),
-        ({"params:shown_methods": "mgd3"}, r"shown_methods: .* write it as .shown_methods=\[mgd3\]"),
+        (
+            {"params:shown_methods": "mgd3"},
+            r"shown_methods: .* write it as .shown_methods=\[mgd3\]",
+        ),
     ],
 )
 def test_what_cannot_be_shown_is_refused(changes, message):

@@ -59,7 +59,8 @@ class Benchmark:
             )
         wnids = [spec.wnid for spec in self.classes]
         for wnid in wnids:
-            if wnid in ("", ".", "..") or {"/", "\\", "\0"} & set(wnid):
+            # Hidden folders are not read as classes, and names are listed one per line.
+            if wnid[:1] in ("", ".") or {"/", "\\", "\0", "\n", "\r", "\t"} & set(wnid):
                 raise ValueError(
                     f"benchmark {self.name!r}: expected classes by names that folders can have, "
                     f"got {wnid!r}; rename it where the images are"

@@ -330,7 +330,9 @@ def test_upper_case_names_of_archives_and_tables_are_known(tmp_path, files):
 def test_columns_of_a_table_can_be_named(tmp_path, files, pixels):
     table = image_table(files, labels="names").rename_columns({"image": "drawn", "class": "kind"})
     path = write_parquet(tmp_path / "x.parquet", table.append_column("mask", table["drawn"]))
-    with pytest.raises(DatasetError, match=r"got drawn, mask; name it .*columns\.images=NAME"):
+    with pytest.raises(
+        DatasetError, match=r"got drawn, mask; name it .*images_columns\.images=NAME"
+    ):
         read(path)
     loaded = read(path, columns={"images": "drawn", "classes": "kind"})
     assert torch.equal(loaded["n01"].load(), pixels["n01"])

@@ -102,3 +102,29 @@ def test_images_with_a_list_are_split_as_any_set_is(tmp_path):
     assert (type(source), list(classes), side) == (ListedSource, ["hen", "owl"], "test")
     assert source.open().read(classes["hen"]()[0]) == IMAGE
     assert source.where("a.png") == str(path / "a.png")
+
+
+def test_a_list_may_write_paths_and_have_spaces_and_other_separators(tmp_path):
+    rows = [
+        "file;kind",
+        f"{tmp_path}/pets/a.png; owl ",
+        "./b.png;hen",
+        "pets/c.png;owl",
+        "d.png;owl",
+    ]
+    path = make(tmp_path, rows, ["a.png", "b.png", "c.png", "d.png"])
+    assert listed(path) == {"hen": ["b.png"], "owl": ["a.png", "c.png", "d.png"]}
+
+
+def test_texts_that_all_differ_are_no_classes(tmp_path):
+    path = make(tmp_path, ["file_name,text", "a.png,an owl", "b.png,a hen"])
+    with pytest.raises(ValueError, match=r"got text, which is different .*columns\.classes=NAME"):
+        listed(path)
+    assert len(listed(path, classes="text")) == 2
+
+
+def test_a_list_that_is_not_read_is_told(tmp_path, caplog):
+    rows = ["file_name,label", "x/0.png,owl"]
+    path = make(tmp_path, rows, ["x/0.png", "y/0.png"])
+    assert list(listed(path)) == ["x", "y"]
+    assert "its folders are the classes, not a column of" in caplog.text

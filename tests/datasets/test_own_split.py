@@ -166,3 +166,25 @@ def test_a_benchmark_lists_its_images_once_for_all_nodes_of_a_run(tmp_path, file
     dataset.release()
     dataset.load()
     assert len(listed) == 2
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "train-0.parquet", "validation.parquet"])
+def test_images_that_are_another_split_already_are_not_split(name, make_set, tmp_path, files):
+    write_parquet(tmp_path / "set" / name, image_table(files))
+    with pytest.raises(DatasetError, match=r"expected images at .*/test: .*found nothing"):
+        make_set(tmp_path / "set/test", classes=None).load()
+
+
+def test_one_class_is_none_to_split(make_set, tmp_path):
+    root = write_folder(tmp_path / "set", {"n01/0.png": picture("n01", 0)})
+    with pytest.raises(DatasetError, match=r"two classes to split in .*; found one class, n01"):
+        make_set(root / "train", classes=None).load()
+
+
+def test_files_that_are_no_images_count_for_no_side():
+    looks = np.zeros((40, 16, 16), np.uint8)
+    records = [{"file": f"{n}", "digest": f"{n:02}"} for n in range(10)]
+    bad = [{"file": f"bad{n}", "error": "not there"} for n in range(30)]
+    alone = numbers_of_side("test", records, looks[:0])
+    assert numbers_of_side("test", records + bad, looks[:0]) == alone
+    assert numbers_of_side("train", records + bad, looks[:0])[-30:] == list(range(10, 40))

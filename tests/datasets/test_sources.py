@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import stat
@@ -267,6 +268,13 @@ def test_a_list_beside_the_data_is_believed_first(tmp_path, files):
     write_parquet(tmp_path / "x.parquet", image_table(files, labels="noted"))
     (tmp_path / "classes.json").write_text('["a", "b", "c"]')
     assert sorted(listed(tmp_path / "x.parquet")) == ["a", "b", "c"]
+    for numbered in ({"a": 0, "c": 2, "b": 1}, {"1": "b", "0": "a", "2": ["c", "sea"]}):
+        (tmp_path / "classes.json").write_text(json.dumps(numbered))
+        assert {wnid: len(one) for wnid, one in listed(tmp_path / "x.parquet").items()} == {
+            "a": 3,
+            "b": 5,
+            "c": 4,
+        }
     (tmp_path / "classes.json").write_text('["a"]')
     with pytest.raises(ValueError, match="numbers below 1, which have names, got 2"):
         listed(tmp_path / "x.parquet")

@@ -79,9 +79,46 @@ def test_without_such_files_the_folder_or_the_archive_is_the_class(tmp_path):
     }
 
 
-def test_a_large_file_is_no_class(tmp_path):
+def test_files_beside_images_that_do_not_tell_the_class_are_asked_about(tmp_path):
     folder = shard(tmp_path, a__jpg=None, a__cls="x" * (LARGEST + 1))
-    assert list(listed(folder)) == ["0"]
+    with pytest.raises(ValueError, match=r"got cls; name it with --params columns\.classes=NAME"):
+        listed(folder)
+    folder = shard(tmp_path, a__jpg=None, a__txt="owl", a__json='{"kind": "owl"}')
+    with pytest.raises(ValueError, match=r"got json, txt, kind; name it"):
+        listed(folder)
+    for name in ("txt", "kind"):
+        assert listed(folder, classes=name) == {"owl": ["0.tar::a.jpg"]}
+
+
+def test_suffixes_may_be_in_capitals(tmp_path):
+    assert listed(shard(tmp_path, a__JPG=None, a__CLS="owl")) == {"owl": ["0.tar::a.JPG"]}
+
+
+def test_a_class_that_is_no_text_is_refused_or_none(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__json='{"label": [1, 2]}')
+    with pytest.raises(ValueError, match=r"a\.json: expected one class, got \[1, 2\]"):
+        listed(folder)
+    folder = shard(
+        tmp_path, a__jpg=None, a__json='{"label": null}', b__jpg=None, b__json='{"label": 1}'
+    )
+    assert listed(folder) == {"1": ["0.tar::b.jpg"]}
+    write_tar(folder / "0.tar", {"a.jpg": IMAGE, "a.cls": "été".encode("latin-1")})
+    with pytest.raises(ValueError, match=r"a\.cls: expected UTF-8"):
+        listed(folder)
+
+
+def test_either_all_archives_tell_classes_or_none(tmp_path):
+    folder = shard(tmp_path, a__jpg=None, a__cls="owl")
+    write_tar(folder / "1.tar", {"b.jpg": IMAGE})
+    with pytest.raises(ValueError, match=r"1\.tar: .*got archives with and without"):
+        listed(folder)
+
+
+def test_an_archive_of_a_class_may_be_called_after_a_split(tmp_path):
+    for name in ("bullet-train", "test-tube", "owl"):
+        write_tar(tmp_path / f"set/{name}.tar", {"0.jpg": IMAGE})
+    assert list(listed(tmp_path / "set")) == ["bullet-train", "owl", "test-tube"]
+    assert open_split(tmp_path / "set/train").side == "train"
 
 
 def test_a_folder_of_class_folders_stays_one_beside_an_archive(tmp_path):

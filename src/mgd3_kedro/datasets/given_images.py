@@ -70,7 +70,7 @@ class GivenImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         self._store = open_store(store)
         self._table = Path(root, classes) if classes else None
         self._bad_images = bad_images
-        self._columns = ColumnNames.of(columns)
+        self._columns = ColumnNames.of(columns, "images_columns")
         self.metadata = metadata
         self._read: dict[str, tuple[str, Read]] = {}
         self._told: list[str] = []

@@ -53,10 +53,18 @@ def open_split(path: Path, columns: ColumnNames = AUTOMATIC) -> Opened:
         # The split may still be a folder in an archive, or files that are called after it.
         if (split := _find(path, columns)) and (classes := split.classes()):
             return Opened(split, classes)
-        whole = _find(path.parent, columns)
-        classes = whole.classes() if whole else {}
-        if whole and len(classes) > 1 and not SPLITS.keys() & classes.keys():
-            return Opened(whole, classes, TRAIN if path.name == TRAIN else TEST)
+        # Where another split is, the images beside it are not to be split: they may be its own.
+        others = (path.with_name(name) for name in SPLITS if name != path.name)
+        if not (path.parent.is_dir() and any(_find(other, columns) for other in others)):
+            whole = _find(path.parent, columns)
+            classes = whole.classes() if whole else {}
+            if whole and len(classes) > 1 and not SPLITS.keys() & classes.keys():
+                return Opened(whole, classes, TRAIN if path.name == TRAIN else TEST)
+            if len(classes) == 1 and not SPLITS.keys() & classes.keys():
+                raise ValueError(
+                    f"expected images at {path}, or at least two classes to split in "
+                    f"{path.parent}; found one class, {next(iter(classes))}"
+                )
     source = open_source(path, columns)
     return Opened(source, source.classes())
 
@@ -79,11 +87,13 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
 
     Args:
         side: "train" or "test".
-        records: Records of the images; those that cannot be read have no digest.
+        records: Records of the images; those with an error are on the train side.
         looks: Small grey pictures of the images, (N, S, S), uint8; (0, S, S) if unknown.
     """
-    keys = [str(record.get("digest", record["file"])) for record in records]
-    groups = _copies(keys, looks)
+    # Files that are no images have no looks to be compared by, and count for no side.
+    good = [number for number, record in enumerate(records) if "error" not in record]
+    keys = [str(records[number].get("digest", records[number]["file"])) for number in good]
+    groups = _copies(keys, looks[good] if len(looks) == len(records) else looks)
     groups.sort(key=lambda group: _draw(min(keys[number] for number in group)))
     train = set(groups[0]) if groups else set()
     # The last group is left for the test side.
@@ -91,7 +101,8 @@ def numbers_of_side(side: str, records: Sequence[Mapping[str, Any]], looks: Arra
         if len(train) + len(group) / 2 > TRAIN_SHARE * len(keys):
             break
         train.update(group)
-    return [number for number in range(len(keys)) if (number in train) == (side == TRAIN)]
+    of_test = {good[number] for number in range(len(keys)) if number not in train}
+    return [number for number in range(len(records)) if (number in of_test) != (side == TRAIN)]
 
 
 def _find(path: Path, columns: ColumnNames) -> Source | None:

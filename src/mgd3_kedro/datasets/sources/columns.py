@@ -27,16 +27,34 @@ class ColumnNames(NamedTuple):
     Args:
         images: Column of the image files; None to find it automatically.
         classes: Column of the classes; None to find it automatically.
+        group: Parameter group of the names, for messages.
     """
 
     images: str | None = None
     classes: str | None = None
+    group: str = "columns"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any] | None) -> ColumnNames:
+    def of(cls, given: Mapping[str, Any] | None, group: str = "columns") -> ColumnNames:
         """Return the names that settings give, as text: a column may be called 3."""
         named = {key: str(name) for key, name in (given or {}).items() if name is not None}
-        return cls(**named)
+        return cls(**named, group=group)
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse names that no column has.
+
+        Raises:
+            ValueError: If there is one; the message has all columns.
+        """
+        for key, name in (("images", self.images), ("classes", self.classes)):
+            if name is not None and name not in names:
+                raise ValueError(
+                    f"{self.group}.{key}: expected one of {', '.join(names)}, got {name!r}"
+                )
+
+    def advice(self, key: str) -> str:
+        """Return how to name a column, for a message."""
+        return f"name it with --params {self.group}.{key}=NAME"
 
 
 AUTOMATIC = ColumnNames()
@@ -97,13 +115,9 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
     """
     import pyarrow as pa
 
-    for setting, name in given._asdict().items():
-        if name is not None and name not in schema.names:
-            raise ValueError(
-                f"columns.{setting}: expected one of {', '.join(schema.names)}, got {name!r}"
-            )
+    given.check(schema.names)
     fitting = [field.name for field in schema if _holds_bytes(field.type)]
-    image = given.images or choose("images", fitting, IMAGE_COLUMNS, schema.names)
+    image = given.images or choose("images", fitting, IMAGE_COLUMNS, schema.names, given)
     if image not in fitting:
         kind = schema.field(image).type
         raise ValueError(f"{image}: expected a column of image files, as bytes, got {kind}")
@@ -115,7 +129,9 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
         known = [name for name in noted if name in schema.names] or [
             name for name in schema.names if name in LABEL_COLUMNS
         ]
-        label = choose("classes", known, LABEL_COLUMNS, schema.names) if known or not file else None
+        label = None
+        if known or not file:
+            label = choose("classes", known, LABEL_COLUMNS, schema.names, given)
     if label is None:
         return Columns(image, None, (), file)
     kind = _plain(schema, label)
@@ -200,14 +216,17 @@ def _plain(schema: pa.Schema, name: str) -> pa.DataType:
     return pa.string() if pa.types.is_large_string(kind) else kind
 
 
-def choose(setting: str, found: Sequence[str], usual: Iterable[str], names: Sequence[str]) -> str:
+def choose(
+    key: str, found: Sequence[str], usual: Iterable[str], names: Sequence[str], given: ColumnNames
+) -> str:
     """Return the only column that fits, or the only one of those with a usual name.
 
     Args:
-        setting: Field of `ColumnNames` that names the column.
+        key: Field of `ColumnNames` that names the column.
         found: Columns that fit.
         usual: Usual names.
         names: All columns.
+        given: Columns that the user names.
 
     Raises:
         ValueError: If no column fits, or more than one does.
@@ -218,10 +237,7 @@ def choose(setting: str, found: Sequence[str], usual: Iterable[str], names: Sequ
     if len(preferred) == 1:
         return preferred[0]
     expected, got = ("one column", found) if found else ("a column", names)
-    raise ValueError(
-        f"expected {expected} of {setting}, got {', '.join(got)}; name it with "
-        f"--params columns.{setting}=NAME"
-    )
+    raise ValueError(f"expected {expected} of {key}, got {', '.join(got)}; {given.advice(key)}")
 
 
 def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
@@ -239,23 +255,42 @@ def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def listed_names(folder: Path) -> tuple[str, ...]:
-    """Return the names in `classes.json`: a list of names, or of rows with number and name."""
+    """Return the names in `classes.json`, in the order of their numbers; empty if there is none.
+
+    It has a list of names or of rows with number and name, or an object of number -> name or row,
+    or of name -> number.
+
+    Raises:
+        ValueError: If it has something else, or numbers are not 0, 1 ...
+    """
     path = folder / "classes.json"
     if not path.is_file():
         return ()
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        if all(isinstance(row, str) for row in rows):
-            return tuple(rows)
-        numbered = {int(row.get("label", row.get("id"))): row for row in rows}
-        return tuple(
-            str(row.get("wnid") or row["name"])
-            for row in map(numbered.__getitem__, range(len(rows)))
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        numbered = _numbered(json.loads(path.read_text(encoding="utf-8")))
+        return tuple(map(numbered.__getitem__, range(len(numbered))))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(
-            f"{path}: expected a list of names, or of rows with label (0, 1 ...) and wnid or name"
+            f"{path}: expected a list of names, or of rows with label (0, 1 ...) and wnid or name, "
+            "or an object of number and name"
         ) from error
+
+
+def _numbered(content: Any) -> dict[int, str]:
+    """Return number -> name of the content of `classes.json`."""
+    if isinstance(content, Mapping):
+        if all(isinstance(value, int) for value in content.values()):
+            return {number: name for name, number in content.items()}
+        return {int(number): _name_in(row) for number, row in content.items()}
+    if all(isinstance(row, Mapping) for row in content):
+        return {int(row.get("label", row.get("id"))): _name_in(row) for row in content}
+    return dict(enumerate(map(_name_in, content)))
+
+
+def _name_in(row: Any) -> str:
+    if isinstance(row, Mapping):
+        return str(row.get("wnid") or row.get("folder") or row["name"])
+    return str(row if isinstance(row, str) else row[0])
 
 
 def _is_unnamed(table: pa.Table, columns: Columns) -> bool:

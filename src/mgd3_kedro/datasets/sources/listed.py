@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from mgd3_kedro.datasets.sources.folder import FolderReader, FolderSource
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 INSIDE = ("metadata", "labels")
 """Names of lists in the folder of the images; a list beside the folder has the folder's name."""
@@ -60,6 +63,7 @@ class ListedSource:
         missing: set[str] = set()
         try:
             for given, wnid in self._rows():
+                given = _from_folder(given, self.path)
                 name = known.get(given) or given
                 if classes.setdefault(name, wnid) != wnid:
                     raise ValueError(f"{name} is listed as {classes[name]} and as {wnid}")
@@ -84,16 +88,20 @@ class ListedSource:
         """Return the name of each listed image and its class, if it has one."""
         rows = FORMS[self.table.suffix.lower()](self.table)
         columns = list(rows.columns)
+        self.columns.check(columns)
         usual = next((name for name in NAME_COLUMNS if name in columns), None)
-        image = self.columns.images or usual or choose("images", columns, (), columns)
+        image = self.columns.images or usual or choose("images", columns, (), columns, self.columns)
         others = [name for name in columns if name != image]
-        label = self.columns.classes or choose("classes", others, LABEL_COLUMNS, columns)
-        for setting, name in (("images", image), ("classes", label)):
-            if name not in columns:
-                known = ", ".join(columns)
-                raise ValueError(f"columns.{setting}: expected one of {known}, got {name!r}")
+        label = self.columns.classes or choose(
+            "classes", others, LABEL_COLUMNS, columns, self.columns
+        )
+        if label not in (self.columns.classes, *LABEL_COLUMNS) and rows[label].is_unique:
+            raise ValueError(
+                f"expected a column of classes, got {label}, which is different for every image; "
+                f"{self.columns.advice('classes')}"
+            )
         names = listed_names(self.table.parent)
-        for given, told in zip(rows[image], rows[label], strict=True):
+        for given, told in zip(rows[image].str.strip(), rows[label].str.strip(), strict=True):
             if told not in NO_CLASS:
                 yield given, name_of_class(told, names)
 
@@ -117,7 +125,15 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
     places = [*(path / name for name in INSIDE), path]
     tables = [place.with_name(place.name + form) for place in places for form in FORMS]
     table = next((table for table in tables if table.is_file()), None)
-    if table is None or (len(folders) > 1 and columns.classes is None):
+    if table is None:
+        return None
+    if len(folders) > 1 and columns.classes is None:
+        if table.suffix.lower() != ".jsonl":  # which exported sets have beside class folders
+            logger.warning(
+                "%s: its folders are the classes, not a column of %s; to use the list, name "
+                "the column with --params columns.classes=NAME",
+                *(path, table),
+            )
         return None
     return ListedSource(path, table, columns)
 
@@ -134,16 +150,32 @@ def _known_names(path: Path) -> dict[str, str | None]:
     return known | {name: name for name in names}
 
 
-def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+def _from_folder(name: str, folder: Path) -> str:
+    """Return the name of an image within a folder, of which the list may write the path."""
+    name = name.replace("\\", "/").removeprefix("./")
+    return name.removeprefix(f"{folder}/").removeprefix(f"{folder.name}/")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    with path.open(encoding="utf-8-sig") as file:
+        head = file.readline()
+    separator = max(",;\t", key=head.count)
+    return pd.read_csv(
+        path,
+        sep=separator,
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        index_col=False,
+    )
 
 
 def _read_lines(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
     rows = [json.loads(line) for line in lines if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("expected a JSON object in every line")
@@ -151,8 +183,8 @@ def _read_lines(path: Path) -> pd.DataFrame:
 
 
 FORMS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": partial(_read_csv, separator=","),
-    ".tsv": partial(_read_csv, separator="\t"),
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".jsonl": _read_lines,
 }
 """Suffix of a list -> function that returns its rows, as text."""

@@ -22,7 +22,7 @@ from mgd3_kedro.datasets.sources.columns import (
     listed_names,
     name_of_class,
 )
-from mgd3_kedro.datasets.sources.splits import split_files
+from mgd3_kedro.datasets.sources.splits import files_of, split_files, split_of
 from mgd3_kedro.datasets.sources.tarred import TarReader, problem_of, told_apart, walk
 
 CLASS, FIELDS = "cls", "json"
@@ -39,11 +39,13 @@ class _Sample:
         folder: Folder in the archive; empty at the top.
         images: Suffix -> image.
         notes: Suffix -> content of a file that may tell the class.
+        others: Suffixes of the other files.
     """
 
     folder: str
     images: dict[str, Entry] = field(default_factory=dict)
     notes: dict[str, bytes] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,19 @@ class ShardSource:
         """
         names = listed_names(self.files[0].parent)
         found: dict[str, dict[str, Entry]] = {}
+        ways = set()
         for number, file in enumerate(self.files):
             with told_apart(f"{file}: expected a tar archive"):
                 samples = self._samples(number)
             try:
-                for wnid, entry in self._labelled(samples, file.stem, names):
+                labels = self._labels(samples)
+                ways.add(bool(labels))
+                if len(ways) > 1:
+                    raise ValueError(
+                        f"expected a class for each image of all archives, in KEY.{CLASS} or in "
+                        f"KEY.{FIELDS}, or for none, got archives with and without"
+                    )
+                for wnid, entry in self._images(samples, labels, file.stem, names):
                     found.setdefault(wnid, {})[entry.name] = entry
             except ValueError as error:
                 raise ValueError(f"{file}: {error}") from error
@@ -92,7 +102,7 @@ class ShardSource:
         """Return name up to the first dot -> sample, of one archive."""
         file = self.files[number]
         stamp = stamp_of(file)
-        told = {CLASS, FIELDS, self.columns.classes}
+        told = {CLASS, FIELDS, (self.columns.classes or CLASS).lower()}
         samples: dict[str, _Sample] = {}
         with file.open("rb") as opened:
             for info in walk(opened):
@@ -101,7 +111,7 @@ class ShardSource:
                     continue
                 name = "/".join(parts)
                 stem, _, suffix = parts[-1].partition(".")
-                key = "/".join([*parts[:-1], stem])
+                suffix, key = suffix.lower(), "/".join([*parts[:-1], stem])
                 sample = samples.setdefault(key, _Sample(parts[-2] if parts[1:] else ""))
                 if is_image_name(parts[-1]):
                     place = (number, info.offset_data, info.size)
@@ -109,58 +119,89 @@ class ShardSource:
                     sample.images[suffix] = entry
                 elif suffix in told and info.isreg() and info.size <= LARGEST:
                     sample.notes[suffix] = _read(opened, info.offset_data, info.size)
+                else:
+                    sample.others.append(suffix)
         return samples
 
-    def _labelled(
-        self, samples: Mapping[str, _Sample], archive: str, names: tuple[str, ...]
+    def _labels(self, samples: Mapping[str, _Sample]) -> dict[str, str]:
+        """Return the class of each sample with an image; empty if no file tells any class.
+
+        Raises:
+            ValueError: If some class is told and others are not, or files beside the images might
+                tell it.
+        """
+        found = {key: self._label(key, sample) for key, sample in samples.items() if sample.images}
+        labels = {key: label for key, label in found.items() if label is not None}
+        lacking = next((key for key in found if key not in labels), None)
+        if labels and lacking is not None:
+            raise ValueError(
+                f"expected a class for every image, in KEY.{CLASS} or in KEY.{FIELDS}, got none "
+                f"for {printable(lacking)}"
+            )
+        beside = (sample for sample in samples.values() if sample.images)
+        if not labels and (one := next((s for s in beside if s.notes or s.others), None)):
+            fields = _fields("KEY", one.notes.get(FIELDS))
+            raise ValueError(
+                f"expected a class for every image, in KEY.{CLASS} or in KEY.{FIELDS}, got "
+                f"{', '.join([*one.notes, *one.others, *fields])}; "
+                + self.columns.advice("classes")
+            )
+        return labels
+
+    def _images(
+        self,
+        samples: Mapping[str, _Sample],
+        labels: Mapping[str, str],
+        archive: str,
+        names: tuple[str, ...],
     ) -> Iterator[tuple[str, Entry]]:
         """Return the class and the image of each sample that has both.
 
         Raises:
             ValueError: If one of them is not clear.
         """
-        labels = {key: self._label(key, sample) for key, sample in samples.items() if sample.images}
-        if all(label is None for label in labels.values()):
+        if not labels:
             # Without classes, files that share the start of their names do not belong together.
             for sample in samples.values():
                 for entry in sample.images.values():
                     yield sample.folder or archive, entry
-            return
         for key, label in labels.items():
-            if label is None:
-                raise ValueError(
-                    f"expected a class for every image, in KEY.{CLASS} or in KEY.{FIELDS}, got "
-                    f"none for {printable(key)}"
-                )
             if label not in NO_CLASS:
                 yield name_of_class(label, names), self._image(key, samples[key].images)
 
     def _label(self, key: str, sample: _Sample) -> str | None:
         """Return the class of a sample as its files tell it; None if they do not."""
         asked = self.columns.classes
-        if (suffix := asked or CLASS) in sample.notes:
-            return sample.notes[suffix].decode("utf-8", "replace").strip()
+        if (suffix := (asked or CLASS).lower()) in sample.notes:
+            try:
+                return sample.notes[suffix].decode().strip()
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{printable(key)}.{suffix}: expected UTF-8 ({error})") from error
         fields = _fields(key, sample.notes.get(FIELDS))
         known = [name for name in fields if name in ((asked,) if asked else LABEL_COLUMNS)]
         if len(known) > 1:
             raise ValueError(
-                f"expected one class, got {', '.join(known)} in {printable(key)}.{FIELDS}; name "
-                "it with --params columns.classes=NAME"
+                f"expected one class, got {', '.join(known)} in {printable(key)}.{FIELDS}; "
+                + self.columns.advice("classes")
             )
         if asked and not known:
             have = ", ".join([*sample.notes, *fields]) or "nothing"
             raise ValueError(
-                f"columns.classes: expected the suffix of a file or a field of its {FIELDS}, got "
-                f"{asked!r}; {printable(key)} has {have}"
+                f"{self.columns.group}.classes: expected the suffix of a file or a field of its "
+                f"{FIELDS}, got {asked!r}; {printable(key)} has {have}"
             )
-        return str(fields[known[0]]) if known else None
+        if not known:
+            return None
+        if isinstance(value := fields[known[0]], list | dict):
+            raise ValueError(f"{printable(key)}.{FIELDS}: expected one class, got {value}")
+        return "" if value is None else str(value).strip()
 
     def _image(self, key: str, images: Mapping[str, Entry]) -> Entry:
-        asked = self.columns.images
-        fitting = [suffix for suffix in images if asked in (None, suffix)]
+        asked = (self.columns.images or "").lower().removeprefix(".")
+        fitting = [suffix for suffix in images if asked in ("", suffix)]
         if len(fitting) == 1:
             return images[fitting[0]]
-        advice = "; name the suffix with --params columns.images=NAME" if fitting else ""
+        advice = f"; {self.columns.advice('images')}" if fitting else ""
         raise ValueError(
             f"expected one image{f' with the suffix {asked}' if asked else ''} for "
             f"{printable(key)}, got {', '.join(images)}{advice}"
@@ -204,10 +245,16 @@ def find_shards(path: Path, columns: ColumnNames) -> ShardSource | None:
     """
     if path.is_dir() and any(part.is_dir() and not is_hidden(part.name) for part in path.iterdir()):
         return None
-    files = split_files(path, ".tar")
-    if not files or (path.is_file() and _has_folders(path)):
-        return None
-    return ShardSource(files, columns)
+    if path.is_file():
+        is_flat = path.suffix.lower() == ".tar" and not _has_folders(path)
+        return ShardSource((path,), columns) if is_flat else None
+    files = tuple(files_of(path if path.is_dir() else path.parent, ".tar"))
+    # An archive of a class may be called after a split, such as bullet-train.tar.
+    if all(map(split_of, files)):
+        files = split_files(path, ".tar")
+    elif not path.is_dir():
+        files = ()
+    return ShardSource(files, columns) if files else None
 
 
 def _has_folders(file: Path) -> bool:

@@ -30,8 +30,8 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
     if path.is_file():
         return (path,) if path.suffix.lower() == suffix else ()
     if path.is_dir():
-        files = _files(path, suffix)
-        splits = sorted({split for file in files if (split := _split_of(file))})
+        files = files_of(path, suffix)
+        splits = sorted({split for file in files if (split := split_of(file))})
         if len(splits) > 1:
             raise ValueError(
                 f"{path}: expected the files of one split, got {', '.join(splits)}: name one, "
@@ -42,13 +42,14 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
         pattern = re.compile(
             rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}", re.IGNORECASE
         )
-        beside = _files(path.parent, suffix)
+        beside = files_of(path.parent, suffix)
         if found := tuple(file for file in beside if pattern.fullmatch(file.name)):
             return found
     return ()
 
 
-def _files(folder: Path, suffix: str) -> list[Path]:
+def files_of(folder: Path, suffix: str) -> list[Path]:
+    """Return the visible files of a folder with a suffix, sorted."""
     # The `datasets` library also keeps cached results in this folder.
     return sorted(
         file
@@ -57,6 +58,7 @@ def _files(folder: Path, suffix: str) -> list[Path]:
     )
 
 
-def _split_of(file: Path) -> str | None:
+def split_of(file: Path) -> str | None:
+    """Return the split that a file is called after; None if there is none."""
     parts = re.split(r"[-_.]", file.name.lower())
     return next((part for part in parts if part in SPLITS), None)
