@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import tiny_pretraining
 import torch
 from judged import BENCHMARK, EVALUATION, JUDGE, split
 
@@ -13,8 +14,7 @@ from mgd3_kedro.pipelines.pretrain.judge import train_judge
 from mgd3_kedro.pipelines.pretrain.latents import EncodedImages
 from mgd3_kedro.pipelines.pretrain.nodes import train_autoencoder, train_denoiser
 from mgd3_kedro.pipelines.train_teacher.nodes import train_teacher
-from mgd3_kedro.training.autoencoder import AutoencoderTrainingConfig, build_autoencoder
-from mgd3_kedro.training.denoiser import DenoiserConfig
+from mgd3_kedro.training.autoencoder import build_autoencoder
 from mgd3_kedro.training.loop import Trained
 
 RATE = 1e30
@@ -23,33 +23,9 @@ SCHOOL = HardLabelConfig(
     network="convnet1",
     seed=0,
 )
-LOOP = {
-    "steps": 5,
-    "batch_size": 4,
-    "flip_probability": 0.0,
-    "learning_rate": RATE,
-    "warmup_steps": 0,
-    "weight_decay": 0.0,
-    "ema_decay": 0.0,
-    "precision": "fp32",
-    "compile": False,
-    "seed": 0,
-}
-AUTOENCODER = AutoencoderTrainingConfig(
-    **LOOP, block_channels=(8, 8), latent_channels=4, kl_weight=0.0, given=None
-)
-DENOISER = DenoiserConfig(
-    **LOOP,
-    layers=1,
-    heads=1,
-    head_dim=16,
-    patch_size=2,
-    class_dropout=0.1,
-    prediction_type="sample",
-    snr_gamma=None,
-    snr_floor=None,
-    log_sigma_mean=None,
-    log_sigma_std=None,
+AUTOENCODER, DENOISER = (
+    replace(config, steps=5, batch_size=4, learning_rate=RATE)
+    for config in (tiny_pretraining.AUTOENCODER, tiny_pretraining.DENOISER)
 )
 
 
