@@ -1,6 +1,7 @@
 """Images in one folder, with a list that gives the class of each."""
 
 import json
+from pathlib import Path
 
 import pytest
 from image_sets import image_of, png, write_folder
@@ -31,8 +32,8 @@ def listed(path, **columns):
 
 
 def test_a_list_in_the_folder_gives_the_classes(tmp_path):
-    rows = ["file_name,size,label", "b.png,3,owl", "a.png,4,hen", "c.png,4,"]
-    path = make(tmp_path, rows, ["a.png", "b.png", "c.png"])
+    rows = ["file_name,size,label", "b.png,3,owl", "a.png,4,hen", "c.png,4,", "d.png"]
+    path = make(tmp_path, rows, ["a.png", "b.png", "c.png", "d.png"])
     assert listed(path) == {"hen": ["a.png"], "owl": ["b.png"]}
     (path / "classes.json").write_text('["hen", "owl"]')
     (path / "labels.csv").write_text("file_name,label\nb.png,0\na.png,1")
@@ -128,3 +129,8 @@ def test_a_list_that_is_not_read_is_told(tmp_path, caplog):
     path = make(tmp_path, rows, ["x/0.png", "y/0.png"])
     assert list(listed(path)) == ["x", "y"]
     assert "its folders are the classes, not a column of" in caplog.text
+
+
+def test_the_folder_that_one_is_in_may_have_a_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(make(tmp_path, ["file_name,label", "a.png,owl"]))
+    assert listed(Path()) == {"owl": ["a.png"]}

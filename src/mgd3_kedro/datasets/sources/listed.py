@@ -123,7 +123,7 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
         return None
     folders = [part for part in path.iterdir() if part.is_dir() and not is_hidden(part.name)]
     places = [*(path / name for name in INSIDE), path]
-    tables = [place.with_name(place.name + form) for place in places for form in FORMS]
+    tables = [Path(f"{place}{form}") for place in places for form in FORMS]
     table = next((table for table in tables if table.is_file()), None)
     if table is None:
         return None
@@ -162,7 +162,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig") as file:
         head = file.readline()
     separator = max(",;\t", key=head.count)
-    return pd.read_csv(
+    rows = pd.read_csv(
         path,
         sep=separator,
         dtype=str,
@@ -170,6 +170,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
         encoding="utf-8-sig",
         index_col=False,
     )
+    # Rows may end early.
+    return rows.fillna("")
 
 
 def _read_lines(path: Path) -> pd.DataFrame:
