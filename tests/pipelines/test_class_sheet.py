@@ -111,7 +111,10 @@ def test_a_class_with_too_few_small_images_for_a_place_leaves_the_rest_of_it_whi
             ["mgd3", "dm"],
             "shown_methods: expected images of dm with these parameters, found none; make them",
         ),
-        ("mgd3", r"shown_methods: expected a list, got 'mgd3'; write it as \[mgd3\]"),
+        (
+            "mgd3",
+            r"shown_methods: expected a list, got 'mgd3'; write it as .shown_methods=\[mgd3\]",
+        ),
         (3, "shown_methods: expected a list, got 3"),
     ],
 )
