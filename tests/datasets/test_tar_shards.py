@@ -36,6 +36,8 @@ def test_numbers_have_the_names_of_the_list_beside_the_archives(tmp_path):
     folder = shard(tmp_path, a__jpg=None, a__cls="1", b__jpg=None, b__cls="-1")
     (folder / "classes.json").write_text('["hen", "owl"]')
     assert listed(folder) == {"owl": ["0.tar::a.jpg"]}
+    (folder / "classes.json").write_text('["crane", "crane"]')
+    assert listed(folder) == {"crane (1)": ["0.tar::a.jpg"]}
     shard(tmp_path, a__jpg=None, a__cls="2")
     with pytest.raises(ValueError, match=r"0\.tar: expected numbers below 2, .*, got 2"):
         listed(folder)

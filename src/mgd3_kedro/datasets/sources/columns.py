@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, distinct, listed_names
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels", "class", "class_label", "target", "fine_label", "wnid")
 FILE_COLUMNS = ("file", "file_name", "filename", "file_path", "path")
-NO_CLASS = ("", "-1")
-"""Labels of rows without a class."""
 NOTES = b"huggingface"
 """Key of the schema's metadata under which the hub's libraries describe columns."""
 
@@ -68,7 +68,7 @@ class Columns(NamedTuple):
         image: Column of the image files: bytes, or a struct with a field `bytes`.
         label: Column of the classes: names or numbers; None if the folders in `file` give the
             classes.
-        names: Name of each class number; empty if there are none.
+        names: Name of each class number, all different; empty if there are none.
         file: Column of the image paths; None if there is none.
     """
 
@@ -129,7 +129,6 @@ def find_columns(schema: pa.Schema, folder: Path, given: ColumnNames = AUTOMATIC
         known = [name for name in noted if name in schema.names] or [
             name for name in schema.names if name in LABEL_COLUMNS
         ]
-        label = None
         if known or not file:
             label = choose("classes", known, LABEL_COLUMNS, schema.names, given)
     if label is None:
@@ -163,7 +162,7 @@ def label_rows(table: pa.Table, columns: Columns) -> Labels:
             f"{columns.label}: expected numbers below {len(columns.names)}, which have names, "
             f"got {codes.max()}"
         )
-    names = _distinct(columns.names)
+    names = columns.names
     order = sorted(range(len(names)), key=names.__getitem__)
     place = np.full(len(names) + 1, -1, dtype=np.int64)
     place[order] = np.arange(len(names))
@@ -180,23 +179,6 @@ def image_bytes(value: Any) -> bytes:
     if found is None:
         raise ValueError("no bytes are stored in the row")
     return bytes(found)
-
-
-def name_of_class(label: str, names: Sequence[str]) -> str:
-    """Return the name of a class that is given by its name, or by its number as text.
-
-    Args:
-        label: Name or number.
-        names: Names of the numbers; empty if there are none.
-
-    Raises:
-        ValueError: If a number has no name.
-    """
-    if not names or not label.isdecimal():
-        return label
-    if int(label) >= len(names):
-        raise ValueError(f"expected numbers below {len(names)}, which have names, got {label}")
-    return names[int(label)]
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
@@ -248,49 +230,10 @@ def _noted_names(schema: pa.Schema, folder: Path) -> dict[str, tuple[str, ...]]:
     if not features and info.is_file():
         features = json.loads(info.read_text(encoding="utf-8")).get("features")
     return {
-        name: tuple(map(str, feature["names"]))
+        name: distinct(tuple(map(str, feature["names"])))
         for name, feature in (features or {}).items()
         if isinstance(feature, Mapping) and feature.get("names")
     }
-
-
-def listed_names(folder: Path) -> tuple[str, ...]:
-    """Return the names in `classes.json`, in the order of their numbers; empty if there is none.
-
-    It has a list of names or of rows with number and name, or an object of number -> name or row,
-    or of name -> number.
-
-    Raises:
-        ValueError: If it has something else, or numbers are not 0, 1 ...
-    """
-    path = folder / "classes.json"
-    if not path.is_file():
-        return ()
-    try:
-        numbered = _numbered(json.loads(path.read_text(encoding="utf-8")))
-        return tuple(map(numbered.__getitem__, range(len(numbered))))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected a list of names, or of rows with label (0, 1 ...) and wnid or name, "
-            "or an object of number and name"
-        ) from error
-
-
-def _numbered(content: Any) -> dict[int, str]:
-    """Return number -> name of the content of `classes.json`."""
-    if isinstance(content, Mapping):
-        if all(isinstance(value, int) for value in content.values()):
-            return {number: name for name, number in content.items()}
-        return {int(number): _name_in(row) for number, row in content.items()}
-    if all(isinstance(row, Mapping) for row in content):
-        return {int(row.get("label", row.get("id"))): _name_in(row) for row in content}
-    return dict(enumerate(map(_name_in, content)))
-
-
-def _name_in(row: Any) -> str:
-    if isinstance(row, Mapping):
-        return str(row.get("wnid") or row.get("folder") or row["name"])
-    return str(row if isinstance(row, str) else row[0])
 
 
 def _is_unnamed(table: pa.Table, columns: Columns) -> bool:
@@ -298,13 +241,6 @@ def _is_unnamed(table: pa.Table, columns: Columns) -> bool:
 
     is_number = pa.types.is_integer(table.schema.field(columns.label).type)
     return bool(is_number and not columns.names)
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Add the number to class names that occur more than once."""
-    return [
-        f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names)
-    ]
 
 
 def _code(values: pa.Array) -> Labels:

@@ -16,13 +16,11 @@ from mgd3_kedro.datasets.sources.columns import (
     FILE_COLUMNS,
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
-    NO_CLASS,
     ColumnNames,
     choose,
-    listed_names,
-    name_of_class,
 )
 from mgd3_kedro.datasets.sources.folder import FolderReader, FolderSource
+from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, listed_names, name_of_class
 
 if TYPE_CHECKING:
     import pandas as pd

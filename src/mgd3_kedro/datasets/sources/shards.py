@@ -17,11 +17,9 @@ from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, pr
 from mgd3_kedro.datasets.sources.columns import (
     AUTOMATIC,
     LABEL_COLUMNS,
-    NO_CLASS,
     ColumnNames,
-    listed_names,
-    name_of_class,
 )
+from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, listed_names, name_of_class
 from mgd3_kedro.datasets.sources.splits import files_of, split_files, split_of
 from mgd3_kedro.datasets.sources.tarred import TarReader, problem_of, told_apart, walk
 
