@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from image_sets import image_of, png, write_folder
 
-from mgd3_kedro.datasets.own_split import open_split
 from mgd3_kedro.datasets.sources import ColumnNames, open_source
 from mgd3_kedro.datasets.sources.folder import FolderSource
 from mgd3_kedro.datasets.sources.listed import ListedSource
+from mgd3_kedro.datasets.split_images import open_split
 
 IMAGE = png(image_of("n01", 0))
 
@@ -99,7 +99,7 @@ def test_class_folders_stay_classes_unless_a_column_is_named(tmp_path):
 
 def test_images_with_a_list_are_split_as_any_set_is(tmp_path):
     path = make(tmp_path, ["file,label", "a.png,owl", "b.png,hen"])
-    source, classes, side = open_split(path / "val")
+    _, source, classes, side = open_split(path / "val")
     assert (type(source), list(classes), side) == (ListedSource, ["hen", "owl"], "test")
     assert source.open().read(classes["hen"]()[0]) == IMAGE
     assert source.where("a.png") == str(path / "a.png")

@@ -50,7 +50,7 @@ def test_every_image_is_on_one_side_and_both_have_every_class(make_set, tmp_path
     assert sorted([*found["train"], *found["val"]]) == sorted(pictures)
     counts = [Counter(name.split("/")[0] for name in side) for side in found.values()]
     assert counts == [{"n01": 32, "n02": 12, "n03": 1}, {"n01": 8, "n02": 3, "n03": 1}]
-    said = [r.getMessage() for r in caplog.records if "has no folder train" in r.getMessage()]
+    said = [r.getMessage() for r in caplog.records if "has no split train" in r.getMessage()]
     assert "45 of its images serve as train images" in said[0]
     listed = (tmp_path / "index/val.tsv").read_text().splitlines()
     assert [line.split("\t")[1] for line in listed] == list(found["val"])
@@ -101,12 +101,17 @@ def test_images_are_indexed_once_for_both_sides(make_set, tmp_path, pictures):
 
 
 @pytest.mark.parametrize(
-    "names", [("train/n01/0.png", "train/n02/0.png"), ("n01/0.png", "test/n02/0.png")]
+    ("asked", "names"),
+    [
+        ("val", ("train/n01/0.png", "train/n02/0.png")),
+        ("train", ("n01/0.png", "n03/0.png", "test/n02/0.png")),
+        ("val", ("n01/0.png", "n03/0.png", "Training/n02/0.png")),
+    ],
 )
-def test_a_set_that_has_a_split_is_not_split_again(names, make_set, tmp_path, pictures):
+def test_a_set_that_has_a_split_is_not_split_again(asked, names, make_set, tmp_path, pictures):
     root = write_folder(tmp_path / "pets", dict.fromkeys(names, pictures["n01/0.png"]))
-    with pytest.raises(DatasetError, match=r"expected images at .*val.*found nothing"):
-        make_set(root / "val", classes=None).load()
+    with pytest.raises(DatasetError, match=rf"expected images at .*{asked}.*found nothing"):
+        make_set(root / asked, classes=None).load()
 
 
 def test_a_folder_of_a_split_that_is_empty_is_not_filled_from_beside_it(

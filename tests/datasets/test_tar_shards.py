@@ -5,9 +5,9 @@ import json
 import pytest
 from image_sets import SIDE, image_of, png, write_folder, write_tar
 
-from mgd3_kedro.datasets.own_split import open_split
 from mgd3_kedro.datasets.sources import ColumnNames, open_source
 from mgd3_kedro.datasets.sources.shards import LARGEST, ShardSource
+from mgd3_kedro.datasets.split_images import open_split
 
 IMAGE = png(image_of("n01", 0))
 
@@ -133,7 +133,7 @@ def test_one_archive_without_folders_is_split_as_any_set_is(tmp_path):
     files = {f"{n}.png": png(image_of("n01", n)) for n in range(4)}
     told = {f"{n}.cls": f"{n % 2}".encode() for n in range(4)}
     path = write_tar(tmp_path / "pets.tar", files | told)
-    source, classes, side = open_split(path / "train")
+    _, source, classes, side = open_split(path / "train")
     assert (source, side) == (ShardSource((path,)), "train")
     reader = source.open()
     entries = classes["1"]()

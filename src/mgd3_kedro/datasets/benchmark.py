@@ -90,12 +90,12 @@ class BenchmarkDataset(ReadOnlyDataset[Benchmark]):
             raise DatasetError(f"{told}{advice}") from error
 
     def _exists(self) -> bool:
-        from mgd3_kedro.datasets.own_split import has_images
+        from mgd3_kedro.datasets.split_images import has_images
 
         return self._path.is_file() if self._path else has_images(self._source, self._columns)
 
     def _listed(self) -> tuple[ClassSpec, ...]:
-        from mgd3_kedro.datasets.own_split import open_split
+        from mgd3_kedro.datasets.split_images import open_split
 
         # Every node loads the benchmark, and to list a large archive takes minutes.
         if self._found is None:

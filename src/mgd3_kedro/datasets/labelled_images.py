@@ -22,9 +22,10 @@ from mgd3_kedro.datasets.image_index import (
     listing_digest,
     make_index,
 )
-from mgd3_kedro.datasets.own_split import SEED, has_images, open_split
+from mgd3_kedro.datasets.own_split import SEED
 from mgd3_kedro.datasets.read_only import ReadOnlyDataset
 from mgd3_kedro.datasets.sources import ColumnNames, Entry, Listing, Source
+from mgd3_kedro.datasets.split_images import Opened, has_images, open_split
 from mgd3_kedro.datasets.thumbnails import LEAKS
 from mgd3_kedro.durable import write_text
 from mgd3_kedro.stages import Partition
@@ -134,14 +135,16 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         }
 
     def _read(self) -> dict[str, Partition]:
-        source, classes, side = open_split(self._path, self._columns)
-        wanted = self._wanted(classes)
-        indexed = self._indexed(source, wanted, side)
+        opened = open_split(self._path, self._columns)
+        wanted = self._wanted(opened.classes)
+        indexed = self._indexed(opened, wanted)
         bad = [error for wnid in wanted for error in indexed[wnid][1]]
-        tell_bad_images(self._place(side), bad, self._bad_images)
+        tell_bad_images(opened.place, bad, self._bad_images)
         found = {wnid: indexed[wnid][0] for wnid in wanted}
-        if side is not None:
-            self._tell_split(side, found)
+        if opened.side is not None:
+            self._tell_side(opened.place, opened.side, found)
+        elif opened.place != self._path:
+            logger.info("%s: not found; images are read from %s", self._path, opened.place)
         return found
 
     def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:
@@ -167,14 +170,14 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return {spec.wnid: found[names[spec.wnid]] for spec in specs}
 
     def _indexed(
-        self, source: Source, wanted: Mapping[str, Listing], side: str | None
+        self, opened: Opened, wanted: Mapping[str, Listing]
     ) -> dict[str, tuple[Partition, list[str]]]:
         """Index what is not indexed yet, and return wnid -> partition and messages on bad files."""
         from joblib import Parallel, delayed
 
-        part = replace(self._part, side=side)
+        part = replace(self._part, side=opened.side)
         # Both sides of the project's own split share one index.
-        folder = self._index if side is None else self._index.with_name(WHOLE)
+        folder = self._index if opened.side is None else self._index.with_name(WHOLE)
         indexed: dict[str, tuple[Partition, list[str]]] = {}
         waiting: dict[str, IndexedClass] = {}
 
@@ -182,11 +185,11 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             for wnid, listed in wanted.items():
                 entries = listed()
                 index = ClassIndex(index_path(folder, wnid), listing_digest(entries))
-                images = IndexedClass(source, index, part)
+                images = IndexedClass(opened.source, index, part)
                 kept = index.read()
                 if kept is None or self._is_incomplete(kept):
                     waiting[wnid] = images
-                    yield delayed(_index_class)(wnid, source, entries, index)
+                    yield delayed(_index_class)(wnid, opened.source, entries, index)
                 else:
                     indexed[wnid] = images.summary(self._image_size, kept, self._leaks)
 
@@ -196,7 +199,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             indexed[wnid] = waiting[wnid].summary(self._image_size, kept, self._leaks)
             logger.info(
                 "%s: indexed %s, %d images%s (%d of %d classes)",
-                self._place(side),
+                opened.place,
                 wnid,
                 good,
                 f", {bad} bad" if bad else "",
@@ -205,7 +208,7 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
             )
         return indexed
 
-    def _tell_split(self, side: str, found: Mapping[str, Partition]) -> None:
+    def _tell_side(self, place: Path, side: str, found: Mapping[str, Partition]) -> None:
         """Log that this project splits the images, and write a list of those on this side."""
         lines = [f"{wnid}\t{row['file']}\n" for wnid, part in found.items() for row in part.rows]
         listed = self._index.with_name(f"{self._path.name}.tsv")
@@ -213,14 +216,10 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         if not listed.is_file() or listed.read_text(encoding="utf-8") != text:
             write_text(listed, text)
         logger.info(
-            "%s has no folder %s: %d of its images serve as %s images, chosen in every class "
+            "%s has no split %s: %d of its images serve as %s images, chosen in every class "
             "with seed %d, with copies of an image in the same split; listed in %s",
-            *(self._path.parent, self._path.name, len(lines), side, SEED, listed),
+            *(place, self._path.name, len(lines), side, SEED, listed),
         )
-
-    def _place(self, side: str | None) -> Path:
-        """Return the path of the images: the parent if this project splits them."""
-        return self._path if side is None else self._path.parent
 
     def _is_incomplete(self, kept: KeptIndex) -> bool:
         """Return whether an index lacks information that is needed."""

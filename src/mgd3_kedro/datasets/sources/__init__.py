@@ -12,19 +12,19 @@ from mgd3_kedro.datasets.sources.folder import find_folder
 from mgd3_kedro.datasets.sources.listed import find_listed
 from mgd3_kedro.datasets.sources.parquet import find_parquet
 from mgd3_kedro.datasets.sources.shards import find_shards
-from mgd3_kedro.datasets.sources.splits import SPLITS
-from mgd3_kedro.datasets.sources.tarred import find_tar
+from mgd3_kedro.datasets.sources.tarred import OPENERS, find_tar
 from mgd3_kedro.datasets.sources.zipped import find_zip
 
 __all__ = [
+    "ARCHIVES",
     "AUTOMATIC",
     "SOURCES",
-    "SPLITS",
     "ColumnNames",
     "Entry",
     "Listing",
     "Reader",
     "Source",
+    "find_source",
     "open_source",
 ]
 
@@ -40,12 +40,21 @@ def open_source(path: Path, columns: ColumnNames = AUTOMATIC) -> Source:
     Raises:
         ValueError: If there is nothing at the path, or nothing that can be read.
     """
-    for find in SOURCES.values():
-        if source := find(path, columns):
-            return source
+    if source := find_source(path, columns):
+        return source
     raise ValueError(
         f"expected images at {path}: one of {', '.join(SOURCES)}; found " + _what_is_at(path)
     )
+
+
+def find_source(path: Path, columns: ColumnNames = AUTOMATIC) -> Source | None:
+    """Return the source that reads the images at a path; None if there is none.
+
+    Raises:
+        ValueError: If the files at the path are several splits.
+    """
+    found = (find(path, columns) for find in SOURCES.values())
+    return next((source for source in found if source), None)
 
 
 def _what_is_at(path: Path) -> str:
@@ -59,6 +68,8 @@ def _what_is_at(path: Path) -> str:
     return "something else"
 
 
+ARCHIVES = (".zip", *OPENERS)
+"""Suffixes of archives that have folders of images."""
 ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl")
 SOURCES: Mapping[str, Callable[[Path, ColumnNames], Source | None]] = {
     "zip archive": find_zip,

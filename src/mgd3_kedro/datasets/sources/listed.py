@@ -21,6 +21,7 @@ from mgd3_kedro.datasets.sources.columns import (
 )
 from mgd3_kedro.datasets.sources.folder import FolderReader, FolderSource
 from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, listed_names, name_of_class
+from mgd3_kedro.datasets.sources.splits import SPLITS, split_called
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 INSIDE = ("metadata", "labels")
-"""Names of lists in the folder of the images; a list beside the folder has the folder's name."""
+"""Names of lists in the folder of the images."""
 NAME_COLUMNS = (*FILE_COLUMNS, *IMAGE_COLUMNS, "id", "image_id", "image_name")
 
 
@@ -120,8 +121,7 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
     if not path.is_dir():
         return None
     folders = [part for part in path.iterdir() if part.is_dir() and not is_hidden(part.name)]
-    places = [*(path / name for name in INSIDE), path]
-    tables = [Path(f"{place}{form}") for place in places for form in FORMS]
+    tables = (Path(f"{place}{form}") for place in _places(path) for form in FORMS)
     table = next((table for table in tables if table.is_file()), None)
     if table is None:
         return None
@@ -134,6 +134,17 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
             )
         return None
     return ListedSource(path, table, columns)
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    """Return paths that the list of a folder may have, without their suffix.
+
+    A list beside the folder has its name, or that of its split: `train.csv` for `train_images`.
+    """
+    yield from (folder / name for name in INSIDE)
+    yield folder
+    if split := split_called(folder.name):
+        yield from (folder.with_name(name) for name in SPLITS[split])
 
 
 def _known_names(path: Path) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Which files of tables belong to a split."""
+"""Names of splits: of folders, of archives, and of files of tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import re
 from pathlib import Path
 
 SPLITS = {
-    "train": ("train",),
+    "train": ("train", "training"),
     "val": ("val", "validation", "valid"),
-    "validation": ("validation", "val", "valid"),
-    "valid": ("valid", "validation", "val"),
-    "test": ("test",),
+    "test": ("test", "testing"),
 }
-"""Name of a split -> names that its files may have, in order of preference."""
+"""Split -> names that it has in data sets, in order of preference."""
+CALLED = re.compile(r"([a-z]+?)[-_ ]?(dataset|set|images?|data)?")
+"""Name of a folder or archive, in small letters: the name of a split, and what may follow it."""
+
+
+def split_called(name: str) -> str | None:
+    """Return the split that a folder or archive is called after, such as "Training_set"."""
+    match = CALLED.fullmatch(name.lower())
+    return _split(match[1]) if match else None
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Return the names that files of a split may have, the given one first."""
+    others = SPLITS.get(_split(name) or "", ())
+    return (name, *(other for other in others if other != name))
 
 
 def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
@@ -38,7 +50,7 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
                 f"{path / splits[0]}"
             )
         return tuple(files)
-    for name in SPLITS.get(path.name, (path.name,)):
+    for name in names_of(path.name):
         pattern = re.compile(
             rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}", re.IGNORECASE
         )
@@ -59,6 +71,9 @@ def files_of(folder: Path, suffix: str) -> list[Path]:
 
 
 def split_of(file: Path) -> str | None:
-    """Return the split that a file is called after; None if there is none."""
-    parts = re.split(r"[-_.]", file.name.lower())
-    return next((part for part in parts if part in SPLITS), None)
+    """Return the name of a split that a file is called after; None if there is none."""
+    return next((part for part in re.split(r"[-_.]", file.name.lower()) if _split(part)), None)
+
+
+def _split(name: str) -> str | None:
+    return next((split for split, names in SPLITS.items() if name in names), None)
