@@ -1,9 +1,11 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from mgd3_kedro.datasets import thumbnails
 from mgd3_kedro.datasets.decoding import LOOK_SIDE, describe_image
 from mgd3_kedro.datasets.thumbnails import Match, Thumbnails, find_copies
 
@@ -81,6 +83,26 @@ def test_copies_among_pictures_have_one_number(scenes):
     numbers = find_copies(np.stack([*looks, *again, again[0]]))
     assert len(set(numbers)) == 5
     assert numbers[5:] == [numbers[3], numbers[0], numbers[3]]
+
+
+def test_many_equal_pictures_need_little_memory(scenes):
+    looks = np.stack([look_of(scene) for scene in scenes[:5]])
+    tracemalloc.start()
+    numbers = find_copies(np.concatenate([looks, np.repeat(looks[:1], 2000, axis=0)]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert numbers[5:] == [numbers[0]] * 2000
+    # Two million pairs of spectra are half a gigabyte.
+    assert peak < 2e7
+
+
+def test_many_pictures_that_are_nearly_equal_are_compared_in_parts(scenes, monkeypatch):
+    looks = np.stack([look_of(scene) for scene in scenes[:5]]).clip(1, 254)
+    again = np.concatenate([looks, looks + 1, looks - 1, looks[:, ::-1]])
+    whole = find_copies(again)
+    assert whole[5:15] == whole[:5] * 2
+    monkeypatch.setattr(thumbnails, "PAIRS", 2)
+    assert find_copies(again) == whole
 
 
 def test_pictures_with_little_contrast_must_be_the_more_alike():

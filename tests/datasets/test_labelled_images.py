@@ -410,13 +410,18 @@ def test_a_class_without_images_counts_none(folder, make_set):
     assert (partition.count, partition.load()[:].shape) == (0, (0, 3, 6, 6))
 
 
-@pytest.mark.parametrize("wnid", ["..", "a b", "é", "x" * 60, "a%2Fb"])
+@pytest.mark.parametrize("wnid", ["..", "a b", "é", "x" * 200, "a%2Fb", "ช้" * 33, "\udcff"])
 def test_a_class_may_be_called_anything(wnid, folder, make_set, tmp_path, files):
     index = ClassIndex(image_index.index_path(tmp_path / "index", wnid), "1")
     index.write(Described([], b"", plain=True))
     assert index.path.parent == tmp_path / "index"
     assert index.path.is_file()
     assert index.read() == ([], b"")
+
+
+def test_classes_whose_long_names_begin_alike_have_indexes_of_their_own(tmp_path):
+    paths = {image_index.index_path(tmp_path, "ช้าง" * 15 + last) for last in ("", "a", "b")}
+    assert len(paths) == 3
 
 
 def test_parts_are_rounded_alike_on_both_sides():

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from mgd3_kedro.images import LazyImages
 
+LONGEST_NAME = 200
+"""Maximum length of a quoted class name in the name of an index; the rest becomes a digest."""
+
 
 class KeptIndex(NamedTuple):
     """Content of an index.
@@ -205,7 +208,11 @@ class IndexRows(Sequence[Mapping[str, Any]]):
 
 def index_path(folder: Path, wnid: str) -> Path:
     """Return the path of a class's index; characters that file names cannot have are quoted."""
-    return folder / f"{quote(wnid, safe=' ')}.json"
+    name = quote(wnid, safe=" ", errors="surrogateescape")
+    # A character of many scripts has nine when it is quoted.
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}~{digest(name)[:16]}"
+    return folder / f"{name}.json"
 
 
 def listing_digest(entries: Sequence[Entry]) -> str:

@@ -27,6 +27,9 @@ differ in half of them."""
 NEAR_SHARE = 0.4
 """Maximum difference of a mirrored or cropped copy, as a share of the contrast."""
 
+PAIRS = 2**17
+"""Number of pairs of pictures that are compared at a time, in some 100 MB."""
+
 
 class Match(NamedTuple):
     """An image that looks like an image of another set.
@@ -108,14 +111,19 @@ def find_copies(looks: Array) -> list[int]:
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
     from scipy.spatial import KDTree
 
-    known = spectra(looks)
+    # A set may have thousands of equal pictures; without this, it would have millions of pairs.
+    known, same = np.unique(spectra(looks), axis=0, return_inverse=True)
+    contrasts = contrast(known)
     pairs = KDTree(known).query_pairs(TOLERANCE, output_type="ndarray")
-    one, other = known[pairs[:, 0]], known[pairs[:, 1]]
-    alike = np.linalg.norm(one - other, axis=1) <= SHARE * np.minimum(
-        contrast(one), contrast(other)
-    )
-    graph = coo_array((np.ones(alike.sum()), pairs[alike].T), shape=(len(looks), len(looks)))
-    return [int(number) for number in connected_components(graph, directed=False)[1]]
+    alike = np.zeros(len(pairs), bool)
+    for start in range(0, len(pairs), PAIRS):
+        one, other = pairs[start : start + PAIRS].T
+        distances = np.linalg.norm(known[one] - known[other], axis=1)
+        limits = SHARE * np.minimum(contrasts[one], contrasts[other])
+        alike[start : start + PAIRS] = distances <= limits
+    graph = coo_array((np.ones(alike.sum()), pairs[alike].T), shape=(len(known), len(known)))
+    groups = connected_components(graph, directed=False)[1]
+    return [int(groups[number]) for number in same]
 
 
 def spectra(looks: Array) -> Array:
