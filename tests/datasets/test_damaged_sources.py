@@ -214,6 +214,16 @@ def test_a_tar_that_leads_back_to_its_beginning_is_refused(tmp_path, files, make
         make_set(path).load()
 
 
+def test_a_tar_that_stops_between_two_files_is_told(tmp_path, files, make_set, caplog):
+    path = write_tar(tmp_path / "x.tar", files)
+    make_set(path, index="whole").load()
+    assert "images are missing" not in caplog.text
+    # A file has a header and one block.
+    path.write_bytes(path.read_bytes()[: 1024 * (len(files) - 1)])
+    make_set(path).load()
+    assert f"{path}: stops at byte {1024 * (len(files) - 1)} without the mark" in caplog.text
+
+
 def test_a_tar_with_damage_in_the_middle_is_not_taken_for_a_shorter_one(tmp_path, files, make_set):
     path = write_tar(tmp_path / "x.tar", files)
     data = bytearray(path.read_bytes())

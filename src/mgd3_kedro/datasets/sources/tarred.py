@@ -154,8 +154,15 @@ def walk(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
             yield info
         # `next` treats damage as the end of the archive.
         file.seek(archive.offset)
-        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        end = file.read(tarfile.BLOCKSIZE)
+        if end.strip(b"\0"):
             raise ValueError(f"damaged at byte {archive.offset}")
+        if not end:
+            logger.warning(
+                "%s: stops at byte %d without the mark that ends an archive; if it was not copied "
+                "whole, images are missing",
+                *(getattr(file, "name", "a tar archive"), archive.offset),
+            )
 
 
 @contextmanager
