@@ -145,9 +145,11 @@ def test_what_is_damaged_is_told_and_not_passed_over(make_set, tmp_path):
         make_set(root / "val").load()
 
 
-def test_a_list_may_be_called_after_the_split_of_its_folder(tmp_path):
-    root = write_folder(
-        tmp_path / "set", {"Train_images/1.png": IMAGE, "Train_images/2.png": IMAGE}
-    )
-    (root / "train.csv").write_text("id,label\n1,owl\n2,hen\n")
+@pytest.mark.parametrize("name", ["train.csv", "train_labels.tsv", "labels.csv"])
+def test_a_list_may_be_called_after_the_split_of_its_folder(name, tmp_path):
+    images = {f"Train_images/{n}.png": IMAGE for n in (1, 2)}
+    root = write_folder(tmp_path / "set", images | {"test/3.png": IMAGE})
+    (root / name).write_text("id,label\n1,owl\n2,hen\n")
     assert found(root / "train") == ("Train_images", ["hen", "owl"], None)
+    with pytest.raises(ValueError, match=r"expected images at .*/val: .*found nothing"):
+        found(root / "val")

@@ -139,12 +139,16 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
 def _places(folder: Path) -> Iterator[Path]:
     """Return paths that the list of a folder may have, without their suffix.
 
-    A list beside the folder has its name, or that of its split: `train.csv` for `train_images`.
+    A list beside the folder has its name, or that of its split: `train.csv` or `train_labels.csv`
+    for `train_images`. Beside train images, `labels.csv` is theirs.
     """
     yield from (folder / name for name in INSIDE)
     yield folder
     if split := split_called(folder.name):
-        yield from (folder.with_name(name) for name in SPLITS[split])
+        for name in SPLITS[split]:
+            yield from (folder.with_name(f"{name}{end}") for end in ("", "_labels"))
+        if split == "train":
+            yield from (folder.with_name(name) for name in INSIDE)
 
 
 def _known_names(path: Path) -> dict[str, str | None]:
