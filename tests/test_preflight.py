@@ -699,3 +699,11 @@ def test_a_network_too_deep_for_the_tuning_of_a_prior_is_refused():
         check_inputs(make_inputs(**{"params:pretrain.tuning": tuning}))
     fitting = replace(tuning, network="convnet3")
     check_inputs(make_inputs(**{"params:pretrain.tuning": fitting}))
+
+
+def test_one_class_is_none_to_train_a_network_on():
+    inputs = make_inputs()
+    one = replace(inputs["benchmark"], classes=inputs["benchmark"].classes[:1])
+    kept = {name: {"n1": inputs[name]["n1"]} for name in inputs if name.endswith("_images")}
+    with pytest.raises(ValueError, match=r"at least two classes .* got one, n1; if the folders"):
+        check_inputs(make_inputs(benchmark=one, **kept))

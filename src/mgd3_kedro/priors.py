@@ -103,7 +103,8 @@ def check_classes_of_prior(benchmark: Benchmark, folder: Path) -> None:
     else:
         advice = (
             "name a prior of these classes with --params model=FOLDER (kedro run "
-            "--pipelines=pretrain trains one), or correct the class table"
+            "--pipelines=pretrain --params trained_prior=FOLDER,..., with the same --env and "
+            "--params, trains one), or correct the class table"
         )
     raise ValueError(
         f"classes: expected the classes of the prior {folder}, where number {spec.class_index} is "

@@ -69,12 +69,12 @@ def test_a_split_is_found_by_another_name(asked, folders, place, form, tmp_path)
     assert found(root / asked) == (place, [name], None)
 
 
-def test_an_empty_folder_is_no_split_to_read_instead(tmp_path):
+@pytest.mark.parametrize("name", ["val", "Val"])
+def test_a_folder_without_classes_is_no_split(name, tmp_path):
     root = put(tmp_path / "set", "train/a", "train/b", "test/b")
-    (root / "val").mkdir()
-    assert found(root / "val") == ("val", [], None)
-    (root / "val").rmdir()
-    (root / "Val").mkdir()
+    (root / name).mkdir()
+    assert found(root / "val") == ("test", ["b"], None)
+    (root / name / "0.png").write_bytes(IMAGE)
     assert found(root / "val") == ("test", ["b"], None)
 
 
@@ -98,11 +98,13 @@ def test_what_is_read_instead_is_told(make_set, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="mgd3_kedro")
     root = put(tmp_path / "set", "train/n01", "train/n02", "test/n01", "test/n02")
     make_set(root / "val").load()
-    assert f"{root}/val: not found; images are read from {root}/test" in caplog.text
+    assert (
+        f"{root}/val: no classes of images there; images are read from {root}/test" in caplog.text
+    )
     assert f"{root}/test: indexed" in caplog.text
     caplog.clear()
     make_set(root / "train").load()
-    assert "not found" not in caplog.text
+    assert "no classes of images" not in caplog.text
 
 
 @pytest.mark.parametrize("asked", ["train", "val"])
@@ -145,11 +147,119 @@ def test_what_is_damaged_is_told_and_not_passed_over(make_set, tmp_path):
         make_set(root / "val").load()
 
 
-@pytest.mark.parametrize("name", ["train.csv", "train_labels.tsv", "labels.csv"])
-def test_a_list_may_be_called_after_the_split_of_its_folder(name, tmp_path):
-    images = {f"Train_images/{n}.png": IMAGE for n in (1, 2)}
-    root = write_folder(tmp_path / "set", images | {"test/3.png": IMAGE})
-    (root / name).write_text("id,label\n1,owl\n2,hen\n")
-    assert found(root / "train") == ("Train_images", ["hen", "owl"], None)
-    with pytest.raises(ValueError, match=r"expected images at .*/val: .*found nothing"):
-        found(root / "val")
+FOLDERS = {
+    "dogs and cats, unlabelled": ["train", "test1"],
+    "splits with other words": [
+        "seg_train/a",
+        "seg_train/b",
+        "seg_test/a",
+        "seg_test/b",
+        "seg_pred",
+    ],
+    "parts of a set": ["HAM10000_images_part_1", "HAM10000_images_part_2"],
+    "parts of splits": ["train.X1/a", "train.X2/b", "val.X/a", "val.X/b"],
+    "parts of images of splits": ["train_images_1/a", "train_images_1/b", "test_images_1/a"],
+    "images beside one class": ["images", "cats"],
+    "images and their annotations": ["images", "annotations/trimaps"],
+    "a split without classes beside classes": ["cats", "dogs", "test"],
+}
+"""Folders that are no classes."""
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "tar"])
+@pytest.mark.parametrize("folders", FOLDERS.values(), ids=FOLDERS)
+def test_folders_that_are_no_classes_are_not_split(folders, form, tmp_path):
+    assert has_none(write_as(form, tmp_path / "set", folders) / "val")
+
+
+def has_none(path):
+    """Return whether a split has no classes, in an archive, or is not there at all."""
+    try:
+        return open_split(path).classes == {}
+    except ValueError as error:
+        return f"expected images at {path}: " in str(error)
+
+
+def write_as(form, path, folders):
+    """Write an image into folders of a folder or of an archive."""
+    files = {f"{folder}/0.png": IMAGE for folder in folders}
+    if form == "folder":
+        return write_folder(path, files)
+    return {"zip": write_zip, "tar": write_tar}[form](path.with_suffix(f".{form}"), files)
+
+
+def test_two_classes_may_have_the_words_of_splits_among_others(tmp_path):
+    names = ["bullet-train", "eel", "owl", "test-tube", "zebra"]
+    assert found(put(tmp_path / "set", *names) / "train") == (".", names, "train")
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "tar"])
+@pytest.mark.parametrize(
+    ("folders", "place", "classes"),
+    [
+        (["train/images/a", "train/images/b"], "train/images", ["a", "b"]),
+        (["train/train/a", "train/docs"], "train/train", ["a"]),
+        (["Images/a", "Images/b"], "Images", ["a", "b"]),
+        (["sets/pets/train/a", "sets/pets/val/a"], "sets/pets/train", ["a"]),
+        (["pets/train/a", "pets/val/a", "docs"], "pets/train", ["a"]),
+    ],
+)
+def test_classes_may_be_in_a_folder_below(folders, place, classes, form, tmp_path):
+    assert found(write_as(form, tmp_path / "set", folders) / "train")[:2] == (place, classes)
+
+
+def test_documents_beside_classes_or_beside_a_set_are_passed_over(tmp_path):
+    for root, inner in ((tmp_path / "flat", ""), (tmp_path / "set", "JPEGImages/")):
+        put(root, f"{inner}a", f"{inner}b")
+        for name in ("docs", "Annotation"):
+            (root / name).mkdir()
+            (root / name / "notes.txt").touch()
+        place = inner.rstrip("/") or "."
+        assert found(root / "train") == (place, ["a", "b"], "train")
+    write_parquet(tmp_path / "hub/data/train-0.parquet", image_table({"n01/0.png": IMAGE}))
+    put(tmp_path / "hub", "assets")
+    assert found(tmp_path / "hub/train") == ("data/train", ["0"], None)
+
+
+def test_several_places_that_may_be_meant_are_named(tmp_path):
+    root = put(tmp_path / "set", "training/a", "train_images/b", "test/a")
+    with pytest.raises(ValueError, match=r"for train, got .*/train_images, .*/training; call"):
+        found(root / "train")
+    root = put(tmp_path / "more", "a/train/x", "b/train/x")
+    with pytest.raises(ValueError, match=r"for train, got .*/a/train, .*/b/train; call .*data=FOL"):
+        found(root / "train")
+
+
+def test_parts_of_an_archive_are_not_read_as_the_whole(tmp_path):
+    root = put(tmp_path / "set", "val/a")
+    for number in (1, 2):
+        write_zip(root / f"train.part{number}.zip", {f"{number}/0.png": IMAGE})
+    with pytest.raises(ValueError, match=r"are train\.part1\.zip, train\.part2\.zip, val"):
+        found(root / "train")
+
+
+@pytest.mark.parametrize("inner", ["", "train/"])
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_an_archive_of_images_without_classes_is_no_class(inner, form, tmp_path):
+    root = put(tmp_path / "set", "val/a", "val/b")
+    write = {"zip": write_zip, "tar": write_tar}[form]
+    write(root / f"train.{form}", {f"{inner}{number}.png": IMAGE for number in range(2)})
+    assert has_none(root / "train")
+
+
+def test_train_is_a_class_where_it_is_an_archive_of_one(tmp_path):
+    for name in ("cats", "dogs", "train"):
+        write_tar(tmp_path / f"set/{name}.tar", {"0.png": IMAGE})
+    assert found(tmp_path / "set/val") == (".", ["cats", "dogs", "train"], "test")
+
+
+def test_files_may_have_words_before_their_split(tmp_path, files):
+    for name in ("cifar_train.parquet", "cifar_test.parquet"):
+        write_parquet(tmp_path / "set" / name, image_table(files))
+    assert [found(tmp_path / "set" / split)[0] for split in ("train", "val")] == ["train", "test"]
+
+
+def test_an_archive_may_be_alone_in_a_folder(tmp_path):
+    root = put(tmp_path / "set", "docs")
+    write_zip(root / "pets.zip", {"pets/a/0.png": IMAGE, "pets/b/0.png": IMAGE})
+    assert found(root / "val") == ("pets.zip/pets", ["a", "b"], "test")

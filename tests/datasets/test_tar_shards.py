@@ -76,9 +76,34 @@ def test_without_such_files_the_folder_or_the_archive_is_the_class(tmp_path):
     files = {"photo.v1.jpg": IMAGE, "photo.v2.jpg": IMAGE, "deep/hen/0.jpg": IMAGE, "read.me": b""}
     write_tar(tmp_path / "set/owl.tar", files)
     assert listed(tmp_path / "set") == {
-        "hen": ["owl.tar::deep/hen/0.jpg"],
+        "deep": ["owl.tar::deep/hen/0.jpg"],
         "owl": ["owl.tar::photo.v1.jpg", "owl.tar::photo.v2.jpg"],
     }
+
+
+def test_folders_that_all_images_are_in_are_no_classes(tmp_path):
+    for name in ("owl", "hen"):
+        write_tar(tmp_path / f"birds/{name}.tar", {"set/photos/0.jpg": IMAGE})
+    assert list(listed(tmp_path / "birds")) == ["hen", "owl"]
+    for number, name in enumerate(("owl", "hen")):
+        write_tar(tmp_path / f"set/train-{number}.tar", {f"train/{name}/0.jpg": IMAGE})
+    assert list(listed(tmp_path / "set/train")) == ["hen", "owl"]
+
+
+def test_archives_of_a_split_are_no_classes(tmp_path):
+    for number in range(2):
+        write_tar(tmp_path / f"set/train-{number}.tar", {"train/0.jpg": IMAGE})
+    assert listed(tmp_path / "set/train") == {}
+
+
+def test_one_archive_with_folders_is_read_as_an_archive_of_folders(tmp_path):
+    path = write_tar(tmp_path / "set/train.tar", {"owl/eagle/0.jpg": IMAGE, "hen/0.jpg": IMAGE})
+    for place in (path, path.parent):
+        assert listed(place) == {"hen": ["hen/0.jpg"], "owl": ["owl/eagle/0.jpg"]}
+    write_tar(
+        path, {"all/a.jpg": IMAGE, "all/a.cls": b"owl", "all/b.jpg": IMAGE, "all/b.cls": b"1"}
+    )
+    assert list(listed(path)) == ["1", "owl"]
 
 
 def test_files_beside_images_that_do_not_tell_the_class_are_asked_about(tmp_path):

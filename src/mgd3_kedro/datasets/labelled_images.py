@@ -144,7 +144,10 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         if opened.side is not None:
             self._tell_side(opened.place, opened.side, found)
         elif opened.place != self._path:
-            logger.info("%s: not found; images are read from %s", self._path, opened.place)
+            logger.info(
+                "%s: no classes of images there; images are read from %s",
+                *(self._path, opened.place),
+            )
         return found
 
     def _wanted(self, found: Mapping[str, Listing]) -> dict[str, Listing]:

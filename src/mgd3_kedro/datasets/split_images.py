@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from mgd3_kedro.datasets.class_folders import are_classes, is_no_class, possible_sets
 from mgd3_kedro.datasets.own_split import TEST, TRAIN
 from mgd3_kedro.datasets.sources import (
     ARCHIVES,
     AUTOMATIC,
     ColumnNames,
+    Entry,
     Listing,
     Source,
     find_source,
@@ -19,10 +24,12 @@ from mgd3_kedro.datasets.sources import (
 from mgd3_kedro.datasets.sources.base import is_hidden
 from mgd3_kedro.datasets.sources.splits import SPLITS, split_called
 
+logger = logging.getLogger(__name__)
+
 INSTEAD = {"val": ("test",)}
 """Split -> splits that are read where the set has none of this one."""
-ALSO_A_CLASS = "train"
-"""Name of a split that is a class in many sets, too, beside cars and boats."""
+DEEPEST = 3
+"""Maximum number of folders within each other that are looked through for class folders."""
 
 
 class Opened(NamedTuple):
@@ -44,23 +51,24 @@ class Opened(NamedTuple):
 def open_split(path: Path, columns: ColumnNames = AUTOMATIC) -> Opened:
     """Open the images of a split, or one side of the project's own split.
 
-    The split may have another usual name, such as `Training` or `valid`. Without one for
-    validation, the images of `test` are read. If images have no splits at all, this project splits
-    them: `PATH/train` and `PATH/val` then mean the two sides of all images at PATH.
+    The split may have another usual name, such as `Training` or `valid`. Without images for
+    validation, those of `test` are read. If images have no splits at all, this project splits them:
+    `PATH/train` and `PATH/val` then mean the two sides of all images at PATH.
 
     Args:
         path: Path of a split, such as PATH/train.
         columns: Columns to read from tables.
 
     Raises:
-        ValueError: If there is nothing at the path, or nothing that can be read.
+        ValueError: If there is nothing at the path, nothing that can be read, or several places
+            may be meant.
         OSError: If it cannot be read.
     """
     split = split_called(path.name)
-    if split and (opened := _find_split(path, split, columns)):
+    if split and (opened := _Search(columns).split(path, split)):
         return opened
     source = open_source(path, columns)
-    return Opened(path, source, source.classes())
+    return Opened(path, source, {} if split else source.classes())
 
 
 def has_images(path: Path, columns: ColumnNames = AUTOMATIC) -> bool:
@@ -74,84 +82,161 @@ def has_images(path: Path, columns: ColumnNames = AUTOMATIC) -> bool:
     return True
 
 
-def _find_split(path: Path, split: str, columns: ColumnNames) -> Opened | None:
-    """Return the images of a split, at its path or beside it; None if there are none.
+@dataclass(frozen=True)
+class _Search:
+    """Search for the images of a split; every place is opened and listed once.
+
+    Args:
+        columns: Columns to read from tables.
+    """
+
+    columns: ColumnNames
+    _known: dict[Path, Opened | None] = field(default_factory=dict)
+
+    def split(self, path: Path, split: str, depth: int = 0) -> Opened | None:
+        """Return the images of a split, at its path or beside it; None if there are none.
+
+        Raises:
+            ValueError: If several places may be meant, or all images are of one class.
+        """
+        if opened := self._images(path, split):
+            return opened
+        beside = self._beside(path.parent)
+        for called in (split, *INSTEAD.get(split, ())):
+            if opened := self._only(beside.pop(called), called):
+                return opened
+        # Where another split is, the images beside it are not to be split: they may be its own.
+        others = ((place, called) for called, places in beside.items() for place in places)
+        if any(self._images(*other) for other in others):
+            return None
+        return self._side(path, split, depth)
+
+    def _only(self, places: Iterable[Path], split: str) -> Opened | None:
+        """Return the images at the places of a split; the first kind of place that has some.
+
+        Raises:
+            ValueError: If several places of one kind have images.
+        """
+        for _, group in groupby(places, key=_kind_of(split)):
+            if opened := _one_of([self._images(place, split) for place in group], split):
+                return opened
+        return None
+
+    def _side(self, path: Path, split: str, depth: int) -> Opened | None:
+        """Return a side of all images of the folder that a path is in; None if it has none.
+
+        Raises:
+            ValueError: If all images are of one class.
+        """
+        folder = path.parent
+        opened = self._open(folder)
+        if not opened:
+            return None
+        listed = {name: listing() for name, listing in opened.classes.items()}
+        classes = {name: entries for name, entries in listed.items() if entries}
+        if path.exists() and path.name not in classes:
+            return None
+        if empty := sorted(listed.keys() - classes.keys()):
+            logger.info("%s: no images in %s", folder, ", ".join(empty))
+        if len(classes) > 1 and (not opened.source.named_by_folders or are_classes(classes)):
+            kept = {name: _Listed(entries) for name, entries in classes.items()}
+            return Opened(folder, opened.source, kept, TRAIN if split == TRAIN else TEST)
+        # A set is often in a folder of its own, or in an archive, beside documents.
+        sets = sorted(
+            possible_sets(classes) if len(classes) > 1 else {*listed, *_archives_in(folder)}
+        )
+        places = [folder / name / path.name for name in sets] if depth < DEEPEST else []
+        if one := _one_of([self.split(place, split, depth + 1) for place in places], split):
+            return one
+        if not depth and len(classes) == 1 and not is_no_class(name := next(iter(classes))):
+            raise ValueError(
+                f"expected images at {path}, or at least two classes to split in {folder}; found "
+                f"one class, {name}"
+            )
+        return None
+
+    def _images(self, path: Path, split: str, depth: int = 0) -> Opened | None:
+        """Return the images at a path of a split; None if there are no classes of images."""
+        opened = self._open(path)
+        names = list(opened.classes) if opened else []
+        # A split may be in a folder of its name, in an archive or not, or in one called images.
+        around = [name for name in names if split_called(name) == split]
+        for name in around or (names if len(names) == 1 else ()):
+            below = self._images(path / name, split, depth + 1) if depth < DEEPEST else None
+            if below and (around or len(below.classes) > 1):
+                return below
+        if not names or (len(names) == 1 and is_no_class(names[0])):
+            return None
+        return opened
+
+    def _open(self, path: Path) -> Opened | None:
+        """Return what is at a path, also without classes; None if nothing can be read there."""
+        if path not in self._known:
+            source = find_source(path, self.columns)
+            self._known[path] = Opened(path, source, source.classes()) if source else None
+        return self._known[path]
+
+    def _beside(self, folder: Path) -> dict[str, list[Path]]:
+        """Return split -> places that are called after it, folders and the usual names first.
+
+        Places are folders, archives, and the start of the names of files (`folder/train` for
+        `train-0.parquet`).
+        """
+        found: dict[str, list[Path]] = {split: [] for split in SPLITS}
+        for name in sorted(set(self._names_in(folder))):
+            if not is_hidden(name) and (split := split_called(_without_suffix(name))):
+                found[split].append(folder / name)
+        for split, places in found.items():
+            places.sort(key=_kind_of(split))
+        return found
+
+    def _names_in(self, folder: Path) -> Iterator[str]:
+        """Return the folders of a folder or an archive, and the archives of a folder."""
+        if folder.is_dir():
+            yield from SPLITS
+            yield from (path.name for path in folder.iterdir() if path.is_dir())
+            yield from _archives_in(folder)
+        elif opened := self._open(folder):
+            yield from opened.classes
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A listing that is known already."""
+
+    entries: Sequence[Entry]
+
+    def __call__(self) -> Sequence[Entry]:
+        return self.entries
+
+
+def _one_of(found: Iterable[Opened | None], split: str) -> Opened | None:
+    """Return the only place that has images; None if there is none.
 
     Raises:
-        ValueError: If all images are of one class.
+        ValueError: If there are several.
     """
-    if opened := _find(path, columns):
-        return opened
-    beside = _beside(path.parent, columns)
-    if not path.exists():
-        for called in (split, *INSTEAD.get(split, ())):
-            for place in beside.pop(called):
-                if opened := _find(place, columns):
-                    return opened
-    # Where another split is, the images beside it are not to be split: they may be its own.
-    if any(_find(place, columns) for places in beside.values() for place in places):
-        return None
-    return _find_side(path, split, columns)
+    opened = [one for one in found if one]
+    if len(opened) > 1:
+        places = ", ".join(dict.fromkeys(str(one.place) for one in opened))
+        raise ValueError(
+            f"expected one folder or archive of images for {split}, got {places}; call the one to "
+            f"use {split}, or name the folder that it is in with --params data=FOLDER"
+        )
+    return opened[0] if opened else None
 
 
-def _find_side(path: Path, split: str, columns: ColumnNames) -> Opened | None:
-    """Return a side of all images of the folder that a path is in; None if it has none."""
-    folder = path.parent
-    source = find_source(folder, columns)
-    classes = source.classes() if source else {}
-    names = {name for name in classes if split_called(name)}
-    if path.exists():
-        # An empty folder is no class.
-        is_split = names != {ALSO_A_CLASS} or not classes[ALSO_A_CLASS]()
-    else:
-        is_split = not names <= {ALSO_A_CLASS}
-    if not source or not classes or is_split:
-        return None
-    if len(classes) > 1:
-        return Opened(folder, source, classes, TRAIN if split == TRAIN else TEST)
-    (name,) = classes
-    # Archives are often made of one folder that has all others.
-    if opened := _find_split(folder / name / path.name, split, columns):
-        return opened
-    raise ValueError(
-        f"expected images at {path}, or at least two classes to split in {folder}; found one "
-        f"class, {name}"
-    )
+def _archives_in(folder: Path) -> list[str]:
+    files = folder.iterdir() if folder.is_dir() else ()
+    return [path.name for path in files if path.name.lower().endswith(ARCHIVES) and path.is_file()]
 
 
-def _find(path: Path, columns: ColumnNames) -> Opened | None:
-    """Return the images at a path; None if there are no classes of images."""
-    source = find_source(path, columns)
-    classes = source.classes() if source else {}
-    if not source or not classes:
-        return None
-    if len(classes) == 1 and split_called(name := next(iter(classes))):
-        # An archive of a split may consist of one folder with the same name.
-        return _find(path / name, columns) or Opened(path, source, classes)
-    return Opened(path, source, classes)
+def _without_suffix(name: str) -> str:
+    """Return the name of an archive without its suffix, or another name."""
+    suffix = next((suffix for suffix in ARCHIVES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)]
 
 
-def _beside(folder: Path, columns: ColumnNames) -> dict[str, list[Path]]:
-    """Return split -> places that are called after it, the usual names first.
-
-    Places are folders, archives, and the start of the names of files (`folder/train` for
-    `train-0.parquet`).
-    """
-    found: dict[str, list[Path]] = {split: [] for split in SPLITS}
-    for name in sorted(_names_in(folder, columns)):
-        if not is_hidden(name) and (split := split_called(name.partition(".")[0])):
-            found[split].append(folder / name)
-    for split, places in found.items():
-        places.sort(key=lambda place: (place.is_file(), place.name.lower() != split))
-    return found
-
-
-def _names_in(folder: Path, columns: ColumnNames) -> Iterator[str]:
-    """Return the folders of a folder or an archive, and the archives of a folder."""
-    if folder.is_dir():
-        yield from SPLITS
-        for path in folder.iterdir():
-            if path.is_dir() or path.name.lower().endswith(ARCHIVES):
-                yield path.name
-    elif source := find_source(folder, columns):
-        yield from source.classes()
+def _kind_of(split: str) -> Callable[[Path], tuple[bool, bool]]:
+    """Return a function that sorts places of a split: folders first, then its own name."""
+    return lambda place: (place.is_file(), _without_suffix(place.name).lower() != split)

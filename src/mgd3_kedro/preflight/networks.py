@@ -76,6 +76,12 @@ def _check_network(
 
     from mgd3_kedro.evaluation import build_network
 
+    if len(benchmark.classes) == 1:
+        name = benchmark.classes[0].wnid
+        raise ValueError(
+            f"{benchmark.name}: expected at least two classes for a network to tell apart, got "
+            f"one, {name}; if the folders in {name} are the classes, move them one folder up"
+        )
     size = config.side_of(benchmark.image_size, group)
     with torch.device("meta"):
         build_network(network, len(benchmark.classes), size)

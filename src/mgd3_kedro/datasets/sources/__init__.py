@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mgd3_kedro.datasets.sources.arrow import find_arrow
-from mgd3_kedro.datasets.sources.base import Entry, Listing, Reader, Source
+from mgd3_kedro.datasets.sources.base import (
+    Entry,
+    Listing,
+    Reader,
+    Source,
+    is_hidden,
+    printable,
+)
 from mgd3_kedro.datasets.sources.columns import AUTOMATIC, ColumnNames
 from mgd3_kedro.datasets.sources.folder import find_folder
 from mgd3_kedro.datasets.sources.listed import find_listed
@@ -59,7 +66,11 @@ def find_source(path: Path, columns: ColumnNames = AUTOMATIC) -> Source | None:
 
 def _what_is_at(path: Path) -> str:
     if not path.exists():
-        return "nothing" if path.parent.exists() else f"no {path.parent}"
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        names = sorted(printable(one.name) for one in beside if not is_hidden(one.name))
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        told = f"; beside it are {', '.join(names[:5])}{more}" if names else ""
+        return f"nothing{told}" if path.parent.exists() else f"no {path.parent}"
     if path.suffix.lower() in ARRAYS:
         return (
             f"a {path.suffix} file; save its arrays with safetensors, as images (N, 3, H, W) and "

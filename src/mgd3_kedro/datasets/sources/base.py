@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 SUFFIXES = frozenset(
     (
@@ -63,6 +63,9 @@ class Reader(Protocol):
 
 class Source(Protocol):
     """A source of labelled images: hashable, picklable, without open files."""
+
+    named_by_folders: ClassVar[bool]
+    """Whether classes are folders, so that a class may be something else: a split, or documents."""
 
     def classes(self) -> Mapping[str, Listing]:
         """Return class name -> function that lists its images.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -199,14 +199,14 @@ def _plain(schema: pa.Schema, name: str) -> pa.DataType:
 
 
 def choose(
-    key: str, found: Sequence[str], usual: Iterable[str], names: Sequence[str], given: ColumnNames
+    key: str, found: Sequence[str], usual: Collection[str], names: Sequence[str], given: ColumnNames
 ) -> str:
     """Return the only column that fits, or the only one of those with a usual name.
 
     Args:
         key: Field of `ColumnNames` that names the column.
         found: Columns that fit.
-        usual: Usual names.
+        usual: Usual names, in small letters.
         names: All columns.
         given: Columns that the user names.
 
@@ -215,7 +215,7 @@ def choose(
     """
     if len(found) == 1:
         return found[0]
-    preferred = [name for name in usual if name in found]
+    preferred = [name for name in found if name.lower() in usual]
     if len(preferred) == 1:
         return preferred[0]
     expected, got = ("one column", found) if found else ("a column", names)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable
 from mgd3_kedro.datasets.sources.columns import ColumnNames
@@ -20,6 +21,8 @@ class FolderSource:
     Args:
         path: Folder that contains the class folders.
     """
+
+    named_by_folders: ClassVar = True
 
     path: Path
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from mgd3_kedro.datasets.sources.base import Entry, is_hidden, printable
+from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable
 from mgd3_kedro.datasets.sources.columns import (
     FILE_COLUMNS,
     IMAGE_COLUMNS,
@@ -20,6 +19,7 @@ from mgd3_kedro.datasets.sources.columns import (
     choose,
 )
 from mgd3_kedro.datasets.sources.folder import FolderReader, FolderSource
+from mgd3_kedro.datasets.sources.lists import lists_at, read_list, split_column
 from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, listed_names, name_of_class
 from mgd3_kedro.datasets.sources.splits import SPLITS, split_called
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 INSIDE = ("metadata", "labels")
 """Names of lists in the folder of the images."""
-NAME_COLUMNS = (*FILE_COLUMNS, *IMAGE_COLUMNS, "id", "image_id", "image_name")
+NAME_COLUMNS = (*FILE_COLUMNS, *IMAGE_COLUMNS, "id", "image_id", "image_name", "image_path")
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,17 @@ class ListedSource:
 
     Args:
         path: Folder of the images, at any depth.
-        table: The list, one of `FORMS`.
+        table: The list: CSV, TSV or JSON lines.
         columns: Columns that the user names.
+        split: Split whose images are read from a list that may have several; None for all images.
     """
+
+    named_by_folders: ClassVar = False
 
     path: Path
     table: Path
     columns: ColumnNames
+    split: str | None = None
 
     def classes(self) -> Mapping[str, partial[list[Entry]]]:
         """Return class name -> function that lists its images, sorted by name.
@@ -83,26 +87,56 @@ class ListedSource:
         """Return the path of a file."""
         return printable(str(self.path / name))
 
+    def has_splits(self) -> bool:
+        """Return whether a column of the list tells the split of each image.
+
+        Raises:
+            ValueError: If the list cannot be read.
+        """
+        try:
+            return split_column(read_list(self.table)) is not None
+        except ValueError as error:
+            raise ValueError(f"{self.table}: expected a list of images ({error})") from error
+
     def _rows(self) -> Iterator[tuple[str, str]]:
-        """Return the name of each listed image and its class, if it has one."""
-        rows = FORMS[self.table.suffix.lower()](self.table)
-        columns = list(rows.columns)
-        self.columns.check(columns)
-        usual = next((name for name in NAME_COLUMNS if name in columns), None)
-        image = self.columns.images or usual or choose("images", columns, (), columns, self.columns)
+        """Return the name of each listed image of the split, and its class, if it has one."""
+        rows = read_list(self.table)
+        self.columns.check(list(rows.columns))
+        splits = split_column(rows.drop(columns=[name for name in self.columns[:2] if name]))
+        if splits and self.split is None:
+            found = ", ".join(sorted(set(rows[splits])))
+            raise ValueError(f"expected images of one split, got {found} in the column {splits}")
+        columns = [name for name in rows.columns if name != splits]
+        image = self.columns.images or self._column_of_images(rows[columns])
         others = [name for name in columns if name != image]
         label = self.columns.classes or choose(
             "classes", others, LABEL_COLUMNS, columns, self.columns
         )
-        if label not in (self.columns.classes, *LABEL_COLUMNS) and rows[label].is_unique:
+        is_usual = self.columns.classes or label.lower() in LABEL_COLUMNS
+        if not is_usual and rows[label].is_unique:
             raise ValueError(
                 f"expected a column of classes, got {label}, which is different for every image; "
                 f"{self.columns.advice('classes')}"
             )
         names = listed_names(self.table.parent)
-        for given, told in zip(rows[image].str.strip(), rows[label].str.strip(), strict=True):
-            if told not in NO_CLASS:
-                yield given, name_of_class(told, names)
+        told = rows[splits] if splits else [""] * len(rows)
+        for given, wnid, split in zip(rows[image], rows[label], told, strict=True):
+            if wnid.strip() not in NO_CLASS and self._is_asked(given.strip(), split):
+                yield given.strip(), name_of_class(wnid.strip(), names)
+
+    def _column_of_images(self, rows: pd.DataFrame) -> str:
+        """Return the column of the names of images."""
+        usual = [name for name in rows.columns if name.lower() in NAME_COLUMNS]
+        whole = [name for name in usual if rows[name].str.strip().map(is_image_name).all()]
+        known = [*rows.columns]
+        return choose("images", whole or usual or known, (), known, self.columns)
+
+    def _is_asked(self, name: str, split: str) -> bool:
+        """Return whether an image is of the split: by a column, by its folder, or a train image."""
+        if self.split is None:
+            return True
+        folder = PurePosixPath(name.replace("\\", "/")).parts[0]
+        return (split_called(split) or split_called(folder) or "train") == self.split
 
     def _entries(self, names: Iterable[str], missing: AbstractSet[str]) -> list[Entry]:
         entry = FolderSource(self.path).entry
@@ -119,12 +153,14 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
     A folder of several folders is a folder of classes, unless the user names a column of classes.
     """
     if not path.is_dir():
+        return _find_in_list_of_splits(path, columns)
+    found = next(_lists_of(path), None)
+    if found is None:
         return None
-    folders = [part for part in path.iterdir() if part.is_dir() and not is_hidden(part.name)]
-    tables = (Path(f"{place}{form}") for place in _places(path) for form in FORMS)
-    table = next((table for table in tables if table.is_file()), None)
-    if table is None:
-        return None
+    table, split = found
+    folders = _folders_in(path)
+    if len(folders) == 1:
+        folders = _folders_in(folders[0]) or folders
     if len(folders) > 1 and columns.classes is None:
         if table.suffix.lower() != ".jsonl":  # which exported sets have beside class folders
             logger.warning(
@@ -133,22 +169,35 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
                 *(path, table),
             )
         return None
-    return ListedSource(path, table, columns)
+    return ListedSource(path, table, columns, split)
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    """Return paths that the list of a folder may have, without their suffix.
+def _find_in_list_of_splits(path: Path, columns: ColumnNames) -> ListedSource | None:
+    """Return the source if a list in the folder above tells which images are of a split."""
+    split = split_called(path.name)
+    if not split or not path.parent.is_dir() or len(_folders_in(path.parent)) > 1:
+        return None
+    table = next(lists_at(path.parent, INSIDE), None)
+    source = ListedSource(path.parent, table, columns, split) if table else None
+    return source if source and source.has_splits() else None
+
+
+def _lists_of(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """Return lists of the images in a folder, and the split to read from each, or None.
 
     A list beside the folder has its name, or that of its split: `train.csv` or `train_labels.csv`
-    for `train_images`. Beside train images, `labels.csv` is theirs.
+    for `train_images`. A list beside it with another name may be of several splits.
     """
-    yield from (folder / name for name in INSIDE)
-    yield folder
-    if split := split_called(folder.name):
-        for name in SPLITS[split]:
-            yield from (folder.with_name(f"{name}{end}") for end in ("", "_labels"))
-        if split == "train":
-            yield from (folder.with_name(name) for name in INSIDE)
+    yield from ((table, None) for table in lists_at(folder, INSIDE))
+    split = split_called(folder.name)
+    names = [f"{name}{end}" for name in SPLITS.get(split or "", ()) for end in ("", "_labels")]
+    yield from ((table, None) for table in lists_at(folder.parent, (folder.name, *names)))
+    if split:
+        yield from ((table, split) for table in lists_at(folder.parent, INSIDE))
+
+
+def _folders_in(path: Path) -> list[Path]:
+    return [part for part in path.iterdir() if part.is_dir() and not is_hidden(part.name)]
 
 
 def _known_names(path: Path) -> dict[str, str | None]:
@@ -167,39 +216,3 @@ def _from_folder(name: str, folder: Path) -> str:
     """Return the name of an image within a folder, of which the list may write the path."""
     name = name.replace("\\", "/").removeprefix("./")
     return name.removeprefix(f"{folder}/").removeprefix(f"{folder.name}/")
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    with path.open(encoding="utf-8-sig") as file:
-        head = file.readline()
-    separator = max(",;\t", key=head.count)
-    rows = pd.read_csv(
-        path,
-        sep=separator,
-        dtype=str,
-        keep_default_na=False,
-        encoding="utf-8-sig",
-        index_col=False,
-    )
-    # Rows may end early.
-    return rows.fillna("")
-
-
-def _read_lines(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    rows = [json.loads(line) for line in lines if line.strip()]
-    if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("expected a JSON object in every line")
-    return pd.DataFrame(rows, dtype=object).fillna("").map(str)
-
-
-FORMS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".jsonl": _read_lines,
-}
-"""Suffix of a list -> function that returns its rows, as text."""

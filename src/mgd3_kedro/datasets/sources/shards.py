@@ -7,11 +7,11 @@ the first dot).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable, stamp_of
 from mgd3_kedro.datasets.sources.columns import (
@@ -21,10 +21,15 @@ from mgd3_kedro.datasets.sources.columns import (
 )
 from mgd3_kedro.datasets.sources.numbered_classes import NO_CLASS, listed_names, name_of_class
 from mgd3_kedro.datasets.sources.splits import files_of, split_files, split_of
-from mgd3_kedro.datasets.sources.tarred import TarReader, problem_of, told_apart, walk
+from mgd3_kedro.datasets.sources.tarred import (
+    TarReader,
+    TarSource,
+    problem_of,
+    told_apart,
+    walk,
+)
+from mgd3_kedro.datasets.sources.untold import CLASS, FIELDS, Untold, by_folder, has_folders
 
-CLASS, FIELDS = "cls", "json"
-"""Suffixes of files with the class of a sample, and with a JSON object about it."""
 LARGEST = 2**20
 """Maximum size of such a file in bytes; a larger one is not read."""
 
@@ -34,13 +39,13 @@ class _Sample:
     """Files of a shard with one name up to the first dot.
 
     Args:
-        folder: Folder in the archive; empty at the top.
+        folders: Folders in the archive, the outer one first; empty at the top.
         images: Suffix -> image.
         notes: Suffix -> content of a file that may tell the class.
         others: Suffixes of the other files.
     """
 
-    folder: str
+    folders: tuple[str, ...]
     images: dict[str, Entry] = field(default_factory=dict)
     notes: dict[str, bytes] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
@@ -51,13 +56,15 @@ class ShardSource:
     """Tar archives whose images belong to the class that a file beside each image tells.
 
     Without such files, images belong to the class that their folder is called after, or else their
-    archive.
+    archive. A folder that all images are in is no class. Archives of a split are no classes.
 
     Args:
         files: The archives, in order.
         columns: Names that the user gives: for images a suffix; for classes a suffix, or a field of
             the JSON object of each sample.
     """
+
+    named_by_folders: ClassVar = False
 
     files: tuple[Path, ...]
     columns: ColumnNames = AUTOMATIC
@@ -70,6 +77,7 @@ class ShardSource:
         """
         names = listed_names(self.files[0].parent)
         found: dict[str, dict[str, Entry]] = {}
+        untold: list[Untold] = []
         ways = set()
         for number, file in enumerate(self.files):
             with told_apart(f"{file}: expected a tar archive"):
@@ -82,10 +90,21 @@ class ShardSource:
                         f"expected a class for each image of all archives, in KEY.{CLASS} or in "
                         f"KEY.{FIELDS}, or for none, got archives with and without"
                     )
-                for wnid, entry in self._images(samples, labels, file.stem, names):
-                    found.setdefault(wnid, {})[entry.name] = entry
+                for key, label in labels.items():
+                    if label not in NO_CLASS:
+                        entry = self._image(key, samples[key].images)
+                        found.setdefault(name_of_class(label, names), {})[entry.name] = entry
             except ValueError as error:
                 raise ValueError(f"{file}: {error}") from error
+            if not labels:
+                # Files that share the start of their names do not belong together here.
+                untold += [
+                    Untold(file, sample.folders, entry)
+                    for sample in samples.values()
+                    for entry in sample.images.values()
+                ]
+        for wnid, entry in by_folder(untold, self.files):
+            found.setdefault(wnid, {})[entry.name] = entry
         return {wnid: partial(list, found[wnid].values()) for wnid in sorted(found)}
 
     def open(self) -> ShardReader:
@@ -110,7 +129,7 @@ class ShardSource:
                 name = "/".join(parts)
                 stem, _, suffix = parts[-1].partition(".")
                 suffix, key = suffix.lower(), "/".join([*parts[:-1], stem])
-                sample = samples.setdefault(key, _Sample(parts[-2] if parts[1:] else ""))
+                sample = samples.setdefault(key, _Sample(tuple(parts[:-1])))
                 if is_image_name(parts[-1]):
                     place = (number, info.offset_data, info.size)
                     entry = Entry(f"{file.name}::{name}", info.size, place, stamp, problem_of(info))
@@ -145,27 +164,6 @@ class ShardSource:
                 + self.columns.advice("classes")
             )
         return labels
-
-    def _images(
-        self,
-        samples: Mapping[str, _Sample],
-        labels: Mapping[str, str],
-        archive: str,
-        names: tuple[str, ...],
-    ) -> Iterator[tuple[str, Entry]]:
-        """Return the class and the image of each sample that has both.
-
-        Raises:
-            ValueError: If one of them is not clear.
-        """
-        if not labels:
-            # Without classes, files that share the start of their names do not belong together.
-            for sample in samples.values():
-                for entry in sample.images.values():
-                    yield sample.folder or archive, entry
-        for key, label in labels.items():
-            if label not in NO_CLASS:
-                yield name_of_class(label, names), self._image(key, samples[key].images)
 
     def _label(self, key: str, sample: _Sample) -> str | None:
         """Return the class of a sample as its files tell it; None if they do not."""
@@ -236,15 +234,16 @@ class ShardReader:
         self._opened = None
 
 
-def find_shards(path: Path, columns: ColumnNames) -> ShardSource | None:
+def find_shards(path: Path, columns: ColumnNames) -> ShardSource | TarSource | None:
     """Return the source if a path is a folder or a split of tar archives, or one without folders.
 
-    A folder that has folders is a folder of classes, whatever archives are beside them.
+    A folder that has folders is a folder of classes, whatever archives are beside them. One archive
+    with folders is not a shard.
     """
     if path.is_dir() and any(part.is_dir() and not is_hidden(part.name) for part in path.iterdir()):
         return None
     if path.is_file():
-        is_flat = path.suffix.lower() == ".tar" and not _has_folders(path)
+        is_flat = path.suffix.lower() == ".tar" and not has_folders(path)
         return ShardSource((path,), columns) if is_flat else None
     files = tuple(files_of(path if path.is_dir() else path.parent, ".tar"))
     # An archive of a class may be called after a split, such as bullet-train.tar.
@@ -252,17 +251,9 @@ def find_shards(path: Path, columns: ColumnNames) -> ShardSource | None:
         files = split_files(path, ".tar")
     elif not path.is_dir():
         files = ()
+    if len(files) == 1 and has_folders(files[0]):
+        return TarSource(files[0])
     return ShardSource(files, columns) if files else None
-
-
-def _has_folders(file: Path) -> bool:
-    """Return whether the first image of an archive is in a folder; so if none can be read."""
-    try:
-        with file.open("rb") as opened, told_apart(str(file)):
-            names = (info.name.removeprefix("./") for info in walk(opened))
-            return next(("/" in name for name in names if is_image_name(name)), True)
-    except ValueError:
-        return True
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:

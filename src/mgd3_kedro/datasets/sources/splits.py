@@ -52,7 +52,7 @@ def split_files(path: Path, suffix: str) -> tuple[Path, ...]:
         return tuple(files)
     for name in names_of(path.name):
         pattern = re.compile(
-            rf"(.*-)?{re.escape(name)}([-_.].*)?{re.escape(suffix)}", re.IGNORECASE
+            rf"(.*[-_.])?{re.escape(name)}([-_.].*)?{re.escape(suffix)}", re.IGNORECASE
         )
         beside = files_of(path.parent, suffix)
         if found := tuple(file for file in beside if pattern.fullmatch(file.name)):

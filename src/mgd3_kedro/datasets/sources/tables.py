@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from mgd3_kedro.datasets.sources.base import Entry, printable, stamp_of
 from mgd3_kedro.datasets.sources.columns import (
@@ -81,6 +81,8 @@ class TableSource:
         form: Class that opens one file.
         columns: Columns that the user names.
     """
+
+    named_by_folders: ClassVar = False
 
     files: tuple[Path, ...]
     form: type[Rows]

@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from mgd3_kedro.datasets.sources.base import (
     Entry,
@@ -47,6 +47,8 @@ class TarSource:
         inner: Folders within the archive that contain the class folders.
     """
 
+    named_by_folders: ClassVar = True
+
     path: Path
     inner: tuple[str, ...] = ()
 
@@ -60,11 +62,7 @@ class TarSource:
             ValueError: If the archive is damaged.
         """
         if self._compressed:
-            logger.warning(
-                "reading %s is slow, as it is unpacked from its beginning for every class: "
-                "unpack it once to a folder, or to a plain .tar",
-                self.path,
-            )
+            _warn_of_compression(self.path)
         with told_apart(f"{self.path}: expected a tar archive"):
             found = by_class(self._images())
         if self._compressed:
@@ -163,6 +161,16 @@ def walk(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
                 "whole, images are missing",
                 *(getattr(file, "name", "a tar archive"), archive.offset),
             )
+
+
+@cache
+def _warn_of_compression(path: Path) -> None:
+    """Warn once of an archive, however often it is listed."""
+    logger.warning(
+        "reading %s is slow, as it is unpacked from its beginning for every class: "
+        "unpack it once to a folder, or to a plain .tar",
+        path,
+    )
 
 
 @contextmanager

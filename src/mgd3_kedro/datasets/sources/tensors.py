@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgd3_kedro.datasets.sources.base import Entry, is_hidden, printable, stamp_of
 
@@ -34,6 +34,8 @@ class TensorSource:
         path: The file, or the folder of the files.
         files: The files, in order.
     """
+
+    named_by_folders: ClassVar = False
 
     path: Path
     files: tuple[Path, ...]

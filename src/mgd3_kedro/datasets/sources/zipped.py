@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from mgd3_kedro.datasets.sources.base import (
     MAX_BYTES,
@@ -38,6 +38,8 @@ class ZipSource:
         path: The archive.
         inner: Folders within the archive that contain the class folders.
     """
+
+    named_by_folders: ClassVar = True
 
     path: Path
     inner: tuple[str, ...] = ()
