@@ -193,3 +193,11 @@ def test_files_that_are_no_images_count_for_no_side():
     alone = numbers_of_side("test", records, looks[:0])
     assert numbers_of_side("test", records + bad, looks[:0]) == alone
     assert numbers_of_side("train", records + bad, looks[:0])[-30:] == list(range(10, 40))
+
+
+def test_one_image_of_a_class_cannot_be_split(make_set, tmp_path, pictures):
+    few = {name: pictures[name] for name in ("n01/0.png", "n01/1.png", "n02/0.png")}
+    root = write_folder(tmp_path / "set", few | {"n02/again.png": pictures["n02/0.png"]})
+    assert len(make_set(root / "train", classes=None, image_size=32).load()) == 2
+    with pytest.raises(DatasetError, match=r"two different images in every class.* fewer in n02"):
+        make_set(root / "val", classes=None, image_size=32).load()

@@ -146,6 +146,9 @@ def test_links_to_folders_are_followed_once(tmp_path, files):
     (tmp_path / "more/0.png").write_bytes(files["n01/0.png"])
     (tmp_path / "set/n01/linked").symlink_to(tmp_path / "more")
     (tmp_path / "set/n01/sub/up").symlink_to(tmp_path / "set/n01")
+    (tmp_path / "set/n01/all").symlink_to(tmp_path / "set")
+    (tmp_path / "set/n02").mkdir()
+    (tmp_path / "set/n02/0.png").write_bytes(files["n02/0.png"])
     names = [entry.name for entry in listed(tmp_path / "set")["n01"]]
     assert names == ["n01/linked/0.png"]
 

@@ -212,7 +212,17 @@ class LabelledImagesDataset(ReadOnlyDataset[dict[str, Partition]]):
         return indexed
 
     def _tell_side(self, place: Path, side: str, found: Mapping[str, Partition]) -> None:
-        """Log that this project splits the images, and write a list of those on this side."""
+        """Log that this project splits the images, and write a list of those on this side.
+
+        Raises:
+            ValueError: If a class has no image on this side, of which all are asked for.
+        """
+        lacking = [wnid for wnid, part in found.items() if not part.count]
+        if lacking and self._part == Portion(0, 1):
+            raise ValueError(
+                f"{place}: expected at least two different images in every class, to split them, "
+                f"got fewer in {_first_of(lacking)}"
+            )
         lines = [f"{wnid}\t{row['file']}\n" for wnid, part in found.items() for row in part.rows]
         listed = self._index.with_name(f"{self._path.name}.tsv")
         text = "".join(lines)

@@ -54,12 +54,12 @@ class FolderSource:
         if _is_lost(top):
             return [self.entry(wnid)]
         names: list[str] = []
-        seen: set[tuple[int, int]] = set()
+        # A link may lead back to a folder that it is in.
+        seen = {
+            _place_of(parent) for path in (top.absolute(), top.resolve()) for parent in path.parents
+        }
         for folder, folders, files in os.walk(top, onerror=_refuse, followlinks=True):
-            status = Path(folder).stat()
-            place = status.st_dev, status.st_ino
-            if place in seen:
-                # A link may lead back to a folder that it is in.
+            if (place := _place_of(Path(folder))) in seen:
                 folders.clear()
                 continue
             seen.add(place)
@@ -106,6 +106,11 @@ def find_folder(path: Path, columns: ColumnNames) -> FolderSource | None:
 
 def _refuse(error: OSError) -> None:
     raise error
+
+
+def _place_of(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_lost(path: Path) -> bool:
