@@ -707,3 +707,12 @@ def test_one_class_is_none_to_train_a_network_on():
     kept = {name: {"n1": inputs[name]["n1"]} for name in inputs if name.endswith("_images")}
     with pytest.raises(ValueError, match=r"at least two classes .* got one, n1; if the folders"):
         check_inputs(make_inputs(benchmark=one, **kept))
+
+
+def test_classes_of_given_images_with_fewer_are_warned_of(caplog):
+    images = make_inputs()["evaluated_images"]
+    check_inputs(make_inputs())
+    assert "evaluated_images: classes have" not in caplog.text
+    fewer = images | {"n1": replace(images["n1"], count=1, configuration=GIVEN)}
+    check_inputs(make_inputs(evaluated_images=fewer, **{"params:images": "mine"}))
+    assert "evaluated_images: classes have 4 images, but n1 has 1" in caplog.text

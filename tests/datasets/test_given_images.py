@@ -23,6 +23,8 @@ from safetensors.torch import save_file
 
 from mgd3_kedro.datasets.given_images import GivenImagesDataset
 from mgd3_kedro.datasets.image_folder import ImagePartitionsDataset
+from mgd3_kedro.datasets.sources import Entry
+from mgd3_kedro.datasets.whole_images import in_order
 from mgd3_kedro.fingerprint import file_digest
 from mgd3_kedro.stages import GIVEN, Made, Partition, Stage, Task
 
@@ -336,3 +338,11 @@ def test_columns_of_a_table_can_be_named(tmp_path, files, pixels):
         read(path)
     loaded = read(path, columns={"images": "drawn", "classes": "kind"})
     assert torch.equal(loaded["n01"].load(), pixels["n01"])
+
+
+def test_images_are_ordered_by_the_numbers_in_their_names():
+    names = ["a.png", "img_1.png", "img_2.png", "img_10.png", "img_10_b.png", "n2/1.png"]
+    entries = [Entry(name, 0, (name,), ()) for name in names]
+    assert [entry.name for entry in in_order(entries[::-1])] == names
+    numbers = [Entry(f"{number}.png", 0, (number,), ()) for number in (1, 2, 10)]
+    assert in_order(numbers[::-1]) == tuple(numbers)

@@ -1,7 +1,7 @@
 """Lists of images beside the folders of splits, and lists that tell the split of each image."""
 
 import pytest
-from image_sets import image_of, png, write_folder
+from image_sets import image_of, image_table, png, write_folder, write_parquet
 
 from mgd3_kedro.datasets.sources import ColumnNames, open_source
 from mgd3_kedro.datasets.split_images import open_split
@@ -30,6 +30,50 @@ def test_a_list_may_be_called_after_the_split_of_its_folder(table, tmp_path):
     assert found(root / "train") == ({"hen": ["2.png"], "owl": ["1.png"]}, None)
     with pytest.raises(ValueError, match=r"expected images at .*/val: .*found nothing"):
         found(root / "val")
+
+
+@pytest.mark.parametrize("rest", [["4.png,hen,"], ["4.png,hen,unlabeled"], ["4.png,hen,extra"]])
+def test_images_of_no_split_are_left_out(rest, tmp_path):
+    rows = ["file,label,split", "1.png,owl,train", "2.png,hen,train", "3.png,owl,dev", *rest]
+    root = make(tmp_path / "set", "labels.csv", rows, [f"{number}.png" for number in (1, 2, 3, 4)])
+    assert found(root / "train") == ({"hen": ["2.png"], "owl": ["1.png"]}, None)
+    assert found(root / "val") == ({"owl": ["3.png"]}, None)
+
+
+def test_a_column_that_tells_splits_in_another_way_is_refused(tmp_path):
+    rows = ["file,label,is_train", "1.png,owl,1", "2.png,hen,0", "3.png,owl,0"]
+    root = make(tmp_path / "set", "labels.csv", rows, [f"{number}.png" for number in (1, 2, 3)])
+    with pytest.raises(ValueError, match=r"labels\.csv: .* got 0, 1 in the column is_train;"):
+        found(root / "train")
+
+
+def test_a_table_with_rows_of_several_splits_is_refused(tmp_path, files):
+    table = image_table(files)
+    told = ["train", "test"] * (len(table) // 2)
+    path = write_parquet(tmp_path / "set/pets.parquet", table.append_column("split", [told]))
+    with pytest.raises(ValueError, match=r"rows of one split, got train, test in the column split"):
+        open_source(path).classes()
+
+
+@pytest.mark.parametrize("written", ["images/train/{}", "train/{}"])
+def test_names_of_images_may_tell_their_split(written, tmp_path):
+    rows = ["image,label", *(f"{written.format(n)},owl" for n in ("1.png", "2.png"))]
+    rows += [f"{written.replace('train', 'test').format('1.png')},hen"]
+    names = ["images/train/1.png", "images/train/2.png", "images/test/1.png"]
+    root = make(tmp_path / "set", "labels.csv", rows, names)
+    assert found(root / "train") == ({"owl": names[:2]}, None)
+    assert found(root / "val") == ({"hen": names[2:]}, None)
+
+
+def test_lists_of_splits_may_be_beside_one_folder_of_images(tmp_path):
+    names = [f"images/{number}.png" for number in (1, 2, 3)]
+    root = make(tmp_path / "set", "train.csv", ["image,label", "1.png,owl", "2.png,hen"], names)
+    assert found(root / "train") == ({"hen": ["images/2.png"], "owl": ["images/1.png"]}, None)
+    (root / "test.csv").write_text("image\n3.png\n")
+    with pytest.raises(ValueError, match=r"expected images at .*/val"):
+        found(root / "val")
+    (root / "test.csv").write_text("image,label\n3.png,owl\n")
+    assert found(root / "val") == ({"owl": ["images/3.png"]}, None)
 
 
 @pytest.mark.parametrize("place", ["", "images/"])

@@ -156,9 +156,13 @@ FOLDERS = {
         "seg_test/b",
         "seg_pred",
     ],
+    "images and masks": ["train/images", "train/masks", "val/images", "val/masks"],
+    "a split with a number": ["cats", "dogs", "test1"],
+    "unlabelled images of a split": ["cats", "dogs", "test_unlabelled/a", "test_unlabelled/b"],
+    "a copy of the set within it": ["yes", "no", "tumors/yes", "tumors/no"],
+    "images and segmentations": ["CUB_200", "segmentations"],
     "parts of a set": ["HAM10000_images_part_1", "HAM10000_images_part_2"],
     "parts of splits": ["train.X1/a", "train.X2/b", "val.X/a", "val.X/b"],
-    "parts of images of splits": ["train_images_1/a", "train_images_1/b", "test_images_1/a"],
     "images beside one class": ["images", "cats"],
     "images and their annotations": ["images", "annotations/trimaps"],
     "a split without classes beside classes": ["cats", "dogs", "test"],
@@ -198,7 +202,10 @@ def test_two_classes_may_have_the_words_of_splits_among_others(tmp_path):
     ("folders", "place", "classes"),
     [
         (["train/images/a", "train/images/b"], "train/images", ["a", "b"]),
-        (["train/train/a", "train/docs"], "train/train", ["a"]),
+        (["train/train/a", "val/a"], "train/train", ["a"]),
+        (["train/images/a", "train/images/b", "train/masks/a"], "train/images", ["a", "b"]),
+        (["train2017/a", "val2017/a"], "train2017", ["a"]),
+        (["data_256/a", "data_256/b", "val_256"], "data_256", ["a", "b"]),
         (["Images/a", "Images/b"], "Images", ["a", "b"]),
         (["sets/pets/train/a", "sets/pets/val/a"], "sets/pets/train", ["a"]),
         (["pets/train/a", "pets/val/a", "docs"], "pets/train", ["a"]),
@@ -263,3 +270,67 @@ def test_an_archive_may_be_alone_in_a_folder(tmp_path):
     root = put(tmp_path / "set", "docs")
     write_zip(root / "pets.zip", {"pets/a/0.png": IMAGE, "pets/b/0.png": IMAGE})
     assert found(root / "val") == ("pets.zip/pets", ["a", "b"], "test")
+
+
+def test_classes_may_have_the_word_images_and_years_within(tmp_path, caplog):
+    names = ["fake_images", "real_images"]
+    folders = [f"{name}/{year}" for name in names for year in (2019, 2020)]
+    assert found(put(tmp_path / "set", *folders) / "train")[:2] == (".", names)
+    assert "are read as classes" not in caplog.text
+
+
+def test_classes_with_the_same_folders_within_are_warned_of(tmp_path, caplog):
+    root = put(
+        tmp_path / "set", *(f"{look}/{name}" for look in ("color", "grey") for name in "abc")
+    )
+    assert found(root / "train")[1] == ["color", "grey"]
+    assert "color and grey are read as classes, and both have folders a, b, c" in caplog.text
+
+
+def test_a_class_called_train_with_folders_within_is_asked_about(tmp_path):
+    root = put(
+        tmp_path / "set", "train/train/steam", "train/train/electric", "train/car", "test/car"
+    )
+    with pytest.raises(
+        ValueError, match=r"or one folder train with all of them, got train, car; na"
+    ):
+        found(root / "train")
+
+
+def test_class_folders_without_images_are_no_split(tmp_path):
+    root = put(tmp_path / "set", "train/a", "test/a")
+    (root / "val/a").mkdir(parents=True)
+    assert found(root / "val")[0] == "test"
+    (root / "Annotations/train/a").mkdir(parents=True)
+    assert found(put(tmp_path / "more", "Data/train/a") / "train")[0] == "Data/train"
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "used"),
+    [
+        (["train", "train_val", "test"], "train", ["train"]),
+        (["train", "train_val", "test"], "val", ["test"]),
+        (["train-0", "train-1", "unlabeled_train-0"], "train", ["train-0", "train-1"]),
+        (["train", "train_small"], "train", ["train"]),
+        (["train_stations-train", "train_stations-test"], "train", ["train_stations-train"]),
+        (["train-00000-of-00001-0123456789abcdef"], "train", None),
+    ],
+)
+def test_files_of_other_sets_and_splits_are_no_part_of_a_split(names, split, used, tmp_path, files):
+    for name in names:
+        write_parquet(tmp_path / "set" / f"{name}.parquet", image_table(files))
+    source = open_split(tmp_path / "set" / split).source
+    assert [file.stem for file in source.files] == (used or names)
+
+
+def test_files_of_two_sets_are_named(tmp_path, files):
+    for name in ("small-train-0", "full-train-0"):
+        write_parquet(tmp_path / f"set/{name}.parquet", image_table(files))
+    with pytest.raises(ValueError, match=r"one set for train, got full-train-0.*, small-train-0"):
+        found(tmp_path / "set/train")
+
+
+def test_an_archive_of_archives_is_not_taken_for_a_split_that_was_not_named(tmp_path):
+    for split in ("train", "val"):
+        write_tar(tmp_path / f"set/img_{split}.tar", {"n01.tar": b""})
+    assert has_none(tmp_path / "set/train")

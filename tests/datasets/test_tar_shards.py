@@ -90,6 +90,28 @@ def test_folders_that_all_images_are_in_are_no_classes(tmp_path):
     assert list(listed(tmp_path / "set/train")) == ["hen", "owl"]
 
 
+def test_folders_in_parts_of_a_set_are_classes_and_in_archives_of_classes_they_are_not(tmp_path):
+    for name in ("images-0", "images-1", "cat", "dog"):
+        inner = {f"top/{folder}/{name}.jpg": IMAGE for folder in ("a", "b")}
+        folder = "parts" if "-" in name else "classes"
+        write_tar(tmp_path / f"{folder}/{name}.tar", inner)
+    assert list(listed(tmp_path / "parts")) == ["a", "b"]
+    assert list(listed(tmp_path / "classes")) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("archives", "folders"),
+    [
+        (["images-0", "images-1"], ["train/a", "val/a"]),
+        (["images", "annotations"], ["a", "b"]),
+    ],
+)
+def test_archives_and_folders_that_are_no_classes_are_none(archives, folders, tmp_path):
+    for name in archives:
+        write_tar(tmp_path / f"set/{name}.tar", {f"{folder}/0.jpg": IMAGE for folder in folders})
+    assert listed(tmp_path / "set") == {}
+
+
 def test_archives_of_a_split_are_no_classes(tmp_path):
     for number in range(2):
         write_tar(tmp_path / f"set/train-{number}.tar", {"train/0.jpg": IMAGE})
@@ -142,9 +164,10 @@ def test_either_all_archives_tell_classes_or_none(tmp_path):
 
 
 def test_an_archive_of_a_class_may_be_called_after_a_split(tmp_path):
-    for name in ("bullet-train", "test-tube", "owl"):
+    names = ["bullet-train", "eel", "owl", "test-tube", "zebra"]
+    for name in names:
         write_tar(tmp_path / f"set/{name}.tar", {"0.jpg": IMAGE})
-    assert list(listed(tmp_path / "set")) == ["bullet-train", "owl", "test-tube"]
+    assert list(listed(tmp_path / "set")) == names
     assert open_split(tmp_path / "set/train").side == "train"
 
 

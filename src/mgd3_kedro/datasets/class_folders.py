@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from mgd3_kedro.datasets.sources import Entry
+from mgd3_kedro.datasets.sources.base import Entry
 from mgd3_kedro.datasets.sources.splits import split_called
 
 ALSO_A_CLASS = "train"
 """Name of a split that is a class in many sets, too, beside cars and boats."""
 LEAST_WITH_TRAIN = 3
 """Least number of classes of which one may be called train."""
-SPLIT_BELOW = 2
-"""Number of folders around an image of a split that is within another folder."""
-NO_CLASSES = frozenset(
-    ("image", "images", "img", "imgs", "jpegimages", "annotation", "annotations", "dataset")
+LEAST_SHARED = 2
+"""Least number of folders of the same names in two classes that is told."""
+PARTS_OF_PATH = 2
+"""Parts of the path of an image that is in its class folder."""
+OF_A_SET = frozenset(
+    (
+        *("image", "images", "img", "imgs", "jpegimages", "data", "dataset"),
+        *("annotation", "annotations", "label", "labels", "unlabeled", "unlabelled"),
+        *("mask", "masks", "segmentation", "segmentations", "trimaps", "ground", "truth"),
+        *("segmentationclass", "segmentationobject"),
+    )
 )
-"""Words in names of folders that have the images of a set, or what belongs to them."""
+"""Words of folders that have all images of a set, or what belongs to them."""
+OF_PARTS = frozenset(("image", "images", "img", "imgs", "part", "batch"))
+"""Words of folders that are parts of a set, if their names differ in numbers alone."""
 
 
 def are_classes(listed: Mapping[str, Sequence[Entry]]) -> bool:
@@ -26,10 +35,17 @@ def are_classes(listed: Mapping[str, Sequence[Entry]]) -> bool:
     Args:
         listed: Name of a folder -> its images.
     """
-    called = {name for name in listed if split_called(name)}
-    if called and (called != {ALSO_A_CLASS} or len(listed) < LEAST_WITH_TRAIN):
+    splits = {name for name in listed if is_no_class(name) and _splits_in(name)}
+    if splits and (splits != {ALSO_A_CLASS} or len(listed) < LEAST_WITH_TRAIN):
         return False
-    return 2 * len(_called_as_no_class(listed)) < len(listed) and not _with_splits(listed)
+    if 2 * len(_called_as_no_class(listed)) >= len(listed) or _are_parts(listed):
+        return False
+    below = {name: folders_within(entries) for name, entries in listed.items()}
+    # Folders that have train and val within them, or copies of the others, are sets of their own.
+    return not any(
+        any(map(split_called, inner)) or inner & (listed.keys() - {name})
+        for name, inner in below.items()
+    )
 
 
 def possible_sets(listed: Mapping[str, Sequence[Entry]]) -> set[str]:
@@ -40,31 +56,56 @@ def possible_sets(listed: Mapping[str, Sequence[Entry]]) -> set[str]:
     """
     if len(listed) == 1:
         return set(listed)
-    return _with_splits(listed) | {
-        name for name in listed if is_no_class(name) and not _splits_in(name)
+    return {
+        name
+        for name, entries in listed.items()
+        if (is_no_class(name) and not _splits_in(name))
+        or any(map(split_called, folders_within(entries)))
     }
 
 
-def _called_as_no_class(names: Iterable[str]) -> set[str]:
+def shared_folders(listed: Mapping[str, Sequence[Entry]]) -> tuple[str, ...]:
+    """Return two folders that have the same folders within, and the names of these; else nothing.
+
+    Years and other numbers do not count.
+
+    Args:
+        listed: Name of a folder -> its images.
+    """
+    below = {
+        name: {inner for inner in folders_within(entries) if not inner.isdecimal()}
+        for name, entries in listed.items()
+    }
+    first: dict[str, str] = {}
+    for name, inner in below.items():
+        for other in {first.setdefault(one, name) for one in inner} - {name}:
+            if len(shared := below[other] & inner) >= LEAST_SHARED:
+                return other, name, *sorted(shared)
+    return ()
+
+
+def is_no_class(name: str) -> bool:
+    """Return whether a folder has the name of a split, or of all images of a set."""
+    words = _words(name)
+    return bool(words) and all(word in OF_A_SET or split_called(word) for word in words)
+
+
+def folders_within(entries: Sequence[Entry]) -> set[str]:
+    """Return the folders that the folder of some images has."""
+    return {parts[1] for entry in entries if len(parts := entry.name.split("/")) > PARTS_OF_PATH}
+
+
+def _called_as_no_class(names: Collection[str]) -> set[str]:
     """Return the folders that have the name of a split, or of all images of a set."""
     found = {name for name in names if is_no_class(name)}
     called = {name: splits for name in names if (splits := _splits_in(name))}
     return found | set(called) if len(set().union(*called.values())) > 1 else found
 
 
-def _with_splits(listed: Mapping[str, Sequence[Entry]]) -> set[str]:
-    """Return the folders that have train and val, or one of them, within them."""
-    return {
-        name
-        for name, entries in listed.items()
-        for entry in entries
-        if len(parts := entry.name.split("/")) > SPLIT_BELOW and split_called(parts[1])
-    }
-
-
-def is_no_class(name: str) -> bool:
-    """Return whether a folder has the name of a split, or of all images of a set."""
-    return bool(split_called(name)) or not NO_CLASSES.isdisjoint(_words(name))
+def _are_parts(names: Collection[str]) -> bool:
+    """Return whether folders are parts of one set: HAM10000_images_part_1 and _2."""
+    words = {tuple(_words(name)) for name in names}
+    return len(words) == 1 < len(names) and not OF_PARTS.isdisjoint(*words)
 
 
 def _splits_in(name: str) -> set[str]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from mgd3_kedro.datasets.class_folders import are_classes, is_no_class, possible_sets
+from mgd3_kedro.datasets.class_folders import (
+    are_classes,
+    is_no_class,
+    possible_sets,
+    shared_folders,
+)
 from mgd3_kedro.datasets.own_split import TEST, TRAIN
 from mgd3_kedro.datasets.sources import (
     ARCHIVES,
@@ -22,12 +28,13 @@ from mgd3_kedro.datasets.sources import (
     open_source,
 )
 from mgd3_kedro.datasets.sources.base import is_hidden
-from mgd3_kedro.datasets.sources.splits import SPLITS, split_called
+from mgd3_kedro.datasets.sources.splits import SPLITS, SeveralSplitsError, split_called
 
 logger = logging.getLogger(__name__)
 
 INSTEAD = {"val": ("test",)}
 """Split -> splits that are read where the set has none of this one."""
+SHOWN = 5
 DEEPEST = 3
 """Maximum number of folders within each other that are looked through for class folders."""
 
@@ -129,7 +136,10 @@ class _Search:
             ValueError: If all images are of one class.
         """
         folder = path.parent
-        opened = self._open(folder)
+        try:
+            opened = self._open(folder)
+        except SeveralSplitsError:
+            return None
         if not opened:
             return None
         listed = {name: listing() for name, listing in opened.classes.items()}
@@ -139,6 +149,8 @@ class _Search:
         if empty := sorted(listed.keys() - classes.keys()):
             logger.info("%s: no images in %s", folder, ", ".join(empty))
         if len(classes) > 1 and (not opened.source.named_by_folders or are_classes(classes)):
+            if opened.source.named_by_folders and (shared := shared_folders(classes)):
+                _warn_of_shared_folders(folder, *shared)
             kept = {name: _Listed(entries) for name, entries in classes.items()}
             return Opened(folder, opened.source, kept, TRAIN if split == TRAIN else TEST)
         # A set is often in a folder of its own, or in an archive, beside documents.
@@ -159,15 +171,34 @@ class _Search:
         """Return the images at a path of a split; None if there are no classes of images."""
         opened = self._open(path)
         names = list(opened.classes) if opened else []
-        # A split may be in a folder of its name, in an archive or not, or in one called images.
+        below = self._below(path, names, split, depth)
         around = [name for name in names if split_called(name) == split]
-        for name in around or (names if len(names) == 1 else ()):
-            below = self._images(path / name, split, depth + 1) if depth < DEEPEST else None
-            if below and (around or len(below.classes) > 1):
-                return below
-        if not names or (len(names) == 1 and is_no_class(names[0])):
+        rest = [name for name in names if opened and around and name not in around]
+        if below and opened and (others := [name for name in rest if opened.classes[name]()]):
+            raise ValueError(
+                f"{path}: expected classes, or one folder {around[0]} with all of them, got "
+                f"{', '.join((around[0], *others[:SHOWN]))}; name the folder of the classes "
+                "with --params splits.test.train.images=NAME,splits.test.test.images=NAME"
+            )
+        if below:
+            return below
+        if not opened or all(map(is_no_class, names)):
             return None
-        return opened
+        # The first class that has images ends this.
+        return opened if any(listing() for listing in opened.classes.values()) else None
+
+    def _below(self, path: Path, names: Sequence[str], split: str, depth: int) -> Opened | None:
+        """Return the images in a folder below, where the folders at a path are no classes.
+
+        It is called after the split, in an archive or not, or after images, or is alone.
+        """
+        if depth == DEEPEST:
+            return None
+        around = [name for name in names if split_called(name) == split]
+        alone = names if len(names) == 1 or all(map(is_no_class, names)) else []
+        found = [self._images(path / name, split, depth + 1) for name in around or alone]
+        several = [one for one in found if one and (around or len(one.classes) > 1)]
+        return _one_of(several, split)
 
     def _open(self, path: Path) -> Opened | None:
         """Return what is at a path, also without classes; None if nothing can be read there."""
@@ -224,6 +255,16 @@ def _one_of(found: Iterable[Opened | None], split: str) -> Opened | None:
             f"use {split}, or name the folder that it is in with --params data=FOLDER"
         )
     return opened[0] if opened else None
+
+
+@cache
+def _warn_of_shared_folders(folder: Path, *names: str) -> None:
+    """Warn, once, of two classes that have the same folders within, which may be the classes."""
+    logger.warning(
+        "%s: %s and %s are read as classes, and both have folders %s; if these are the classes, "
+        "name one of the two with --params data=FOLDER",
+        *(folder, *names[:2], ", ".join(names[2 : 2 + SHOWN])),
+    )
 
 
 def _archives_in(folder: Path) -> list[str]:

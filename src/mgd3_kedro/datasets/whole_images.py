@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +73,16 @@ class WholeImages:
 
 
 def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Return images in numeric order: 2.png before 10.png.
+    """Return images in the order of the numbers in their names: 2.png before 10.png.
 
-    Files whose name is not a number come first; rows of tables keep their order.
+    Names without numbers come first; rows of tables keep their order.
     """
 
-    def order(entry: Entry) -> tuple[str, int, str]:
+    def order(entry: Entry) -> tuple[str, list[tuple[bool, int, str]], str]:
         path = Path(entry.name)
-        return (str(path.parent), int(path.stem) if path.stem.isdecimal() else -1, path.name)
+        words = re.findall(r"\d+|\D+", path.stem)
+        natural = [(word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in words]
+        return str(path.parent), natural, path.name
 
     is_files = all("::" not in entry.name for entry in entries)
     return tuple(sorted(entries, key=order) if is_files else entries)

@@ -61,16 +61,29 @@ def warn_of_other_split(inputs: Inputs) -> None:
 def check_ipc_of_images(inputs: Inputs) -> None:
     """Refuse images to be evaluated whose number per class differs from the parameter `ipc`.
 
-    The paths of results contain `ipc`. Classes may have fewer images than the largest class.
+    The paths of results contain `ipc`. Classes may have fewer images than the largest class, which
+    is warned of if this project did not make them.
 
     Raises:
         ValueError: If the numbers differ; the message has the right one.
     """
-    found = images_per_class(list(inputs["evaluated_images"].values()))
+    images: Mapping[str, Partition] = inputs["evaluated_images"]
+    found = images_per_class(list(images.values()))
     if (asked := inputs["params:ipc"]) != found:
         raise ValueError(
             f"ipc: expected {found}, the number of images per class in the evaluated folder, got "
             f"{asked}; add ipc={found}, as paths of results contain it"
+        )
+    fewer = [
+        f"{wnid} has {one.count}"
+        for wnid, one in images.items()
+        if one.configuration == GIVEN and one.count < found
+    ]
+    if fewer:
+        more = f" and {len(fewer) - SHOWN_CLASSES} more" if len(fewer) > SHOWN_CLASSES else ""
+        logger.warning(
+            "evaluated_images: classes have %d images, but %s%s",
+            *(found, ", ".join(fewer[:SHOWN_CLASSES]), more),
         )
 
 

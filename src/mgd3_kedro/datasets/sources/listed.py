@@ -88,15 +88,22 @@ class ListedSource:
         return printable(str(self.path / name))
 
     def has_splits(self) -> bool:
-        """Return whether a column of the list tells the split of each image.
+        """Return whether a column or the names of images tell splits.
 
         Raises:
             ValueError: If the list cannot be read.
         """
         try:
-            return split_column(read_list(self.table)) is not None
+            rows = read_list(self.table)
+            if split_column(rows):
+                return True
         except ValueError as error:
             raise ValueError(f"{self.table}: expected a list of images ({error})") from error
+        try:
+            names = rows[self.columns.images or self._column_of_images(rows)]
+        except (ValueError, KeyError):
+            return False
+        return len({_split_of_path(name) for name in names} - {None}) > 1
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """Return the name of each listed image of the split, and its class, if it has one."""
@@ -119,7 +126,7 @@ class ListedSource:
                 f"{self.columns.advice('classes')}"
             )
         names = listed_names(self.table.parent)
-        told = rows[splits] if splits else [""] * len(rows)
+        told = rows[splits] if splits else [None] * len(rows)
         for given, wnid, split in zip(rows[image], rows[label], told, strict=True):
             if wnid.strip() not in NO_CLASS and self._is_asked(given.strip(), split):
                 yield given.strip(), name_of_class(wnid.strip(), names)
@@ -131,12 +138,12 @@ class ListedSource:
         known = [*rows.columns]
         return choose("images", whole or usual or known, (), known, self.columns)
 
-    def _is_asked(self, name: str, split: str) -> bool:
+    def _is_asked(self, name: str, split: str | None) -> bool:
         """Return whether an image is of the split: by a column, by its folder, or a train image."""
         if self.split is None:
             return True
-        folder = PurePosixPath(name.replace("\\", "/")).parts[0]
-        return (split_called(split) or split_called(folder) or "train") == self.split
+        told = _split_of_path(name) or "train" if split is None else split_called(split.strip())
+        return told == self.split
 
     def _entries(self, names: Iterable[str], missing: AbstractSet[str]) -> list[Entry]:
         entry = FolderSource(self.path).entry
@@ -175,11 +182,21 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
 def _find_in_list_of_splits(path: Path, columns: ColumnNames) -> ListedSource | None:
     """Return the source if a list in the folder above tells which images are of a split."""
     split = split_called(path.name)
-    if not split or not path.parent.is_dir() or len(_folders_in(path.parent)) > 1:
+    folders = _folders_in(path.parent) if split and path.parent.is_dir() else []
+    if not split or len(folders) > 1 or not path.parent.is_dir():
         return None
-    table = next(lists_at(path.parent, INSIDE), None)
-    source = ListedSource(path.parent, table, columns, split) if table else None
-    return source if source and source.has_splits() else None
+    for table in lists_at(path.parent, INSIDE):
+        source = ListedSource(path.parent, table, columns, split)
+        return source if source.has_splits() else None
+    for table in lists_at(path.parent, _names_of_lists(split)):
+        # A list of test images may have no classes.
+        if len(read_list(table).columns) > 1:
+            return ListedSource(path.parent, table, columns)
+    return None
+
+
+def _names_of_lists(split: str) -> list[str]:
+    return [f"{name}{end}" for name in SPLITS[split] for end in ("", "_labels")]
 
 
 def _lists_of(folder: Path) -> Iterator[tuple[Path, str | None]]:
@@ -190,7 +207,7 @@ def _lists_of(folder: Path) -> Iterator[tuple[Path, str | None]]:
     """
     yield from ((table, None) for table in lists_at(folder, INSIDE))
     split = split_called(folder.name)
-    names = [f"{name}{end}" for name in SPLITS.get(split or "", ()) for end in ("", "_labels")]
+    names = _names_of_lists(split) if split else []
     yield from ((table, None) for table in lists_at(folder.parent, (folder.name, *names)))
     if split:
         yield from ((table, split) for table in lists_at(folder.parent, INSIDE))
@@ -205,11 +222,18 @@ def _known_names(path: Path) -> dict[str, str | None]:
     names = [entry.name for entry in FolderSource(path).entries(".")]
     known: dict[str, str | None] = {}
     for name in names:
-        whole = PurePosixPath(name)
-        for called in {whole.name, whole.stem, str(whole.with_suffix(""))}:
+        parts = PurePosixPath(name).parts
+        ends = [PurePosixPath(*parts[first:]) for first in range(len(parts))]
+        for called in {str(one) for end in ends for one in (end, end.with_suffix(""))}:
             known[called] = None if called in known else name
     # A whole name means one image, even if another one may be called so.
     return known | {name: name for name in names}
+
+
+def _split_of_path(name: str) -> str | None:
+    """Return the split that the innermost folder with such a name is called after."""
+    folders = PurePosixPath(name.strip().replace("\\", "/")).parts[:-1]
+    return next((split for part in folders[::-1] if (split := split_called(part))), None)
 
 
 def _from_folder(name: str, folder: Path) -> str:

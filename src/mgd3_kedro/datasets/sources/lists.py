@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,11 @@ from mgd3_kedro.datasets.sources.splits import split_called
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SPLIT_COLUMNS = ("split", "splits", "subset", "set", "dataset", "partition", "phase")
+"""Names, in small letters, of columns that tell the split of each image."""
+IS_OF_SPLIT = ("0", "1", "true", "false", "yes", "no")
+"""Values by which a column tells whether an image is of a split."""
 
 
 def read_list(path: Path) -> pd.DataFrame:
@@ -33,12 +39,30 @@ def lists_at(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 
 
 def split_column(rows: pd.DataFrame) -> str | None:
-    """Return the column that tells the split of each image; None if there is none."""
+    """Return the column that tells the split of each image; None if there is none.
+
+    Raises:
+        ValueError: If a column is called after splits and has other values.
+    """
     for name in rows.columns:
-        splits = {split_called(value.strip()) for value in rows[name].unique()}
-        if len(splits) > 1 and None not in splits:
+        values = {value.strip() for value in rows[name].unique()} - {""}
+        splits = {split_called(value) for value in values}
+        if (is_split_column(name) and splits - {None}) or (len(splits) > 1 and None not in splits):
             return str(name)
+        words = re.findall(r"[a-z]+", str(name).lower())
+        if len(values) == len({*IS_OF_SPLIT} & {v.lower() for v in values}) > 0 and any(
+            map(split_called, words)
+        ):
+            raise ValueError(
+                f"expected splits by name (train, val, test) in a column called split, got "
+                f"{', '.join(sorted(values))} in the column {name}; rename it if it tells none"
+            )
     return None
+
+
+def is_split_column(name: str) -> bool:
+    """Return whether a column is called after the splits of a set."""
+    return re.sub(r"[^a-z]", "", name.lower()) in SPLIT_COLUMNS
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

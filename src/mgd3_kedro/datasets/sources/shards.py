@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from mgd3_kedro.datasets.class_folders import are_classes
 from mgd3_kedro.datasets.sources.base import Entry, is_hidden, is_image_name, printable, stamp_of
 from mgd3_kedro.datasets.sources.columns import (
     AUTOMATIC,
@@ -56,7 +57,7 @@ class ShardSource:
     """Tar archives whose images belong to the class that a file beside each image tells.
 
     Without such files, images belong to the class that their folder is called after, or else their
-    archive. A folder that all images are in is no class. Archives of a split are no classes.
+    archive. A folder that all images are in is no class.
 
     Args:
         files: The archives, in order.
@@ -105,7 +106,10 @@ class ShardSource:
                 ]
         for wnid, entry in by_folder(untold, self.files):
             found.setdefault(wnid, {})[entry.name] = entry
-        return {wnid: partial(list, found[wnid].values()) for wnid in sorted(found)}
+        listed = {wnid: [*images.values()] for wnid, images in found.items()}
+        if untold and len(listed) > 1 and not are_classes(listed):
+            return {}
+        return {wnid: partial(list, listed[wnid]) for wnid in sorted(listed)}
 
     def open(self) -> ShardReader:
         """Return a reader of the archives."""

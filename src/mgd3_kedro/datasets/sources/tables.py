@@ -20,6 +20,8 @@ from mgd3_kedro.datasets.sources.columns import (
     image_bytes,
     label_rows,
 )
+from mgd3_kedro.datasets.sources.lists import is_split_column
+from mgd3_kedro.datasets.sources.splits import split_called
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +102,10 @@ class TableSource:
             opened = [self.form(file) for file in self.files]
             columns = find_columns(opened[0].schema(), self.files[0].parent, self.columns)
             names = [name for name in (columns.label, columns.file) if name]
-            table = pa.concat_tables([rows.table(names) for rows in opened])
+            told = [name for name in opened[0].schema().names if is_split_column(name)]
+            asked = list(dict.fromkeys((*names, *told)))
+            table = pa.concat_tables([rows.table(asked) for rows in opened])
+            _refuse_several_splits(table, [name for name in told if name != columns.label])
             labels = label_rows(table, columns)
             blocks = _all_blocks([rows.blocks() for rows in opened])
             for rows in opened:
@@ -155,6 +160,21 @@ class TableSource:
                 "folder",
                 self.files[0].parent,
                 times,
+            )
+
+
+def _refuse_several_splits(table: pa.Table, names: Sequence[str]) -> None:
+    """Refuse a table whose rows are of several splits.
+
+    Raises:
+        ValueError: If a column tells several splits.
+    """
+    for name in names:
+        values = [str(value) for value in table.column(name).unique().to_pylist()]
+        if len({split_called(value) for value in values} - {None}) > 1:
+            raise ValueError(
+                f"expected rows of one split, got {', '.join(values)} in the column {name}; write "
+                "a file for each, train.parquet and test.parquet"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
@@ -32,10 +33,10 @@ class Untold(NamedTuple):
 
 
 def by_folder(images: Sequence[Untold], files: Sequence[Path]) -> Iterator[tuple[str, Entry]]:
-    """Yield the class of each image: its outer folder, or its archive if it has none.
+    """Yield the class of each image: its archive, or in parts of one set its outer folder.
 
-    Folders that all images are in are no classes. Images that only have the archive of a split
-    have no class, and are left out.
+    The names of parts differ in numbers alone, or are those of splits. Folders that all images are
+    in are no classes.
 
     Args:
         images: Images of all archives.
@@ -47,12 +48,11 @@ def by_folder(images: Sequence[Untold], files: Sequence[Path]) -> Iterator[tuple
     top = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
     if len(files) == 1:
         top = min(top, max(0, min(map(len, folders)) - 1))
-    are_splits = all(map(split_of, files))
+    stems = {re.sub(r"\d", "", file.stem) for file in files}
+    are_parts = len(stems) == 1 or all(map(split_of, files))
     for image in images:
-        if image.folders[top:]:
-            yield image.folders[top], image.entry
-        elif not are_splits:
-            yield image.file.stem, image.entry
+        inner = image.folders[top:]
+        yield inner[0] if are_parts and inner else image.file.stem, image.entry
 
 
 def has_folders(file: Path) -> bool:
