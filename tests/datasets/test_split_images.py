@@ -159,6 +159,7 @@ FOLDERS = {
     "images and masks": ["train/images", "train/masks", "val/images", "val/masks"],
     "a split with a number": ["cats", "dogs", "test1"],
     "unlabelled images of a split": ["cats", "dogs", "test_unlabelled/a", "test_unlabelled/b"],
+    "images without a class": ["cats", "dogs", "unlabeled"],
     "a copy of the set within it": ["yes", "no", "tumors/yes", "tumors/no"],
     "images and segmentations": ["CUB_200", "segmentations"],
     "parts of a set": ["HAM10000_images_part_1", "HAM10000_images_part_2"],
@@ -270,6 +271,10 @@ def test_an_archive_may_be_alone_in_a_folder(tmp_path):
     root = put(tmp_path / "set", "docs")
     write_zip(root / "pets.zip", {"pets/a/0.png": IMAGE, "pets/b/0.png": IMAGE})
     assert found(root / "val") == ("pets.zip/pets", ["a", "b"], "test")
+
+
+def test_a_class_may_be_called_mask_where_no_folder_has_all_images(tmp_path):
+    assert found(put(tmp_path / "set", "Mask", "No_Mask") / "train")[1] == ["Mask", "No_Mask"]
 
 
 def test_classes_may_have_the_word_images_and_years_within(tmp_path, caplog):

@@ -19,12 +19,15 @@ PARTS_OF_PATH = 2
 OF_A_SET = frozenset(
     (
         *("image", "images", "img", "imgs", "jpegimages", "data", "dataset"),
-        *("annotation", "annotations", "label", "labels", "unlabeled", "unlabelled"),
-        *("mask", "masks", "segmentation", "segmentations", "trimaps", "ground", "truth"),
+        *("annotation", "annotations", "segmentation", "segmentations", "trimaps"),
         *("segmentationclass", "segmentationobject"),
     )
 )
 """Words of folders that have all images of a set, or what belongs to them."""
+BESIDE_IMAGES = frozenset(("mask", "masks", "label", "labels", "ground", "truth"))
+"""The same, but classes may be called so, too, where no folder is called after all images."""
+WITHOUT_CLASS = frozenset(("unlabeled", "unlabelled"))
+"""Words of folders with images that have no class."""
 OF_PARTS = frozenset(("image", "images", "img", "imgs", "part", "batch"))
 """Words of folders that are parts of a set, if their names differ in numbers alone."""
 
@@ -36,6 +39,8 @@ def are_classes(listed: Mapping[str, Sequence[Entry]]) -> bool:
         listed: Name of a folder -> its images.
     """
     splits = {name for name in listed if is_no_class(name) and _splits_in(name)}
+    if any(not WITHOUT_CLASS.isdisjoint(_words(name)) for name in listed):
+        return False
     if splits and (splits != {ALSO_A_CLASS} or len(listed) < LEAST_WITH_TRAIN):
         return False
     if 2 * len(_called_as_no_class(listed)) >= len(listed) or _are_parts(listed):
@@ -87,7 +92,8 @@ def shared_folders(listed: Mapping[str, Sequence[Entry]]) -> tuple[str, ...]:
 def is_no_class(name: str) -> bool:
     """Return whether a folder has the name of a split, or of all images of a set."""
     words = _words(name)
-    return bool(words) and all(word in OF_A_SET or split_called(word) for word in words)
+    known = OF_A_SET | BESIDE_IMAGES | WITHOUT_CLASS
+    return bool(words) and all(word in known or split_called(word) for word in words)
 
 
 def folders_within(entries: Sequence[Entry]) -> set[str]:
@@ -98,6 +104,8 @@ def folders_within(entries: Sequence[Entry]) -> set[str]:
 def _called_as_no_class(names: Collection[str]) -> set[str]:
     """Return the folders that have the name of a split, or of all images of a set."""
     found = {name for name in names if is_no_class(name)}
+    if all(BESIDE_IMAGES.issuperset(_words(name)) for name in found):
+        found = set()
     called = {name: splits for name in names if (splits := _splits_in(name))}
     return found | set(called) if len(set().union(*called.values())) > 1 else found
 
