@@ -149,13 +149,7 @@ def test_what_is_damaged_is_told_and_not_passed_over(make_set, tmp_path):
 
 FOLDERS = {
     "dogs and cats, unlabelled": ["train", "test1"],
-    "splits with other words": [
-        "seg_train/a",
-        "seg_train/b",
-        "seg_test/a",
-        "seg_test/b",
-        "seg_pred",
-    ],
+    "a split with another word": ["seg_train/a", "seg_train/b", "pred_test/a"],
     "images and masks": ["train/images", "train/masks", "val/images", "val/masks"],
     "a split with a number": ["cats", "dogs", "test1"],
     "unlabelled images of a split": ["cats", "dogs", "test_unlabelled/a", "test_unlabelled/b"],
@@ -206,6 +200,12 @@ def test_two_classes_may_have_the_words_of_splits_among_others(tmp_path):
         (["train/train/a", "val/a"], "train/train", ["a"]),
         (["train/images/a", "train/images/b", "train/masks/a"], "train/images", ["a", "b"]),
         (["train2017/a", "val2017/a"], "train2017", ["a"]),
+        (
+            ["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/a"],
+            "seg_train/seg_train",
+            ["a", "b"],
+        ),
+        (["my-Train/a", "my-val/a", "my-docs"], "my-Train", ["a"]),
         (["data_256/a", "data_256/b", "val_256"], "data_256", ["a", "b"]),
         (["Images/a", "Images/b"], "Images", ["a", "b"]),
         (["sets/pets/train/a", "sets/pets/val/a"], "sets/pets/train", ["a"]),
@@ -235,6 +235,12 @@ def test_several_places_that_may_be_meant_are_named(tmp_path):
         found(root / "train")
     root = put(tmp_path / "more", "a/train/x", "b/train/x")
     with pytest.raises(ValueError, match=r"for train, got .*/a/train, .*/b/train; call .*data=FOL"):
+        found(root / "train")
+
+
+def test_of_two_sets_beside_each_other_one_has_to_be_named(tmp_path):
+    root = put(tmp_path / "set", "a_train/x", "a_test/x", "b_train/y", "b_test/y")
+    with pytest.raises(ValueError, match=r"for train, got .*/a_train, .*/b_train; call"):
         found(root / "train")
 
 

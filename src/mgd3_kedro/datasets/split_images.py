@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mgd3_kedro.datasets.class_folders import (
     are_classes,
+    common_prefixes,
     is_no_class,
     possible_sets,
     shared_folders,
@@ -214,8 +215,12 @@ class _Search:
         `train-0.parquet`).
         """
         found: dict[str, list[Path]] = {split: [] for split in SPLITS}
-        for name in sorted(set(self._names_in(folder))):
-            if not is_hidden(name) and (split := split_called(_without_suffix(name))):
+        names = [name for name in sorted(set(self._names_in(folder))) if not is_hidden(name)]
+        prefixes = common_prefixes(map(_without_suffix, names))
+        for name in names:
+            called = _without_suffix(name)
+            prefix = next((one for one in prefixes if called.startswith(one)), "")
+            if split := split_called(called) or split_called(called.removeprefix(prefix)):
                 found[split].append(folder / name)
         for split, places in found.items():
             places.sort(key=_kind_of(split))
