@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mgd3_kedro.datasets.sources.base import Entry
 from mgd3_kedro.datasets.sources.splits import split_called
@@ -87,19 +87,6 @@ def shared_folders(listed: Mapping[str, Sequence[Entry]]) -> tuple[str, ...]:
             if len(shared := below[other] & inner) >= LEAST_SHARED:
                 return other, name, *sorted(shared)
     return ()
-
-
-def common_prefixes(names: Iterable[str]) -> list[str]:
-    """Return what is before the splits in names such as seg_train and seg_test.
-
-    A name alone is none, as bullet-train may be a class.
-    """
-    found: dict[str, set[str]] = {}
-    for name in names:
-        match = re.fullmatch(r"(.*[-_ ])([A-Za-z]+)", name)
-        if match and (split := split_called(match[2])):
-            found.setdefault(match[1], set()).add(split)
-    return [prefix for prefix, splits in found.items() if "train" in splits and len(splits) > 1]
 
 
 def is_no_class(name: str) -> bool:

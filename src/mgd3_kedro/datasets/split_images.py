@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
@@ -12,14 +12,12 @@ from typing import NamedTuple
 
 from mgd3_kedro.datasets.class_folders import (
     are_classes,
-    common_prefixes,
     is_no_class,
     possible_sets,
     shared_folders,
 )
 from mgd3_kedro.datasets.own_split import TEST, TRAIN
 from mgd3_kedro.datasets.sources import (
-    ARCHIVES,
     AUTOMATIC,
     ColumnNames,
     Entry,
@@ -28,14 +26,15 @@ from mgd3_kedro.datasets.sources import (
     find_source,
     open_source,
 )
-from mgd3_kedro.datasets.sources.base import is_hidden
 from mgd3_kedro.datasets.sources.splits import SPLITS, SeveralSplitsError, split_called
+from mgd3_kedro.datasets.split_places import archives_in, kind_of, places_by_split
 
 logger = logging.getLogger(__name__)
 
 INSTEAD = {"val": ("test",)}
 """Split -> splits that are read where the set has none of this one."""
 SHOWN = 5
+"""Number of names in a message."""
 DEEPEST = 3
 """Maximum number of folders within each other that are looked through for class folders."""
 
@@ -125,7 +124,7 @@ class _Search:
         Raises:
             ValueError: If several places of one kind have images.
         """
-        for _, group in groupby(places, key=_kind_of(split)):
+        for _, group in groupby(places, key=kind_of(split)):
             if opened := _one_of([self._images(place, split) for place in group], split):
                 return opened
         return None
@@ -156,7 +155,7 @@ class _Search:
             return Opened(folder, opened.source, kept, TRAIN if split == TRAIN else TEST)
         # A set is often in a folder of its own, or in an archive, beside documents.
         sets = sorted(
-            possible_sets(classes) if len(classes) > 1 else {*listed, *_archives_in(folder)}
+            possible_sets(classes) if len(classes) > 1 else {*listed, *archives_in(folder)}
         )
         places = [folder / name / path.name for name in sets] if depth < DEEPEST else []
         if one := _one_of([self.split(place, split, depth + 1) for place in places], split):
@@ -169,37 +168,46 @@ class _Search:
         return None
 
     def _images(self, path: Path, split: str, depth: int = 0) -> Opened | None:
-        """Return the images at a path of a split; None if there are no classes of images."""
+        """Return the images at a path of a split; None if there are no classes of images.
+
+        Raises:
+            ValueError: If several folders may be meant.
+        """
         opened = self._open(path)
-        names = list(opened.classes) if opened else []
-        below = self._below(path, names, split, depth)
-        around = [name for name in names if split_called(name) == split]
-        rest = [name for name in names if opened and around and name not in around]
-        if below and opened and (others := [name for name in rest if opened.classes[name]()]):
-            raise ValueError(
-                f"{path}: expected classes, or one folder {around[0]} with all of them, got "
-                f"{', '.join((around[0], *others[:SHOWN]))}; name the folder of the classes "
-                "with --params splits.test.train.images=NAME,splits.test.test.images=NAME"
-            )
-        if below:
-            return below
-        if not opened or all(map(is_no_class, names)):
+        if not opened or not opened.classes:
             return None
+        names = list(opened.classes)
+        # A split may be in a folder of its name, in an archive or not.
+        around = [name for name in names if split_called(name) == split]
+        if below := self._below(path, around, split, depth):
+            rest = (name for name in names if name not in around)
+            if others := [name for name in rest if opened.classes[name]()]:
+                raise ValueError(
+                    f"{path}: expected classes, or one folder {around[0]} with all of them, got "
+                    f"{', '.join((around[0], *others[:SHOWN]))}; move the others away, or, if "
+                    f"{around[0]} is a class, give it another name"
+                )
+            return below
+        are_none = all(map(is_no_class, names))
+        alone = names if len(names) == 1 or are_none else []
+        if below := self._below(path, alone, split, depth, least=2):
+            return below
         # The first class that has images ends this.
-        return opened if any(listing() for listing in opened.classes.values()) else None
+        has_some = not are_none and any(listing() for listing in opened.classes.values())
+        return opened if has_some else None
 
-    def _below(self, path: Path, names: Sequence[str], split: str, depth: int) -> Opened | None:
-        """Return the images in a folder below, where the folders at a path are no classes.
+    def _below(
+        self, path: Path, names: Sequence[str], split: str, depth: int, least: int = 1
+    ) -> Opened | None:
+        """Return the only folder at a path that has a least number of classes; None if none has.
 
-        It is called after the split, in an archive or not, or after images, or is alone.
+        Raises:
+            ValueError: If several have.
         """
         if depth == DEEPEST:
             return None
-        around = [name for name in names if split_called(name) == split]
-        alone = names if len(names) == 1 or all(map(is_no_class, names)) else []
-        found = [self._images(path / name, split, depth + 1) for name in around or alone]
-        several = [one for one in found if one and (around or len(one.classes) > 1)]
-        return _one_of(several, split)
+        found = [self._images(path / name, split, depth + 1) for name in names]
+        return _one_of([one for one in found if one and len(one.classes) >= least], split)
 
     def _open(self, path: Path) -> Opened | None:
         """Return what is at a path, also without classes; None if nothing can be read there."""
@@ -214,24 +222,14 @@ class _Search:
         Places are folders, archives, and the start of the names of files (`folder/train` for
         `train-0.parquet`).
         """
-        found: dict[str, list[Path]] = {split: [] for split in SPLITS}
-        names = [name for name in sorted(set(self._names_in(folder))) if not is_hidden(name)]
-        prefixes = common_prefixes(map(_without_suffix, names))
-        for name in names:
-            called = _without_suffix(name)
-            prefix = next((one for one in prefixes if called.startswith(one)), "")
-            if split := split_called(called) or split_called(called.removeprefix(prefix)):
-                found[split].append(folder / name)
-        for split, places in found.items():
-            places.sort(key=_kind_of(split))
-        return found
+        return places_by_split(folder, set(self._names_in(folder)))
 
     def _names_in(self, folder: Path) -> Iterator[str]:
         """Return the folders of a folder or an archive, and the archives of a folder."""
         if folder.is_dir():
             yield from SPLITS
             yield from (path.name for path in folder.iterdir() if path.is_dir())
-            yield from _archives_in(folder)
+            yield from archives_in(folder)
         elif opened := self._open(folder):
             yield from opened.classes
 
@@ -270,19 +268,3 @@ def _warn_of_shared_folders(folder: Path, *names: str) -> None:
         "name one of the two with --params data=FOLDER",
         *(folder, *names[:2], ", ".join(names[2 : 2 + SHOWN])),
     )
-
-
-def _archives_in(folder: Path) -> list[str]:
-    files = folder.iterdir() if folder.is_dir() else ()
-    return [path.name for path in files if path.name.lower().endswith(ARCHIVES) and path.is_file()]
-
-
-def _without_suffix(name: str) -> str:
-    """Return the name of an archive without its suffix, or another name."""
-    suffix = next((suffix for suffix in ARCHIVES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(suffix)]
-
-
-def _kind_of(split: str) -> Callable[[Path], tuple[bool, bool]]:
-    """Return a function that sorts places of a split: folders first, then its own name."""
-    return lambda place: (place.is_file(), _without_suffix(place.name).lower() != split)

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 INSIDE = ("metadata", "labels")
 """Names of lists in the folder of the images."""
+LEAST_COLUMNS = 2
+"""Least number of columns of a list of images with their classes."""
 NAME_COLUMNS = (*FILE_COLUMNS, *IMAGE_COLUMNS, "id", "image_id", "image_name", "image_path")
 
 
@@ -95,7 +97,7 @@ class ListedSource:
         """
         try:
             rows = read_list(self.table)
-            if split_column(rows):
+            if self._column_of_splits(rows):
                 return True
         except ValueError as error:
             raise ValueError(f"{self.table}: expected a list of images ({error})") from error
@@ -109,7 +111,7 @@ class ListedSource:
         """Return the name of each listed image of the split, and its class, if it has one."""
         rows = read_list(self.table)
         self.columns.check(list(rows.columns))
-        splits = split_column(rows.drop(columns=[name for name in self.columns[:2] if name]))
+        splits = self._column_of_splits(rows)
         if splits and self.split is None:
             found = ", ".join(sorted(set(rows[splits])))
             raise ValueError(f"expected images of one split, got {found} in the column {splits}")
@@ -130,6 +132,11 @@ class ListedSource:
         for given, wnid, split in zip(rows[image], rows[label], told, strict=True):
             if wnid.strip() not in NO_CLASS and self._is_asked(given.strip(), split):
                 yield given.strip(), name_of_class(wnid.strip(), names)
+
+    def _column_of_splits(self, rows: pd.DataFrame) -> str | None:
+        """Return the column of splits, if there is one; it is none that the user names."""
+        named = (self.columns.images, self.columns.classes)
+        return split_column(rows[[name for name in rows.columns if name not in named]])
 
     def _column_of_images(self, rows: pd.DataFrame) -> str:
         """Return the column of the names of images."""
@@ -181,18 +188,17 @@ def find_listed(path: Path, columns: ColumnNames) -> ListedSource | None:
 
 def _find_in_list_of_splits(path: Path, columns: ColumnNames) -> ListedSource | None:
     """Return the source if a list in the folder above tells which images are of a split."""
-    split = split_called(path.name)
-    folders = _folders_in(path.parent) if split and path.parent.is_dir() else []
-    if not split or len(folders) > 1 or not path.parent.is_dir():
+    split, folder = split_called(path.name), path.parent
+    if not split or not folder.is_dir() or len(_folders_in(folder)) > 1:
         return None
-    for table in lists_at(path.parent, INSIDE):
-        source = ListedSource(path.parent, table, columns, split)
+    if table := next(lists_at(folder, INSIDE), None):
+        source = ListedSource(folder, table, columns, split)
         return source if source.has_splits() else None
-    for table in lists_at(path.parent, _names_of_lists(split)):
-        # A list of test images may have no classes.
-        if len(read_list(table).columns) > 1:
-            return ListedSource(path.parent, table, columns)
-    return None
+    table = next(lists_at(folder, _names_of_lists(split)), None)
+    # A list of test images may have no classes.
+    if table is None or len(read_list(table).columns) < LEAST_COLUMNS:
+        return None
+    return ListedSource(folder, table, columns)
 
 
 def _names_of_lists(split: str) -> list[str]:

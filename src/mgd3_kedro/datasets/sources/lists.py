@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SPLIT_COLUMNS = ("split", "splits", "subset", "set", "dataset", "partition", "phase")
 """Names, in small letters, of columns that tell the split of each image."""
-IS_OF_SPLIT = ("0", "1", "true", "false", "yes", "no")
+IS_OF_SPLIT = frozenset(("0", "1", "true", "false", "yes", "no"))
 """Values by which a column tells whether an image is of a split."""
 
 
@@ -49,10 +49,8 @@ def split_column(rows: pd.DataFrame) -> str | None:
         splits = {split_called(value) for value in values}
         if (is_split_column(name) and splits - {None}) or (len(splits) > 1 and None not in splits):
             return str(name)
-        words = re.findall(r"[a-z]+", str(name).lower())
-        if len(values) == len({*IS_OF_SPLIT} & {v.lower() for v in values}) > 0 and any(
-            map(split_called, words)
-        ):
+        is_called = any(map(split_called, re.findall(r"[a-z]+", str(name).lower())))
+        if is_called and values and {value.lower() for value in values} <= IS_OF_SPLIT:
             raise ValueError(
                 f"expected splits by name (train, val, test) in a column called split, got "
                 f"{', '.join(sorted(values))} in the column {name}; rename it if it tells none"
